@@ -1,0 +1,33 @@
+//! Names, arithmetic and decisions shared by both planes: no I/O, no async.
+//!
+//! Everything here is a value or a pure function. Time and randomness come in through [`Clock`] and [`Rng`].
+
+pub mod catalogue;
+pub mod config;
+pub mod endpoint;
+pub mod identity;
+pub mod ids;
+pub mod key;
+pub mod model;
+pub mod money;
+pub mod price;
+pub mod problem;
+pub mod rng;
+pub mod routing;
+pub mod time;
+pub mod tokens;
+pub mod usage;
+
+pub use config::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot};
+pub use endpoint::{Endpoint, Geography};
+pub use identity::{AccountState, Actor, Caller, Role, Team, User};
+pub use ids::{EndpointId, KeyId, PriceId, ReplicaId, RequestId, SessionId, TeamId, UsageId, UserId};
+pub use key::{KeyDigest, KeyGrant, KeySecret};
+pub use model::{BedrockModel, Model, ModelName};
+pub use money::NanoUsd;
+pub use price::{Cost, Price, PriceBook, Rates};
+pub use problem::{Code, Problem};
+pub use rng::Rng;
+pub use time::{Clock, UnixMs};
+pub use tokens::Tokens;
+pub use usage::{Outcome, UsageRecord};

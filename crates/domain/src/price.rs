@@ -1,0 +1,241 @@
+//! What tokens cost.
+
+use crate::{Geography, ModelName, NanoUsd, PriceId, Tokens};
+use std::collections::HashMap;
+
+/// Nano-USD per million tokens, by class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Rates {
+    /// Uncached input.
+    pub input: NanoUsd,
+    /// Output.
+    pub output: NanoUsd,
+    /// Cache reads.
+    pub cache_read: NanoUsd,
+    /// Cache writes that live five minutes.
+    pub cache_write_5m: NanoUsd,
+    /// Cache writes that live one hour.
+    pub cache_write_1h: NanoUsd,
+}
+
+/// Other rates for requests with a long prompt: they apply to the whole request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LongContext {
+    /// Prompts with more tokens than this (cached ones included) pay these rates.
+    pub above_prompt_tokens: u64,
+    /// The rates.
+    pub rates: Rates,
+}
+
+/// One row of the price book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Price {
+    /// Its id: kept with every cost that was computed from it.
+    pub id: PriceId,
+    /// The model that it prices.
+    pub model: ModelName,
+    /// What the model costs in the global geography and in a single region.
+    pub rates: Rates,
+    /// What it costs with a long prompt, where that differs.
+    pub long_context: Option<LongContext>,
+    /// What `us.`, `eu.`, `au.`, `jp.` and `apac.` profiles cost, in thousandths of the rates.
+    pub regional_permille: u32,
+    /// What `us-gov.` profiles cost, in thousandths of the rates.
+    pub gov_permille: u32,
+    /// Where the numbers come from: `built-in` or `admin`.
+    pub source: String,
+}
+
+impl Price {
+    fn permille(&self, geography: Geography) -> u32 {
+        match geography {
+            Geography::Global | Geography::InRegion => 1_000,
+            Geography::UsGov => self.gov_permille,
+            Geography::Us | Geography::Eu | Geography::Au | Geography::Jp | Geography::Apac => {
+                self.regional_permille
+            }
+        }
+    }
+
+    /// What these tokens cost in this geography, rounded up to the next nano-dollar.
+    #[must_use]
+    pub fn cost(&self, geography: Geography, tokens: &Tokens) -> NanoUsd {
+        let rates = match &self.long_context {
+            Some(long) if tokens.prompt() > long.above_prompt_tokens => &long.rates,
+            _ => &self.rates,
+        };
+        let line = |count: u64, rate: NanoUsd| i128::from(count) * i128::from(rate.0);
+        let millionths = line(tokens.input, rates.input)
+            + line(tokens.output, rates.output)
+            + line(tokens.cache_read, rates.cache_read)
+            + line(tokens.cache_write_5m, rates.cache_write_5m)
+            + line(tokens.cache_write_1h, rates.cache_write_1h);
+        let scaled = millionths * i128::from(self.permille(geography));
+        let nano = (scaled + 999_999_999) / 1_000_000_000;
+        NanoUsd(i64::try_from(nano).unwrap_or(i64::MAX))
+    }
+}
+
+/// A cost and the price it was computed from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cost {
+    /// The amount.
+    pub amount: NanoUsd,
+    /// The row of the price book.
+    pub price_id: PriceId,
+    /// Whether the model had no price of its own and was taken for the dearest of its family.
+    pub assumed: bool,
+}
+
+/// All known prices.
+#[derive(Debug, Clone, Default)]
+pub struct PriceBook {
+    by_model: HashMap<ModelName, Price>,
+}
+
+impl PriceBook {
+    /// A book of these prices; of two for the same model the later one counts.
+    pub fn new(prices: impl IntoIterator<Item = Price>) -> Self {
+        Self {
+            by_model: prices.into_iter().map(|p| (p.model.clone(), p)).collect(),
+        }
+    }
+
+    /// The price of a model, by its canonical name or that name without its date.
+    #[must_use]
+    pub fn find(&self, model: &ModelName) -> Option<&Price> {
+        self.by_model
+            .get(model)
+            .or_else(|| self.by_model.get(&model.without_date()?))
+    }
+
+    /// The dearest price of the model's family, or of all where the family is unknown: what an unpriced model is taken
+    /// for, so that nothing is ever free. `None` only if the book is empty.
+    #[must_use]
+    pub fn dearest_like(&self, model: &ModelName) -> Option<&Price> {
+        let dearest = |family: Option<&str>| {
+            self.by_model
+                .values()
+                .filter(|p| family.is_none() || p.model.family() == family)
+                .max_by_key(|p| (p.rates.output, p.rates.input, p.id.clone()))
+        };
+        model
+            .family()
+            .and_then(|family| dearest(Some(family)))
+            .or_else(|| dearest(None))
+    }
+
+    /// What these tokens cost: never nothing for want of a price, unless the book is empty (`None`).
+    #[must_use]
+    pub fn cost(&self, model: &ModelName, geography: Geography, tokens: &Tokens) -> Option<Cost> {
+        let (price, assumed) = match self.find(model) {
+            Some(price) => (price, false),
+            None => (self.dearest_like(model)?, true),
+        };
+        Some(Cost {
+            amount: price.cost(geography, tokens),
+            price_id: price.id.clone(),
+            assumed,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue;
+
+    fn cost(model: &str, geography: Geography, tokens: Tokens) -> Cost {
+        PriceBook::new(catalogue::prices())
+            .cost(&ModelName::canonical(model), geography, &tokens)
+            .unwrap()
+    }
+
+    #[test]
+    fn costs_are_exact_to_the_nano_dollar() {
+        let tokens = Tokens {
+            input: 3,
+            output: 7,
+            cache_read: 11,
+            cache_write_5m: 13,
+            cache_write_1h: 17,
+        };
+        // Opus 5.5: 4 / 20 / 0.2 / 5 / 8 dollars per million.
+        let global = cost("claude-opus-5-5", Geography::Global, tokens);
+        assert_eq!(
+            global.amount,
+            NanoUsd(3 * 4_000 + 7 * 20_000 + 11 * 200 + 13 * 5_000 + 17 * 8_000)
+        );
+        let us = cost("claude-opus-5-5", Geography::Us, tokens);
+        assert_eq!(us.amount.0 * 10, global.amount.0 * 11);
+    }
+
+    #[test]
+    fn a_fraction_of_a_nano_dollar_is_rounded_up() {
+        let one_read = Tokens {
+            cache_read: 1,
+            ..Tokens::default()
+        };
+        // Haiku 5.5: 0.01 dollars per million cache reads = 10 nano-dollars each, 11 in a regional profile.
+        assert_eq!(
+            cost("claude-haiku-5-5", Geography::Eu, one_read).amount,
+            NanoUsd(11)
+        );
+        assert_eq!(
+            cost("claude-sonnet-5-5", Geography::UsGov, one_read).amount,
+            NanoUsd(120)
+        );
+    }
+
+    #[test]
+    fn a_long_prompt_pays_the_long_rate_for_everything() {
+        let long = Tokens {
+            input: 100_000,
+            output: 10,
+            cache_read: 101_000,
+            ..Tokens::default()
+        };
+        let dear = cost("claude-sonnet-4-5", Geography::Global, long).amount;
+        assert_eq!(dear, NanoUsd(100_000 * 6_000 + 10 * 22_500 + 101_000 * 600));
+    }
+
+    #[test]
+    fn an_unknown_model_costs_as_much_as_the_dearest_of_its_family() {
+        let one = Tokens {
+            output: 1_000_000,
+            ..Tokens::default()
+        };
+        let unknown = cost("claude-opus-9-9", Geography::Global, one);
+        assert!(unknown.assumed);
+        assert_eq!(unknown.amount, NanoUsd::from_usd(75));
+        assert!(cost("something-else", Geography::Global, one).amount >= unknown.amount);
+    }
+
+    #[test]
+    fn absurd_counts_saturate() {
+        let absurd = Tokens {
+            input: u64::MAX,
+            ..Tokens::default()
+        };
+        assert_eq!(
+            cost("claude-opus-5-5", Geography::Us, absurd).amount,
+            NanoUsd(i64::MAX)
+        );
+    }
+
+    #[test]
+    fn dated_and_bedrock_names_meet_the_same_price() {
+        let one = Tokens {
+            output: 1,
+            ..Tokens::default()
+        };
+        for name in [
+            "claude-haiku-4-5",
+            "claude-haiku-4-5-20251001",
+            "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        ] {
+            let cost = cost(name, Geography::Global, one);
+            assert_eq!((cost.amount, cost.assumed), (NanoUsd(5_000), false), "{name}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The record of one finished request.
+
+use crate::{
+    EndpointId, Geography, KeyId, ModelName, ReplicaId, RequestId, TeamId, Tokens, UnixMs, UsageId, UserId,
+};
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The whole answer was produced.
+    Completed,
+    /// Bedrock refused or failed before any content.
+    Failed,
+    /// The answer broke off: an error, a cut connection or the gateway's own deadline.
+    Cut,
+    /// The client went away.
+    Abandoned,
+}
+
+impl Outcome {
+    /// The name used in the API and the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cut => "cut",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    /// Reads a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Completed, Self::Failed, Self::Cut, Self::Abandoned]
+            .into_iter()
+            .find(|o| o.as_str() == text)
+    }
+}
+
+/// One finished request that reached Bedrock. It holds ids, counts and times, never a word of the conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageRecord {
+    /// Made by the data plane; what makes counting idempotent.
+    pub id: UsageId,
+    /// The id that the client saw.
+    pub request_id: RequestId,
+    /// Bedrock's own id of the last attempt, for AWS support and CloudTrail.
+    pub aws_request_id: Option<String>,
+    /// The key that was shown.
+    pub key_id: KeyId,
+    /// Whom it is attributed to.
+    pub user_id: Option<UserId>,
+    /// The team that pays.
+    pub team_id: Option<TeamId>,
+    /// The canonical model.
+    pub model: ModelName,
+    /// The id that Bedrock was asked for.
+    pub bedrock_model: String,
+    /// The geography it is priced in.
+    pub geography: Geography,
+    /// The endpoint that served it.
+    pub endpoint_id: EndpointId,
+    /// Whether the client asked for a stream.
+    pub streaming: bool,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Bedrock's or the gateway's name of the error, where there was one: `ThrottlingException`.
+    pub error: Option<String>,
+    /// The HTTP status that the client got.
+    pub status: u16,
+    /// What it used.
+    pub tokens: Tokens,
+    /// Whether the output count is an estimate from what passed, because Bedrock's own did not arrive.
+    pub estimated: bool,
+    /// How many times Bedrock was asked.
+    pub attempts: u32,
+    /// When the request arrived.
+    pub started_at_ms: UnixMs,
+    /// From arrival to the first content byte to the client.
+    pub first_token_ms: Option<u32>,
+    /// From arrival to the end.
+    pub duration_ms: u32,
+    /// Claude Code's session id, if it sent one.
+    pub session_id: Option<String>,
+    /// The data plane that served it.
+    pub replica_id: ReplicaId,
+}

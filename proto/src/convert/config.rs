@@ -1,0 +1,454 @@
+//! Pushed configuration.
+
+use super::{InvalidMessage, geography, id, optional_id};
+use crate::v1;
+use ccag_domain::config::{ChangeStep, Settings, UnpricedPolicy};
+use ccag_domain::identity::AccountState;
+use ccag_domain::price::LongContext;
+use ccag_domain::{
+    Change, ConfigObject, Endpoint, KeyDigest, KeyGrant, Model, ModelName, NanoUsd, ObjectKind, ObjectRef,
+    Price, Rates, Revision, Snapshot, Team, User,
+};
+
+impl From<ConfigObject> for v1::Object {
+    fn from(object: ConfigObject) -> Self {
+        use v1::object::Object as Wire;
+        let wire = match object {
+            ConfigObject::Key(o) => Wire::Key(o.into()),
+            ConfigObject::Team(o) => Wire::Team(o.into()),
+            ConfigObject::User(o) => Wire::User(o.into()),
+            ConfigObject::Endpoint(o) => Wire::Endpoint(o.into()),
+            ConfigObject::Model(o) => Wire::Model(o.into()),
+            ConfigObject::Price(o) => Wire::Price(o.into()),
+            ConfigObject::Settings(o) => Wire::Settings(o.into()),
+        };
+        Self { object: Some(wire) }
+    }
+}
+
+impl TryFrom<v1::Object> for ConfigObject {
+    type Error = InvalidMessage;
+    fn try_from(message: v1::Object) -> Result<Self, InvalidMessage> {
+        use v1::object::Object as Wire;
+        Ok(match message.object.ok_or(InvalidMessage::Missing("object"))? {
+            Wire::Key(o) => Self::Key(o.try_into()?),
+            Wire::Team(o) => Self::Team(o.try_into()?),
+            Wire::User(o) => Self::User(o.try_into()?),
+            Wire::Endpoint(o) => Self::Endpoint(o.try_into()?),
+            Wire::Model(o) => Self::Model(o.try_into()?),
+            Wire::Price(o) => Self::Price(o.try_into()?),
+            Wire::Settings(o) => Self::Settings(o.try_into()?),
+        })
+    }
+}
+
+impl v1::Object {
+    /// Names the object even if it cannot be understood as a whole, so that what stood there before can be blocked.
+    #[must_use]
+    pub fn object_ref(&self) -> Option<ObjectRef> {
+        use v1::object::Object as Wire;
+        let (kind, id) = match self.object.as_ref()? {
+            Wire::Key(o) => (ObjectKind::Key, o.id.clone()),
+            Wire::Team(o) => (ObjectKind::Team, o.id.clone()),
+            Wire::User(o) => (ObjectKind::User, o.id.clone()),
+            Wire::Endpoint(o) => (ObjectKind::Endpoint, o.id.clone()),
+            Wire::Model(o) => (ObjectKind::Model, o.name.clone()),
+            Wire::Price(o) => (ObjectKind::Price, o.model.clone()),
+            Wire::Settings(_) => (ObjectKind::Settings, "settings".to_owned()),
+        };
+        Some(ObjectRef { kind, id })
+    }
+}
+
+impl From<Snapshot> for v1::Snapshot {
+    fn from(snapshot: Snapshot) -> Self {
+        Self {
+            epoch: snapshot.epoch,
+            revision: snapshot.revision.0,
+            objects: snapshot.objects.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Change> for v1::Change {
+    fn from(change: Change) -> Self {
+        let step = match change.step {
+            ChangeStep::Put(object) => v1::change::Step::Put((*object).into()),
+            ChangeStep::Remove(object) => v1::change::Step::Remove(object.into()),
+        };
+        Self {
+            revision: change.revision.0,
+            step: Some(step),
+        }
+    }
+}
+
+impl TryFrom<v1::Change> for Change {
+    type Error = InvalidMessage;
+    fn try_from(message: v1::Change) -> Result<Self, InvalidMessage> {
+        let step = match message.step.ok_or(InvalidMessage::Missing("step"))? {
+            v1::change::Step::Put(object) => ChangeStep::Put(Box::new(object.try_into()?)),
+            v1::change::Step::Remove(object) => ChangeStep::Remove(object.try_into()?),
+        };
+        Ok(Self {
+            revision: Revision(message.revision),
+            step,
+        })
+    }
+}
+
+impl From<ObjectRef> for v1::ObjectRef {
+    fn from(object: ObjectRef) -> Self {
+        Self {
+            kind: object.kind.as_str().to_owned(),
+            id: object.id,
+        }
+    }
+}
+
+impl TryFrom<v1::ObjectRef> for ObjectRef {
+    type Error = InvalidMessage;
+    fn try_from(message: v1::ObjectRef) -> Result<Self, InvalidMessage> {
+        let kind = ObjectKind::parse(&message.kind)
+            .ok_or_else(|| InvalidMessage::unusable("kind", &message.kind))?;
+        Ok(Self { kind, id: message.id })
+    }
+}
+
+impl From<KeyGrant> for v1::KeyGrant {
+    fn from(grant: KeyGrant) -> Self {
+        Self {
+            id: grant.id.into(),
+            digest: grant.digest.0.to_vec().into(),
+            name: grant.name,
+            user_id: grant.user_id.map(Into::into),
+            team_id: grant.team_id.map(Into::into),
+            expires_at_ms: grant.expires_at_ms,
+            rate_limit_rpm: grant.rate_limit_rpm,
+        }
+    }
+}
+
+impl TryFrom<v1::KeyGrant> for KeyGrant {
+    type Error = InvalidMessage;
+    fn try_from(message: v1::KeyGrant) -> Result<Self, InvalidMessage> {
+        let digest = <[u8; 32]>::try_from(message.digest.as_ref())
+            .map_err(|_| InvalidMessage::unusable("digest", format!("{} bytes", message.digest.len())))?;
+        Ok(Self {
+            id: id("id", message.id)?,
+            digest: KeyDigest(digest),
+            name: message.name,
+            user_id: optional_id("user_id", message.user_id)?,
+            team_id: optional_id("team_id", message.team_id)?,
+            expires_at_ms: message.expires_at_ms,
+            rate_limit_rpm: message.rate_limit_rpm,
+        })
+    }
+}
+
+fn state_to_wire(state: AccountState) -> i32 {
+    match state {
+        AccountState::Active => v1::AccountState::Active.into(),
+        AccountState::Suspended => v1::AccountState::Suspended.into(),
+    }
+}
+
+/// A state that this version does not know counts as unusable: the account fails closed.
+fn state_from_wire(state: i32) -> Result<AccountState, InvalidMessage> {
+    match v1::AccountState::try_from(state) {
+        Ok(v1::AccountState::Active) => Ok(AccountState::Active),
+        Ok(v1::AccountState::Suspended) => Ok(AccountState::Suspended),
+        _ => Err(InvalidMessage::unusable("state", state)),
+    }
+}
+
+impl From<Team> for v1::Team {
+    fn from(team: Team) -> Self {
+        Self {
+            id: team.id.into(),
+            name: team.name,
+            state: state_to_wire(team.state),
+            endpoint_ids: team.endpoints.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<v1::Team> for Team {
+    type Error = InvalidMessage;
+    fn try_from(message: v1::Team) -> Result<Self, InvalidMessage> {
+        Ok(Self {
+            id: id("id", message.id)?,
+            name: message.name,
+            state: state_from_wire(message.state)?,
+            endpoints: message
+                .endpoint_ids
+                .into_iter()
+                .map(|text| id("endpoint_ids", text))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl From<User> for v1::User {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id.into(),
+            state: state_to_wire(user.state),
+            team_id: user.team_id.map(Into::into),
+        }
+    }
+}
+
+impl TryFrom<v1::User> for User {
+    type Error = InvalidMessage;
+    fn try_from(message: v1::User) -> Result<Self, InvalidMessage> {
+        Ok(Self {
+            id: id("id", message.id)?,
+            state: state_from_wire(message.state)?,
+            team_id: optional_id("team_id", message.team_id)?,
+        })
+    }
+}
+
+impl From<Endpoint> for v1::Endpoint {
+    fn from(endpoint: Endpoint) -> Self {
+        Self {
+            id: endpoint.id.into(),
+            name: endpoint.name,
+            region: endpoint.region,
+            role_arn: endpoint.role_arn,
+            external_id: endpoint.external_id,
+            geography: endpoint.geography.map(|g| g.as_str().to_owned()),
+            runtime_url: endpoint.runtime_url,
+            weight: endpoint.weight,
+            enabled: endpoint.enabled,
+            is_default: endpoint.is_default,
+        }
+    }
+}
+
+impl TryFrom<v1::Endpoint> for Endpoint {
+    type Error = InvalidMessage;
+    fn try_from(message: v1::Endpoint) -> Result<Self, InvalidMessage> {
+        Ok(Self {
+            id: id("id", message.id)?,
+            name: message.name,
+            region: message.region,
+            role_arn: message.role_arn,
+            external_id: message.external_id,
+            geography: message.geography.as_deref().map(geography).transpose()?,
+            runtime_url: message.runtime_url,
+            weight: message.weight,
+            enabled: message.enabled,
+            is_default: message.is_default,
+        })
+    }
+}
+
+impl From<Model> for v1::Model {
+    fn from(model: Model) -> Self {
+        Self {
+            name: model.name.to_string(),
+            aliases: model.aliases.iter().map(ToString::to_string).collect(),
+            display_name: model.display_name,
+            family: model.family,
+            bedrock_id: model.bedrock_id,
+            geographies: model.geographies.iter().map(ToString::to_string).collect(),
+            on_demand: model.on_demand,
+            context_tokens: model.context_tokens,
+            max_output_tokens: model.max_output_tokens,
+            counts_tokens: model.counts_tokens,
+            released_at_s: model.released_at_s,
+        }
+    }
+}
+
+fn model_name(field: &'static str, text: &str) -> Result<ModelName, InvalidMessage> {
+    let name = ModelName::canonical(text);
+    if name.as_str().is_empty() {
+        return Err(InvalidMessage::Missing(field));
+    }
+    Ok(name)
+}
+
+impl TryFrom<v1::Model> for Model {
+    type Error = InvalidMessage;
+    fn try_from(message: v1::Model) -> Result<Self, InvalidMessage> {
+        if message.bedrock_id.is_empty() {
+            return Err(InvalidMessage::Missing("bedrock_id"));
+        }
+        Ok(Self {
+            name: model_name("name", &message.name)?,
+            aliases: message
+                .aliases
+                .iter()
+                .map(|alias| ModelName::canonical(alias))
+                .collect(),
+            display_name: message.display_name,
+            family: message.family,
+            bedrock_id: message.bedrock_id,
+            geographies: message
+                .geographies
+                .iter()
+                .map(|g| geography(g))
+                .collect::<Result<_, _>>()?,
+            on_demand: message.on_demand,
+            context_tokens: message.context_tokens,
+            max_output_tokens: message.max_output_tokens,
+            counts_tokens: message.counts_tokens,
+            released_at_s: message.released_at_s,
+        })
+    }
+}
+
+impl From<Rates> for v1::Rates {
+    fn from(rates: Rates) -> Self {
+        Self {
+            input: rates.input.0,
+            output: rates.output.0,
+            cache_read: rates.cache_read.0,
+            cache_write_5m: rates.cache_write_5m.0,
+            cache_write_1h: rates.cache_write_1h.0,
+        }
+    }
+}
+
+/// A negative rate would pay people for asking: unusable.
+fn rates(message: Option<v1::Rates>) -> Result<Rates, InvalidMessage> {
+    let message = message.ok_or(InvalidMessage::Missing("rates"))?;
+    let rate = |value: i64| match value {
+        0.. => Ok(NanoUsd(value)),
+        _ => Err(InvalidMessage::unusable("rates", value)),
+    };
+    Ok(Rates {
+        input: rate(message.input)?,
+        output: rate(message.output)?,
+        cache_read: rate(message.cache_read)?,
+        cache_write_5m: rate(message.cache_write_5m)?,
+        cache_write_1h: rate(message.cache_write_1h)?,
+    })
+}
+
+impl From<Price> for v1::Price {
+    fn from(price: Price) -> Self {
+        Self {
+            id: price.id.into(),
+            model: price.model.to_string(),
+            rates: Some(price.rates.into()),
+            long_context: price.long_context.map(|long| v1::LongContext {
+                above_prompt_tokens: long.above_prompt_tokens,
+                rates: Some(long.rates.into()),
+            }),
+            regional_permille: price.regional_permille,
+            gov_permille: price.gov_permille,
+            source: price.source,
+        }
+    }
+}
+
+impl TryFrom<v1::Price> for Price {
+    type Error = InvalidMessage;
+    fn try_from(message: v1::Price) -> Result<Self, InvalidMessage> {
+        let long_context = message
+            .long_context
+            .map(|long| {
+                Ok(LongContext {
+                    above_prompt_tokens: long.above_prompt_tokens,
+                    rates: rates(long.rates)?,
+                })
+            })
+            .transpose()?;
+        Ok(Self {
+            id: id("id", message.id)?,
+            model: model_name("model", &message.model)?,
+            rates: rates(message.rates)?,
+            long_context,
+            regional_permille: message.regional_permille,
+            gov_permille: message.gov_permille,
+            source: message.source,
+        })
+    }
+}
+
+impl From<Settings> for v1::Settings {
+    fn from(settings: Settings) -> Self {
+        let unpriced = match settings.unpriced {
+            UnpricedPolicy::Refuse => v1::UnpricedPolicy::Refuse,
+            UnpricedPolicy::Dearest => v1::UnpricedPolicy::Dearest,
+        };
+        Self {
+            unpriced: unpriced.into(),
+        }
+    }
+}
+
+impl TryFrom<v1::Settings> for Settings {
+    type Error = InvalidMessage;
+    fn try_from(message: v1::Settings) -> Result<Self, InvalidMessage> {
+        let unpriced = match v1::UnpricedPolicy::try_from(message.unpriced) {
+            Ok(v1::UnpricedPolicy::Refuse) => UnpricedPolicy::Refuse,
+            Ok(v1::UnpricedPolicy::Dearest) => UnpricedPolicy::Dearest,
+            _ => return Err(InvalidMessage::unusable("unpriced", message.unpriced)),
+        };
+        Ok(Self { unpriced })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccag_domain::catalogue;
+
+    #[test]
+    fn the_whole_catalogue_survives_the_wire() {
+        let objects = catalogue::models()
+            .into_iter()
+            .map(ConfigObject::Model)
+            .chain(catalogue::prices().into_iter().map(ConfigObject::Price))
+            .chain([ConfigObject::Settings(Settings::default())]);
+        for object in objects {
+            let wire = v1::Object::from(object.clone());
+            assert_eq!(wire.object_ref(), Some(object.object_ref()));
+            assert_eq!(ConfigObject::try_from(wire), Ok(object));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_refused_by_name() {
+        let mut user = v1::User {
+            id: "user_1".into(),
+            state: 7,
+            team_id: None,
+        };
+        assert_eq!(
+            User::try_from(user.clone()).unwrap_err().to_string(),
+            "state cannot be `7`"
+        );
+        user.id = "team_1".into();
+        assert_eq!(
+            User::try_from(user).unwrap_err().to_string(),
+            "id cannot be `team_1`"
+        );
+        assert_eq!(
+            ConfigObject::try_from(v1::Object { object: None }),
+            Err(InvalidMessage::Missing("object"))
+        );
+    }
+
+    #[test]
+    fn a_negative_rate_is_refused() {
+        let mut price = v1::Price::from(catalogue::prices().remove(0));
+        price.rates.as_mut().unwrap().output = -1;
+        assert!(Price::try_from(price).is_err());
+    }
+
+    #[test]
+    fn a_digest_of_the_wrong_length_is_refused() {
+        let grant = v1::KeyGrant {
+            id: "key_1".into(),
+            digest: vec![1; 31].into(),
+            ..Default::default()
+        };
+        assert!(KeyGrant::try_from(grant).is_err());
+    }
+}

@@ -1,0 +1,159 @@
+//! Usage records.
+
+use super::{InvalidMessage, geography, id, optional_id};
+use crate::v1;
+use ccag_domain::{ModelName, Outcome, Tokens, UsageRecord};
+
+impl From<Tokens> for v1::Tokens {
+    fn from(tokens: Tokens) -> Self {
+        Self {
+            input: tokens.input,
+            output: tokens.output,
+            cache_read: tokens.cache_read,
+            cache_write_5m: tokens.cache_write_5m,
+            cache_write_1h: tokens.cache_write_1h,
+        }
+    }
+}
+
+impl From<v1::Tokens> for Tokens {
+    fn from(message: v1::Tokens) -> Self {
+        Self {
+            input: message.input,
+            output: message.output,
+            cache_read: message.cache_read,
+            cache_write_5m: message.cache_write_5m,
+            cache_write_1h: message.cache_write_1h,
+        }
+    }
+}
+
+impl From<UsageRecord> for v1::UsageRecord {
+    fn from(record: UsageRecord) -> Self {
+        let outcome = match record.outcome {
+            Outcome::Completed => v1::Outcome::Completed,
+            Outcome::Failed => v1::Outcome::Failed,
+            Outcome::Cut => v1::Outcome::Cut,
+            Outcome::Abandoned => v1::Outcome::Abandoned,
+        };
+        Self {
+            id: record.id.into(),
+            request_id: record.request_id.into(),
+            aws_request_id: record.aws_request_id,
+            key_id: record.key_id.into(),
+            user_id: record.user_id.map(Into::into),
+            team_id: record.team_id.map(Into::into),
+            model: record.model.to_string(),
+            bedrock_model: record.bedrock_model,
+            geography: record.geography.as_str().to_owned(),
+            endpoint_id: record.endpoint_id.into(),
+            streaming: record.streaming,
+            outcome: outcome.into(),
+            error: record.error,
+            status: record.status.into(),
+            tokens: Some(record.tokens.into()),
+            estimated: record.estimated,
+            attempts: record.attempts,
+            started_at_ms: record.started_at_ms,
+            first_token_ms: record.first_token_ms,
+            duration_ms: record.duration_ms,
+            session_id: record.session_id,
+            replica_id: record.replica_id.into(),
+        }
+    }
+}
+
+impl TryFrom<v1::UsageRecord> for UsageRecord {
+    type Error = InvalidMessage;
+    fn try_from(message: v1::UsageRecord) -> Result<Self, InvalidMessage> {
+        let outcome = match v1::Outcome::try_from(message.outcome) {
+            Ok(v1::Outcome::Completed) => Outcome::Completed,
+            Ok(v1::Outcome::Failed) => Outcome::Failed,
+            Ok(v1::Outcome::Cut) => Outcome::Cut,
+            Ok(v1::Outcome::Abandoned) => Outcome::Abandoned,
+            _ => return Err(InvalidMessage::unusable("outcome", message.outcome)),
+        };
+        Ok(Self {
+            id: id("id", message.id)?,
+            request_id: id("request_id", message.request_id)?,
+            aws_request_id: message.aws_request_id,
+            key_id: id("key_id", message.key_id)?,
+            user_id: optional_id("user_id", message.user_id)?,
+            team_id: optional_id("team_id", message.team_id)?,
+            model: ModelName::canonical(&message.model),
+            bedrock_model: message.bedrock_model,
+            geography: geography(&message.geography)?,
+            endpoint_id: id("endpoint_id", message.endpoint_id)?,
+            streaming: message.streaming,
+            outcome,
+            error: message.error,
+            status: u16::try_from(message.status)
+                .map_err(|_| InvalidMessage::unusable("status", message.status))?,
+            tokens: message.tokens.ok_or(InvalidMessage::Missing("tokens"))?.into(),
+            estimated: message.estimated,
+            attempts: message.attempts,
+            started_at_ms: message.started_at_ms,
+            first_token_ms: message.first_token_ms,
+            duration_ms: message.duration_ms,
+            session_id: message.session_id,
+            replica_id: id("replica_id", message.replica_id)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccag_domain::{EndpointId, Geography, KeyId, ReplicaId, RequestId, UsageId};
+
+    fn record() -> UsageRecord {
+        UsageRecord {
+            id: UsageId::parse("use_1").unwrap(),
+            request_id: RequestId::parse("req_1").unwrap(),
+            aws_request_id: Some("0d1c2b3a".into()),
+            key_id: KeyId::parse("key_1").unwrap(),
+            user_id: None,
+            team_id: None,
+            model: ModelName::canonical("claude-opus-5-5"),
+            bedrock_model: "us.anthropic.claude-opus-5-5".into(),
+            geography: Geography::Us,
+            endpoint_id: EndpointId::parse("end_1").unwrap(),
+            streaming: true,
+            outcome: Outcome::Abandoned,
+            error: None,
+            status: 200,
+            tokens: Tokens {
+                input: 1,
+                output: 2,
+                cache_read: 3,
+                cache_write_5m: 4,
+                cache_write_1h: 5,
+            },
+            estimated: true,
+            attempts: 2,
+            started_at_ms: 1,
+            first_token_ms: Some(3),
+            duration_ms: 9,
+            session_id: Some("s".into()),
+            replica_id: ReplicaId::parse("rep_1").unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_record_survives_the_wire() {
+        assert_eq!(
+            UsageRecord::try_from(v1::UsageRecord::from(record())),
+            Ok(record())
+        );
+    }
+
+    #[test]
+    fn a_record_without_counts_is_refused() {
+        let mut wire = v1::UsageRecord::from(record());
+        wire.tokens = None;
+        assert_eq!(
+            UsageRecord::try_from(wire),
+            Err(InvalidMessage::Missing("tokens"))
+        );
+    }
+}
