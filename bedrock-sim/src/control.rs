@@ -1,0 +1,210 @@
+//! Bedrock's control operations and STS, as far as a gateway asks for them.
+
+use crate::Shared;
+use crate::http::{Answer, answer, refuse};
+use crate::models::{MODELS, Model, profiles};
+use crate::sigv4::Credential;
+use crate::sys;
+use axum::http::header;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+fn query(raw: &str) -> HashMap<String, String> {
+    let decode = |text: &str| {
+        percent_encoding::percent_decode_str(&text.replace('+', " "))
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    raw.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value))
+        })
+        .collect()
+}
+
+fn json_answer(value: &Value) -> Answer {
+    answer(200, value.to_string()).with(header::CONTENT_TYPE, "application/json")
+}
+
+fn profile(shared: &Shared, id: &str, geography: &str, model: &Model) -> Value {
+    let (region, account) = (&shared.region, &shared.account_id);
+    json!({
+        "inferenceProfileId": id,
+        "inferenceProfileName": format!("{} {}", geography.to_uppercase(), model.name),
+        "inferenceProfileArn": format!("arn:aws:bedrock:{region}:{account}:inference-profile/{id}"),
+        "description": format!("Routes requests to {} in {geography}.", model.name),
+        "models": [{"modelArn": format!("arn:aws:bedrock:{region}::foundation-model/{}", model.id)}],
+        "status": "ACTIVE",
+        "type": "SYSTEM_DEFINED",
+        "createdAt": "2026-01-01T00:00:00Z",
+        "updatedAt": "2026-01-01T00:00:00Z"
+    })
+}
+
+/// ListInferenceProfiles: `maxResults` to a page, the next page's token is a position.
+pub(crate) fn list_profiles(shared: &Shared, raw_query: &str) -> Answer {
+    let query = query(raw_query);
+    if query.get("type").is_some_and(|t| t == "APPLICATION") {
+        return json_answer(&json!({"inferenceProfileSummaries": []}));
+    }
+    let number = |name: &str| query.get(name).map(|v| v.parse::<usize>());
+    let (size, from) = match (number("maxResults"), number("nextToken")) {
+        (None | Some(Ok(1..=1000)), None | Some(Ok(_))) => (
+            number("maxResults").and_then(Result::ok).unwrap_or(100),
+            number("nextToken").and_then(Result::ok).unwrap_or(0),
+        ),
+        _ => return refuse(400, "ValidationException", "1 validation error detected"),
+    };
+    let all: Vec<_> = profiles().collect();
+    let page: Vec<Value> = all
+        .iter()
+        .skip(from)
+        .take(size)
+        .map(|(id, g, m)| profile(shared, id, g, m))
+        .collect();
+    let mut body = json!({"inferenceProfileSummaries": page});
+    if from + size < all.len() {
+        body["nextToken"] = json!((from + size).to_string());
+    }
+    json_answer(&body)
+}
+
+/// GetInferenceProfile, by id or ARN.
+pub(crate) fn get_profile(shared: &Shared, id: &str) -> Answer {
+    let bare = id.rsplit('/').next().unwrap_or(id);
+    match profiles().find(|(known, ..)| known == bare) {
+        Some((id, geography, model)) => json_answer(&profile(shared, &id, geography, model)),
+        None => refuse(
+            404,
+            "ResourceNotFoundException",
+            "The provided inference profile identifier was not found.",
+        ),
+    }
+}
+
+/// ListFoundationModels.
+pub(crate) fn list_models(raw_query: &str) -> Answer {
+    let provider = query(raw_query)
+        .remove("byProvider")
+        .unwrap_or_default()
+        .to_lowercase();
+    let fits = provider.is_empty() || provider == "anthropic";
+    let summaries: Vec<Value> = MODELS
+        .iter()
+        .filter(|_| fits)
+        .map(|m| {
+            let types: &[&str] = if m.on_demand {
+                &["ON_DEMAND", "INFERENCE_PROFILE"]
+            } else {
+                &["INFERENCE_PROFILE"]
+            };
+            json!({
+                "modelArn": format!("arn:aws:bedrock:us-east-1::foundation-model/{}", m.id),
+                "modelId": m.id,
+                "modelName": m.name,
+                "providerName": "Anthropic",
+                "inputModalities": ["TEXT", "IMAGE"],
+                "outputModalities": ["TEXT"],
+                "responseStreamingSupported": true,
+                "inferenceTypesSupported": types,
+                "modelLifecycle": {"status": "ACTIVE"}
+            })
+        })
+        .collect();
+    json_answer(&json!({"modelSummaries": summaries}))
+}
+
+const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+
+/// STS: AssumeRole. The credentials that it issues may sign from then on.
+pub(crate) fn sts(shared: &Shared, request_id: &str, body: &[u8]) -> Answer {
+    let form = query(&String::from_utf8_lossy(body));
+    let get = |name: &str| form.get(name).map_or("", String::as_str);
+    let (role, session) = (get("RoleArn"), get("RoleSessionName"));
+    let parts: Vec<&str> = role.splitn(6, ':').collect();
+    let &["arn", _, "iam", "", account, resource] = parts.as_slice() else {
+        return sts_error(request_id, "ValidationError", "Request ARN is invalid");
+    };
+    if get("Action") != "AssumeRole" {
+        return sts_error(request_id, "InvalidAction", "Could not find operation");
+    }
+    if session.len() < 2 {
+        return sts_error(
+            request_id,
+            "ValidationError",
+            "roleSessionName must have length greater than or equal to 2",
+        );
+    }
+    let seconds: i64 = get("DurationSeconds").parse().unwrap_or(3600);
+    let n = shared.counter.fetch_add(1, Ordering::Relaxed);
+    let expires_at_ms = sys::now_ms() + seconds * 1000;
+    let credential = Credential {
+        access_key_id: format!("ASIASIM{n:013}"),
+        secret_access_key: format!("simulated-secret-{n}"),
+        session_token: Some(format!("simulated-session-token-{n}")),
+        expires_at_ms: Some(expires_at_ms),
+    };
+    let assumed = format!("{}/{session}", resource.trim_start_matches("role/"));
+    let body = format!(
+        "<AssumeRoleResponse xmlns=\"{STS_NAMESPACE}\"><AssumeRoleResult><AssumedRoleUser>\
+         <AssumedRoleId>AROASIM:{session}</AssumedRoleId>\
+         <Arn>arn:aws:sts::{account}:assumed-role/{assumed}</Arn></AssumedRoleUser><Credentials>\
+         <AccessKeyId>{}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey><SessionToken>{}</SessionToken>\
+         <Expiration>{}</Expiration></Credentials></AssumeRoleResult>\
+         <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></AssumeRoleResponse>",
+        credential.access_key_id,
+        credential.secret_access_key,
+        credential.session_token.as_deref().unwrap_or(""),
+        iso(expires_at_ms)
+    );
+    shared
+        .issued
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(credential);
+    answer(200, body).with(header::CONTENT_TYPE, "text/xml")
+}
+
+fn sts_error(request_id: &str, code: &str, message: &str) -> Answer {
+    let body = format!(
+        "<ErrorResponse xmlns=\"{STS_NAMESPACE}\"><Error><Type>Sender</Type><Code>{code}</Code>\
+         <Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+    );
+    answer(400, body).with(header::CONTENT_TYPE, "text/xml")
+}
+
+/// Unix milliseconds as `2026-11-24T13:51:37Z`.
+fn iso(ms: i64) -> String {
+    let seconds = ms.div_euclid(1000);
+    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let day_of_era = z.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let m = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * m + 2) / 5 + 1;
+    let month = if m < 10 { m + 3 } else { m - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        rest / 3600,
+        rest / 60 % 60,
+        rest % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_iso_8601() {
+        assert_eq!(iso(0), "1970-01-01T00:00:00Z");
+        assert_eq!(iso(951_825_600_000), "2000-02-29T12:00:00Z");
+    }
+}

@@ -1,0 +1,305 @@
+//! InvokeModel, InvokeModelWithResponseStream and CountTokens.
+
+use crate::Shared;
+use crate::account::{Ending, Entry, Usage};
+use crate::http::{Answer, answer, refuse};
+use crate::models::{self, Model, Named};
+use crate::reply::{self, Reply};
+use crate::script::{Action, Pace};
+use crate::stream::{Body, Events, usage_json};
+use crate::{billing, strict, sys};
+use axum::http::header;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+const VALIDATION: &str = "ValidationException";
+
+/// What an invocation is about.
+struct Call<'a> {
+    request_id: &'a str,
+    model_id: &'a str,
+    place: usize,
+}
+
+/// Answers an invocation.
+pub(crate) async fn invoke(
+    shared: Arc<Shared>,
+    request_id: &str,
+    model_id: &str,
+    streaming: bool,
+    body: &[u8],
+) -> Answer {
+    let operation = if streaming { "stream" } else { "invoke" };
+    let place = shared.books.open(Entry {
+        request_id: request_id.to_owned(),
+        model: model_id.to_owned(),
+        operation,
+        usage: Usage::default(),
+        output_sent: 0,
+        content_bytes_sent: 0,
+        frames_sent: 0,
+        ending: Ending::Open,
+        error: None,
+        started_at_ms: sys::now_ms(),
+        ended_at_ms: None,
+        content: Value::Null,
+    });
+    let call = Call {
+        request_id,
+        model_id,
+        place,
+    };
+    let mut unfinished = Unfinished {
+        shared: &shared,
+        call: &call,
+        armed: true,
+    };
+    let action = shared
+        .script
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take(operation, model_id, body);
+    let result = answer_invocation(&shared, &call, streaming, body, action).await;
+    let answer = match result {
+        Ok(answer) => answer,
+        Err((status, error_type, message)) => {
+            shared.books.change(place, request_id, |entry| {
+                entry.ending = Ending::Failed;
+                entry.error = Some(error_type.clone());
+                entry.ended_at_ms = Some(sys::now_ms());
+            });
+            refuse(status, &error_type, &message)
+        }
+    };
+    unfinished.armed = false;
+    drop(unfinished);
+    answer
+}
+
+/// Marks the entry as cancelled when the handler itself is dropped, which happens when the client goes away before it
+/// gets an answer.
+struct Unfinished<'a> {
+    shared: &'a Shared,
+    call: &'a Call<'a>,
+    armed: bool,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        self.shared
+            .books
+            .change(self.call.place, self.call.request_id, |entry| {
+                entry.ending = Ending::Cancelled;
+                entry.ended_at_ms = Some(sys::now_ms());
+            });
+    }
+}
+
+type Refusal = (u16, String, String);
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    (400, VALIDATION.to_owned(), message.into())
+}
+
+fn parse(body: &[u8], model_id: &str) -> Result<(Value, &'static Model), Refusal> {
+    let model = match models::find(model_id) {
+        Named::Model(model) => model,
+        Named::ProfileOnly => {
+            return Err(invalid(format!(
+                "Invocation of model ID {model_id} with on-demand throughput isn\u{2019}t supported. Retry your request with \
+                 the ID or ARN of an inference profile that contains this model."
+            )));
+        }
+        Named::Unknown => return Err(invalid("The provided model identifier is invalid.")),
+    };
+    let parsed = serde_json::from_slice(body).map_err(|e| {
+        invalid(format!(
+            "Malformed input request: {e}, please reformat your input and try again."
+        ))
+    })?;
+    Ok((parsed, model))
+}
+
+async fn answer_invocation(
+    shared: &Arc<Shared>,
+    call: &Call<'_>,
+    streaming: bool,
+    body: &[u8],
+    action: Option<Action>,
+) -> Result<Answer, Refusal> {
+    let pace = match &action {
+        Some(Action::Error {
+            status,
+            error_type,
+            message,
+        }) => return Err((*status, error_type.clone(), message.clone())),
+        Some(Action::Exception {
+            error_type, message, ..
+        }) if !streaming => return Err((500, error_type.clone(), message.clone())),
+        Some(Action::Silence { after: None, ms }) => {
+            tokio::time::sleep(Duration::from_millis(*ms)).await;
+            None
+        }
+        Some(Action::Pace(pace)) => Some(*pace),
+        _ => None,
+    };
+    let (parsed, model) = parse(body, call.model_id)?;
+    strict::check(&parsed, model).map_err(invalid)?;
+    let prompt = billing::prompt_tokens(&parsed);
+    if prompt > model.context {
+        return Err(invalid(format!(
+            "prompt is too long: {prompt} tokens > {} maximum",
+            model.context
+        )));
+    }
+    let reply = reply::plan(&parsed, model, pace);
+    let mut usage = {
+        let mut cache = shared.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.bill(&parsed, model, sys::now_ms())
+    };
+    usage.output = reply.blocks.iter().map(reply::Block::tokens).sum();
+    let content = format!(
+        "[{}]",
+        reply
+            .blocks
+            .iter()
+            .map(reply::Block::to_json)
+            .collect::<Vec<_>>()
+            .join(",")
+    );
+    shared.books.change(call.place, call.request_id, |entry| {
+        entry.usage = usage;
+        entry.content = serde_json::from_str(&content).unwrap_or(Value::Null);
+    });
+    let pace = pace
+        .or_else(|| Pace::from_prompt(&last_text(&parsed)))
+        .unwrap_or_default();
+    if pace.head_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(pace.head_ms)).await;
+    }
+    let id = format!("msg_bdrk_{}", call.request_id.replace('-', ""));
+    let name = model.id.trim_start_matches("anthropic.");
+    if streaming {
+        let events = match &action {
+            Some(Action::Events { events }) => Events::scripted(events),
+            _ => Events::of(&reply, &id, name, &usage),
+        };
+        let body = Body::new(
+            Arc::clone(shared),
+            call.place,
+            call.request_id.to_owned(),
+            events,
+            pace,
+            action.as_ref(),
+        );
+        return Ok(answer(200, axum::body::Body::from_stream(body))
+            .with(header::CONTENT_TYPE, "application/vnd.amazon.eventstream")
+            .with("x-amzn-bedrock-content-type", "application/json"));
+    }
+    Ok(whole(shared, call, &id, name, &reply, &usage, &content, action))
+}
+
+fn last_text(body: &Value) -> String {
+    let last = body["messages"]
+        .as_array()
+        .and_then(|m| m.iter().rev().find(|m| m["role"] == "user"));
+    last.map(|m| match &m["content"] {
+        Value::String(text) => text.clone(),
+        other => other
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|b| b["text"].as_str())
+            .collect(),
+    })
+    .unwrap_or_default()
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one answer, used once")]
+fn whole(
+    shared: &Shared,
+    call: &Call<'_>,
+    id: &str,
+    model: &str,
+    reply: &Reply,
+    usage: &Usage,
+    content: &str,
+    action: Option<Action>,
+) -> Answer {
+    let text = match action {
+        Some(Action::Events { events }) => events.first().map(Value::to_string).unwrap_or_default(),
+        _ => format!(
+            "{{\"id\":\"{id}\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"{model}\",\"content\":{content},\
+             \"stop_reason\":\"{}\",\"stop_sequence\":null,\"usage\":{}}}",
+            reply.stop_reason,
+            usage_json(usage, usage.output)
+        ),
+    };
+    shared.books.change(call.place, call.request_id, |entry| {
+        entry.ending = Ending::Completed;
+        entry.output_sent = usage.output;
+        entry.content_bytes_sent = content.len() as u64;
+        entry.ended_at_ms = Some(sys::now_ms());
+    });
+    let written = usage.cache_write_5m + usage.cache_write_1h;
+    answer(200, text)
+        .with(header::CONTENT_TYPE, "application/json")
+        .with("x-amzn-bedrock-input-token-count", usage.input.to_string())
+        .with("x-amzn-bedrock-output-token-count", usage.output.to_string())
+        .with(
+            "x-amzn-bedrock-cache-read-input-token-count",
+            usage.cache_read.to_string(),
+        )
+        .with(
+            "x-amzn-bedrock-cache-write-input-token-count",
+            written.to_string(),
+        )
+        .with("x-amzn-bedrock-invocation-latency", "900")
+}
+
+/// Answers CountTokens.
+pub(crate) fn count_tokens(shared: &Shared, model_id: &str, body: &[u8]) -> Answer {
+    let action = shared
+        .script
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take("count", model_id, body);
+    if let Some(Action::Error {
+        status,
+        error_type,
+        message,
+    }) = action
+    {
+        return refuse(status, &error_type, &message);
+    }
+    match count(model_id, body) {
+        Ok(tokens) => answer(200, json!({"inputTokens": tokens}).to_string())
+            .with(header::CONTENT_TYPE, "application/json"),
+        Err((status, error_type, message)) => refuse(status, &error_type, &message),
+    }
+}
+
+fn count(model_id: &str, body: &[u8]) -> Result<u64, Refusal> {
+    let counts = models::MODELS.iter().find(|m| m.id == model_id);
+    let Some(model) = counts else {
+        return Err(invalid("The provided model identifier is invalid."));
+    };
+    if !model.count_tokens {
+        return Err(invalid("The provided model doesn't support counting tokens."));
+    }
+    let malformed = |e: &dyn std::fmt::Display| invalid(format!("Malformed input request: {e}"));
+    let request: Value = serde_json::from_slice(body).map_err(|e| malformed(&e))?;
+    let inner = request.pointer("/input/invokeModel/body").and_then(Value::as_str);
+    let inner = inner.ok_or_else(|| malformed(&"input.invokeModel.body is missing"))?;
+    let inner = STANDARD.decode(inner).map_err(|e| malformed(&e))?;
+    let inner: Value = serde_json::from_slice(&inner).map_err(|e| malformed(&e))?;
+    strict::check(&inner, model).map_err(invalid)?;
+    Ok(billing::prompt_tokens(&inner))
+}

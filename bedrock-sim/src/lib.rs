@@ -1,0 +1,221 @@
+//! A stand-in for Amazon Bedrock Runtime, Bedrock and STS that speaks their wire formats.
+//!
+//! It imports nothing of the gateway: tests hold the gateway against it. It is as strict as Bedrock is, answers with a
+//! conversation, fails by script, and keeps an exact account of the tokens that it handed out.
+
+mod account;
+mod billing;
+mod control;
+pub mod eventstream;
+mod http;
+mod invoke;
+mod models;
+mod reply;
+mod script;
+mod sigv4;
+mod stream;
+mod strict;
+mod sys;
+
+pub use account::{Ending, Entry, Received, Usage};
+pub use script::{Action, Match, Pace, Rule};
+pub use sigv4::Credential;
+
+use axum::serve::ListenerExt;
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(crate) credentials: Vec<Credential>,
+    pub(crate) bearer_keys: Vec<String>,
+    pub(crate) region: String,
+    pub(crate) account_id: String,
+    pub(crate) issued: Mutex<Vec<Credential>>,
+    pub(crate) script: Mutex<script::Script>,
+    pub(crate) cache: Mutex<billing::PromptCache>,
+    pub(crate) books: account::Books,
+    pub(crate) counter: AtomicU64,
+}
+
+/// How a simulator is set up.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    listen: SocketAddr,
+    credentials: Vec<Credential>,
+    bearer_keys: Vec<String>,
+    log_capacity: usize,
+}
+
+impl Builder {
+    /// Listens on this address instead of a free port of 127.0.0.1.
+    #[must_use]
+    pub fn listen(mut self, listen: SocketAddr) -> Self {
+        self.listen = listen;
+        self
+    }
+
+    /// Accepts requests signed with this key pair. As soon as one is given, every request has to be signed.
+    #[must_use]
+    pub fn credential(
+        mut self,
+        access_key_id: impl Into<String>,
+        secret_access_key: impl Into<String>,
+    ) -> Self {
+        self.credentials.push(Credential {
+            access_key_id: access_key_id.into(),
+            secret_access_key: secret_access_key.into(),
+            session_token: None,
+            expires_at_ms: None,
+        });
+        self
+    }
+
+    /// Accepts this Bedrock API key. As soon as one is given, every request has to carry a key or a signature.
+    #[must_use]
+    pub fn bearer_key(mut self, key: impl Into<String>) -> Self {
+        self.bearer_keys.push(key.into());
+        self
+    }
+
+    /// How many requests the log keeps; 0 keeps none. 1,000 by default.
+    #[must_use]
+    pub fn log_capacity(mut self, requests: usize) -> Self {
+        self.log_capacity = requests;
+        self
+    }
+
+    /// Starts serving.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn start(self) -> std::io::Result<Sim> {
+        let listener = TcpListener::bind(self.listen).await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            credentials: self.credentials,
+            bearer_keys: self.bearer_keys,
+            region: "us-east-1".into(),
+            account_id: "111122223333".into(),
+            issued: Mutex::default(),
+            script: Mutex::default(),
+            cache: Mutex::default(),
+            books: account::Books::new(self.log_capacity),
+            counter: AtomicU64::new(1),
+        });
+        let stop = CancellationToken::new();
+        let router = http::router(Arc::clone(&shared));
+        let listener = listener.tap_io(|stream| {
+            // Without it small frames wait for the peer's delayed acknowledgement.
+            let _ = stream.set_nodelay(true);
+        });
+        let stopped = stop.clone().cancelled_owned();
+        let task = sys::spawn(async move {
+            let _ = axum::serve(listener, router)
+                .with_graceful_shutdown(stopped)
+                .await;
+        });
+        Ok(Sim {
+            shared,
+            address,
+            stop,
+            task,
+        })
+    }
+}
+
+/// A running simulator. Dropping it stops it.
+pub struct Sim {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl std::fmt::Debug for Sim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sim")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sim {
+    /// A simulator with no credentials (anybody may call), on a free port of 127.0.0.1.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            credentials: Vec::new(),
+            bearer_keys: Vec::new(),
+            log_capacity: 1_000,
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What to set as the endpoint URL of Bedrock Runtime, Bedrock and STS.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Adds a rule.
+    pub fn script(&self, rule: Rule) {
+        self.shared
+            .script
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(rule);
+    }
+
+    /// Forgets all rules.
+    pub fn clear_script(&self) {
+        self.shared
+            .script
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    /// The newest requests, in order of arrival.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Received> {
+        self.shared.books.log()
+    }
+
+    /// Every answer since the start or the last [`Sim::clear`], in order of arrival.
+    #[must_use]
+    pub fn account(&self) -> Vec<Entry> {
+        self.shared.books.entries()
+    }
+
+    /// Empties the log and the account.
+    pub fn clear(&self) {
+        self.shared.books.clear();
+    }
+
+    /// Stops accepting and breaks off what is open.
+    pub async fn shutdown(mut self) {
+        self.stop.cancel();
+        let grace = std::time::Duration::from_millis(200);
+        if tokio::time::timeout(grace, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.task.abort();
+    }
+}

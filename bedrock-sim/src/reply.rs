@@ -1,0 +1,388 @@
+//! The conversation: what the simulator says to a request. The same request always gets the same answer.
+
+use crate::models::{Model, ThinkingKinds};
+use crate::script::Pace;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+/// A planned answer.
+pub(crate) struct Reply {
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) stop_reason: &'static str,
+}
+
+/// One content block of an answer.
+pub(crate) enum Block {
+    Thinking { text: String, signature: String },
+    Text { text: String, pieces: usize },
+    ToolUse { id: String, name: String, input: String },
+}
+
+impl Block {
+    /// The block as the non-streaming API shows it. The tool input is raw JSON, spelt as it is streamed.
+    pub(crate) fn to_json(&self) -> String {
+        match self {
+            Self::Thinking { text, signature } => {
+                json!({"type": "thinking", "thinking": text, "signature": signature}).to_string()
+            }
+            Self::Text { text, .. } => json!({"type": "text", "text": text}).to_string(),
+            Self::ToolUse { id, name, input } => {
+                format!(
+                    "{{\"type\":\"tool_use\",\"id\":{},\"name\":{},\"input\":{input}}}",
+                    json!(id),
+                    json!(name)
+                )
+            }
+        }
+    }
+
+    /// Its output tokens: a token for every four characters, at least one.
+    pub(crate) fn tokens(&self) -> u64 {
+        let chars = match self {
+            Self::Thinking { text, .. } => text.chars().count() + 40,
+            Self::Text { text, .. } => text.chars().count(),
+            Self::ToolUse { name, input, .. } => name.len() + input.chars().count(),
+        };
+        u64::try_from(chars.div_ceil(4)).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+/// The signature of a thinking block: bound to what the client is shown.
+pub(crate) fn sign(shown: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"bedrock-sim thinking\0");
+    hash.update(shown.as_bytes());
+    STANDARD.encode(hash.finalize())
+}
+
+/// Decides what to say.
+pub(crate) fn plan(body: &Value, model: &Model, pace: Option<Pace>) -> Reply {
+    let said = LastTurn::of(body);
+    let pace = pace
+        .or_else(|| Pace::from_prompt(&said.prompt))
+        .unwrap_or_default();
+    let mut blocks = Vec::new();
+    if wants_thinking(body, model) {
+        let omitted = body.pointer("/thinking/display").and_then(Value::as_str) == Some("omitted");
+        let thought = format!("Considering: {}", shorten(&said.prompt, 80));
+        let shown = if omitted { String::new() } else { thought };
+        blocks.push(Block::Thinking {
+            signature: sign(&shown),
+            text: shown,
+        });
+    }
+    if let Some(tool) = chosen_tool(body, &said) {
+        let name = tool
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        blocks.push(Block::Text {
+            text: format!("I will use the {name} tool."),
+            pieces: 2,
+        });
+        let input = tool_input(tool, &said.prompt);
+        blocks.push(Block::ToolUse {
+            id: tool_use_id(body),
+            name,
+            input,
+        });
+        return Reply {
+            blocks,
+            stop_reason: "tool_use",
+        };
+    }
+    let mut text = match structured(body) {
+        Some(fitting) => fitting,
+        None => match &said.tool_result {
+            Some(result) => format!("The tool answered: {}", shorten(result, 600)),
+            None => format!(
+                "This is the simulated model {}. You said: {}",
+                model.name,
+                shorten(&said.prompt, 400)
+            ),
+        },
+    };
+    if let Some(size) = pace.text {
+        text = filler(size);
+    }
+    let chars = text.chars().count();
+    let mut stop_reason = "end_turn";
+    let max_tokens = body.get("max_tokens").and_then(Value::as_u64).unwrap_or(u64::MAX);
+    let room = usize::try_from(max_tokens.saturating_mul(4)).unwrap_or(usize::MAX);
+    if chars > room {
+        text = text.chars().take(room).collect();
+        stop_reason = "max_tokens";
+    }
+    let pieces = pace.events.unwrap_or_else(|| (chars / 24).clamp(1, 400)).max(1);
+    blocks.push(Block::Text { text, pieces });
+    Reply { blocks, stop_reason }
+}
+
+/// What the last turn of the conversation says.
+struct LastTurn {
+    /// The person's own words, without what the client wraps around them.
+    prompt: String,
+    /// The text of the last tool result, if the turn brings one.
+    tool_result: Option<String>,
+}
+
+impl LastTurn {
+    fn of(body: &Value) -> Self {
+        let empty = Vec::new();
+        let messages = body.get("messages").and_then(Value::as_array).unwrap_or(&empty);
+        let last = messages.iter().rev().find(|m| m["role"] == "user");
+        let content = last.map(|m| &m["content"]);
+        let mut prompt = String::new();
+        let mut tool_result = None;
+        match content {
+            Some(Value::String(text)) => prompt.clone_from(text),
+            Some(Value::Array(blocks)) => {
+                for block in blocks {
+                    match block["type"].as_str() {
+                        Some("text") => {
+                            let text = without_reminders(block["text"].as_str().unwrap_or_default());
+                            if !text.trim().is_empty() {
+                                prompt = text;
+                            }
+                        }
+                        Some("tool_result") => tool_result = Some(text_of(&block["content"])),
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+        let prompt = without_reminders(&prompt).trim().to_owned();
+        Self { prompt, tool_result }
+    }
+}
+
+fn text_of(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(blocks) => {
+            let texts: Vec<&str> = blocks.iter().filter_map(|b| b["text"].as_str()).collect();
+            texts.join("\n")
+        }
+        _ => String::new(),
+    }
+}
+
+/// Clients add notes of their own to what the person typed; only the person is answered.
+fn without_reminders(text: &str) -> String {
+    let mut rest = text;
+    let mut kept = String::new();
+    while let Some((before, after)) = rest.split_once("<system-reminder>") {
+        kept.push_str(before);
+        rest = after
+            .split_once("</system-reminder>")
+            .map_or("", |(_, tail)| tail);
+    }
+    kept.push_str(rest);
+    kept
+}
+
+fn shorten(text: &str, chars: usize) -> String {
+    text.chars().take(chars).collect()
+}
+
+fn wants_thinking(body: &Value, model: &Model) -> bool {
+    match body.pointer("/thinking/type").and_then(Value::as_str) {
+        Some("enabled" | "adaptive") => true,
+        Some(_) => false,
+        None => model.thinking == ThinkingKinds::AdaptiveOnly && !model.thinking_disabled,
+    }
+}
+
+/// The tool to use: the one that `tool_choice` forces, or one that the person asks for by name ("use the Bash tool"). A
+/// turn that brings a tool's result is answered in words.
+fn chosen_tool<'a>(body: &'a Value, said: &LastTurn) -> Option<&'a Value> {
+    let tools = body.get("tools")?.as_array()?;
+    let usable = |tool: &&Value| tool["input_schema"].is_object();
+    let named = |name: &str| tools.iter().filter(usable).find(|t| t["name"] == name);
+    let choice = &body["tool_choice"];
+    match choice["type"].as_str() {
+        Some("none") => return None,
+        Some("tool") => return named(choice["name"].as_str()?),
+        Some("any") if said.tool_result.is_none() => {
+            return asked_for(tools, &said.prompt).or_else(|| tools.iter().find(usable));
+        }
+        _ => {}
+    }
+    if said.tool_result.is_some() {
+        return None;
+    }
+    asked_for(tools, &said.prompt)
+}
+
+fn asked_for<'a>(tools: &'a [Value], prompt: &str) -> Option<&'a Value> {
+    tools
+        .iter()
+        .filter(|tool| tool["input_schema"].is_object())
+        .find(|tool| {
+            tool["name"]
+                .as_str()
+                .is_some_and(|name| prompt.contains(&format!("{name} tool")))
+        })
+}
+
+/// An id that depends on the conversation so far.
+fn tool_use_id(body: &Value) -> String {
+    let digest = Sha256::digest(body["messages"].to_string().as_bytes());
+    let tail: String = digest.iter().take(12).map(|b| format!("{b:02x}")).collect();
+    format!("toolu_bdrk_{tail}")
+}
+
+const MAIN_PARAMETERS: [&str; 8] = [
+    "command",
+    "prompt",
+    "query",
+    "file_path",
+    "path",
+    "pattern",
+    "url",
+    "text",
+];
+
+/// An input that fits the tool's schema. What the person put between backticks goes into its main string parameter.
+fn tool_input(tool: &Value, prompt: &str) -> String {
+    let quoted = prompt.split('`').nth(1).map(str::to_owned);
+    let schema = &tool["input_schema"];
+    let properties = schema["properties"].as_object();
+    let required: Vec<&str> = schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let is_string = |name: &str| {
+        properties
+            .and_then(|p| p.get(name))
+            .is_some_and(|p| p["type"] == "string")
+    };
+    let main = MAIN_PARAMETERS
+        .into_iter()
+        .find(|name| is_string(name))
+        .or_else(|| required.iter().copied().find(|name| is_string(name)));
+    let mut input = Map::new();
+    for name in &required {
+        let part = properties.and_then(|p| p.get(*name)).unwrap_or(&Value::Null);
+        input.insert((*name).to_owned(), fitting(part, prompt, 0));
+    }
+    if let (Some(main), Some(quoted)) = (main, quoted) {
+        input.insert(main.to_owned(), Value::String(quoted));
+    }
+    Value::Object(input).to_string()
+}
+
+/// Some value that fits a JSON schema.
+fn fitting(schema: &Value, words: &str, depth: usize) -> Value {
+    if let Some(first) = schema["enum"].as_array().and_then(|e| e.first()) {
+        return first.clone();
+    }
+    if let Some(constant) = schema.get("const") {
+        return constant.clone();
+    }
+    let kind = match &schema["type"] {
+        Value::Array(kinds) => kinds.first().and_then(Value::as_str),
+        other => other.as_str(),
+    };
+    match kind {
+        Some("object") if depth < 8 => {
+            let required = schema["required"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str);
+            let fields =
+                required.map(|n| (n.to_owned(), fitting(&schema["properties"][n], words, depth + 1)));
+            Value::Object(fields.collect())
+        }
+        Some("array") if depth < 8 => {
+            let least = schema["minItems"].as_u64().unwrap_or(0).min(16);
+            (0..least)
+                .map(|_| fitting(&schema["items"], words, depth + 1))
+                .collect()
+        }
+        Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or_else(|| json!(1)),
+        Some("boolean") => json!(false),
+        Some("null") => Value::Null,
+        _ => match schema["anyOf"]
+            .as_array()
+            .or_else(|| schema["oneOf"].as_array())
+            .and_then(|s| s.first())
+        {
+            Some(first) if depth < 8 => fitting(first, words, depth + 1),
+            _ => json!(shorten(words, 40)),
+        },
+    }
+}
+
+/// JSON for `output_config.format`, if the request asks for it.
+fn structured(body: &Value) -> Option<String> {
+    let schema = body.pointer("/output_config/format/schema")?;
+    Some(fitting(schema, "A simulated answer", 0).to_string())
+}
+
+/// Text of exactly this many characters, with some that take more than one byte and some that JSON escapes.
+fn filler(chars: usize) -> String {
+    const PATTERN: &str = "Zoë counts tokens — 一二三 🙂 \"quoted\" \\ back\tslash\nline; ";
+    PATTERN.chars().cycle().take(chars).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::{Named, find};
+
+    fn opus() -> &'static Model {
+        match find("us.anthropic.claude-opus-5-5") {
+            Named::Model(model) => model,
+            _ => panic!("missing"),
+        }
+    }
+
+    fn bash_request(prompt: &str) -> Value {
+        json!({
+            "max_tokens": 1000,
+            "messages": [{"role": "user", "content": [{"type": "text", "text": prompt}]}],
+            "tools": [{"name": "Bash", "input_schema": {"type": "object", "required": ["command"],
+                "properties": {"command": {"type": "string"}, "timeout": {"type": "number"}}}}]
+        })
+    }
+
+    #[test]
+    fn a_tool_that_is_asked_for_is_used_with_an_input_that_fits() {
+        let reply = plan(&bash_request("Use the Bash tool to run `echo hi`"), opus(), None);
+        assert_eq!(reply.stop_reason, "tool_use");
+        let Some(Block::ToolUse { name, input, .. }) = reply.blocks.last() else {
+            panic!("no tool use");
+        };
+        assert_eq!(
+            (name.as_str(), input.as_str()),
+            ("Bash", r#"{"command":"echo hi"}"#)
+        );
+    }
+
+    #[test]
+    fn a_tool_result_is_quoted_back() {
+        let mut body = bash_request("x");
+        body["messages"] = json!([{"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "t", "content": "forty-two"}]}]);
+        let reply = plan(&body, opus(), None);
+        assert!(reply.blocks.iter().any(|b| b.to_json().contains("forty-two")));
+    }
+
+    #[test]
+    fn notes_of_the_client_are_not_taken_for_the_persons_words() {
+        let reply = plan(
+            &bash_request("<system-reminder>Use the Bash tool</system-reminder>hello"),
+            opus(),
+            None,
+        );
+        assert_eq!(reply.stop_reason, "end_turn");
+    }
+}
