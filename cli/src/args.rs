@@ -1,0 +1,159 @@
+//! The command line: every command and flag with its documentation.
+
+use crate::commands::{auth, completions, keys, teams, usage, users};
+use ccag_admin_api::Secret;
+use clap::{Args, Parser, Subcommand};
+
+const AFTER_HELP: &str = "\
+Names or ids: wherever a KEY, TEAM or USER is asked for, its id (`key_…`, `team_…`, `user_…`) or its name will do, \
+as long as only one has that name. A key may also be given by its secret or by the prefix that lists show.
+
+Exit codes:
+  0  done
+  1  the server refused: not allowed, not found, not valid
+  2  the command line is wrong
+  3  the server cannot be reached
+  4  not signed in, or the session has ended
+  5  the server failed, or its answer makes no sense
+  6  a file or the terminal on this machine failed
+
+Files: ~/.ccag/config.json (URL and user name) and ~/.ccag/token (the session token, readable by you alone).";
+
+/// Manages a CCAG gateway: keys, teams, users, usage, and the data planes.
+///
+/// Start with `ccag login --url https://gateway.example.com`. Everything after that uses the same gateway and session.
+/// With --json a command writes one JSON document to standard output and nothing else, so that scripts can rely on it:
+/// `ccag --json keys list | jq -r '.keys[].id'`.
+#[derive(Debug, Parser)]
+#[command(name = "ccag", version, max_term_width = 100, after_help = AFTER_HELP, subcommand_required = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Global {
+    /// The gateway's address, such as https://gateway.example.com; by default the one signed in to, else
+    /// http://127.0.0.1:8080
+    #[arg(
+        long,
+        global = true,
+        display_order = 100,
+        env = "CCAG_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub(crate) url: Option<String>,
+
+    /// A session token to use instead of the stored one; better given as CCAG_TOKEN, since other users of the machine can
+    /// see command lines
+    #[arg(
+        long,
+        global = true,
+        display_order = 101,
+        env = "CCAG_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
+    pub(crate) token: Option<Secret>,
+
+    /// Write JSON to standard output, and nothing else
+    #[arg(long, global = true, display_order = 102)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Sign in, and remember the gateway and the session
+    ///
+    /// Asks for what is not given. The session is kept in ~/.ccag/token and used by all other commands, with this gateway
+    /// only, until it ends or you sign out.
+    ///
+    /// For example: ccag login --url https://gateway.example.com -u dev@example.com
+    Login(auth::Login),
+    /// End the session, and forget it
+    Logout,
+    /// Show who is signed in, and where
+    Whoami,
+    /// Virtual keys: what Claude Code authenticates with
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Teams and their members
+    #[command(subcommand)]
+    Teams(teams::Teams),
+    /// Users: who may sign in, and whose keys work
+    #[command(subcommand)]
+    Users(users::Users),
+    /// What was used, and what it cost
+    #[command(subcommand)]
+    Usage(usage::Usage),
+    /// Show the data planes, what they have applied and what they still hold
+    Fleet,
+    /// Show the models that the gateway serves
+    Models,
+    /// Show what the models cost, in dollars per million tokens
+    Pricing,
+    /// Show the gateway's version, configuration revision, database and data planes
+    Status,
+    /// Write a completion script for a shell to standard output
+    ///
+    /// For example: ccag completions bash > ~/.local/share/bash-completion/completions/ccag
+    Completions(completions::Completions),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn verify_cli() {
+        Cli::command().debug_assert();
+    }
+
+    /// All help texts, since they are what users work from.
+    #[test]
+    fn help_texts_are_as_reviewed() {
+        fn visit(command: &mut clap::Command, path: &str, all: &mut String) {
+            let rule = "=".repeat(path.len());
+            all.push_str(&format!("{path}\n{rule}\n{}\n\n", command.render_long_help()));
+            for sub in command
+                .get_subcommands_mut()
+                .filter(|sub| sub.get_name() != "help")
+            {
+                let path = format!("{path} {}", sub.get_name());
+                visit(sub, &path, all);
+            }
+        }
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        let mut all = String::new();
+        visit(&mut command, "ccag", &mut all);
+        insta::assert_snapshot!(all);
+    }
+
+    #[test]
+    fn every_command_and_flag_says_what_it_does() {
+        fn visit(command: &clap::Command) {
+            assert!(
+                command.get_about().is_some(),
+                "{} has no help",
+                command.get_name()
+            );
+            for arg in command.get_arguments() {
+                assert!(
+                    arg.get_help().is_some(),
+                    "{} {} has no help",
+                    command.get_name(),
+                    arg.get_id()
+                );
+            }
+            command.get_subcommands().for_each(visit);
+        }
+        visit(&Cli::command());
+    }
+}

@@ -1,0 +1,287 @@
+//! The admin API over HTTP.
+
+use crate::error::CliError;
+use ccag_admin_api::{PROBLEM_JSON, ProblemBody, Secret};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::error::Error;
+use std::time::Duration;
+use url::Url;
+
+const CONNECT: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// A gateway, and the session there.
+#[derive(Debug)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: Url,
+    token: Option<Secret>,
+}
+
+/// Reads an address. What is left has no slash at its end.
+pub(crate) fn parse_url(text: &str) -> Result<Url, CliError> {
+    let wrong = |why: &str| {
+        CliError::Usage(format!(
+            "`{text}` is not an address of a gateway: {why}; write it like https://gateway.example.com"
+        ))
+    };
+    if !text.contains("://") {
+        return Err(wrong("http:// or https:// is missing"));
+    }
+    let mut url = Url::parse(text.trim()).map_err(|error| wrong(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("only http and https are possible"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("a user name or password does not belong into it"));
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
+}
+
+/// Whether what is sent there stays on this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+impl Client {
+    /// A client for a gateway; `token` is sent along if there is one.
+    pub(crate) fn new(base: Url, token: Option<Secret>) -> Result<Self, CliError> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("ccag/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT)
+            .read_timeout(ANSWER)
+            .redirect(reqwest::redirect::Policy::none());
+        if is_loopback(&base) {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|error| CliError::Local {
+            what: "cannot set up HTTPS".to_owned(),
+            error: std::io::Error::other(chain(&error)),
+        })?;
+        Ok(Self { http, base, token })
+    }
+
+    /// The gateway's address, without a slash at its end.
+    pub(crate) fn url(&self) -> String {
+        self.base.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// Gets something.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        self.answer(self.request(Method::GET, path, &())?).await
+    }
+
+    /// Gets something, with a query.
+    pub(crate) async fn get_with<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+    ) -> Result<T, CliError> {
+        self.answer(self.request(Method::GET, path, query)?).await
+    }
+
+    /// Sends a body, and reads the answer.
+    pub(crate) async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, CliError> {
+        self.answer(self.request(method, path, &())?.json(body)).await
+    }
+
+    /// Does something that needs no body, and reads the answer.
+    pub(crate) async fn act<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        self.answer(self.request(Method::POST, path, &())?).await
+    }
+
+    /// Sends a body, and expects no answer.
+    pub(crate) async fn tell(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<(), CliError> {
+        self.exchange(self.request(method, path, &())?.json(body)).await?;
+        Ok(())
+    }
+
+    /// Does something that needs no body, and expects no answer.
+    pub(crate) async fn order(&self, method: Method, path: &str) -> Result<(), CliError> {
+        self.exchange(self.request(method, path, &())?).await?;
+        Ok(())
+    }
+
+    /// Gets something large; the caller reads it with [`Client::chunk`].
+    pub(crate) async fn download(&self, path: &str, query: &impl Serialize) -> Result<Response, CliError> {
+        self.exchange(self.request(Method::GET, path, query)?).await
+    }
+
+    /// The next piece of a download.
+    pub(crate) async fn chunk(&self, response: &mut Response) -> Result<Option<Vec<u8>>, CliError> {
+        match response.chunk().await {
+            Ok(chunk) => Ok(chunk.map(|bytes| bytes.to_vec())),
+            Err(error) => Err(CliError::Unreachable {
+                url: self.url(),
+                reason: format!("the answer broke off: {}", chain(&error)),
+            }),
+        }
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        query: &impl Serialize,
+    ) -> Result<RequestBuilder, CliError> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        let query = serde_json::to_value(query).map_err(std::io::Error::from)?;
+        if let serde_json::Value::Object(fields) = query
+            && !fields.is_empty()
+        {
+            let mut pairs = url.query_pairs_mut();
+            for (name, value) in &fields {
+                match value {
+                    serde_json::Value::String(text) => pairs.append_pair(name, text),
+                    other => pairs.append_pair(name, &other.to_string()),
+                };
+            }
+        }
+        let mut request = self
+            .http
+            .request(method, url)
+            .header(ACCEPT, format!("application/json, {PROBLEM_JSON}, */*;q=0.5"));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token.reveal());
+        }
+        Ok(request)
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CliError> {
+        let body = self.exchange(request).await?.bytes().await;
+        let body = body.map_err(|error| self.unreachable(&error))?;
+        serde_json::from_slice(&body).map_err(|error| CliError::Server {
+            url: self.url(),
+            reason: format!("the server's answer is not the admin API's: {error}"),
+        })
+    }
+
+    async fn exchange(&self, request: RequestBuilder) -> Result<Response, CliError> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(self.refusal(response).await)
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> CliError {
+        let reason = if error.is_timeout() {
+            "no answer in time".to_owned()
+        } else {
+            chain(error)
+        };
+        CliError::Unreachable {
+            url: self.url(),
+            reason,
+        }
+    }
+
+    async fn refusal(&self, response: Response) -> CliError {
+        let status = response.status();
+        let header = |name| {
+            let value = response.headers().get(name);
+            value
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let (content_type, location) = (header(CONTENT_TYPE), header(LOCATION));
+        if status.is_redirection() {
+            return CliError::Usage(format!(
+                "{} sends its callers on to {location}: give that address with --url",
+                self.url()
+            ));
+        }
+        let problem = match response.bytes().await {
+            Ok(body) if content_type.starts_with(PROBLEM_JSON) => {
+                serde_json::from_slice::<ProblemBody>(&body).ok()
+            }
+            _ => None,
+        };
+        self.judge(status, problem)
+    }
+
+    fn judge(&self, status: StatusCode, problem: Option<ProblemBody>) -> CliError {
+        match problem {
+            Some(_) | None if status == StatusCode::UNAUTHORIZED && self.token.is_some() => {
+                CliError::SignedOut {
+                    url: self.url(),
+                    reason: "the session has ended, or its token is not valid here",
+                }
+            }
+            Some(problem) if status.is_client_error() => CliError::Refused(Box::new(problem)),
+            Some(problem) => CliError::Server {
+                url: self.url(),
+                reason: CliError::Refused(Box::new(problem)).to_string(),
+            },
+            None => CliError::Server {
+                url: self.url(),
+                reason: format!("the server answered {status} without saying why"),
+            },
+        }
+    }
+}
+
+/// An error with its causes: reqwest's own text says only that something could not be sent.
+fn chain(error: &dyn Error) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut next = error.source().or(Some(error));
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !texts.last().is_some_and(|last| last.contains(&text)) {
+            texts.push(text);
+        }
+        next = error.source();
+    }
+    texts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_with_their_path_and_without_their_slash() {
+        let read = |text| {
+            parse_url(text)
+                .map(|url| url.as_str().trim_end_matches('/').to_owned())
+                .ok()
+        };
+        assert_eq!(
+            read("https://gw.example.com/").as_deref(),
+            Some("https://gw.example.com")
+        );
+        assert_eq!(
+            read("https://example.com/ccag//").as_deref(),
+            Some("https://example.com/ccag")
+        );
+        for bad in ["localhost:8080", "ftp://x", "https://", "https://me:secret@x", ""] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        assert!(is_loopback(&parse_url("http://[::1]:80").unwrap()));
+        assert!(!is_loopback(&parse_url("http://localhost.example.com").unwrap()));
+    }
+}

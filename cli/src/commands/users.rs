@@ -1,0 +1,280 @@
+//! Users.
+
+use super::Context;
+use crate::error::CliError;
+use crate::human::{moment, or_none};
+use crate::names::{self, Names};
+use crate::secrets;
+use crate::table::{Table, card};
+use ccag_admin_api::{CreateUser, ListUsers, Patch, SetTeam, UpdateUser, UserList, UserView, paths};
+use ccag_domain::Role as ApiRole;
+use clap::{Args, Subcommand, ValueEnum};
+use reqwest::Method;
+use serde_json::json;
+
+/// Users: who may sign in, and whose keys work.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Users {
+    /// Add a user
+    Create(Create),
+    /// List users
+    List(List),
+    /// Show one user
+    Show {
+        /// The user's id or name
+        user: String,
+    },
+    /// Make a user an admin or a member
+    SetRole {
+        /// The user's id or name
+        user: String,
+        /// What they may do
+        #[arg(value_enum)]
+        role: Role,
+    },
+    /// Put a user into a team, or into none
+    SetTeam {
+        /// The user's id or name
+        user: String,
+        /// The team's id or name
+        #[arg(required_unless_present = "none")]
+        team: Option<String>,
+        /// No team
+        #[arg(long, conflicts_with = "team")]
+        none: bool,
+    },
+    /// Set a user's password; their sessions end
+    SetPassword {
+        /// The user's id or name
+        user: String,
+        /// Read the password from the first line of standard input instead of asking for it
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Refuse a user and all their keys everywhere within a second, until they are activated again
+    Suspend {
+        /// The user's id or name
+        user: String,
+    },
+    /// Let a suspended user and their keys in again
+    Activate {
+        /// The user's id or name
+        user: String,
+    },
+    /// Delete a user; what they used stays on record
+    Delete {
+        /// The user's id or name
+        user: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// The name to sign in with, for example the e-mail address; no other user may have it
+    #[arg(value_name = "NAME")]
+    username: String,
+    /// Their e-mail address, if it is not the name
+    #[arg(long)]
+    email: Option<String>,
+    /// Their name, for people
+    #[arg(long, value_name = "TEXT")]
+    display_name: Option<String>,
+    /// What they may do
+    #[arg(long, value_enum, default_value = "member")]
+    role: Role,
+    /// Their team's id or name
+    #[arg(long)]
+    team: Option<String>,
+    /// Ask for a password to sign in with; without one they cannot sign in by password
+    #[arg(long)]
+    password: bool,
+    /// Read that password from the first line of standard input
+    #[arg(long, conflicts_with = "password")]
+    password_stdin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only members of this team
+    #[arg(long)]
+    team: Option<String>,
+    /// Only users with this role
+    #[arg(long, value_enum)]
+    role: Option<Role>,
+    /// Only users in this state
+    #[arg(long, value_enum)]
+    state: Option<State>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Role {
+    /// Everything
+    Admin,
+    /// Their own keys and usage
+    Member,
+}
+
+impl From<Role> for ApiRole {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Admin => Self::Admin,
+            Role::Member => Self::Member,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum State {
+    /// Let in
+    Active,
+    /// Refused everywhere
+    Suspended,
+}
+
+impl Users {
+    pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
+        let client = &context.client;
+        match self {
+            Self::Create(command) => command.run(context).await,
+            Self::List(command) => command.run(context).await,
+            Self::Show { user } => {
+                let id = names::user(client, &user).await?;
+                show(context, &client.get(&paths::user(&id)).await?).await
+            }
+            Self::SetRole { user, role } => {
+                let update = UpdateUser {
+                    role: Some(role.into()),
+                    ..UpdateUser::default()
+                };
+                change(context, &user, &update).await
+            }
+            Self::SetTeam { user, team, none: _ } => {
+                let id = names::user(client, &user).await?;
+                let body = SetTeam {
+                    team_id: names::maybe_team(client, team.as_deref()).await?,
+                };
+                let user = client.send(Method::PUT, &paths::user_team(&id), &body).await?;
+                show(context, &user).await
+            }
+            Self::SetPassword { user, password_stdin } => {
+                let password = secrets::password(&format!("New password of {user}: "), password_stdin)?;
+                let update = UpdateUser {
+                    password: Patch::Set(password),
+                    ..UpdateUser::default()
+                };
+                change(context, &user, &update).await
+            }
+            Self::Suspend { user } => {
+                let id = names::user(client, &user).await?;
+                show(context, &client.act(&paths::user_suspend(&id)).await?).await
+            }
+            Self::Activate { user } => {
+                let id = names::user(client, &user).await?;
+                show(context, &client.act(&paths::user_activate(&id)).await?).await
+            }
+            Self::Delete { user } => {
+                let id = names::user(client, &user).await?;
+                client.order(Method::DELETE, &paths::user(&id)).await?;
+                context
+                    .out
+                    .show(&json!({ "deleted": [id] }), |_| format!("Deleted {id}."))
+            }
+        }
+    }
+}
+
+impl Create {
+    async fn run(self, context: &Context) -> Result<(), CliError> {
+        let client = &context.client;
+        let password = if self.password || self.password_stdin {
+            let prompt = format!("Password of {}: ", self.username);
+            Some(secrets::password(&prompt, self.password_stdin)?)
+        } else {
+            None
+        };
+        let request = CreateUser {
+            email: self
+                .email
+                .or_else(|| self.username.contains('@').then(|| self.username.clone())),
+            username: Some(self.username),
+            display_name: self.display_name,
+            role: Some(self.role.into()),
+            team_id: names::maybe_team(client, self.team.as_deref()).await?,
+            password,
+        };
+        show(context, &client.send(Method::POST, paths::USERS, &request).await?).await
+    }
+}
+
+impl List {
+    async fn run(self, context: &Context) -> Result<(), CliError> {
+        let client = &context.client;
+        let query = ListUsers {
+            team_id: names::maybe_team(client, self.team.as_deref()).await?,
+            role: self.role.map(ApiRole::from),
+            state: self.state.map(|state| match state {
+                State::Active => ccag_domain::AccountState::Active,
+                State::Suspended => ccag_domain::AccountState::Suspended,
+            }),
+            ..ListUsers::default()
+        };
+        let list = UserList {
+            users: names::all_users(client, query).await?,
+            next_cursor: None,
+        };
+        let names = names_for_people(context).await?;
+        context
+            .out
+            .show(&list, |list| table(&list.users, &names, "No such users."))
+    }
+}
+
+async fn change(context: &Context, user: &str, update: &UpdateUser) -> Result<(), CliError> {
+    let id = names::user(&context.client, user).await?;
+    let user = context
+        .client
+        .send(Method::PATCH, &paths::user(&id), update)
+        .await?;
+    show(context, &user).await
+}
+
+async fn show(context: &Context, user: &UserView) -> Result<(), CliError> {
+    let names = names_for_people(context).await?;
+    context.out.show(user, |user| {
+        card(&[
+            ("Id", user.id.to_string()),
+            ("User name", user.username.clone()),
+            ("E-mail", or_none(user.email.as_ref())),
+            ("Name", or_none(user.display_name.as_ref())),
+            ("Role", user.role.to_string()),
+            ("State", user.state.as_str().to_owned()),
+            ("Team", names.team(user.team_id.as_ref())),
+            ("Created", moment(Some(user.created_at))),
+        ])
+    })
+}
+
+async fn names_for_people(context: &Context) -> Result<Names, CliError> {
+    if context.out.is_json() {
+        Ok(Names::default())
+    } else {
+        Names::load(&context.client).await
+    }
+}
+
+/// A table of users.
+pub(crate) fn table(users: &[UserView], names: &Names, empty: &str) -> String {
+    let mut table = Table::new(&["ID", "USER NAME", "NAME", "ROLE", "STATE", "TEAM", "CREATED"]);
+    for user in users {
+        table.row([
+            user.id.to_string(),
+            user.username.clone(),
+            or_none(user.display_name.as_ref()),
+            user.role.to_string(),
+            user.state.as_str().to_owned(),
+            names.team(user.team_id.as_ref()),
+            moment(Some(user.created_at)),
+        ]);
+    }
+    table.render(empty)
+}

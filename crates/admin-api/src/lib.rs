@@ -1,0 +1,41 @@
+//! The admin API's paths and shapes, shared by its server and its clients.
+//!
+//! Conventions: ids are prefixed text, times are RFC 3339 in UTC, money is integer nano-USD in fields that end in
+//! `_nano_usd`, a list is an object with the items under their own name and a `next_cursor`. Requests refuse fields that
+//! they do not know; answers may grow fields, so clients ignore those that they do not know. In a PATCH an absent field
+//! keeps its value and `null` clears it. Every refusal is a [`ProblemBody`].
+
+mod auth;
+mod catalogue;
+mod fleet;
+mod keys;
+mod ledger;
+mod patch;
+pub mod paths;
+mod problem;
+mod secret;
+mod teams;
+mod timestamp;
+mod usage;
+mod users;
+
+pub use auth::{LoginRequest, LoginResponse, Me, SESSION_TOKEN_PREFIX};
+pub use catalogue::{LongContextView, ModelList, ModelView, PriceList, PriceView, RatesView};
+pub use fleet::{FleetView, RejectedObject, ReplicaCounts, ReplicaView, StatusView};
+pub use keys::{CreateKey, CreatedKey, KeyList, KeyState, KeyView, ListKeys, UpdateKey};
+pub use ledger::{CSV, ExportFormat, LedgerRow, NDJSON};
+pub use patch::Patch;
+pub use problem::{PROBLEM_JSON, ProblemBody};
+pub use secret::Secret;
+pub use teams::{AddMember, CreateTeam, ListTeams, TeamList, TeamView, UpdateTeam};
+pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use usage::{
+    ExportQuery, GroupBy, Percentiles, TimeRange, UsageGroup, UsageQuery, UsageSummary, UsageTotals,
+};
+pub use users::{CreateUser, ListUsers, SetTeam, UpdateUser, UserList, UserView};
+
+/// How many items a list holds if the request does not say.
+pub const DEFAULT_PAGE: u32 = 100;
+
+/// The most items that a list can be asked for.
+pub const MAX_PAGE: u32 = 1_000;

@@ -1,0 +1,114 @@
+//! Where things are. The constants are route templates, the functions fill them in.
+
+use ccag_domain::{KeyId, TeamId, UserId};
+
+/// `POST`: sign in.
+pub const LOGIN: &str = "/auth/login";
+/// `POST`: end the session; 204.
+pub const LOGOUT: &str = "/auth/logout";
+/// `GET`: who is asking.
+pub const ME: &str = "/auth/me";
+
+/// `GET`: list, `POST`: create.
+pub const KEYS: &str = "/admin/keys";
+/// `GET`, `PATCH`, `DELETE` (204).
+pub const KEY: &str = "/admin/keys/{id}";
+/// `POST`: revoke; answers with the key. Revoking a revoked key changes nothing.
+pub const KEY_REVOKE: &str = "/admin/keys/{id}/revoke";
+
+/// `GET`: list, `POST`: create.
+pub const TEAMS: &str = "/admin/teams";
+/// `GET`, `PATCH`, `DELETE` (204; 409 while users or keys belong to it).
+pub const TEAM: &str = "/admin/teams/{id}";
+/// `GET`: all members, on one page; `POST`: add one (204).
+pub const TEAM_MEMBERS: &str = "/admin/teams/{id}/members";
+/// `DELETE`: take a user out of the team; 204.
+pub const TEAM_MEMBER: &str = "/admin/teams/{id}/members/{user_id}";
+
+/// `GET`: list, `POST`: create.
+pub const USERS: &str = "/admin/users";
+/// `GET`, `PATCH`, `PUT` (the same), `DELETE` (204).
+pub const USER: &str = "/admin/users/{id}";
+/// `PUT`: give a user a team, or none; answers with the user.
+pub const USER_TEAM: &str = "/admin/users/{id}/team";
+/// `POST`: refuse a user everywhere; answers with the user.
+pub const USER_SUSPEND: &str = "/admin/users/{id}/suspend";
+/// `POST`: let a suspended user in again; answers with the user.
+pub const USER_ACTIVATE: &str = "/admin/users/{id}/activate";
+
+/// `GET`: sums.
+pub const USAGE_SUMMARY: &str = "/admin/usage/summary";
+/// `GET`: the ledger.
+pub const USAGE_EXPORT: &str = "/admin/usage/export";
+
+/// `GET`: the data planes.
+pub const FLEET: &str = "/admin/fleet";
+/// `GET`: the gateway as a whole.
+pub const STATUS: &str = "/admin/status";
+/// `GET`: the models.
+pub const MODELS: &str = "/admin/models";
+/// `GET`: the prices.
+pub const PRICING: &str = "/admin/pricing";
+
+/// One key.
+#[must_use]
+pub fn key(id: &KeyId) -> String {
+    fill(KEY, "{id}", id.as_str())
+}
+
+/// Revokes a key.
+#[must_use]
+pub fn key_revoke(id: &KeyId) -> String {
+    fill(KEY_REVOKE, "{id}", id.as_str())
+}
+
+/// One team.
+#[must_use]
+pub fn team(id: &TeamId) -> String {
+    fill(TEAM, "{id}", id.as_str())
+}
+
+/// A team's members.
+#[must_use]
+pub fn team_members(id: &TeamId) -> String {
+    fill(TEAM_MEMBERS, "{id}", id.as_str())
+}
+
+/// One member of a team.
+#[must_use]
+pub fn team_member(id: &TeamId, user: &UserId) -> String {
+    fill(
+        &fill(TEAM_MEMBER, "{id}", id.as_str()),
+        "{user_id}",
+        user.as_str(),
+    )
+}
+
+/// One user.
+#[must_use]
+pub fn user(id: &UserId) -> String {
+    fill(USER, "{id}", id.as_str())
+}
+
+/// A user's team.
+#[must_use]
+pub fn user_team(id: &UserId) -> String {
+    fill(USER_TEAM, "{id}", id.as_str())
+}
+
+/// Suspends a user.
+#[must_use]
+pub fn user_suspend(id: &UserId) -> String {
+    fill(USER_SUSPEND, "{id}", id.as_str())
+}
+
+/// Activates a user.
+#[must_use]
+pub fn user_activate(id: &UserId) -> String {
+    fill(USER_ACTIVATE, "{id}", id.as_str())
+}
+
+/// Ids hold only letters, digits, `_` and `-`: nothing in them needs escaping.
+fn fill(template: &str, name: &str, id: &str) -> String {
+    template.replacen(name, id, 1)
+}

@@ -1,0 +1,23 @@
+//! What every long-running process of ours needs: lifecycle, readiness, telemetry, ops port, configuration.
+//!
+//! A process is put together in this order:
+//!
+//! 1. [`config::load`] and [`init_telemetry`];
+//! 2. a [`Lifecycle`], with [`Lifecycle::install_signals`], and a [`ReadyGuard`] for everything that has to happen before
+//!    traffic may come;
+//! 3. background work through [`Lifecycle::spawn`], listeners through [`bind`] and [`serve`], the [`Ops`] port;
+//! 4. when [`Lifecycle::shutdown`] is cancelled, [`Lifecycle::drain`].
+
+pub mod config;
+mod lifecycle;
+mod ops;
+mod serve;
+mod system;
+mod telemetry;
+
+pub use lifecycle::{Lifecycle, ReadyGuard};
+pub use ops::{Ops, SharedRegistry};
+pub use serve::{bind, serve};
+pub use system::{OsRng, SystemClock};
+pub use telemetry::{TelemetryConfig, init_telemetry};
+pub use tokio_util::sync::CancellationToken;

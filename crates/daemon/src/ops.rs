@@ -1,0 +1,117 @@
+//! The ops port: what orchestrators, scrapers and operators ask a process. It belongs on an address that clients do not
+//! reach.
+
+use crate::Lifecycle;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::registry::Registry;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A registry of metrics that several parts of a process write to.
+pub type SharedRegistry = Arc<Mutex<Registry>>;
+
+type Dump = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
+
+/// Builds the ops port: `/livez`, `/readyz`, `/metrics` and `/config_dump`.
+#[derive(Clone)]
+pub struct Ops {
+    life: Lifecycle,
+    registries: Vec<SharedRegistry>,
+    dump: Option<Dump>,
+}
+
+impl std::fmt::Debug for Ops {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ops")
+            .field("registries", &self.registries.len())
+            .field("config_dump", &self.dump.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ops {
+    /// An ops port that tells how `life` is going, with the number of open connections as its one metric.
+    #[must_use]
+    pub fn new(life: &Lifecycle) -> Self {
+        let mut own = Registry::default();
+        own.register(
+            "ccag_open_connections",
+            "Client connections that are open now",
+            life.connections().clone(),
+        );
+        Self {
+            life: life.clone(),
+            registries: vec![Arc::new(Mutex::new(own))],
+            dump: None,
+        }
+    }
+
+    /// Adds the metrics of `registry`. It may be called once for each part; two parts must not use the same metric names.
+    #[must_use]
+    pub fn registry(mut self, registry: SharedRegistry) -> Self {
+        self.registries.push(registry);
+        self
+    }
+
+    /// Serves what `dump` returns at `/config_dump`. It has to leave secrets out itself.
+    #[must_use]
+    pub fn config_dump(mut self, dump: impl Fn() -> serde_json::Value + Send + Sync + 'static) -> Self {
+        self.dump = Some(Arc::new(dump));
+        self
+    }
+
+    /// The routes.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/livez", get(|| async { "ok\n" }))
+            .route("/readyz", get(readyz))
+            .route("/metrics", get(metrics))
+            .route("/config_dump", get(config_dump))
+            .with_state(self)
+    }
+}
+
+async fn readyz(State(ops): State<Ops>) -> Response {
+    if ops.life.is_ready() {
+        return "ready\n".into_response();
+    }
+    let waiting_for = ops.life.waiting_for();
+    let reason = if ops.life.shutdown().is_cancelled() {
+        "shutting down".to_owned()
+    } else if waiting_for.is_empty() {
+        // The last guard was dropped between the two look-ups.
+        return "ready\n".into_response();
+    } else {
+        format!("waiting for {}", waiting_for.join(", "))
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")).into_response()
+}
+
+async fn metrics(State(ops): State<Ops>) -> Response {
+    let mut text = String::with_capacity(16 * 1024);
+    let encoded = ops
+        .registries
+        .iter()
+        .try_for_each(|registry| {
+            let registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
+            encode_registry(&mut text, &registry)
+        })
+        .and_then(|()| encode_eof(&mut text));
+    if let Err(error) = encoded {
+        tracing::error!(%error, "cannot write the metrics");
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, openmetrics)], text).into_response()
+}
+
+async fn config_dump(State(ops): State<Ops>) -> Response {
+    match &ops.dump {
+        Some(dump) => axum::Json(dump()).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}

@@ -1,0 +1,91 @@
+//! Project tasks: `cargo xtask test | arrows | gen`.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks to its user"
+)]
+
+mod arrows;
+mod generate;
+mod postgres;
+mod steps;
+mod tools;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Project tasks")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the tests need, then check and test everything
+    Test {
+        /// Only one part
+        #[arg(long, value_enum)]
+        only: Option<steps::Part>,
+        /// Without the end-to-end tests
+        #[arg(long)]
+        fast: bool,
+        /// Passed to the test runner, for example a part of a test's name; then only tests run
+        #[arg(last = true)]
+        runner_args: Vec<String>,
+    },
+    /// Install what the tests need and print where it is, for running tests by hand
+    Tools,
+    /// Check which crate may depend on which
+    Arrows,
+    /// Regenerate committed code from the .proto files
+    Gen {
+        /// Change nothing; fail if the committed code is stale
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let root = workspace_root()?;
+    match Cli::parse().task {
+        Task::Test {
+            only,
+            fast,
+            runner_args,
+        } => steps::run_all(
+            &root,
+            &steps::Plan {
+                only,
+                fast,
+                runner_args: &runner_args,
+            },
+        ),
+        Task::Tools => {
+            let tools = tools::ensure(&root)?;
+            println!("export CCAG_TEST_PYTHON={}", tools.python.display());
+            println!("export CCAG_TEST_NODE_DIR={}", tools.node_dir.display());
+            Ok(())
+        }
+        Task::Arrows => arrows::run(&root),
+        Task::Gen { check } => generate::run(&root, check),
+    }
+}
+
+fn workspace_root() -> Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Ok(here.parent().context("xtask stands alone")?.to_owned())
+}

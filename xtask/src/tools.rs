@@ -1,0 +1,156 @@
+//! What the tests need beyond Rust: installed when missing, kept beside the build's other products, never in the tree.
+
+use crate::postgres;
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Python packages that exercise the simulator and the gateway as strangers.
+const PYTHON: &[&str] = &["boto3>=1.44,<2", "anthropic[bedrock]>=2.12,<3"];
+
+/// The Anthropic SDK of the TypeScript tests.
+const TYPESCRIPT_SDK: &str = "@anthropic-ai/sdk@^1";
+
+/// Where the installed things are.
+pub(crate) struct Tools {
+    /// An interpreter that has boto3 and `anthropic[bedrock]`.
+    pub(crate) python: PathBuf,
+    /// A directory whose `node_modules` has Claude Code and the Anthropic SDK.
+    pub(crate) node_dir: PathBuf,
+}
+
+/// Installs what is missing.
+pub(crate) fn ensure(root: &Path) -> Result<Tools> {
+    system_packages()?;
+    let home = target_dir(root).join("test-tools");
+    std::fs::create_dir_all(&home)?;
+    Ok(Tools {
+        python: python(&home)?,
+        node_dir: node(&home)?,
+    })
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target_dir(root: &Path) -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => root.join(dir),
+        None => root.join("target"),
+    }
+}
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+}
+
+fn system_packages() -> Result<()> {
+    let mut missing = Vec::new();
+    if postgres::bin_dir().is_none() {
+        missing.push("postgresql");
+    }
+    for (program, package) in [
+        ("chromium", "chromium"),
+        ("chromedriver", "chromium-driver"),
+        ("node", "nodejs"),
+        ("npm", "npm"),
+    ] {
+        if !on_path(program) {
+            missing.push(package);
+        }
+    }
+    let can_make_environments = Command::new("python3")
+        .args(["-c", "import venv, ensurepip"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !can_make_environments {
+        missing.extend(["python3", "python3-venv"]);
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !postgres::is_root() || !on_path("apt-get") {
+        bail!(
+            "the tests need these packages: {0}\n  apt-get install {0}",
+            missing.join(" ")
+        );
+    }
+    println!("installing {}", missing.join(" "));
+    let apt = |args: &[&str]| {
+        run(Command::new("apt-get")
+            .args(args)
+            .env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    apt(&["update", "-qq"])?;
+    let mut install = vec!["install", "-qq", "-y", "--no-install-recommends"];
+    install.extend(&missing);
+    apt(&install)
+}
+
+fn python(home: &Path) -> Result<PathBuf> {
+    let venv = home.join("python");
+    let python = venv.join("bin/python");
+    let stamp = venv.join("installed");
+    let wanted = PYTHON.join("\n");
+    if std::fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
+        return Ok(python);
+    }
+    println!("installing Python packages");
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+    run(Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet"])
+        .args(PYTHON))?;
+    std::fs::write(stamp, wanted)?;
+    Ok(python)
+}
+
+/// Installs the newest Claude Code. It is named by its number, since npm would otherwise fall back to an old one whose
+/// declared engine fits this Node.js, although the client ships as a native program and needs none.
+fn node(home: &Path) -> Result<PathBuf> {
+    let dir = home.join("node");
+    std::fs::create_dir_all(&dir)?;
+    let stamp = dir.join("installed");
+    let have = std::fs::read_to_string(&stamp).ok();
+    let wanted = match newest("@anthropic-ai/claude-code") {
+        Ok(version) => version,
+        // Without the registry the installed one has to do.
+        Err(error) => match have {
+            Some(_) => return Ok(dir),
+            None => return Err(error),
+        },
+    };
+    if have.as_deref() != Some(wanted.as_str()) {
+        println!("installing Claude Code {wanted}");
+        let manifest = dir.join("package.json");
+        std::fs::write(&manifest, "{\"private\": true, \"type\": \"module\"}\n")?;
+        run(Command::new("npm")
+            .args(["install", "--silent", "--no-audit", "--no-fund"])
+            .arg(format!("@anthropic-ai/claude-code@{wanted}"))
+            .arg(TYPESCRIPT_SDK)
+            .current_dir(&dir))?;
+        std::fs::write(stamp, wanted)?;
+    }
+    Ok(dir)
+}
+
+fn newest(package: &str) -> Result<String> {
+    let output = Command::new("npm")
+        .args(["view", package, "dist-tags.latest"])
+        .output()
+        .context("cannot run npm")?;
+    let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if !output.status.success() || version.is_empty() {
+        bail!("npm does not tell the newest version of {package}");
+    }
+    Ok(version)
+}
+
+/// Runs a command to its end and fails with its own words if it does.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run {:?}", command.get_program()))?;
+    if !status.success() {
+        bail!("{:?} failed: {status}", command.get_program());
+    }
+    Ok(())
+}
