@@ -16,9 +16,6 @@ use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-/// InvokeModel's modelled maximum for a body, in bytes (botocore's service model: blob, max 25,000,000).
-const MAX_BODY: usize = 25_000_000;
-
 /// A response in the making.
 pub(crate) struct Answer(Response);
 
@@ -99,7 +96,7 @@ async fn aws(State(shared): State<Arc<Shared>>, request: Request) -> Response {
         parts.uri.path().to_owned(),
         parts.uri.query().unwrap_or("").to_owned(),
     );
-    let answer = match axum::body::to_bytes(body, MAX_BODY).await {
+    let answer = match axum::body::to_bytes(body, shared.max_body).await {
         Err(_) => refuse(
             413,
             "RequestEntityTooLargeException",

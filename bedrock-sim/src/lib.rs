@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Shared {
     pub(crate) credentials: Vec<Credential>,
     pub(crate) bearer_keys: Vec<String>,
+    pub(crate) max_body: usize,
     pub(crate) region: String,
     pub(crate) account_id: String,
     pub(crate) issued: Mutex<Vec<Credential>>,
@@ -49,7 +50,11 @@ pub struct Builder {
     credentials: Vec<Credential>,
     bearer_keys: Vec<String>,
     log_capacity: usize,
+    max_body: usize,
 }
+
+/// Anthropic's own limit for a request is 32 MB; what InvokeModel adds to the body is less than the rest.
+const MAX_BODY: usize = 33 << 20;
 
 impl Builder {
     /// Listens on this address instead of a free port of 127.0.0.1.
@@ -89,6 +94,14 @@ impl Builder {
         self
     }
 
+    /// Refuses bodies of more bytes. AWS's documentation says 20 MB and its service model 25,000,000 bytes; the default is
+    /// 33 MiB, so that a gateway can be tested up to Anthropic's own limit.
+    #[must_use]
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
     /// Starts serving.
     ///
     /// # Errors
@@ -99,6 +112,7 @@ impl Builder {
         let shared = Arc::new(Shared {
             credentials: self.credentials,
             bearer_keys: self.bearer_keys,
+            max_body: self.max_body,
             region: "us-east-1".into(),
             account_id: "111122223333".into(),
             issued: Mutex::default(),
@@ -153,6 +167,7 @@ impl Sim {
             credentials: Vec::new(),
             bearer_keys: Vec::new(),
             log_capacity: 1_000,
+            max_body: MAX_BODY,
         }
     }
 

@@ -24,6 +24,10 @@ struct Args {
     /// How many requests the log keeps
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     log_capacity: usize,
+
+    /// Refuse bodies of more bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 33 << 20)]
+    max_body: usize,
 }
 
 #[tokio::main]
@@ -34,7 +38,10 @@ struct Args {
 )]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    let mut builder = Sim::builder().listen(args.listen).log_capacity(args.log_capacity);
+    let mut builder = Sim::builder()
+        .listen(args.listen)
+        .log_capacity(args.log_capacity)
+        .max_body(args.max_body);
     for pair in &args.credential {
         let Some((id, secret)) = pair.split_once(':') else {
             eprintln!("--credential wants ID:SECRET, an access key id and its secret");

@@ -149,3 +149,10 @@ async fn rules_come_over_http_too() {
     assert_eq!(stream(&sim, "hi").await.status(), 503);
     assert_eq!(stream(&sim, "hi").await.status(), 200);
 }
+
+#[tokio::test]
+async fn bodies_over_the_limit_are_refused() {
+    let sim = Sim::builder().max_body(1_000).start().await.unwrap();
+    assert_eq!(stream(&sim, &"x".repeat(2_000)).await.status(), 413);
+    assert_eq!(stream(&sim, "x").await.status(), 200);
+}

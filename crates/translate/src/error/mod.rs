@@ -1,0 +1,101 @@
+//! What AWS says went wrong → what the client is told, what to try instead, and what it says about the endpoint.
+//!
+//! Claude Code answers a 400 that it does not know by sending the whole prompt up to six times in reduced forms, gives up at
+//! once on a `retry-after` above 60 seconds, and takes a 403 for a failed sign-in. So nothing is handed on unclassified.
+
+mod classify;
+mod redact;
+mod validation;
+
+pub use classify::{classify, classify_event, classify_transport};
+pub use redact::redact;
+
+use crate::profile::Reduction;
+use ccag_domain::{Code, Problem};
+
+/// A failure as Bedrock reports it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Failure<'f> {
+    /// The HTTP status; 0 for an exception inside a stream.
+    pub status: u16,
+    /// `x-amzn-errortype` or `:exception-type`, in any spelling AWS uses.
+    pub kind: &'f str,
+    /// What AWS says.
+    pub message: &'f str,
+    /// The model's own status in `ModelErrorException` and `ModelStreamErrorException`.
+    pub original_status: Option<u16>,
+    /// The model as the client asked for it.
+    pub model: &'f str,
+    /// How many throttles this endpoint and model have answered in a row before this one.
+    pub throttles_in_a_row: u32,
+}
+
+/// A failure that never reached Bedrock's own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// No connection.
+    Connect,
+    /// The connection broke before the answer began.
+    Cut,
+    /// No answer in time.
+    Timeout,
+}
+
+/// What the gateway does before it answers the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retry {
+    /// Another endpoint may do better.
+    NextEndpoint,
+    /// The same endpoint once more.
+    SameOnce,
+    /// The same endpoint once more with fresh credentials, then another one.
+    RefreshCredentials,
+    /// The same endpoint once more with a profile [reduced](crate::profile::Profile::reduced) by this.
+    Reduced(Reduction),
+    /// Nothing helps.
+    Never,
+}
+
+/// What a failure says about the endpoint and model that gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Health {
+    /// Nothing: the request was at fault.
+    Fine,
+    /// Too much at once.
+    Throttled,
+    /// The day's tokens are used up: out for hours.
+    DailyQuota,
+    /// Bedrock has trouble.
+    Unavailable,
+    /// The endpoint's credentials are not accepted: an admin must know.
+    Credentials,
+    /// The endpoint does not have the model.
+    ModelMissing,
+    /// The model cannot be counted for by `CountTokens`.
+    CountingUnsupported,
+}
+
+/// A failure, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamError {
+    /// AWS's name of it, for logs and usage records: `ThrottlingException`.
+    pub kind: String,
+    /// What the client is told if no retry helps.
+    pub problem: Problem,
+    /// What to try first.
+    pub retry: Retry,
+    /// What it says about the endpoint.
+    pub health: Health,
+}
+
+impl UpstreamError {
+    /// The error as an event inside a stream: clients retry on overload there, not on rate limits.
+    #[must_use]
+    pub fn in_stream(&self) -> Problem {
+        let mut problem = self.problem.clone();
+        if matches!(problem.code, Code::RateLimited | Code::Unavailable) {
+            problem.code = Code::Overloaded;
+        }
+        problem
+    }
+}

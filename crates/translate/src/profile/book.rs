@@ -1,0 +1,273 @@
+//! The rule book of a surface.
+
+use super::Profile;
+use super::model::{FilteredModel, ModelFilter};
+use super::table::{DisabledThinking, Row, Rows, Table};
+use ccag_domain::ModelName;
+use serde::Deserialize;
+use std::sync::{Arc, LazyLock};
+
+/// A rule book that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RuleBookError {
+    /// It is not JSON of the right shape.
+    #[error("the rule book cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A row does not say what it needs to.
+    #[error("the rule book's row `{row}` in `{table}` {what}")]
+    Row {
+        /// The table.
+        table: &'static str,
+        /// The row's name.
+        row: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// No row holds for some models.
+    #[error("the rule book's table `{0}` must end with a row for all models")]
+    Open(&'static str),
+}
+
+/// Which forms of thinking some models take.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThinkingRow {
+    /// For which models.
+    #[serde(default)]
+    pub models: ModelFilter,
+    /// Whether `adaptive` is taken.
+    pub adaptive: bool,
+    /// Whether `enabled` with a budget is taken.
+    pub budget: bool,
+    /// What becomes of `disabled`.
+    pub disabled: DisabledThinking,
+    /// Whether `display` is taken.
+    pub display: bool,
+    /// Where the knowledge comes from.
+    pub source: String,
+}
+
+/// Which efforts some models take.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EffortRow {
+    /// For which models.
+    #[serde(default)]
+    pub models: ModelFilter,
+    /// From low to high; none means that the field is left out.
+    pub levels: Arc<[String]>,
+    /// Where the knowledge comes from.
+    pub source: String,
+}
+
+/// All rules of one surface.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleBook {
+    surface: String,
+    version: String,
+    betas: Arc<Rows>,
+    add_betas: Arc<Rows>,
+    fields: Arc<Rows>,
+    versions: Arc<Rows>,
+    output_config: Arc<Rows>,
+    context_edits: Arc<Rows>,
+    cache_control: Arc<Rows>,
+    message_fields: Arc<Rows>,
+    roles: Arc<Rows>,
+    system_texts: Arc<Rows>,
+    tools: Arc<Rows>,
+    tool_fields: Arc<Rows>,
+    blocks: Arc<Rows>,
+    sources: Arc<Rows>,
+    thinking: Vec<ThinkingRow>,
+    efforts: Vec<EffortRow>,
+}
+
+static INVOKE_MODEL: LazyLock<RuleBook> = LazyLock::new(|| {
+    RuleBook::from_json(include_bytes!("../../profiles/invoke-model.json"))
+        .expect("the shipped rule book is valid: a test reads it")
+});
+
+impl RuleBook {
+    /// The rules for Bedrock Runtime's `InvokeModel` that this release ships.
+    #[must_use]
+    pub fn invoke_model() -> &'static Self {
+        &INVOKE_MODEL
+    }
+
+    /// Reads a rule book.
+    ///
+    /// # Errors
+    /// [`RuleBookError`] names the row at fault.
+    pub fn from_json(json: &[u8]) -> Result<Self, RuleBookError> {
+        let book: Self = serde_json::from_slice(json)?;
+        for (table, rows) in book.tables() {
+            for row in rows {
+                let what = if row.source.is_empty() {
+                    "has no source"
+                } else if row.name.is_empty() {
+                    "has no name"
+                } else if table == "add_betas" && row.needs.is_none() {
+                    "must say what it is needed for"
+                } else {
+                    continue;
+                };
+                return Err(RuleBookError::Row {
+                    table,
+                    row: row.name.clone(),
+                    what,
+                });
+            }
+        }
+        if book
+            .thinking
+            .last()
+            .is_none_or(|row| row.models != ModelFilter::default())
+        {
+            return Err(RuleBookError::Open("thinking"));
+        }
+        Ok(book)
+    }
+
+    /// The version, for metrics and for pinning conversations to it.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The surface: `invoke-model`.
+    #[must_use]
+    pub fn surface(&self) -> &str {
+        &self.surface
+    }
+
+    /// The tables of named rows, by name.
+    #[must_use]
+    pub fn tables(&self) -> [(&'static str, &[Row]); 14] {
+        [
+            ("betas", &self.betas.ordered),
+            ("add_betas", &self.add_betas.ordered),
+            ("fields", &self.fields.ordered),
+            ("versions", &self.versions.ordered),
+            ("output_config", &self.output_config.ordered),
+            ("context_edits", &self.context_edits.ordered),
+            ("cache_control", &self.cache_control.ordered),
+            ("message_fields", &self.message_fields.ordered),
+            ("roles", &self.roles.ordered),
+            ("system_texts", &self.system_texts.ordered),
+            ("tools", &self.tools.ordered),
+            ("tool_fields", &self.tool_fields.ordered),
+            ("blocks", &self.blocks.ordered),
+            ("sources", &self.sources.ordered),
+        ]
+    }
+
+    /// The rules for one model. Cheap: the tables are shared.
+    #[must_use]
+    pub fn profile(&self, model: &ModelName, max_output_tokens: u32) -> Profile {
+        let filtered = Arc::new(FilteredModel::new(model));
+        let table = |rows: &Arc<Rows>| Table::new(rows, &filtered);
+        // The last row holds for all models: checked when the book was read.
+        let thinking = self
+            .thinking
+            .iter()
+            .find(|row| row.models.admits(&filtered))
+            .or(self.thinking.last());
+        let efforts = self.efforts.iter().find(|row| row.models.admits(&filtered));
+        Profile {
+            surface: self.surface.clone(),
+            version: self.version.clone(),
+            model: model.clone(),
+            max_output_tokens: u64::from(max_output_tokens),
+            betas: table(&self.betas),
+            add_betas: table(&self.add_betas),
+            fields: table(&self.fields),
+            versions: table(&self.versions),
+            output_config: table(&self.output_config),
+            context_edits: table(&self.context_edits),
+            cache_control: table(&self.cache_control),
+            message_fields: table(&self.message_fields),
+            roles: table(&self.roles),
+            system_texts: table(&self.system_texts),
+            tools: table(&self.tools),
+            tool_fields: table(&self.tool_fields),
+            blocks: table(&self.blocks),
+            sources: table(&self.sources),
+            thinking: thinking.cloned().unwrap_or_else(ThinkingRow::newest),
+            efforts: efforts.map(|row| Arc::clone(&row.levels)).unwrap_or_default(),
+        }
+    }
+}
+
+impl ThinkingRow {
+    fn newest() -> Self {
+        Self {
+            models: ModelFilter::default(),
+            adaptive: true,
+            budget: false,
+            disabled: DisabledThinking::Keep,
+            display: true,
+            source: "no row".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Action, Feature, Features};
+
+    fn profile(model: &str) -> Profile {
+        RuleBook::invoke_model().profile(&ModelName::canonical(model), 128_000)
+    }
+
+    #[test]
+    fn the_shipped_book_gives_a_source_for_every_row() {
+        let book = RuleBook::invoke_model();
+        assert!(book.tables().iter().map(|(_, rows)| rows.len()).sum::<usize>() > 150);
+        assert_eq!(book.surface(), "invoke-model");
+    }
+
+    #[test]
+    fn the_first_row_that_fits_decides() {
+        let beta = |model: &str, name: &str| profile(model).betas.action(name);
+        assert_eq!(
+            beta("claude-opus-5-5", "thinking-token-count-2026-05-13"),
+            Some(Action::Keep)
+        );
+        assert_eq!(
+            beta("claude-sonnet-4-6", "thinking-token-count-2026-05-13"),
+            Some(Action::Drop)
+        );
+        assert_eq!(
+            beta("claude-haiku-4-5-20251001", "interleaved-thinking-2025-05-14"),
+            Some(Action::Drop)
+        );
+        assert_eq!(
+            beta("claude-opus-5-5", "user-profiles-2030-01-01"),
+            Some(Action::Drop)
+        );
+        assert_eq!(beta("claude-opus-5-5", "unheard-of-2030-01-01"), None);
+        let mut features = Features::default();
+        features.add(Feature::MemoryTool);
+        let betas = profile("claude-opus-5-5").betas;
+        let row = betas
+            .find_for("context-management-2025-06-27", features, None)
+            .unwrap();
+        assert_eq!(row.action, Action::Keep);
+    }
+
+    #[test]
+    fn models_of_the_future_get_the_newest_rules() {
+        let next = profile("claude-opus-7");
+        assert_eq!(next.roles.action("system"), Some(Action::Keep));
+        assert!(next.thinking.adaptive && !next.thinking.budget);
+        assert_eq!(next.efforts.len(), 5);
+    }
+
+    #[test]
+    fn a_book_that_says_too_little_is_refused() {
+        assert!(RuleBook::from_json(b"{}").is_err());
+    }
+}

@@ -1,0 +1,22 @@
+//! A client's Messages request → the body that Bedrock takes.
+//!
+//! [`peek`] reads the body once, checks it and leaves an index; [`prepare`] follows the [`Profile`](crate::profile::Profile)
+//! of the model and splices. It can be called again for another model, endpoint or a reduced profile without reading the
+//! body again.
+
+mod betas;
+mod cache;
+mod estimate;
+mod messages;
+mod output;
+mod peek;
+mod plan;
+mod prepare;
+mod roles;
+mod system;
+mod thinking;
+mod tools;
+
+pub use peek::{Operation, Peeked, peek};
+pub use plan::{Dropped, DroppedKind};
+pub use prepare::{Headers, Prepared, prepare};

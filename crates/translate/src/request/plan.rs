@@ -1,0 +1,110 @@
+//! What is collected while a request is looked through.
+
+use crate::json::{Edits, Value};
+use crate::profile::{Action, Features, Profile, Row, Table};
+use ccag_domain::Problem;
+
+/// What kind of thing was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DroppedKind {
+    /// A beta of the header or the body.
+    Beta,
+    /// A field of the body, by its path without positions.
+    Field,
+    /// A content block or a part of one.
+    Content,
+    /// A field of a tool.
+    Tool,
+}
+
+impl DroppedKind {
+    /// The name for metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Beta => "beta",
+            Self::Field => "field",
+            Self::Content => "content",
+            Self::Tool => "tool",
+        }
+    }
+}
+
+/// Something that the client sent and Bedrock did not get. Names come from the client: bound their number in metrics.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Dropped {
+    /// What kind of thing.
+    pub kind: DroppedKind,
+    /// Its name, at most 64 letters, digits, `-`, `_`, `.`.
+    pub name: String,
+    /// Whether the profile has a rule for it; `false` means that nobody here has heard of it.
+    pub known: bool,
+}
+
+/// Edits and findings of one pass.
+#[derive(Debug)]
+pub(crate) struct Plan<'p> {
+    pub(crate) profile: &'p Profile,
+    pub(crate) edits: Edits<'p>,
+    pub(crate) features: Features,
+    pub(crate) dropped: Vec<Dropped>,
+    /// Whether the request asks for the semantics of API version 2026-10-21.
+    pub(crate) strict_version: bool,
+    pub(crate) writes_1h: bool,
+    pub(crate) cache_markers: u32,
+}
+
+impl<'p> Plan<'p> {
+    pub(crate) fn new(profile: &'p Profile, strict_version: bool) -> Self {
+        Self {
+            profile,
+            edits: Edits::default(),
+            features: Features::default(),
+            dropped: Vec::new(),
+            strict_version,
+            writes_1h: false,
+            cache_markers: 0,
+        }
+    }
+
+    /// Notes that something was left out.
+    pub(crate) fn left_out(&mut self, kind: DroppedKind, name: &str, known: bool) {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let name: String = name
+            .chars()
+            .take(64)
+            .map(|c| if is_plain(c) { c } else { '_' })
+            .collect();
+        if !self.dropped.iter().any(|d| d.kind == kind && d.name == name) {
+            self.dropped.push(Dropped { kind, name, known });
+        }
+    }
+
+    /// Decides on each member of an object by a table in which unknown names are dropped. `keep` sees the members that
+    /// the table lets through, with their row.
+    pub(crate) fn filter_members(
+        &mut self,
+        object: Value<'_>,
+        table: &'p Table,
+        kind: DroppedKind,
+        path: &str,
+        mut keep: impl FnMut(&mut Self, Value<'_>, &'p Row) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        let mut removed = Vec::new();
+        for (i, (key, value)) in object.members().enumerate() {
+            let name = key.text().unwrap_or_default();
+            match table.find_for(&name, self.features, value.f64()) {
+                Some(row) if row.action == Action::Refuse => {
+                    return Err(row.problem(&format!("{path}{name}")));
+                }
+                Some(row) if row.action != Action::Drop => keep(self, value, row)?,
+                row => {
+                    self.left_out(kind, &format!("{path}{name}"), row.is_some());
+                    removed.push(i);
+                }
+            }
+        }
+        self.edits.remove_children(object, &removed);
+        Ok(())
+    }
+}

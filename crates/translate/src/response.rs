@@ -1,0 +1,126 @@
+//! Answers that are not streamed.
+
+use crate::json::{Doc, Edits, Value, quoted};
+use crate::usage::Usage;
+use ccag_domain::{Code, Problem, Tokens};
+
+/// Counts that Bedrock gives in headers (`x-amzn-bedrock-input-token-count` and its like).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HeaderCounts {
+    /// `x-amzn-bedrock-input-token-count`.
+    pub input: Option<u64>,
+    /// `x-amzn-bedrock-output-token-count`.
+    pub output: Option<u64>,
+    /// `x-amzn-bedrock-cache-read-input-token-count`.
+    pub cache_read: Option<u64>,
+    /// `x-amzn-bedrock-cache-write-input-token-count`.
+    pub cache_write: Option<u64>,
+}
+
+/// An answer for the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Translated {
+    /// The body.
+    pub body: Vec<u8>,
+    /// What the request used.
+    pub tokens: Tokens,
+    /// Anthropic's id of the message.
+    pub message_id: Option<String>,
+    /// Why the model stopped.
+    pub stop_reason: Option<String>,
+    /// The tools that were called, each once.
+    pub tools: Vec<String>,
+    /// Whether a guardrail stepped in.
+    pub guardrail_intervened: bool,
+}
+
+/// Gives the model back as the client asked for it, takes out Bedrock's own keys, completes the cache counts and reads the
+/// usage. Everything else passes as it came.
+///
+/// # Errors
+/// A [`Problem`] if the body is not a message.
+pub fn translate(
+    body: &[u8],
+    asked_model: &str,
+    counts: HeaderCounts,
+    writes_1h: bool,
+) -> Result<Translated, Problem> {
+    let unusable = || Problem::new(Code::BadUpstream, "Bedrock's answer is not a message");
+    let text = std::str::from_utf8(body).map_err(|_| unusable())?;
+    let doc = Doc::parse(text, 4).map_err(|_| unusable())?;
+    let root = doc.root();
+    if !root.get("type").is_some_and(|t| t.is_text("message")) {
+        return Err(unusable());
+    }
+    let mut edits = Edits::default();
+    let mut usage = Usage::default();
+    let mut removed = Vec::new();
+    let mut guardrail_intervened = false;
+    for (i, (key, value)) in root.members().enumerate() {
+        match key.raw_text().unwrap_or_default() {
+            "model" if !value.is_text(asked_model) => edits.replace(value, quoted(asked_model)),
+            "usage" => {
+                usage.anthropic(value);
+                complete(value, counts, &mut edits);
+            }
+            name => {
+                if let Some(own) = name.strip_prefix("amazon-bedrock-") {
+                    removed.push(i);
+                    match own {
+                        "invocationMetrics" => usage.metrics(value),
+                        "guardrailAction" => guardrail_intervened = value.is_text("INTERVENED"),
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+    edits.remove_children(root, &removed);
+    usage.input = usage.input.max(counts.input.unwrap_or(0));
+    usage.output = usage.output.max(counts.output.unwrap_or(0));
+    usage.cache_read = usage.cache_read.max(counts.cache_read.unwrap_or(0));
+    usage.cache_write = usage.cache_write.max(counts.cache_write.unwrap_or(0));
+    let string = |name: &str| {
+        root.get(name)
+            .and_then(|v| v.text())
+            .map(std::borrow::Cow::into_owned)
+    };
+    Ok(Translated {
+        tokens: usage.tokens(writes_1h),
+        message_id: string("id"),
+        stop_reason: string("stop_reason"),
+        tools: tool_names(root),
+        guardrail_intervened,
+        body: edits.apply(text),
+    })
+}
+
+/// Adds cache counts that only the headers tell. Zeros tell nothing.
+fn complete(usage: Value<'_>, counts: HeaderCounts, edits: &mut Edits<'_>) {
+    let missing: Vec<String> = [
+        ("cache_creation_input_tokens", counts.cache_write),
+        ("cache_read_input_tokens", counts.cache_read),
+    ]
+    .into_iter()
+    .filter_map(|(name, count)| Some((name, count.filter(|n| *n > 0)?)))
+    .filter(|(name, _)| usage.get(name).is_none())
+    .map(|(name, count)| format!("\"{name}\":{count}"))
+    .collect();
+    if !missing.is_empty() && usage.is_object() {
+        edits.append(usage, &missing.join(","), !usage.is_empty());
+    }
+}
+
+/// The tools that were called, each once.
+fn tool_names(root: Value<'_>) -> Vec<String> {
+    let mut tools: Vec<String> = Vec::new();
+    for block in root.get("content").into_iter().flat_map(Value::elements) {
+        if block.get("type").is_some_and(|t| t.is_text("tool_use"))
+            && let Some(name) = block.get("name").and_then(|n| n.text())
+            && !tools.iter().any(|t| *t == name)
+        {
+            tools.push(name.into_owned());
+        }
+    }
+    tools
+}

@@ -1,0 +1,86 @@
+//! Answers that are not streamed.
+
+use ccag_domain::Tokens;
+use ccag_translate::response::{HeaderCounts, translate};
+
+const BODY: &str = r#"{"id":"msg_bdrk_01","type":"message","role":"assistant","model":"us.anthropic.claude-opus-5-5", "content":[{"type":"tool_use","id":"toolu_bdrk_01","name":"t","input":{"n":1.0,"b":1e2}}],"stop_reason":"tool_use","usage":{"input_tokens":10,"output_tokens":2},"amazon-bedrock-guardrailAction":"INTERVENED"}"#;
+
+#[test]
+fn only_the_model_the_counts_and_bedrocks_own_keys_change() {
+    let counts = HeaderCounts {
+        cache_read: Some(900),
+        cache_write: Some(0),
+        ..HeaderCounts::default()
+    };
+    let done = translate(BODY.as_bytes(), "claude-opus-5-5", counts, false).unwrap();
+    let wanted = BODY
+        .replace("us.anthropic.claude-opus-5-5", "claude-opus-5-5")
+        .replace(
+            r#""output_tokens":2}"#,
+            r#""output_tokens":2,"cache_read_input_tokens":900}"#,
+        )
+        .replace(r#","amazon-bedrock-guardrailAction":"INTERVENED""#, "");
+    assert_eq!(String::from_utf8(done.body).unwrap(), wanted);
+    assert_eq!(
+        done.tokens,
+        Tokens {
+            input: 10,
+            output: 2,
+            cache_read: 900,
+            ..Tokens::default()
+        }
+    );
+    assert_eq!(
+        (done.message_id.unwrap(), done.tools),
+        ("msg_bdrk_01".to_owned(), vec!["t".to_owned()])
+    );
+    assert!(done.guardrail_intervened);
+}
+
+#[test]
+fn cache_writes_are_counted_by_their_time_to_live() {
+    let body = r#"{"type":"message","usage":{"input_tokens":1,"output_tokens":1,"cache_creation_input_tokens":30,"cache_creation":{"ephemeral_5m_input_tokens":10,"ephemeral_1h_input_tokens":20}}}"#;
+    let tokens = translate(body.as_bytes(), "m", HeaderCounts::default(), false)
+        .unwrap()
+        .tokens;
+    assert_eq!((tokens.cache_write_5m, tokens.cache_write_1h), (10, 20));
+    let whole = r#"{"type":"message","usage":{"cache_creation_input_tokens":30}}"#;
+    let writes = |one_hour| {
+        let tokens = translate(whole.as_bytes(), "m", HeaderCounts::default(), one_hour)
+            .unwrap()
+            .tokens;
+        (tokens.cache_write_5m, tokens.cache_write_1h)
+    };
+    assert_eq!((writes(false), writes(true)), ((30, 0), (0, 30)));
+}
+
+#[test]
+fn what_is_not_a_message_is_not_passed_on() {
+    for body in [
+        &b"<html>"[..],
+        b"{}",
+        br#"{"Output":{"__type":"UnknownOperationException"}}"#,
+        b"\xff",
+    ] {
+        assert!(translate(body, "m", HeaderCounts::default(), false).is_err());
+    }
+}
+
+#[test]
+fn counts_are_added_to_an_empty_usage() {
+    let counts = HeaderCounts {
+        cache_read: Some(1),
+        cache_write: Some(2),
+        ..HeaderCounts::default()
+    };
+    let done = translate(br#"{"type":"message","usage":{}}"#, "m", counts, true).unwrap();
+    let wanted =
+        r#"{"type":"message","usage":{"cache_creation_input_tokens":2,"cache_read_input_tokens":1}}"#;
+    assert_eq!(
+        (
+            String::from_utf8(done.body).unwrap().as_str(),
+            done.tokens.cache_write_1h
+        ),
+        (wanted, 2)
+    );
+}

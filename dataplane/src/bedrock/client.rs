@@ -1,0 +1,259 @@
+//! The product's own HTTP client for Bedrock Runtime.
+
+use super::credentials::CredentialStore;
+use super::settings::{AwsSettings, resolve};
+use super::sign::{self, ToSign};
+use super::{BoxError, Call, CallError, Reply, Upstream};
+use crate::tls::{BadBundle, Connector, connector};
+use bytes::Bytes;
+use ccag_domain::{Clock, Endpoint};
+use futures_util::future::{BoxFuture, FutureExt};
+use http::{HeaderValue, Request, header};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret, SecretString};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a path segment may hold unencoded (RFC 3986, section 2.3).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// How connections are made and kept.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// How long a connection may take to be made.
+    pub connect_timeout: Duration,
+    /// How long the headers of an answer may take. A whole answer counts: its headers come when it is finished.
+    pub answer_timeout: Duration,
+    /// How long an unused connection is kept.
+    pub pool_idle_timeout: Duration,
+    /// Whether to offer HTTP/2. One HTTP/2 connection carries all streams of a host, and those above the server's limit
+    /// wait in line unseen; HTTP/1.1 gives each stream its own.
+    pub http2: bool,
+    /// A PEM file of certificates to trust instead of the machine's.
+    pub ca_bundle: Option<PathBuf>,
+}
+
+/// Bedrock Runtime, through signed HTTP.
+pub struct AwsUpstream {
+    client: Client<Connector, Full<Bytes>>,
+    credentials: CredentialStore,
+    clock: Arc<dyn Clock>,
+    answer_timeout: Duration,
+    home_region: String,
+    runtime_url: Option<String>,
+    use_fips: bool,
+    bearer_token: Option<SecretString>,
+}
+
+impl std::fmt::Debug for AwsUpstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AwsUpstream")
+            .field("home_region", &self.home_region)
+            .field("runtime_url", &self.runtime_url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AwsUpstream {
+    /// Reads AWS's configuration and prepares the client; nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`BadBundle`] if the certificates to trust cannot be read.
+    pub async fn new(
+        aws: AwsSettings,
+        config: ClientConfig,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BadBundle> {
+        let connector = connector(config.connect_timeout, config.http2, config.ca_bundle.as_deref())?;
+        let resolved = resolve(aws).await;
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(config.pool_idle_timeout)
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        Ok(Self {
+            client,
+            credentials: CredentialStore::new(resolved.sdk, Arc::clone(&clock)),
+            clock,
+            answer_timeout: config.answer_timeout,
+            home_region: resolved.home_region,
+            runtime_url: resolved.runtime_url,
+            use_fips: resolved.use_fips,
+            bearer_token: resolved.bearer_token,
+        })
+    }
+
+    fn region<'a>(&'a self, endpoint: &'a Endpoint) -> Result<&'a str, CallError> {
+        let region = endpoint.region.as_deref().unwrap_or(&self.home_region);
+        if region.is_empty() {
+            let text =
+                "no AWS region is configured: set AWS_REGION on the data plane, or a region on the endpoint";
+            return Err(CallError::Misconfigured(text.to_owned()));
+        }
+        Ok(region)
+    }
+
+    fn url(&self, call: &Call<'_>, region: &str) -> String {
+        let base = match call
+            .endpoint
+            .runtime_url
+            .as_deref()
+            .or(self.runtime_url.as_deref())
+        {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => public_url(region, self.use_fips),
+        };
+        let model = utf8_percent_encode(call.model, SEGMENT);
+        format!("{base}/model/{model}/{}", call.operation.path_suffix())
+    }
+
+    async fn request(&self, call: &Call<'_>) -> Result<Request<Full<Bytes>>, CallError> {
+        let region = self.region(call.endpoint)?;
+        let url = self.url(call, region);
+        let accept = call.operation.accept();
+        let mut request = Request::post(&url)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, accept)
+            .body(Full::new(call.body.clone()))
+            .map_err(|e| CallError::Misconfigured(e.to_string()))?;
+        match &self.bearer_token {
+            Some(token) if call.endpoint.role_arn.is_none() => {
+                let mut value =
+                    HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| {
+                        CallError::Credentials("the Bedrock API key is not a header value".into())
+                    })?;
+                value.set_sensitive(true);
+                request.headers_mut().insert(header::AUTHORIZATION, value);
+            }
+            _ => {
+                let credentials = self
+                    .credentials
+                    .of(call.endpoint)
+                    .await
+                    .map_err(CallError::Credentials)?;
+                let to_sign = ToSign {
+                    url,
+                    region: region.to_owned(),
+                    content_type: "application/json",
+                    accept,
+                    body: call.body.clone(),
+                    now_ms: self.clock.now_ms(),
+                };
+                let signature = sign::headers(to_sign, credentials)
+                    .await
+                    .map_err(CallError::Credentials)?;
+                request.headers_mut().extend(signature);
+            }
+        }
+        Ok(request)
+    }
+
+    async fn send(&self, call: Call<'_>) -> Result<Reply, CallError> {
+        let request = self.request(&call).await?;
+        drop(call);
+        let answer = tokio::time::timeout(self.answer_timeout, self.client.request(request))
+            .await
+            .map_err(|_| CallError::TimedOut)?
+            .map_err(|error| {
+                let text = causes(&error);
+                if error.is_connect() {
+                    CallError::Connect(text)
+                } else {
+                    CallError::Broken(text)
+                }
+            })?;
+        let (head, body) = answer.into_parts();
+        let body = body.map_err(|e| Box::new(e) as BoxError).boxed_unsync();
+        Ok(Reply {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
+    }
+}
+
+impl Upstream for AwsUpstream {
+    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Reply, CallError>> {
+        self.send(call).boxed()
+    }
+
+    fn forget_credentials(&self, endpoint: &Endpoint) {
+        self.credentials.forget(endpoint);
+    }
+
+    fn home_region(&self) -> &str {
+        &self.home_region
+    }
+}
+
+/// The public URL of Bedrock Runtime (AWS general reference, "Amazon Bedrock endpoints").
+fn public_url(region: &str, use_fips: bool) -> String {
+    let fips = if use_fips { "-fips" } else { "" };
+    let domain = if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
+    format!("https://bedrock-runtime{fips}.{region}.{domain}")
+}
+
+/// The error and its causes, for logs.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Operation;
+    use super::*;
+
+    #[test]
+    fn model_ids_are_encoded_once_on_the_wire() {
+        let encode = |id: &str| utf8_percent_encode(id, SEGMENT).to_string();
+        assert_eq!(
+            encode("us.anthropic.claude-haiku-4-5-20251001-v1:0"),
+            "us.anthropic.claude-haiku-4-5-20251001-v1%3A0"
+        );
+        assert_eq!(
+            encode("arn:aws:bedrock:us-east-1:1:inference-profile/x"),
+            "arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fx"
+        );
+    }
+
+    #[test]
+    fn public_urls_follow_the_partition() {
+        assert_eq!(
+            public_url("eu-west-1", false),
+            "https://bedrock-runtime.eu-west-1.amazonaws.com"
+        );
+        assert_eq!(
+            public_url("us-gov-west-1", true),
+            "https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com"
+        );
+    }
+
+    #[test]
+    fn only_what_may_have_been_billed_counts_as_reached() {
+        assert!(CallError::Broken(String::new()).reached_bedrock());
+        assert!(CallError::TimedOut.reached_bedrock());
+        assert!(!CallError::Connect(String::new()).reached_bedrock());
+        assert!(!CallError::Credentials(String::new()).reached_bedrock());
+        assert_eq!(
+            Operation::InvokeStream.path_suffix(),
+            "invoke-with-response-stream"
+        );
+    }
+}

@@ -1,0 +1,134 @@
+//! From Bedrock's bytes to steps of a stream: framing and translation come from `ccag-translate`, this drives them.
+
+use super::job::Job;
+use ccag_domain::{RequestId, Tokens};
+use ccag_translate::error::{Failure, UpstreamError, classify};
+use ccag_translate::eventstream::{FrameReader, Message};
+use ccag_translate::stream::{EndReason, Fed, Finish, Phase, StreamOptions, StreamTranslator};
+
+/// What came of the bytes that were fed.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// An event without content: `message_start`, or a ping. Another endpoint could still answer instead.
+    Opening,
+    /// An event after content has begun.
+    Content,
+    /// `message_stop`: the message is whole.
+    Last,
+    /// There will be no more events.
+    Ended(EndReason),
+}
+
+/// One stream of events.
+pub(crate) struct Events {
+    reader: FrameReader,
+    translator: StreamTranslator,
+    scratch: Vec<u8>,
+    model: String,
+    ended: bool,
+}
+
+impl Events {
+    pub(crate) fn new(job: &Job, request_id: &RequestId) -> Self {
+        let options = StreamOptions {
+            model: job.model_said.clone(),
+            writes_1h: job.writes_1h,
+            request_id: Some(request_id.to_string()),
+        };
+        Self {
+            reader: FrameReader::new(),
+            translator: StreamTranslator::new(options),
+            scratch: Vec::new(),
+            model: job.model_said.clone(),
+            ended: false,
+        }
+    }
+
+    /// Takes in bytes.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+        self.reader.push(bytes);
+    }
+
+    /// There are no more bytes.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// The next step; what the client gets of it is appended to `out`. `None`: more bytes are needed.
+    pub(crate) fn next(&mut self, out: &mut Vec<u8>) -> Option<Step> {
+        loop {
+            let next = match self.reader.next() {
+                Ok(next) => next,
+                Err(error) => return Some(Step::Ended(damaged(&error))),
+            };
+            let Some(frame) = next else {
+                let reason = if self.reader.is_mid_frame() {
+                    EndReason::Cut
+                } else {
+                    EndReason::Clean
+                };
+                return self.ended.then_some(Step::Ended(reason));
+            };
+            let (kind, message, original_status) = match frame.message(&mut self.scratch) {
+                Ok(Message::Chunk(json)) => match self.translator.feed(json, out) {
+                    Ok(Fed::Passed) => return Some(self.step()),
+                    Ok(Fed::Error(error)) => return Some(Step::Ended(EndReason::Error(error))),
+                    Err(error) => return Some(Step::Ended(damaged(&error))),
+                },
+                Ok(Message::Exception {
+                    kind,
+                    message,
+                    original_status,
+                }) => (kind, message, original_status),
+                Ok(Message::Error { code, message }) => (code, message, None),
+                Ok(Message::Unknown { kind }) => {
+                    tracing::warn!(
+                        kind = kind.chars().take(64).collect::<String>(),
+                        "passed over an unknown frame"
+                    );
+                    continue;
+                }
+                Err(error) => return Some(Step::Ended(damaged(&error))),
+            };
+            return Some(Step::Ended(EndReason::Error(Box::new(self.exception(
+                &kind,
+                &message,
+                original_status,
+            )))));
+        }
+    }
+
+    fn step(&self) -> Step {
+        match self.translator.phase() {
+            Phase::BeforeContent => Step::Opening,
+            Phase::Content | Phase::Stopping => Step::Content,
+            Phase::Stopped => Step::Last,
+        }
+    }
+
+    fn exception(&self, kind: &str, message: &str, original_status: Option<u16>) -> UpstreamError {
+        classify(&Failure {
+            kind,
+            message,
+            original_status,
+            model: &self.model,
+            ..Failure::default()
+        })
+    }
+
+    /// Ends the stream for the client; true if it got a whole message.
+    pub(crate) fn finish(&mut self, reason: &EndReason, out: &mut Vec<u8>) -> bool {
+        self.translator.finish(reason, out) == Finish::Complete
+    }
+
+    /// What was used so far, and whether that is an estimate.
+    pub(crate) fn tokens(&self) -> (Tokens, bool) {
+        self.translator.tokens()
+    }
+}
+
+/// A stream that cannot be read on is as good as cut.
+fn damaged(error: &dyn std::error::Error) -> EndReason {
+    tracing::warn!(%error, "Bedrock's stream cannot be read");
+    EndReason::Cut
+}

@@ -1,0 +1,158 @@
+//! An attempt that failed: what the client would be told, and what to do instead.
+
+use super::CallError;
+use ccag_domain::{Code, Problem, Tokens};
+use ccag_translate::error::{Failure, Health, Retry, Transport, UpstreamError, classify, classify_transport};
+use ccag_translate::stream::EndReason;
+use http::{HeaderMap, StatusCode};
+
+/// A failed attempt.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) error: UpstreamError,
+    /// For logs: it may name hosts and roles.
+    pub(crate) detail: String,
+    /// Whether Bedrock may have received the request.
+    pub(crate) reached: bool,
+    /// What it has used nevertheless.
+    pub(crate) tokens: Tokens,
+    pub(crate) aws_request_id: Option<String>,
+}
+
+impl Fault {
+    fn new(error: UpstreamError, detail: String, reached: bool) -> Self {
+        Self {
+            error,
+            detail,
+            reached,
+            tokens: Tokens::default(),
+            aws_request_id: None,
+        }
+    }
+
+    /// There was no answer.
+    pub(crate) fn of_call(call: &CallError) -> Self {
+        let error = match call {
+            CallError::Connect(_) => classify_transport(Transport::Connect),
+            CallError::Broken(_) => {
+                // A pooled connection that the other side was closing: once more on a new one.
+                UpstreamError {
+                    retry: Retry::SameOnce,
+                    ..classify_transport(Transport::Cut)
+                }
+            }
+            CallError::TimedOut => classify_transport(Transport::Timeout),
+            CallError::Credentials(_) | CallError::Misconfigured(_) => own(
+                Problem::new(Code::Overloaded, "upstream credentials unavailable").retry_after(5),
+                Retry::NextEndpoint,
+                Health::Credentials,
+            ),
+        };
+        let error = UpstreamError {
+            kind: call.name().to_owned(),
+            ..error
+        };
+        Self::new(error, call.to_string(), call.reached_bedrock())
+    }
+
+    /// The answer is an error.
+    pub(crate) fn of_refusal(
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+        model: &str,
+        throttles_in_a_row: u32,
+    ) -> Self {
+        #[derive(serde::Deserialize, Default)]
+        struct Words {
+            #[serde(alias = "Message")]
+            message: Option<String>,
+            #[serde(rename = "__type", alias = "code")]
+            kind: Option<String>,
+            #[serde(rename = "originalStatusCode")]
+            original_status: Option<u16>,
+        }
+        let words: Words = serde_json::from_slice(body).unwrap_or_default();
+        let kind = headers
+            .get("x-amzn-errortype")
+            .and_then(|v| v.to_str().ok())
+            .map(str::to_owned)
+            .or(words.kind);
+        let message = words.message.unwrap_or_default();
+        let error = classify(&Failure {
+            status: status.as_u16(),
+            kind: kind.as_deref().unwrap_or_default(),
+            message: &message,
+            original_status: words.original_status,
+            model,
+            throttles_in_a_row,
+        });
+        let detail = format!("{status}: {}", message.chars().take(500).collect::<String>());
+        Self::new(error, detail, true)
+    }
+
+    /// The stream ended before any content.
+    pub(crate) fn of_end(reason: EndReason) -> Self {
+        match reason {
+            EndReason::Error(error) => {
+                let detail = error.problem.message.clone();
+                Self::new(*error, detail, true)
+            }
+            EndReason::Clean => Self::cut("the stream ended before any content"),
+            EndReason::Cut => Self::cut("the stream broke before any content"),
+        }
+    }
+
+    /// The connection broke.
+    pub(crate) fn cut(detail: &str) -> Self {
+        let error = UpstreamError {
+            kind: "StreamCut".to_owned(),
+            ..classify_transport(Transport::Cut)
+        };
+        Self::new(error, detail.to_owned(), true)
+    }
+
+    /// The answer is none.
+    pub(crate) fn unusable(problem: Problem) -> Self {
+        let detail = problem.message.clone();
+        let error = own(problem, Retry::NextEndpoint, Health::Unavailable);
+        Self::new(
+            UpstreamError {
+                kind: "UnusableAnswer".to_owned(),
+                ..error
+            },
+            detail,
+            true,
+        )
+    }
+
+    /// There was nothing to try.
+    pub(crate) fn no_route() -> Self {
+        let problem = Problem::new(Code::Overloaded, "no endpoint is available").retry_after(10);
+        Self::new(
+            UpstreamError {
+                kind: "NoRoute".to_owned(),
+                ..own(problem, Retry::Never, Health::Fine)
+            },
+            String::new(),
+            false,
+        )
+    }
+}
+
+fn own(problem: Problem, retry: Retry, health: Health) -> UpstreamError {
+    UpstreamError {
+        kind: String::new(),
+        problem,
+        retry,
+        health,
+    }
+}
+
+/// The gateway itself ends a stream.
+pub(crate) fn own_end(kind: &str, problem: Problem) -> EndReason {
+    EndReason::Error(Box::new(UpstreamError {
+        kind: kind.to_owned(),
+        ..own(problem, Retry::Never, Health::Fine)
+    }))
+}

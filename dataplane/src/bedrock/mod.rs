@@ -1,0 +1,143 @@
+//! Bedrock Runtime as an upstream: credentials, signatures, connections, and the walk along a route.
+//!
+//! We speak HTTP to Bedrock ourselves instead of through its SDK: no hidden retries of a billed prompt, the raw headers and
+//! exception frames at hand, and one copy of the body. Credentials and signatures come from the AWS crates.
+
+pub(crate) mod attempt;
+mod client;
+mod credentials;
+pub(crate) mod events;
+pub(crate) mod fault;
+pub(crate) mod health;
+pub(crate) mod job;
+mod settings;
+mod sign;
+
+pub use client::{AwsUpstream, ClientConfig};
+pub use settings::{AwsCredentials, AwsSettings};
+
+use bytes::Bytes;
+use ccag_domain::Endpoint;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+
+/// An error of a connection, of any kind.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// An answer's body. Dropping it before its end closes the connection, which is how a request is cancelled.
+pub type UpstreamBody = UnsyncBoxBody<Bytes, BoxError>;
+
+/// What Bedrock Runtime is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// `InvokeModel`: the whole answer at once.
+    Invoke,
+    /// `InvokeModelWithResponseStream`: the answer as an event stream.
+    InvokeStream,
+    /// `CountTokens`.
+    CountTokens,
+}
+
+impl Operation {
+    /// The last segment of the path (Amazon Bedrock API reference, "InvokeModel" and following).
+    const fn path_suffix(self) -> &'static str {
+        match self {
+            Self::Invoke => "invoke",
+            Self::InvokeStream => "invoke-with-response-stream",
+            Self::CountTokens => "count-tokens",
+        }
+    }
+
+    const fn accept(self) -> &'static str {
+        match self {
+            Self::Invoke | Self::CountTokens => "application/json",
+            Self::InvokeStream => "application/vnd.amazon.eventstream",
+        }
+    }
+}
+
+/// One request to Bedrock.
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    /// Where to.
+    pub endpoint: &'a Endpoint,
+    /// The model's id or ARN, not percent-encoded.
+    pub model: &'a str,
+    /// What for.
+    pub operation: Operation,
+    /// The JSON body.
+    pub body: Bytes,
+}
+
+/// What came back: the status may be an error.
+#[derive(Debug)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, as it arrives.
+    pub body: UpstreamBody,
+}
+
+impl Reply {
+    /// Bedrock's id of the request, for AWS support and CloudTrail.
+    #[must_use]
+    pub fn aws_request_id(&self) -> Option<String> {
+        let value = self.headers.get("x-amzn-requestid")?.to_str().ok()?;
+        Some(value.chars().take(64).collect())
+    }
+}
+
+/// There is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The endpoint's configuration does not lead anywhere.
+    #[error("endpoint not usable: {0}")]
+    Misconfigured(String),
+    /// There are no credentials for the endpoint.
+    #[error("no credentials: {0}")]
+    Credentials(String),
+    /// No connection was made, so that Bedrock cannot have seen the request.
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    /// The connection broke after the request went out and before an answer began.
+    #[error("connection broke before the answer: {0}")]
+    Broken(String),
+    /// Nothing came within the time allowed.
+    #[error("no answer in time")]
+    TimedOut,
+}
+
+impl CallError {
+    /// Whether Bedrock may have received, and billed, the request.
+    #[must_use]
+    pub const fn reached_bedrock(&self) -> bool {
+        matches!(self, Self::Broken(_) | Self::TimedOut)
+    }
+
+    /// A short name for records and metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Misconfigured(_) => "EndpointMisconfigured",
+            Self::Credentials(_) => "CredentialsUnavailable",
+            Self::Connect(_) => "ConnectFailed",
+            Self::Broken(_) => "ConnectionBroken",
+            Self::TimedOut => "TimedOut",
+        }
+    }
+}
+
+/// Something that answers as Bedrock Runtime does.
+pub trait Upstream: Send + Sync + 'static {
+    /// Sends one request and resolves when the answer's headers are in. It never sends a request twice.
+    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Reply, CallError>>;
+
+    /// Forgets the credentials of an endpoint, after Bedrock has refused them.
+    fn forget_credentials(&self, endpoint: &Endpoint);
+
+    /// The region of endpoints that name none; empty if none is configured.
+    fn home_region(&self) -> &str;
+}

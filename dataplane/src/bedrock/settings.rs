@@ -1,0 +1,98 @@
+//! How AWS is reached: from the SDK's own environment and files, or given as arguments.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_types::service_config::ServiceConfigKey;
+use secrecy::{ExposeSecret, SecretString};
+
+/// Which credentials endpoints without a role use, and which roles are assumed with.
+#[derive(Debug, Clone, Default)]
+pub enum AwsCredentials {
+    /// The SDK's chain: environment, profiles, SSO, web identity, container, instance.
+    #[default]
+    Chain,
+    /// These keys.
+    Static {
+        /// The access key id.
+        access_key_id: String,
+        /// Its secret.
+        secret_access_key: SecretString,
+    },
+}
+
+/// How AWS is reached. What is `None` comes from the SDK's environment variables and profile files.
+#[derive(Debug, Clone, Default)]
+pub struct AwsSettings {
+    /// The region of endpoints that name none.
+    pub region: Option<String>,
+    /// Instead of the public Bedrock Runtime URLs.
+    pub runtime_url: Option<String>,
+    /// Instead of the public STS URL.
+    pub sts_url: Option<String>,
+    /// A Bedrock API key: used instead of a signature for endpoints without a role.
+    pub bearer_token: Option<SecretString>,
+    /// The credentials.
+    pub credentials: AwsCredentials,
+}
+
+/// What the settings resolve to.
+pub(super) struct Resolved {
+    pub(super) sdk: SdkConfig,
+    pub(super) home_region: String,
+    pub(super) runtime_url: Option<String>,
+    pub(super) use_fips: bool,
+    pub(super) bearer_token: Option<SecretString>,
+}
+
+/// Reads the SDK's configuration. Nothing is asked over the network except, where no region is configured and
+/// `AWS_EC2_METADATA_DISABLED` is not set, the instance's own metadata service.
+pub(super) async fn resolve(settings: AwsSettings) -> Resolved {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let AwsCredentials::Static {
+        access_key_id,
+        secret_access_key,
+    } = &settings.credentials
+    {
+        let keys = Credentials::new(
+            access_key_id,
+            secret_access_key.expose_secret(),
+            None,
+            None,
+            "ccag",
+        );
+        loader = loader.credentials_provider(SharedCredentialsProvider::new(keys));
+    }
+    let sdk = loader.load().await;
+    let runtime_url = settings.runtime_url.or_else(|| configured_runtime_url(&sdk));
+    let home_region = sdk.region().map(ToString::to_string).unwrap_or_default();
+    let use_fips = sdk.use_fips().unwrap_or(false);
+    let sdk = match settings.sts_url {
+        Some(url) => sdk.into_builder().endpoint_url(url).build(),
+        None => sdk,
+    };
+    Resolved {
+        sdk,
+        home_region,
+        runtime_url,
+        use_fips,
+        bearer_token: settings.bearer_token,
+    }
+}
+
+/// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, the profile's `bedrock_runtime` section, or `AWS_ENDPOINT_URL`, in that order (AWS
+/// SDKs reference guide, "Service-specific endpoints").
+fn configured_runtime_url(sdk: &SdkConfig) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id("Bedrock Runtime")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .ok()?;
+    sdk.service_config()
+        .and_then(|config| config.load_config(key))
+        .or_else(|| sdk.endpoint_url().map(str::to_owned))
+}

@@ -1,0 +1,375 @@
+//! Configuration: of the library, and of the process around it.
+
+use crate::bedrock::{AwsCredentials, AwsSettings, ClientConfig};
+use crate::sync::{ControlLink, LinkError, check_url};
+use ccag_daemon::TelemetryConfig;
+use ccag_daemon::config::ConfigError;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The defaults, and the documentation of every key.
+pub const DEFAULTS: &str = include_str!("../default.toml");
+
+/// Which variable sets which key.
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("CCAG_HTTP_LISTEN", "http_listen"),
+    ("CCAG_OPS_LISTEN", "ops_listen"),
+    ("CCAG_DATA_DIR", "data_dir"),
+    ("CCAG_REPLICA_NAME", "replica_name"),
+    ("CCAG_FORWARD_CONTROL", "forward_control"),
+    ("CCAG_DRAIN_S", "drain_s"),
+    ("RUST_LOG", "log_filter"),
+    ("LOG_FORMAT", "log_format"),
+    ("CCAG_CONTROL_PLANE", "control.urls"),
+    ("CCAG_JOIN_TOKEN", "control.join_token"),
+    ("CCAG_GRPC_CA", "control.ca_file"),
+    ("CCAG_TRUST_S", "control.trust_s"),
+    ("AWS_REGION", "aws.region"),
+    ("AWS_DEFAULT_REGION", "aws.region"),
+    ("AWS_BEARER_TOKEN_BEDROCK", "aws.bearer_token"),
+    ("AWS_CA_BUNDLE", "aws.ca_bundle"),
+];
+
+/// What a data plane needs to run, as a library takes it.
+#[derive(Debug, Clone)]
+pub struct DataPlaneConfig {
+    /// Where spool, snapshot and replica id are kept.
+    pub data_dir: PathBuf,
+    /// How the control plane is reached.
+    pub control: ControlLink,
+    /// How this replica is called in the console.
+    pub replica_name: String,
+    /// How long the configuration is trusted without word from the control plane.
+    pub trust: Duration,
+    /// How AWS is reached.
+    pub aws: AwsSettings,
+    /// How connections to Bedrock are made.
+    pub client: ClientConfig,
+    /// The largest request body in bytes.
+    pub body_bytes: usize,
+    /// A ping goes to the client after this silence of Bedrock's.
+    pub ping: Duration,
+    /// A stream on which Bedrock is silent for so long is given up.
+    pub idle: Duration,
+    /// New requests are refused when so many bytes of usage records wait for delivery.
+    pub spool_max_bytes: u64,
+    /// What a power failure may cost in usage records; zero waits for the disk.
+    pub spool_sync: Duration,
+    /// Where requests that are not inference are passed on to.
+    pub forward_control: Option<url::Url>,
+}
+
+impl DataPlaneConfig {
+    /// The defaults, for a directory and a control plane.
+    #[must_use]
+    pub fn new(data_dir: PathBuf, control: ControlLink) -> Self {
+        Self {
+            data_dir,
+            control,
+            replica_name: host_name(),
+            trust: Duration::from_secs(86_400),
+            aws: AwsSettings::default(),
+            client: ClientConfig {
+                connect_timeout: Duration::from_millis(3_100),
+                answer_timeout: Duration::from_secs(1_200),
+                pool_idle_timeout: Duration::from_secs(55),
+                http2: false,
+                ca_bundle: None,
+            },
+            body_bytes: 33_554_432,
+            ping: Duration::from_secs(10),
+            idle: Duration::from_secs(600),
+            spool_max_bytes: 1 << 30,
+            spool_sync: Duration::from_secs(1),
+            forward_control: None,
+        }
+    }
+}
+
+/// What the process needs besides.
+#[derive(Debug)]
+pub struct ProcessConfig {
+    /// The data plane itself.
+    pub plane: DataPlaneConfig,
+    /// Where clients connect.
+    pub http_listen: SocketAddr,
+    /// Where operators do.
+    pub ops_listen: SocketAddr,
+    /// How long open streams may go on after a stop.
+    pub drain: Duration,
+    /// What to log, and how.
+    pub telemetry: TelemetryConfig,
+    /// The effective values without secrets, for `/config_dump`.
+    pub dump: serde_json::Value,
+}
+
+/// The configuration is not usable.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidConfig {
+    /// A key or a variable is wrong.
+    #[error(transparent)]
+    Values(#[from] ConfigError),
+    /// The way to the control plane is wrong.
+    #[error(transparent)]
+    Control(#[from] LinkError),
+    /// A value does not make sense.
+    #[error("`{key}` {reason}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it and what to do.
+        reason: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    http_listen: SocketAddr,
+    ops_listen: SocketAddr,
+    data_dir: PathBuf,
+    replica_name: String,
+    forward_control: String,
+    drain_s: u64,
+    log_filter: String,
+    log_format: LogFormat,
+    control: ControlSection,
+    limits: LimitsSection,
+    spool: SpoolSection,
+    aws: AwsSection,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ControlSection {
+    urls: Vec<String>,
+    join_token: Secret,
+    ca_file: String,
+    trust_s: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsSection {
+    body_bytes: usize,
+    ping_s: u64,
+    idle_s: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SpoolSection {
+    max_bytes: u64,
+    sync_ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AwsSection {
+    region: String,
+    bearer_token: Secret,
+    connect_timeout_ms: u64,
+    answer_timeout_s: u64,
+    http2: bool,
+    ca_bundle: String,
+}
+
+/// A secret that is empty where none is set.
+struct Secret(SecretString);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.trim().to_owned().into()))
+    }
+}
+
+impl Secret {
+    fn into_option(self) -> Option<SecretString> {
+        (!self.0.expose_secret().is_empty()).then_some(self.0)
+    }
+}
+
+/// Reads and checks the whole configuration; nothing is opened or connected.
+///
+/// # Errors
+/// [`InvalidConfig`] for the first thing that is wrong, with its source and what to do.
+pub fn load(file: Option<&Path>) -> Result<ProcessConfig, InvalidConfig> {
+    check(ccag_daemon::config::load(DEFAULTS, file, ENVIRONMENT)?)
+}
+
+/// The same with these variables instead of the process's own.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_from(
+    file: Option<&Path>,
+    vars: &HashMap<String, String>,
+) -> Result<ProcessConfig, InvalidConfig> {
+    check(ccag_daemon::config::load_from(DEFAULTS, file, ENVIRONMENT, vars)?)
+}
+
+fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
+    let dump = dump(&file);
+    let in_range = |key: &'static str, value: u64, min: u64, max: u64| {
+        if (min..=max).contains(&value) {
+            return Ok(value);
+        }
+        Err(InvalidConfig::Value {
+            key,
+            reason: format!("is {value}; it must be between {min} and {max}"),
+        })
+    };
+    let plane = DataPlaneConfig {
+        replica_name: if file.replica_name.is_empty() {
+            host_name()
+        } else {
+            file.replica_name
+        },
+        trust: Duration::from_secs(in_range(
+            "control.trust_s",
+            file.control.trust_s,
+            10,
+            30 * 86_400,
+        )?),
+        aws: AwsSettings {
+            region: non_empty(file.aws.region),
+            bearer_token: file.aws.bearer_token.into_option(),
+            credentials: AwsCredentials::Chain,
+            ..AwsSettings::default()
+        },
+        client: ClientConfig {
+            connect_timeout: Duration::from_millis(in_range(
+                "aws.connect_timeout_ms",
+                file.aws.connect_timeout_ms,
+                100,
+                60_000,
+            )?),
+            answer_timeout: Duration::from_secs(in_range(
+                "aws.answer_timeout_s",
+                file.aws.answer_timeout_s,
+                1,
+                7_200,
+            )?),
+            pool_idle_timeout: Duration::from_secs(55),
+            http2: file.aws.http2,
+            ca_bundle: non_empty(file.aws.ca_bundle).map(PathBuf::from),
+        },
+        body_bytes: file.limits.body_bytes,
+        ping: Duration::from_secs(in_range("limits.ping_s", file.limits.ping_s, 1, 60)?),
+        idle: Duration::from_secs(in_range("limits.idle_s", file.limits.idle_s, 10, 7_200)?),
+        spool_max_bytes: in_range("spool.max_bytes", file.spool.max_bytes, 1 << 20, u64::MAX)?,
+        spool_sync: Duration::from_millis(in_range("spool.sync_ms", file.spool.sync_ms, 0, 60_000)?),
+        forward_control: forward_url(&file.forward_control)?,
+        ..DataPlaneConfig::new(file.data_dir, control_link(file.control)?)
+    };
+    Ok(ProcessConfig {
+        plane,
+        http_listen: file.http_listen,
+        ops_listen: file.ops_listen,
+        drain: Duration::from_secs(in_range("drain_s", file.drain_s, 0, 7_200)?),
+        telemetry: TelemetryConfig {
+            filter: file.log_filter,
+            json: file.log_format == LogFormat::Json,
+        },
+        dump,
+    })
+}
+
+fn non_empty(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn control_link(section: ControlSection) -> Result<ControlLink, InvalidConfig> {
+    if section.urls.is_empty() {
+        return Err(LinkError::Missing.into());
+    }
+    for url in &section.urls {
+        check_url(url)?;
+    }
+    let ca_pem = match non_empty(section.ca_file) {
+        None => None,
+        Some(path) => Some(std::fs::read(&path).map_err(|error| InvalidConfig::Value {
+            key: "control.ca_file",
+            reason: format!("names {path}, which cannot be read: {error}"),
+        })?),
+    };
+    Ok(ControlLink::Url {
+        urls: section.urls,
+        join_token: section.join_token.into_option(),
+        ca_pem,
+    })
+}
+
+fn forward_url(text: &str) -> Result<Option<url::Url>, InvalidConfig> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    check_url(text).map(Some).map_err(|error| InvalidConfig::Value {
+        key: "forward_control",
+        reason: format!("cannot be used: {error}"),
+    })
+}
+
+fn host_name() -> String {
+    let from_file = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    std::env::var("HOSTNAME")
+        .ok()
+        .or_else(from_file)
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "dataplane".to_owned())
+}
+
+/// What may be shown: secrets only as set or not.
+fn dump(file: &File) -> serde_json::Value {
+    let set = |secret: &Secret| {
+        if secret.0.expose_secret().is_empty() {
+            ""
+        } else {
+            "(set)"
+        }
+    };
+    serde_json::json!({
+        "http_listen": file.http_listen,
+        "ops_listen": file.ops_listen,
+        "data_dir": file.data_dir,
+        "replica_name": file.replica_name,
+        "forward_control": file.forward_control,
+        "drain_s": file.drain_s,
+        "log_filter": file.log_filter,
+        "control": {
+            "urls": file.control.urls,
+            "join_token": set(&file.control.join_token),
+            "ca_file": file.control.ca_file,
+            "trust_s": file.control.trust_s,
+        },
+        "limits": {
+            "body_bytes": file.limits.body_bytes,
+            "ping_s": file.limits.ping_s,
+            "idle_s": file.limits.idle_s,
+        },
+        "spool": { "max_bytes": file.spool.max_bytes, "sync_ms": file.spool.sync_ms },
+        "aws": {
+            "region": file.aws.region,
+            "bearer_token": set(&file.aws.bearer_token),
+            "connect_timeout_ms": file.aws.connect_timeout_ms,
+            "answer_timeout_s": file.aws.answer_timeout_s,
+            "http2": file.aws.http2,
+            "ca_bundle": file.aws.ca_bundle,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;

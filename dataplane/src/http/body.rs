@@ -1,0 +1,96 @@
+//! Reading request bodies: once, within a limit, and politely when it is exceeded.
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use ccag_domain::{Code, Problem};
+use http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use std::time::Duration;
+
+/// How long a client may pause while it sends its request.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// What is read and thrown away of a refused request: a client that is still sending does not read the answer, and would
+/// see a reset instead.
+const DRAIN_BYTES: usize = 128 << 20;
+const DRAIN_TIME: Duration = Duration::from_secs(10);
+
+/// Reads the whole body.
+///
+/// # Errors
+/// 413 above the limit, 400 for an encoding that we do not read or a body that breaks off, 504 for a client that pauses too
+/// long.
+pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, Problem> {
+    if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
+        && encoding != "identity"
+    {
+        drain(headers, body).await;
+        return Err(Problem::new(
+            Code::InvalidRequest,
+            "the request body has a content-encoding; send it unencoded",
+        ));
+    }
+    let declared = declared_length(headers);
+    if declared.is_some_and(|length| length > limit as u64) {
+        drain(headers, body).await;
+        return Err(too_large(limit));
+    }
+    let mut bytes = BytesMut::with_capacity(declared.and_then(|n| usize::try_from(n).ok()).unwrap_or(0));
+    loop {
+        match tokio::time::timeout(PAUSE, body.frame()).await {
+            Ok(None) => return Ok(bytes.freeze()),
+            Ok(Some(Ok(frame))) => {
+                let Ok(data) = frame.into_data() else { continue };
+                if bytes.len() + data.len() > limit {
+                    drop(bytes);
+                    drain(headers, body).await;
+                    return Err(too_large(limit));
+                }
+                if bytes.is_empty() && declared == Some(data.len() as u64) {
+                    return Ok(data);
+                }
+                bytes.extend_from_slice(&data);
+            }
+            Ok(Some(Err(_))) => {
+                return Err(Problem::new(Code::InvalidRequest, "the request body broke off"));
+            }
+            Err(_) => {
+                return Err(Problem::new(
+                    Code::Timeout,
+                    "the request body did not arrive in time",
+                ));
+            }
+        }
+    }
+}
+
+/// Reads what a client still sends of a refused request, so that it gets to see the answer. A client that waits to be told
+/// to continue sends nothing, and is not told.
+pub(super) async fn drain(headers: &HeaderMap, mut body: Body) {
+    if headers.contains_key(header::EXPECT) {
+        return;
+    }
+    let read = async {
+        let mut left = DRAIN_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let size = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(size) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN_TIME, read).await;
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Anthropic's words, which clients recognise (Anthropic API reference, "Request size limits").
+fn too_large(limit: usize) -> Problem {
+    Problem::new(
+        Code::TooLarge,
+        format!("Request exceeds the maximum size: the body may have at most {limit} bytes"),
+    )
+}

@@ -1,0 +1,335 @@
+//! `POST /v1/messages`, from top to bottom.
+
+use super::error::{render, set_aws_request_id, set_request_id};
+use super::{Gateway, body, sse};
+use crate::admission;
+use crate::auth::{Authenticated, authenticate};
+use crate::bedrock::attempt::{self, Answer, Failure};
+use crate::bedrock::job::{Job, Source};
+use crate::metrics::Metrics;
+use crate::sync::ConfigView;
+use crate::usage::{Ending, Start, Ticket};
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use ccag_domain::routing::{self, Candidate, NoRoute};
+use ccag_domain::{Code, Model, ModelName, Outcome, Problem, RequestId, UnixMs};
+use ccag_translate::request::{self, Operation, Peeked};
+use http::{HeaderMap, HeaderValue, header};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// Bodies from this size on are read on a thread of their own, so that others' events do not wait for them.
+const OFFLOAD_BYTES: usize = 512 * 1024;
+
+/// Claude Code's name for a conversation; it stays the same when the conversation is resumed.
+const SESSION: &str = "x-claude-code-session-id";
+
+/// Counts a request as open while it lives; a stream takes it along.
+pub(super) struct InFlight(Arc<Metrics>);
+
+impl InFlight {
+    fn new(metrics: &Arc<Metrics>) -> Self {
+        metrics.in_flight.inc();
+        Self(Arc::clone(metrics))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.dec();
+    }
+}
+
+/// A refusal that never reached Bedrock.
+struct Refused {
+    problem: Problem,
+    model: Option<ModelName>,
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self { problem, model: None }
+    }
+}
+
+/// What is known when the headers are in.
+pub(super) struct Admitted {
+    pub(super) view: Arc<ConfigView>,
+    pub(super) who: Authenticated,
+}
+
+/// What is to be done, once the body is understood.
+struct Plan {
+    model: Arc<Model>,
+    route: Vec<Candidate>,
+    job: Job,
+    session_id: Option<String>,
+    input_estimate: u64,
+}
+
+/// Serves one request.
+pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response {
+    let request_id = gateway.request_id();
+    let started = Instant::now();
+    let started_at_ms = gateway.clock.now_ms();
+    let in_flight = InFlight::new(&gateway.metrics);
+    let (admitted, plan) = match understand(Arc::clone(&gateway), request, request_id.clone()).await {
+        Ok(understood) => understood,
+        Err(Refused { problem, model }) => {
+            gateway.metrics.refused(problem.code.status(), model.as_ref());
+            return render(&problem, &request_id);
+        }
+    };
+    let ticket = ticket(
+        &gateway,
+        &admitted,
+        &plan,
+        request_id.clone(),
+        started_at_ms,
+        started,
+    );
+    let Plan { route, job, .. } = plan;
+    // From here on the configuration is no longer needed; a stream must not keep an old revision alive.
+    drop(admitted);
+    match attempt::walk(Arc::clone(&gateway.bedrock), route, job, ticket).await {
+        Ok(Answer::Stream(opened)) => {
+            let aws_request_id = opened.aws_request_id.clone();
+            let mut response = Response::new(Body::new(sse::StreamBody::new(&gateway, *opened, in_flight)));
+            let headers = response.headers_mut();
+            sse::set_headers(headers);
+            set_request_id(headers, &request_id);
+            set_aws_request_id(headers, aws_request_id.as_deref());
+            response
+        }
+        Ok(Answer::Whole(whole)) => whole_answer(*whole, &request_id).await,
+        Err(failure) => failed(*failure, &gateway.metrics, &request_id).await,
+    }
+}
+
+/// Everything up to the point where Bedrock is asked.
+async fn understand(
+    gateway: Arc<Gateway>,
+    request: Request,
+    request_id: RequestId,
+) -> Result<(Admitted, Plan), Refused> {
+    let (head, body) = request.into_parts();
+    let admitted = match admit(&gateway, &head.headers) {
+        Ok(admitted) => admitted,
+        Err(problem) => {
+            tracing::info!(%request_id, status = problem.code.status(), reason = problem.code.slug(), "refused");
+            body::drain(&head.headers, body).await;
+            return Err(problem.into());
+        }
+    };
+    let body = body::read(&head.headers, body, gateway.body_bytes).await?;
+    let home_region = gateway.bedrock.upstream.home_region().to_owned();
+    let planned = if body.len() < OFFLOAD_BYTES {
+        plan(&admitted, &head.headers, &body, &home_region)
+    } else {
+        let (view, who, headers) = (Arc::clone(&admitted.view), admitted.who.clone(), head.headers);
+        let planning = move || plan(&Admitted { view, who }, &headers, &body, &home_region);
+        tokio::task::spawn_blocking(planning).await.unwrap_or_else(|_| {
+            Err(Problem::new(Code::Internal, "the request could not be processed").into())
+        })
+    };
+    let plan = planned.inspect_err(|refused| {
+        tracing::info!(
+            %request_id,
+            key_id = %admitted.who.caller.key_id,
+            status = refused.problem.code.status(),
+            reason = refused.problem.code.slug(),
+            field = refused.problem.field,
+            "refused"
+        );
+    })?;
+    for dropped in &plan.job.dropped {
+        gateway.metrics.dropped(dropped.kind.as_str(), &dropped.name);
+    }
+    Ok((admitted, plan))
+}
+
+/// Who is asking, and may they ask now? Decided by the headers alone, before the body is read.
+fn admit(gateway: &Gateway, headers: &HeaderMap) -> Result<Admitted, Problem> {
+    let admitted = identify(gateway, headers)?;
+    gateway.admission.admit(&admitted.who, gateway.clock.now_ms())?;
+    Ok(admitted)
+}
+
+/// Who is asking?
+pub(super) fn identify(gateway: &Gateway, headers: &HeaderMap) -> Result<Admitted, Problem> {
+    let view = gateway.view()?;
+    let who = authenticate(headers, &view, gateway.clock.now_ms())?;
+    Ok(Admitted { view, who })
+}
+
+/// Understands the body, and decides what Bedrock is asked and where.
+fn plan(admitted: &Admitted, headers: &HeaderMap, body: &Bytes, home_region: &str) -> Result<Plan, Refused> {
+    let peeked = request::peek(body, Operation::Messages)?;
+    let model = admission::model(&admitted.view, peeked.model())?;
+    let of_model = |problem| Refused {
+        problem,
+        model: Some(model.name.clone()),
+    };
+    let job = translate(&admitted.view, &peeked, headers, body, &model).map_err(of_model)?;
+    let session_id = session(headers, &peeked);
+    let affinity = session_id
+        .clone()
+        .unwrap_or_else(|| format!("{:016x}", peeked.conversation_hash()));
+    let route = route(admitted, &model, home_region, &affinity).map_err(of_model)?;
+    let input_estimate = peeked.estimated_input_tokens();
+    Ok(Plan {
+        model,
+        route,
+        job,
+        session_id,
+        input_estimate,
+    })
+}
+
+/// The body for Bedrock.
+fn translate(
+    view: &ConfigView,
+    peeked: &Peeked<'_>,
+    headers: &HeaderMap,
+    body: &Bytes,
+    model: &Model,
+) -> Result<Job, Problem> {
+    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+    let source = Source {
+        body: body.clone(),
+        betas: headers
+            .get_all("anthropic-beta")
+            .iter()
+            .filter_map(text)
+            .collect(),
+        version: headers.get("anthropic-version").and_then(text),
+        profile: view.profile(model),
+    };
+    let prepared = source.prepare(peeked)?;
+    Ok(Job {
+        body: prepared.body.into(),
+        source,
+        model_said: peeked.model().to_owned(),
+        streaming: peeked.stream(),
+        dropped: prepared.dropped,
+        writes_1h: prepared.writes_1h,
+    })
+}
+
+fn session(headers: &HeaderMap, peeked: &Peeked<'_>) -> Option<String> {
+    headers
+        .get(SESSION)
+        .and_then(|value| value.to_str().ok())
+        .filter(|text| !text.is_empty() && text.len() <= 128)
+        .or_else(|| peeked.session_id())
+        .map(str::to_owned)
+}
+
+/// The endpoints that this caller may use for this model, in order: never another team's, never one that is disabled.
+pub(super) fn route(
+    admitted: &Admitted,
+    model: &Model,
+    home_region: &str,
+    affinity: &str,
+) -> Result<Vec<Candidate>, Problem> {
+    let view = &admitted.view;
+    let team = admitted.who.caller.team_id.as_ref().and_then(|id| view.team(id));
+    routing::eligible(team.map(AsRef::as_ref), view.endpoints())
+        .and_then(|endpoints| routing::order(&endpoints, model, home_region, affinity))
+        .map_err(|none| match none {
+            NoRoute::ModelNotOffered => Problem::new(
+                Code::NotFound,
+                format!(
+                    "model: {} is not offered by the endpoints that you may use",
+                    model.name
+                ),
+            )
+            .field("model"),
+            NoRoute::TeamEndpointsDisabled | NoRoute::NoDefault => Problem::new(
+                Code::Overloaded,
+                format!("{none}, and another account is never used instead; an administrator can enable one"),
+            )
+            .retry_after(30),
+        })
+}
+
+fn ticket(
+    gateway: &Gateway,
+    admitted: &Admitted,
+    plan: &Plan,
+    request_id: RequestId,
+    started_at_ms: UnixMs,
+    started: Instant,
+) -> Ticket {
+    let start = Start {
+        request_id,
+        caller: admitted.who.caller.clone(),
+        model: plan.model.name.clone(),
+        streaming: plan.job.streaming,
+        session_id: plan.session_id.clone(),
+        started_at_ms,
+        started,
+        input_estimate: plan.input_estimate,
+    };
+    Ticket::new(Arc::clone(&gateway.recorder), start)
+}
+
+/// A whole answer goes out when its record is safe.
+async fn whole_answer(whole: attempt::Whole, request_id: &RequestId) -> Response {
+    let ending = Ending {
+        outcome: Outcome::Completed,
+        status: 200,
+        error: None,
+        tokens: whole.tokens,
+        estimated: false,
+    };
+    if whole.ticket.finish_and_wait(ending).await.is_err() {
+        return render(&not_recorded(), request_id);
+    }
+    let mut response = Response::new(Body::from(whole.body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    set_request_id(headers, request_id);
+    set_aws_request_id(headers, whole.aws_request_id.as_deref());
+    response
+}
+
+/// Every attempt failed: the client gets the last one's reason.
+async fn failed(failure: Failure, metrics: &Metrics, request_id: &RequestId) -> Response {
+    let Failure {
+        ticket,
+        problem,
+        name,
+        tokens,
+        aws_request_id,
+    } = failure;
+    if ticket.reached_bedrock() {
+        let ending = Ending {
+            outcome: Outcome::Failed,
+            status: problem.code.status(),
+            error: Some(name),
+            tokens,
+            estimated: false,
+        };
+        if ticket.finish_and_wait(ending).await.is_err() {
+            return render(&not_recorded(), request_id);
+        }
+    } else {
+        tracing::warn!(%request_id, error = name, "no endpoint could be reached");
+        metrics.refused(problem.code.status(), None);
+    }
+    let mut response = render(&problem, request_id);
+    set_aws_request_id(response.headers_mut(), aws_request_id.as_deref());
+    response
+}
+
+/// Nothing is served that cannot be recorded.
+pub(super) fn not_recorded() -> Problem {
+    Problem::new(
+        Code::Overloaded,
+        "this gateway could not record the usage of this request and serves nothing that it cannot record",
+    )
+    .retry_after(30)
+}

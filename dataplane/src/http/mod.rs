@@ -1,0 +1,65 @@
+//! What clients see.
+
+mod body;
+mod count_tokens;
+mod error;
+mod forward;
+mod messages;
+mod models;
+mod routes;
+mod sse;
+
+pub(crate) use forward::Forward;
+pub(crate) use routes::{inference, with_fallback};
+
+use crate::admission::Admission;
+use crate::bedrock::attempt::Bedrock;
+use crate::metrics::Metrics;
+use crate::sync::{ConfigView, Current, NoView};
+use crate::usage::Recorder;
+use ccag_daemon::Lifecycle;
+use ccag_domain::{Clock, Code, Problem, RequestId, Rng};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What all requests share. Nothing in it is locked while a request waits.
+pub(crate) struct Gateway {
+    pub(crate) bedrock: Arc<Bedrock>,
+    pub(crate) current: Arc<Current>,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) admission: Admission,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rng: Arc<dyn Rng>,
+    pub(crate) life: Lifecycle,
+    pub(crate) body_bytes: usize,
+    pub(crate) ping: Duration,
+    pub(crate) idle: Duration,
+    pub(crate) forward: Option<Forward>,
+}
+
+impl Gateway {
+    pub(crate) fn request_id(&self) -> RequestId {
+        RequestId::generate(self.clock.as_ref(), self.rng.as_ref())
+    }
+
+    /// The configuration that this request is decided by, from beginning to end.
+    pub(crate) fn view(&self) -> Result<Arc<ConfigView>, Problem> {
+        self.current.view().map_err(|missing| {
+            let message = match missing {
+                NoView::NotYet => {
+                    "this gateway has just started and has no configuration yet; try again in a moment"
+                }
+                NoView::Stale => {
+                    "this gateway has not heard from its control plane for longer than its configuration may be \
+                     trusted; requests are refused until the connection is back (administrators: see /readyz and the \
+                     control plane's address)"
+                }
+            };
+            Problem::new(Code::Unavailable, message).retry_after(match missing {
+                NoView::NotYet => 2,
+                NoView::Stale => 30,
+            })
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! The table of what is served.
+
+use super::error::render;
+use super::{Gateway, count_tokens, messages, models};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
+use axum::response::Response;
+use axum::routing::{any, get, head, post};
+use ccag_domain::{Code, Problem};
+use futures_util::FutureExt;
+use http::StatusCode;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+type Shared = State<Arc<Gateway>>;
+
+/// The inference routes, with nothing said about other paths.
+pub(crate) fn inference(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/v1/messages", post(post_messages).fallback(wrong_method))
+        .route(
+            "/v1/messages/count_tokens",
+            post(post_count_tokens).fallback(wrong_method),
+        )
+        .route("/v1/models", get(list_models).fallback(wrong_method))
+        .route("/v1/models/{*id}", get(get_model).fallback(wrong_method))
+        .route("/v1/{*rest}", any(elsewhere))
+        .route("/api/hello", get(hello))
+        .route("/", head(hello))
+        // Each handler has its own limit, which says what Anthropic's API says.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(gateway)
+}
+
+/// The same, with every other path passed on to the control plane, or refused where none is configured.
+pub(crate) fn with_fallback(gateway: Arc<Gateway>) -> Router {
+    let rest = Router::new().fallback(elsewhere).with_state(Arc::clone(&gateway));
+    inference(gateway).fallback_service(rest)
+}
+
+async fn hello() -> StatusCode {
+    StatusCode::OK
+}
+
+async fn post_messages(State(gateway): Shared, request: Request) -> Response {
+    let handled = messages::handle(Arc::clone(&gateway), request);
+    unless_it_panics(&gateway, AssertUnwindSafe(handled).catch_unwind().await)
+}
+
+async fn post_count_tokens(State(gateway): Shared, request: Request) -> Response {
+    let handled = count_tokens::handle(Arc::clone(&gateway), request);
+    unless_it_panics(&gateway, AssertUnwindSafe(handled).catch_unwind().await)
+}
+
+/// A fault of ours is an answer too, not a reset connection. What the panic said is in the log.
+fn unless_it_panics(gateway: &Gateway, handled: Result<Response, Box<dyn std::any::Any + Send>>) -> Response {
+    handled.unwrap_or_else(|_| {
+        let problem = Problem::new(Code::Internal, "this gateway has failed to process the request");
+        render(&problem, &gateway.request_id())
+    })
+}
+
+async fn list_models(State(gateway): Shared, request: Request) -> Response {
+    models::handle(&gateway, request.headers(), None, request.uri().query())
+}
+
+async fn get_model(State(gateway): Shared, Path(id): Path<String>, request: Request) -> Response {
+    models::handle(&gateway, request.headers(), Some(&id), None)
+}
+
+async fn wrong_method(State(gateway): Shared, request: Request) -> Response {
+    let message = format!(
+        "Method Not Allowed: {} {}",
+        request.method(),
+        request.uri().path()
+    );
+    let problem = Problem::new(Code::MethodNotAllowed, message);
+    super::body::drain(&request.headers().clone(), request.into_body()).await;
+    render(&problem, &gateway.request_id())
+}
+
+async fn elsewhere(State(gateway): Shared, request: Request<Body>) -> Response {
+    let request_id = gateway.request_id();
+    if let Some(forward) = &gateway.forward {
+        let peer = request
+            .extensions()
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|info| info.0);
+        return forward.pass(request, peer, &request_id).await;
+    }
+    let path: String = request.uri().path().chars().take(120).collect();
+    super::body::drain(&request.headers().clone(), request.into_body()).await;
+    render(
+        &Problem::new(Code::NotFound, format!("Not Found: {path}")),
+        &request_id,
+    )
+}

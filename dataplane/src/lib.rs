@@ -1,0 +1,25 @@
+//! The stateless proxy: authenticate, admit, translate, route, stream, record.
+//!
+//! [`DataPlane`] is the whole of it as a library; [`config`] is what the process `ccag-dataplane` adds around it. A request
+//! is told from top to bottom in `http/messages.rs`. Nothing on its way asks the control plane, a database, or a lock that
+//! another request holds while it waits.
+
+mod admission;
+mod auth;
+mod backoff;
+pub mod bedrock;
+pub mod config;
+mod files;
+mod http;
+mod metrics;
+mod plane;
+mod ratelimit;
+mod sync;
+mod tls;
+mod usage;
+
+pub use config::DataPlaneConfig;
+pub use plane::{DataPlane, StartError, World};
+pub use sync::{ControlLink, LinkError};
+pub use tls::BadBundle;
+pub use usage::SpoolError;

@@ -1,0 +1,60 @@
+//! `ccag-dataplane`: load, start, serve, drain.
+
+use anyhow::Context;
+use ccag_daemon::{Lifecycle, Ops, bind, init_telemetry, serve};
+use ccag_dataplane::{DataPlane, config};
+use clap::Parser;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The data plane of the Claude Code AWS Gateway. Its configuration comes from the environment and, if given, a file;
+/// `default.toml` beside its source documents every key and variable.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// A TOML file with what differs from the defaults.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Check the configuration and exit.
+    #[arg(long)]
+    check_config: bool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let config = config::load(args.config.as_deref())?;
+    init_telemetry(config.telemetry);
+    if args.check_config {
+        tracing::info!("the configuration is valid");
+        return Ok(());
+    }
+    let life = Lifecycle::new();
+    life.install_signals();
+    let ops_listener = bind(config.ops_listen).await.context("CCAG_OPS_LISTEN")?;
+    let listener = bind(config.http_listen).await.context("CCAG_HTTP_LISTEN")?;
+    let plane = DataPlane::start(config.plane, &life).await?;
+    tracing::info!(
+        replica_id = %plane.replica_id(),
+        http = %listener.local_addr()?,
+        ops = %ops_listener.local_addr()?,
+        "data plane started"
+    );
+    let dump = config.dump;
+    let ops = Ops::new(&life)
+        .registry(plane.registry())
+        .config_dump(move || dump.clone())
+        .router();
+    let ops_life = Lifecycle::new();
+    let ops_server = serve(&ops_life, ops_listener, ops, Duration::from_secs(1));
+    let inference = async {
+        serve(&life, listener, plane.router_with_fallback(), config.drain).await?;
+        plane.finish().await;
+        life.drain(Duration::from_secs(5)).await;
+        ops_life.begin_shutdown();
+        Ok::<(), std::io::Error>(())
+    };
+    tokio::try_join!(ops_server, inference)?;
+    tracing::info!("data plane ended");
+    Ok(())
+}

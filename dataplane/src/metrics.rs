@@ -1,0 +1,250 @@
+//! What the data plane counts. Label values are bounded: canonical model names, statuses, and names that clients chose only
+//! up to a limit.
+
+use ccag_domain::{ModelName, Tokens, UsageRecord};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// So many different names of dropped betas and fields are counted by name; all others together.
+const MAX_DROPPED_NAMES: usize = 200;
+
+/// Labels of a finished request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    outcome: &'static str,
+    status: u16,
+    model: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TokenLabels {
+    class: &'static str,
+    model: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ErrorLabels {
+    error: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DroppedLabels {
+    kind: &'static str,
+    name: String,
+}
+
+/// All metrics.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    requests: Family<RequestLabels, Counter>,
+    tokens: Family<TokenLabels, Counter>,
+    upstream_errors: Family<ErrorLabels, Counter>,
+    dropped: Family<DroppedLabels, Counter>,
+    dropped_names: Mutex<HashSet<String>>,
+    first_token: Histogram,
+    duration: Histogram,
+    pub(crate) in_flight: Gauge,
+    pub(crate) spool_records: Gauge,
+    pub(crate) spool_bytes: Gauge,
+    pub(crate) records_delivered: Counter,
+    pub(crate) records_quarantined: Counter,
+    pub(crate) applied_revision: Gauge,
+    pub(crate) rejected_objects: Counter,
+    pub(crate) control_connected: Gauge,
+    pub(crate) pings: Counter,
+}
+
+impl Metrics {
+    /// Makes the metrics and registers them.
+    pub(crate) fn new(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            requests: Family::default(),
+            tokens: Family::default(),
+            upstream_errors: Family::default(),
+            dropped: Family::default(),
+            dropped_names: Mutex::default(),
+            first_token: Histogram::new(exponential_buckets(0.05, 2.0, 14)),
+            duration: Histogram::new(exponential_buckets(0.05, 2.0, 16)),
+            in_flight: Gauge::default(),
+            spool_records: Gauge::default(),
+            spool_bytes: Gauge::default(),
+            records_delivered: Counter::default(),
+            records_quarantined: Counter::default(),
+            applied_revision: Gauge::default(),
+            rejected_objects: Counter::default(),
+            control_connected: Gauge::default(),
+            pings: Counter::default(),
+        };
+        metrics.register(registry.sub_registry_with_prefix("ccag_dataplane"));
+        metrics
+    }
+
+    fn register(&self, r: &mut Registry) {
+        r.register(
+            "requests",
+            "Model requests by ending; `refused` never reached Bedrock",
+            self.requests.clone(),
+        );
+        r.register("tokens", "Tokens by class", self.tokens.clone());
+        r.register(
+            "upstream_errors",
+            "Failed attempts by Bedrock's error type",
+            self.upstream_errors.clone(),
+        );
+        r.register(
+            "dropped",
+            "Betas and fields that Bedrock does not take, by name",
+            self.dropped.clone(),
+        );
+        r.register(
+            "first_token_seconds",
+            "From arrival to the first content",
+            self.first_token.clone(),
+        );
+        r.register(
+            "duration_seconds",
+            "From arrival to the end",
+            self.duration.clone(),
+        );
+        r.register(
+            "in_flight",
+            "Model requests that are open now",
+            self.in_flight.clone(),
+        );
+        r.register(
+            "spool_records",
+            "Usage records not yet acknowledged",
+            self.spool_records.clone(),
+        );
+        r.register(
+            "spool_bytes",
+            "Bytes of the usage spool on disk",
+            self.spool_bytes.clone(),
+        );
+        r.register(
+            "usage_delivered",
+            "Usage records that were acknowledged",
+            self.records_delivered.clone(),
+        );
+        r.register(
+            "usage_quarantined",
+            "Usage records put aside by the control plane",
+            self.records_quarantined.clone(),
+        );
+        r.register(
+            "applied_revision",
+            "Revision of the configuration in use",
+            self.applied_revision.clone(),
+        );
+        r.register(
+            "rejected_objects",
+            "Pushed objects that could not be used",
+            self.rejected_objects.clone(),
+        );
+        r.register(
+            "control_connected",
+            "1 while the control plane is connected",
+            self.control_connected.clone(),
+        );
+        r.register("pings", "Pings sent while Bedrock was silent", self.pings.clone());
+    }
+
+    /// A request that was answered without asking Bedrock.
+    pub(crate) fn refused(&self, status: u16, model: Option<&ModelName>) {
+        let model = model.map(ToString::to_string).unwrap_or_default();
+        self.requests
+            .get_or_create(&RequestLabels {
+                outcome: "refused",
+                status,
+                model,
+            })
+            .inc();
+    }
+
+    /// A request that reached Bedrock and has ended.
+    pub(crate) fn recorded(&self, record: &UsageRecord) {
+        let model = record.model.to_string();
+        let labels = RequestLabels {
+            outcome: record.outcome.as_str(),
+            status: record.status,
+            model: model.clone(),
+        };
+        self.requests.get_or_create(&labels).inc();
+        let Tokens {
+            input,
+            output,
+            cache_read,
+            cache_write_5m,
+            cache_write_1h,
+        } = record.tokens;
+        for (class, count) in [
+            ("input", input),
+            ("output", output),
+            ("cache_read", cache_read),
+            ("cache_write_5m", cache_write_5m),
+            ("cache_write_1h", cache_write_1h),
+        ] {
+            if count > 0 {
+                self.tokens
+                    .get_or_create(&TokenLabels {
+                        class,
+                        model: model.clone(),
+                    })
+                    .inc_by(count);
+            }
+        }
+        if let Some(ms) = record.first_token_ms {
+            self.first_token
+                .observe(Duration::from_millis(ms.into()).as_secs_f64());
+        }
+        self.duration
+            .observe(Duration::from_millis(record.duration_ms.into()).as_secs_f64());
+    }
+
+    /// An attempt failed. The names are AWS's, which are few; a name that is none is not taken.
+    pub(crate) fn upstream_error(&self, name: &str) {
+        let plain = name.len() <= 48 && name.bytes().all(|b| b.is_ascii_alphanumeric());
+        let error = if plain { name } else { "Other" }.to_owned();
+        self.upstream_errors.get_or_create(&ErrorLabels { error }).inc();
+    }
+
+    /// Something of the client's did not go to Bedrock.
+    pub(crate) fn dropped(&self, kind: &'static str, name: &str) {
+        let known = {
+            let mut names = self.dropped_names.lock().unwrap_or_else(PoisonError::into_inner);
+            names.contains(name)
+                || (names.len() < MAX_DROPPED_NAMES && name.len() <= 80 && names.insert(name.to_owned()))
+        };
+        let name = if known { name } else { "other" }.to_owned();
+        self.dropped.get_or_create(&DroppedLabels { kind, name }).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::encoding::text::encode;
+
+    #[test]
+    fn clients_cannot_make_up_any_number_of_label_values() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        for n in 0..1_000 {
+            metrics.dropped("beta", &format!("beta-{n}"));
+        }
+        metrics.upstream_error("ThrottlingException");
+        metrics.upstream_error("no such \"thing\"");
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        assert_eq!(text.matches("kind=\"beta\"").count(), MAX_DROPPED_NAMES + 1);
+        assert!(text.contains("name=\"other\"} 800"), "{text}");
+        assert!(text.contains("error=\"ThrottlingException\"") && text.contains("error=\"Other\""));
+    }
+}

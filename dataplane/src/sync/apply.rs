@@ -1,0 +1,244 @@
+//! From messages of the control plane to the next view.
+//!
+//! An object that cannot be understood is refused alone, loudly, and fails closed: what stood there before is removed, so
+//! that a key, an endpoint or a price that nobody can read is not used in its old form either.
+
+use super::view::ConfigView;
+use ccag_domain::{ConfigObject, ObjectRef, Revision};
+use ccag_proto::v1;
+
+/// A view, and what had to be left out of it.
+#[derive(Debug)]
+pub(super) struct Applied {
+    pub(super) view: ConfigView,
+    pub(super) rejected: Vec<v1::Rejected>,
+}
+
+/// Builds a view from a snapshot.
+pub(super) fn snapshot(message: v1::Snapshot) -> Applied {
+    let mut view = ConfigView::empty(&message.epoch, Revision(message.revision));
+    let mut rejected = Vec::new();
+    for object in message.objects {
+        put(&mut view, object, &mut rejected);
+    }
+    Applied { view, rejected }
+}
+
+/// Applies changes to a view. Those at or before its revision are repetitions and change nothing.
+pub(super) fn changes(view: &ConfigView, batch: v1::ChangeBatch) -> Applied {
+    let mut view = view.clone();
+    let mut rejected = Vec::new();
+    for change in batch.changes {
+        if Revision(change.revision) <= view.revision() {
+            continue;
+        }
+        match change.step {
+            Some(v1::change::Step::Put(object)) => put(&mut view, object, &mut rejected),
+            Some(v1::change::Step::Remove(object)) => remove(&mut view, object, &mut rejected),
+            None => reject(
+                &mut rejected,
+                "unknown",
+                "",
+                "a kind of change that this version does not know",
+            ),
+        }
+        view.set_revision(Revision(change.revision));
+    }
+    Applied { view, rejected }
+}
+
+fn put(view: &mut ConfigView, message: v1::Object, rejected: &mut Vec<v1::Rejected>) {
+    let named = message.object_ref();
+    match ConfigObject::try_from(message) {
+        Ok(object) => view.put(object),
+        Err(error) => {
+            if let Some(object) = &named {
+                view.remove(object);
+            }
+            let (kind, id) = named
+                .as_ref()
+                .map_or(("unknown", ""), |o| (o.kind.as_str(), o.id.as_str()));
+            reject(rejected, kind, id, &error.to_string());
+        }
+    }
+}
+
+fn remove(view: &mut ConfigView, message: v1::ObjectRef, rejected: &mut Vec<v1::Rejected>) {
+    let (kind, id) = (message.kind.clone(), message.id.clone());
+    match ObjectRef::try_from(message) {
+        Ok(object) => view.remove(&object),
+        Err(error) => reject(rejected, &kind, &id, &error.to_string()),
+    }
+}
+
+fn reject(rejected: &mut Vec<v1::Rejected>, kind: &str, id: &str, reason: &str) {
+    tracing::error!(
+        kind,
+        id,
+        reason,
+        "a pushed object cannot be used: it is treated as absent until it is pushed again in a form that can"
+    );
+    rejected.push(v1::Rejected {
+        kind: kind.into(),
+        id: id.into(),
+        reason: reason.into(),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccag_domain::{KeyDigest, KeyGrant, KeyId, catalogue};
+
+    fn key(n: u32) -> KeyGrant {
+        KeyGrant {
+            id: KeyId::parse(&format!("key_{n}")).unwrap(),
+            digest: KeyDigest::of(&format!("secret {n}")),
+            name: format!("key {n}"),
+            user_id: None,
+            team_id: None,
+            expires_at_ms: None,
+            rate_limit_rpm: None,
+        }
+    }
+
+    fn start(keys: u32) -> ConfigView {
+        let mut objects: Vec<v1::Object> = (0..keys).map(|n| ConfigObject::Key(key(n)).into()).collect();
+        objects.extend(
+            catalogue::models()
+                .into_iter()
+                .map(|m| ConfigObject::Model(m).into()),
+        );
+        objects.extend(
+            catalogue::prices()
+                .into_iter()
+                .map(|p| ConfigObject::Price(p).into()),
+        );
+        let applied = snapshot(v1::Snapshot {
+            epoch: "e".into(),
+            revision: 10,
+            objects,
+        });
+        assert!(applied.rejected.is_empty());
+        applied.view
+    }
+
+    fn change(revision: u64, step: v1::change::Step) -> v1::ChangeBatch {
+        v1::ChangeBatch {
+            changes: vec![v1::Change {
+                revision,
+                step: Some(step),
+            }],
+        }
+    }
+
+    fn removal(kind: &str, id: &str) -> v1::change::Step {
+        v1::change::Step::Remove(v1::ObjectRef {
+            kind: kind.into(),
+            id: id.into(),
+        })
+    }
+
+    #[test]
+    fn a_removed_key_is_gone_from_the_next_view_and_stays_in_the_one_a_request_holds() {
+        let before = start(3);
+        let digest = KeyDigest::of("secret 1");
+        let after = changes(&before, change(11, removal("key", "key_1"))).view;
+        assert!(before.key(&digest).is_some() && after.key(&digest).is_none());
+        assert_eq!(after.revision(), Revision(11));
+        assert!(after.key(&KeyDigest::of("secret 2")).is_some());
+    }
+
+    #[test]
+    fn a_key_with_a_new_secret_no_longer_answers_to_the_old_one() {
+        let before = start(3);
+        let rotated = KeyGrant {
+            digest: KeyDigest::of("new"),
+            ..key(1)
+        };
+        let put = v1::change::Step::Put(ConfigObject::Key(rotated).into());
+        let after = changes(&before, change(11, put)).view;
+        assert!(after.key(&KeyDigest::of("secret 1")).is_none());
+        assert!(after.key(&KeyDigest::of("new")).is_some());
+        assert_eq!(after.key_count(), 3);
+    }
+
+    #[test]
+    fn repeated_changes_change_nothing() {
+        let before = start(3);
+        let after = changes(&before, change(10, removal("key", "key_1"))).view;
+        assert!(after.key(&KeyDigest::of("secret 1")).is_some());
+    }
+
+    #[test]
+    fn an_object_that_cannot_be_read_is_blocked_and_the_rest_applied() {
+        let before = start(3);
+        let mut broken: v1::KeyGrant = key(1).into();
+        broken.digest = vec![1, 2, 3].into();
+        let broken = v1::Object {
+            object: Some(v1::object::Object::Key(broken)),
+        };
+        let batch = v1::ChangeBatch {
+            changes: vec![
+                v1::Change {
+                    revision: 11,
+                    step: Some(v1::change::Step::Put(broken)),
+                },
+                v1::Change {
+                    revision: 12,
+                    step: Some(removal("planet", "mars")),
+                },
+                v1::Change {
+                    revision: 13,
+                    step: None,
+                },
+                v1::Change {
+                    revision: 14,
+                    step: Some(removal("key", "key_2")),
+                },
+            ],
+        };
+        let applied = changes(&before, batch);
+        assert_eq!(applied.view.revision(), Revision(14));
+        assert_eq!(
+            applied.view.key_count(),
+            1,
+            "the unreadable key fails closed, the removed one is gone"
+        );
+        let rejected: Vec<_> = applied
+            .rejected
+            .iter()
+            .map(|r| (r.kind.as_str(), r.id.as_str()))
+            .collect();
+        assert_eq!(rejected, [("key", "key_1"), ("planet", "mars"), ("unknown", "")]);
+    }
+
+    #[test]
+    fn every_name_of_a_model_finds_it_until_it_is_removed() {
+        let view = start(0);
+        for name in [
+            "claude-haiku-4-5",
+            "claude-haiku-4-5-20251001",
+            "claude-opus-5-5[1m]",
+        ] {
+            assert!(view.model(name).is_some(), "{name}");
+        }
+        assert!(view.model("claude-nonesuch").is_none());
+        let after = changes(&view, change(11, removal("model", "claude-haiku-4-5"))).view;
+        assert!(after.model("claude-haiku-4-5-20251001").is_none());
+        assert!(after.is_priced(&ccag_domain::ModelName::canonical("claude-haiku-4-5")));
+    }
+
+    #[test]
+    fn one_change_among_100_000_keys_shares_the_rest() {
+        let before = start(100_000);
+        let digest = KeyDigest::of("secret 7");
+        let kept = std::sync::Arc::clone(before.key(&KeyDigest::of("secret 8")).unwrap());
+        let after = changes(&before, change(11, removal("key", "key_7"))).view;
+        assert!(after.key(&digest).is_none());
+        assert!(std::sync::Arc::ptr_eq(
+            &kept,
+            after.key(&KeyDigest::of("secret 8")).unwrap()
+        ));
+    }
+}

@@ -1,0 +1,209 @@
+//! The way to the control plane.
+
+use ccag_proto::MAX_MESSAGE_BYTES;
+use ccag_proto::v1::config_client::ConfigClient;
+use ccag_proto::v1::usage_client::UsageClient;
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::{Request, Status};
+
+/// How the control plane is reached.
+#[derive(Debug, Clone)]
+pub enum ControlLink {
+    /// Over the network.
+    Url {
+        /// gRPC URLs of its replicas, which are interchangeable: when one is lost the next is tried.
+        urls: Vec<String>,
+        /// What the data plane shows to be let in.
+        join_token: Option<SecretString>,
+        /// Certificates (PEM) to trust instead of the machine's.
+        ca_pem: Option<Vec<u8>>,
+    },
+    /// Through a channel that is already there, such as a pipe within the process.
+    Channel(Channel),
+}
+
+/// The control plane cannot be reached in the way that is configured.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// Not a URL of the right kind.
+    #[error(
+        "`{0}` is not an http:// or https:// URL; set CCAG_CONTROL_PLANE to the control plane's gRPC URL"
+    )]
+    NotAUrl(String),
+    /// Plain HTTP to another machine.
+    #[error(
+        "`{0}` would send the join token and key digests unencrypted over the network; \
+         use https:// (and CCAG_GRPC_CA for a private certificate authority)"
+    )]
+    Unencrypted(String),
+    /// TLS cannot be set up.
+    #[error("TLS for `{url}` cannot be set up: {reason}; check CCAG_GRPC_CA")]
+    Tls {
+        /// The URL.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// The token has characters that no header can carry.
+    #[error("the join token holds characters other than visible ASCII; check CCAG_JOIN_TOKEN")]
+    Token,
+    /// There is no URL at all.
+    #[error("no control plane is configured; set CCAG_CONTROL_PLANE to its gRPC URL")]
+    Missing,
+}
+
+/// Adds the join token to every call.
+#[derive(Clone)]
+pub(crate) struct Join(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Join {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+}
+
+type Authorized = InterceptedService<Channel, Join>;
+
+/// Makes clients; connects when one is used.
+#[derive(Clone)]
+pub(crate) struct Link {
+    channels: Arc<[Channel]>,
+    next: Arc<AtomicUsize>,
+    join: Join,
+}
+
+impl Link {
+    /// Checks the configuration; nothing is connected yet. It has to be called inside a Tokio runtime.
+    pub(crate) fn new(control: &ControlLink) -> Result<Self, LinkError> {
+        let (channels, token): (Vec<Channel>, _) = match control {
+            ControlLink::Channel(channel) => (vec![channel.clone()], None),
+            ControlLink::Url {
+                urls,
+                join_token,
+                ca_pem,
+            } => {
+                let channels = urls.iter().map(|url| connect_lazily(url, ca_pem.as_deref()));
+                (channels.collect::<Result<_, _>>()?, join_token.as_ref())
+            }
+        };
+        if channels.is_empty() {
+            return Err(LinkError::Missing);
+        }
+        let token = token
+            .map(|token| format!("Bearer {}", token.expose_secret()).parse::<MetadataValue<Ascii>>())
+            .transpose()
+            .map_err(|_| LinkError::Token)?
+            .map(|mut value| {
+                value.set_sensitive(true);
+                value
+            });
+        Ok(Self {
+            channels: channels.into(),
+            next: Arc::default(),
+            join: Join(token),
+        })
+    }
+
+    fn channel(&self) -> Channel {
+        let at = self.next.load(Ordering::Relaxed) % self.channels.len();
+        self.channels[at].clone()
+    }
+
+    /// Turns to the next replica, after the present one failed.
+    pub(crate) fn turn(&self) {
+        self.next.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn config(&self) -> ConfigClient<Authorized> {
+        ConfigClient::with_interceptor(self.channel(), self.join.clone())
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    pub(crate) fn usage(&self) -> UsageClient<Authorized> {
+        UsageClient::with_interceptor(self.channel(), self.join.clone())
+    }
+}
+
+/// Whether the host is this machine itself.
+pub(crate) fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+fn connect_lazily(text: &str, ca_pem: Option<&[u8]>) -> Result<Channel, LinkError> {
+    let url = check_url(text)?;
+    let tls_error = |e: tonic::transport::Error| LinkError::Tls {
+        url: text.to_owned(),
+        reason: e.to_string(),
+    };
+    let mut endpoint = Endpoint::from_shared(text.to_owned())
+        .map_err(|_| LinkError::NotAUrl(text.to_owned()))?
+        .connect_timeout(Duration::from_secs(5))
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(Duration::from_secs(5))
+        .keep_alive_timeout(Duration::from_secs(5))
+        .keep_alive_while_idle(true);
+    if url.scheme() == "https" {
+        let tls = match ca_pem {
+            Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
+            None => ClientTlsConfig::new().with_native_roots(),
+        };
+        endpoint = endpoint.tls_config(tls).map_err(tls_error)?;
+    }
+    Ok(endpoint.connect_lazy())
+}
+
+/// Accepts `https://`, and `http://` to this machine.
+pub(crate) fn check_url(text: &str) -> Result<url::Url, LinkError> {
+    let url = url::Url::parse(text).map_err(|_| LinkError::NotAUrl(text.to_owned()))?;
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        "http" => Err(LinkError::Unencrypted(text.to_owned())),
+        _ => Err(LinkError::NotAUrl(text.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_this_machine_only() {
+        for fine in [
+            "http://127.0.0.1:8082",
+            "http://[::1]:8082",
+            "http://localhost:8082",
+            "https://cp.example:8082",
+        ] {
+            assert!(check_url(fine).is_ok(), "{fine}");
+        }
+        for refused in [
+            "http://10.0.0.1:8082",
+            "http://cp.example",
+            "http://localhost.example:1",
+        ] {
+            assert!(
+                matches!(check_url(refused), Err(LinkError::Unencrypted(_))),
+                "{refused}"
+            );
+        }
+        assert!(matches!(check_url("cp:8082"), Err(LinkError::NotAUrl(_))));
+        assert!(matches!(check_url("nonsense"), Err(LinkError::NotAUrl(_))));
+    }
+}

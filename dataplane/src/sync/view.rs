@@ -1,0 +1,282 @@
+//! What a data plane knows: the pushed configuration at one revision.
+//!
+//! A view is immutable. Changes make a new one that shares almost everything with the old (persistent maps), so that a
+//! change costs microseconds with 100,000 keys, and a request that holds a view sees one revision from beginning to end.
+
+use ccag_domain::config::Settings;
+use ccag_domain::{
+    ConfigObject, Endpoint, EndpointId, KeyDigest, KeyGrant, KeyId, Model, ModelName, ObjectKind, ObjectRef,
+    Price, PriceBook, Revision, Team, TeamId, User, UserId,
+};
+use ccag_translate::profile::{Profile, RuleBook};
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The configuration at one revision.
+#[derive(Clone)]
+pub(crate) struct ConfigView {
+    epoch: Arc<str>,
+    revision: Revision,
+    keys: HashTrieMapSync<KeyDigest, Arc<KeyGrant>>,
+    digests: HashTrieMapSync<KeyId, KeyDigest>,
+    teams: HashTrieMapSync<TeamId, Arc<Team>>,
+    users: HashTrieMapSync<UserId, Arc<User>>,
+    endpoints: RedBlackTreeMapSync<EndpointId, Arc<Endpoint>>,
+    models: RedBlackTreeMapSync<ModelName, Arc<Model>>,
+    /// From every name of a model to its canonical one.
+    names: Arc<HashMap<ModelName, ModelName>>,
+    /// What Bedrock takes, by model: computed when a model is pushed, not with every request.
+    profiles: HashTrieMapSync<ModelName, Arc<Profile>>,
+    prices: RedBlackTreeMapSync<ModelName, Arc<Price>>,
+    book: Arc<PriceBook>,
+    settings: Settings,
+}
+
+impl std::fmt::Debug for ConfigView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConfigView")
+            .field("epoch", &self.epoch)
+            .field("revision", &self.revision)
+            .field("keys", &self.keys.size())
+            .field("endpoints", &self.endpoints.size())
+            .field("models", &self.models.size())
+            .finish_non_exhaustive()
+    }
+}
+
+impl ConfigView {
+    /// A view that knows nothing, at the beginning of an epoch.
+    #[must_use]
+    pub(crate) fn empty(epoch: &str, revision: Revision) -> Self {
+        Self {
+            epoch: epoch.into(),
+            revision,
+            keys: HashTrieMapSync::new_sync(),
+            digests: HashTrieMapSync::new_sync(),
+            teams: HashTrieMapSync::new_sync(),
+            users: HashTrieMapSync::new_sync(),
+            endpoints: RedBlackTreeMapSync::new_sync(),
+            models: RedBlackTreeMapSync::new_sync(),
+            names: Arc::default(),
+            profiles: HashTrieMapSync::new_sync(),
+            prices: RedBlackTreeMapSync::new_sync(),
+            book: Arc::default(),
+            settings: Settings::default(),
+        }
+    }
+
+    /// Names the database that the revision counts in.
+    #[must_use]
+    pub(crate) fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// The position.
+    #[must_use]
+    pub(crate) fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The rules of the installation.
+    #[must_use]
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub(crate) fn key_count(&self) -> usize {
+        self.keys.size()
+    }
+
+    /// The key with this digest.
+    #[must_use]
+    pub(crate) fn key(&self, digest: &KeyDigest) -> Option<&Arc<KeyGrant>> {
+        self.keys.get(digest).filter(|grant| grant.digest.matches(digest))
+    }
+
+    /// A team.
+    #[must_use]
+    pub(crate) fn team(&self, id: &TeamId) -> Option<&Arc<Team>> {
+        self.teams.get(id)
+    }
+
+    /// A user.
+    #[must_use]
+    pub(crate) fn user(&self, id: &UserId) -> Option<&Arc<User>> {
+        self.users.get(id)
+    }
+
+    /// All endpoints, in the order of their ids.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.values().map(AsRef::as_ref)
+    }
+
+    /// All models, in the order of their names.
+    pub(crate) fn models(&self) -> impl Iterator<Item = &Arc<Model>> {
+        self.models.values()
+    }
+
+    /// The model that a client means, however it names it.
+    #[must_use]
+    pub(crate) fn model(&self, said: &str) -> Option<&Arc<Model>> {
+        let name = ModelName::canonical(said);
+        let known = |name: &ModelName| self.models.get(self.names.get(name)?);
+        known(&name).or_else(|| known(&name.without_date()?))
+    }
+
+    /// What Bedrock takes for a model of this view.
+    #[must_use]
+    pub(crate) fn profile(&self, model: &Model) -> Arc<Profile> {
+        self.profiles
+            .get(&model.name)
+            .map_or_else(|| Arc::new(profile_of(model)), Arc::clone)
+    }
+
+    /// Whether a model has a price of its own.
+    #[must_use]
+    pub(crate) fn is_priced(&self, model: &ModelName) -> bool {
+        self.book.find(model).is_some()
+    }
+
+    /// Whether any price can stand in for the missing one of a model.
+    #[must_use]
+    pub(crate) fn has_price_like(&self, model: &ModelName) -> bool {
+        self.book.dearest_like(model).is_some()
+    }
+
+    /// Moves on to a revision.
+    pub(super) fn set_revision(&mut self, revision: Revision) {
+        self.revision = revision;
+    }
+
+    /// Adds or replaces an object.
+    pub(super) fn put(&mut self, object: ConfigObject) {
+        match object {
+            ConfigObject::Key(grant) => {
+                self.remove_key(&grant.id);
+                self.digests.insert_mut(grant.id.clone(), grant.digest);
+                self.keys.insert_mut(grant.digest, Arc::new(grant));
+            }
+            ConfigObject::Team(team) => {
+                self.teams.insert_mut(team.id.clone(), Arc::new(team));
+            }
+            ConfigObject::User(user) => {
+                self.users.insert_mut(user.id.clone(), Arc::new(user));
+            }
+            ConfigObject::Endpoint(endpoint) => {
+                self.endpoints.insert_mut(endpoint.id.clone(), Arc::new(endpoint));
+            }
+            ConfigObject::Model(model) => {
+                self.profiles
+                    .insert_mut(model.name.clone(), Arc::new(profile_of(&model)));
+                self.models.insert_mut(model.name.clone(), Arc::new(model));
+                self.index_models();
+            }
+            ConfigObject::Price(price) => {
+                self.prices.insert_mut(price.model.clone(), Arc::new(price));
+                self.index_prices();
+            }
+            ConfigObject::Settings(settings) => self.settings = settings,
+        }
+    }
+
+    /// Removes an object; one that cannot be named any more is not there. Settings fall back to the strictest.
+    pub(super) fn remove(&mut self, object: &ObjectRef) {
+        match object.kind {
+            ObjectKind::Key => {
+                if let Ok(id) = KeyId::parse(&object.id) {
+                    self.remove_key(&id);
+                }
+            }
+            ObjectKind::Team => {
+                if let Ok(id) = TeamId::parse(&object.id) {
+                    self.teams.remove_mut(&id);
+                }
+            }
+            ObjectKind::User => {
+                if let Ok(id) = UserId::parse(&object.id) {
+                    self.users.remove_mut(&id);
+                }
+            }
+            ObjectKind::Endpoint => {
+                if let Ok(id) = EndpointId::parse(&object.id) {
+                    self.endpoints.remove_mut(&id);
+                }
+            }
+            ObjectKind::Model => {
+                self.models.remove_mut(&ModelName::canonical(&object.id));
+                self.profiles.remove_mut(&ModelName::canonical(&object.id));
+                self.index_models();
+            }
+            ObjectKind::Price => {
+                self.prices.remove_mut(&ModelName::canonical(&object.id));
+                self.index_prices();
+            }
+            ObjectKind::Settings => self.settings = Settings::default(),
+        }
+    }
+
+    fn remove_key(&mut self, id: &KeyId) {
+        if let Some(digest) = self.digests.get(id).copied() {
+            self.digests.remove_mut(id);
+            self.keys.remove_mut(&digest);
+        }
+    }
+
+    /// There are a few dozen models, which change a few times a year.
+    fn index_models(&mut self) {
+        let mut names = HashMap::new();
+        for model in self.models.values() {
+            for alias in &model.aliases {
+                names.insert(alias.clone(), model.name.clone());
+            }
+        }
+        // A model's own name counts before another one's alias.
+        for model in self.models.values() {
+            names.insert(model.name.clone(), model.name.clone());
+        }
+        self.names = Arc::new(names);
+    }
+
+    fn index_prices(&mut self) {
+        self.book = Arc::new(PriceBook::new(self.prices.values().map(|p| p.as_ref().clone())));
+    }
+
+    /// Everything there is, for the snapshot on disk.
+    pub(super) fn objects(&self) -> Vec<ConfigObject> {
+        let mut objects = vec![ConfigObject::Settings(self.settings.clone())];
+        objects.extend(
+            self.models
+                .values()
+                .map(|o| ConfigObject::Model(o.as_ref().clone())),
+        );
+        objects.extend(
+            self.prices
+                .values()
+                .map(|o| ConfigObject::Price(o.as_ref().clone())),
+        );
+        objects.extend(
+            self.endpoints
+                .values()
+                .map(|o| ConfigObject::Endpoint(o.as_ref().clone())),
+        );
+        objects.extend(
+            self.teams
+                .values()
+                .map(|o| ConfigObject::Team(o.as_ref().clone())),
+        );
+        objects.extend(
+            self.users
+                .values()
+                .map(|o| ConfigObject::User(o.as_ref().clone())),
+        );
+        objects.extend(self.keys.values().map(|o| ConfigObject::Key(o.as_ref().clone())));
+        objects
+    }
+}
+
+fn profile_of(model: &Model) -> Profile {
+    RuleBook::invoke_model().profile(&model.name, model.max_output_tokens)
+}

@@ -1,0 +1,235 @@
+//! From a request's beginning to its record in the spool.
+
+use super::spool::{NotSpooled, Pending, Spool};
+use crate::metrics::Metrics;
+use ccag_domain::{
+    Caller, Clock, ModelName, Outcome, ReplicaId, RequestId, Rng, Tokens, UnixMs, UsageId, UsageRecord,
+    routing::Candidate,
+};
+use ccag_proto::v1;
+use prost::Message;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a response waits for its record; a disk that is slower than this fails the response.
+const SPOOL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Makes and spools records.
+pub(crate) struct Recorder {
+    pub(crate) spool: Spool,
+    pub(crate) replica_id: ReplicaId,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rng: Arc<dyn Rng>,
+}
+
+/// What is known of a request when it begins.
+#[derive(Debug, Clone)]
+pub(crate) struct Start {
+    pub(crate) request_id: RequestId,
+    pub(crate) caller: Caller,
+    pub(crate) model: ModelName,
+    pub(crate) streaming: bool,
+    pub(crate) session_id: Option<String>,
+    pub(crate) started_at_ms: UnixMs,
+    pub(crate) started: Instant,
+    /// What the prompt is taken for if Bedrock never says how long it is.
+    pub(crate) input_estimate: u64,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Ending {
+    pub(crate) outcome: Outcome,
+    /// The HTTP status that the client got.
+    pub(crate) status: u16,
+    pub(crate) error: Option<String>,
+    pub(crate) tokens: Tokens,
+    pub(crate) estimated: bool,
+}
+
+/// Stands for the record that a request owes. Dropping it without an ending, as happens when the client goes away while
+/// Bedrock is being asked, spools it as abandoned.
+pub(crate) struct Ticket {
+    recorder: Arc<Recorder>,
+    start: Start,
+    attempt: Option<Attempt>,
+    /// The attempt before, in case the present one turns out not to have reached Bedrock.
+    before: Option<Attempt>,
+    first_token: Option<Duration>,
+    attempts: u32,
+    done: bool,
+}
+
+/// The last attempt that may have reached Bedrock.
+struct Attempt {
+    candidate: Candidate,
+    aws_request_id: Option<String>,
+}
+
+impl Ticket {
+    pub(crate) fn new(recorder: Arc<Recorder>, start: Start) -> Self {
+        Self {
+            recorder,
+            start,
+            attempt: None,
+            before: None,
+            first_token: None,
+            attempts: 0,
+            done: false,
+        }
+    }
+
+    pub(crate) fn request_id(&self) -> &RequestId {
+        &self.start.request_id
+    }
+
+    pub(crate) fn input_estimate(&self) -> u64 {
+        self.start.input_estimate
+    }
+
+    /// Bedrock is about to be asked.
+    pub(crate) fn attempt(&mut self, candidate: &Candidate) {
+        self.attempts += 1;
+        self.before = self.attempt.take();
+        self.attempt = Some(Attempt {
+            candidate: candidate.clone(),
+            aws_request_id: None,
+        });
+    }
+
+    /// The present attempt did not reach Bedrock after all; those before still count.
+    pub(crate) fn not_reached(&mut self) {
+        self.attempts = self.attempts.saturating_sub(1);
+        self.attempt = self.before.take();
+    }
+
+    /// Bedrock answered the attempt.
+    pub(crate) fn answered(&mut self, aws_request_id: Option<String>) {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.aws_request_id = aws_request_id;
+        }
+    }
+
+    /// The first content is about to go to the client.
+    pub(crate) fn first_token(&mut self) {
+        self.first_token
+            .get_or_insert_with(|| self.start.started.elapsed());
+    }
+
+    /// Whether Bedrock was asked at all: if not, no record is owed.
+    pub(crate) fn reached_bedrock(&self) -> bool {
+        self.attempt.is_some()
+    }
+
+    /// Spools the record; `None` if none is owed.
+    pub(crate) fn finish(mut self, ending: Ending) -> Option<Pending> {
+        self.done = true;
+        self.spool(ending)
+    }
+
+    /// Spools the record and waits until it is safe.
+    ///
+    /// # Errors
+    /// [`NotSpooled`] if it is not within ten seconds; it is then still written as soon as the disk allows.
+    pub(crate) async fn finish_and_wait(self, ending: Ending) -> Result<(), NotSpooled> {
+        match self.finish(ending) {
+            None => Ok(()),
+            Some(pending) => wait(pending).await,
+        }
+    }
+
+    fn spool(&mut self, ending: Ending) -> Option<Pending> {
+        let attempt = self.attempt.take()?;
+        let recorder = &self.recorder;
+        let start = &self.start;
+        let record = UsageRecord {
+            id: UsageId::generate(recorder.clock.as_ref(), recorder.rng.as_ref()),
+            request_id: start.request_id.clone(),
+            aws_request_id: attempt.aws_request_id,
+            key_id: start.caller.key_id.clone(),
+            user_id: start.caller.user_id.clone(),
+            team_id: start.caller.team_id.clone(),
+            model: start.model.clone(),
+            bedrock_model: attempt.candidate.model.id,
+            geography: attempt.candidate.model.geography,
+            endpoint_id: attempt.candidate.endpoint.id,
+            streaming: start.streaming,
+            outcome: ending.outcome,
+            error: ending.error,
+            status: ending.status,
+            tokens: ending.tokens,
+            estimated: ending.estimated,
+            attempts: self.attempts,
+            started_at_ms: start.started_at_ms,
+            first_token_ms: self.first_token.map(whole_ms),
+            duration_ms: whole_ms(start.started.elapsed()),
+            session_id: start.session_id.clone(),
+            replica_id: recorder.replica_id.clone(),
+        };
+        recorder.metrics.recorded(&record);
+        tracing::info!(
+            request_id = %record.request_id,
+            key_id = %record.key_id,
+            model = %record.model,
+            endpoint_id = %record.endpoint_id,
+            outcome = record.outcome.as_str(),
+            status = record.status,
+            error = record.error,
+            input = record.tokens.input,
+            output = record.tokens.output,
+            attempts = record.attempts,
+            first_token_ms = record.first_token_ms,
+            duration_ms = record.duration_ms,
+            "request ended"
+        );
+        let pending = recorder
+            .spool
+            .append(v1::UsageRecord::from(record).encode_to_vec());
+        recorder.publish();
+        Some(pending)
+    }
+}
+
+impl Recorder {
+    /// Brings the spool's gauges up to date.
+    pub(crate) fn publish(&self) {
+        self.metrics
+            .spool_records
+            .set(i64::try_from(self.spool.backlog()).unwrap_or(i64::MAX));
+        self.metrics
+            .spool_bytes
+            .set(i64::try_from(self.spool.bytes()).unwrap_or(i64::MAX));
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.done {
+            // Nobody is left to wait for the spool.
+            let _ = self.spool(Ending {
+                outcome: Outcome::Abandoned,
+                status: 499,
+                error: None,
+                tokens: Tokens {
+                    input: self.start.input_estimate,
+                    ..Tokens::default()
+                },
+                estimated: true,
+            });
+        }
+    }
+}
+
+/// Waits until a record is safe.
+pub(crate) async fn wait(pending: Pending) -> Result<(), NotSpooled> {
+    match tokio::time::timeout(SPOOL_TIMEOUT, pending).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(NotSpooled),
+    }
+}
+
+fn whole_ms(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}

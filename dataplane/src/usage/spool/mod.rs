@@ -1,0 +1,300 @@
+//! The local spool of usage records: what makes "no response without its record" survive `kill -9`.
+//!
+//! Records are appended to segment files by one writer thread, which commits everything that is waiting with one write.
+//! They are numbered from 1; the control plane's acknowledgement moves a cursor, and segments behind it are deleted. A
+//! spool that is full or cannot be written refuses new requests ([`Spool::can_take`]); it never drops a record.
+
+mod reader;
+mod segment;
+mod writer;
+
+pub(crate) use reader::SpoolReader;
+
+use crate::files::write_atomic;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+
+/// How a spool is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct SpoolConfig {
+    /// The directory; made if it does not exist.
+    pub dir: PathBuf,
+    /// Above this many bytes on disk new requests are refused.
+    pub max_bytes: u64,
+    /// A segment of at least this many bytes is closed and the next one begun.
+    pub segment_bytes: u64,
+    /// How long written records may wait for `fdatasync`: what a power failure can cost. Zero waits for the disk with
+    /// every commit. A killed process loses nothing either way.
+    pub sync_interval: Duration,
+}
+
+/// Why a spool cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// Another process uses the directory.
+    #[error(
+        "{0} is used by another data plane; give each its own CCAG_DATA_DIR, or stop the other one first"
+    )]
+    Locked(PathBuf),
+    /// The file system refused.
+    #[error(
+        "cannot use the spool in {path}: {source}; check that the directory is writable and the disk has room"
+    )]
+    Io {
+        /// What was being opened.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+/// The record could not be made durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the usage record could not be written to the spool")]
+pub(crate) struct NotSpooled;
+
+/// Resolves to the record's sequence number once it is written.
+pub(crate) type Pending = oneshot::Receiver<u64>;
+
+/// A closed segment, or the one being written.
+#[derive(Debug, Clone, Copy)]
+struct SegmentInfo {
+    records: u64,
+    bytes: u64,
+}
+
+/// What the writer thread, the reader and the request path share.
+struct Shared {
+    dir: PathBuf,
+    max_bytes: u64,
+    /// By the sequence number of their first record. The last one is the one being written.
+    segments: Mutex<BTreeMap<u64, SegmentInfo>>,
+    bytes: AtomicU64,
+    failing: AtomicBool,
+    acked: AtomicU64,
+    /// The sequence number of the last written record.
+    written: watch::Sender<u64>,
+    /// Held for as long as the spool is open.
+    _lock: File,
+}
+
+impl Shared {
+    /// Never held across an await or a write.
+    fn segments(&self) -> MutexGuard<'_, BTreeMap<u64, SegmentInfo>> {
+        self.segments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn path(&self, first_seq: u64) -> PathBuf {
+        self.dir.join(segment::file_name(first_seq))
+    }
+}
+
+/// What the writer thread is told.
+enum Command {
+    Append {
+        payload: Vec<u8>,
+        done: oneshot::Sender<u64>,
+    },
+    Close(oneshot::Sender<()>),
+}
+
+/// A cheap handle to the spool.
+#[derive(Clone)]
+pub(crate) struct Spool {
+    shared: Arc<Shared>,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Spool {
+    /// Opens the spool, repairs what a crash left and starts the writer thread.
+    ///
+    /// # Errors
+    /// [`SpoolError`] if another process holds it or the file system refuses.
+    pub(crate) fn open(config: SpoolConfig) -> Result<Self, SpoolError> {
+        let io_error = |path: &Path| {
+            let path = path.to_owned();
+            move |source| SpoolError::Io { path, source }
+        };
+        let dir = config.dir.clone();
+        std::fs::create_dir_all(&dir).map_err(io_error(&dir))?;
+        let lock = lock(&dir)?;
+        let segments = recover(&dir).map_err(io_error(&dir))?;
+        let last_written = segments
+            .last_key_value()
+            .map_or(0, |(first, info)| first + info.records - 1);
+        let acked = read_cursor(&dir).min(last_written);
+        let bytes = segments.values().map(|s| s.bytes).sum();
+        let shared = Arc::new(Shared {
+            dir,
+            max_bytes: config.max_bytes,
+            segments: Mutex::new(segments),
+            bytes: AtomicU64::new(bytes),
+            failing: AtomicBool::new(false),
+            acked: AtomicU64::new(acked),
+            written: watch::Sender::new(last_written),
+            _lock: lock,
+        });
+        let commands = writer::start(&shared, &config).map_err(io_error(&config.dir))?;
+        Ok(Self { shared, commands })
+    }
+
+    /// Hands a record to the writer. The record is written even if the returned receiver is dropped; the receiver fails
+    /// only when the spool was closed before.
+    #[must_use = "the last byte of a response waits for this"]
+    pub(crate) fn append(&self, payload: Vec<u8>) -> Pending {
+        let (done, pending) = oneshot::channel();
+        // A closed spool drops `done`, which the receiver sees as a failure.
+        let _ = self.commands.send(Command::Append { payload, done });
+        pending
+    }
+
+    /// Whether new requests may be admitted: there is room, and writing works.
+    #[must_use]
+    pub(crate) fn can_take(&self) -> bool {
+        let has_room = self.shared.bytes.load(Ordering::Relaxed) < self.shared.max_bytes;
+        !self.shared.failing.load(Ordering::Relaxed) && (has_room || self.backlog() == 0)
+    }
+
+    /// Bytes on disk.
+    #[must_use]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.shared.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Records that the control plane has not acknowledged.
+    #[must_use]
+    pub(crate) fn backlog(&self) -> u64 {
+        self.shared.written.borrow().saturating_sub(self.acked())
+    }
+
+    /// The last acknowledged sequence number.
+    #[must_use]
+    pub(crate) fn acked(&self) -> u64 {
+        self.shared.acked.load(Ordering::Acquire)
+    }
+
+    /// Reads from the first record that is not acknowledged.
+    #[must_use]
+    pub(crate) fn reader(&self) -> SpoolReader {
+        SpoolReader::new(Arc::clone(&self.shared))
+    }
+
+    /// Moves the cursor and deletes the segments behind it. Sequence numbers that were never written are ignored.
+    ///
+    /// # Errors
+    /// Whatever the file system says; then the records are delivered again after a restart, which is harmless.
+    pub(crate) fn ack(&self, seq: u64) -> io::Result<()> {
+        let shared = &self.shared;
+        let seq = seq.min(*shared.written.borrow());
+        if shared.acked.fetch_max(seq, Ordering::AcqRel) >= seq {
+            return Ok(());
+        }
+        write_atomic(&shared.dir.join(CURSOR), format!("{seq}\n").as_bytes(), false)?;
+        let mut gone = Vec::new();
+        {
+            let mut segments = shared.segments();
+            let active = segments.last_key_value().map(|(first, _)| *first);
+            segments.retain(|first, info| {
+                let keep = Some(*first) == active || first + info.records > seq + 1;
+                if !keep {
+                    gone.push((*first, info.bytes));
+                }
+                keep
+            });
+        }
+        for (first, bytes) in gone {
+            std::fs::remove_file(shared.path(first))?;
+            shared.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Writes what is waiting, syncs, and stops the writer. Later appends fail.
+    pub(crate) async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.commands.send(Command::Close(done)).is_ok() {
+            let _ = closed.await;
+        }
+    }
+}
+
+const CURSOR: &str = "cursor";
+
+fn lock(dir: &Path) -> Result<File, SpoolError> {
+    let path = dir.join("lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|source| SpoolError::Io {
+            path: path.clone(),
+            source,
+        })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(SpoolError::Locked(dir.to_owned())),
+        Err(std::fs::TryLockError::Error(source)) => Err(SpoolError::Io { path, source }),
+    }
+}
+
+/// Finds the segments; cuts a torn record off the last one and removes files that hold nothing.
+fn recover(dir: &Path) -> io::Result<BTreeMap<u64, SegmentInfo>> {
+    let mut firsts: Vec<u64> = std::fs::read_dir(dir)?
+        .filter_map(|entry| segment::parse_file_name(entry.ok()?.file_name().to_str()?))
+        .collect();
+    firsts.sort_unstable();
+    let mut segments = BTreeMap::new();
+    for (i, &first) in firsts.iter().enumerate() {
+        let path = dir.join(segment::file_name(first));
+        let scan = segment::scan(&path)?;
+        let is_last = i + 1 == firsts.len();
+        if scan.torn_bytes > 0 {
+            tracing::warn!(
+                segment = first,
+                records = scan.records,
+                torn_bytes = scan.torn_bytes,
+                "a spool segment ends in an incomplete record, as a crash while writing leaves it; the whole records are kept"
+            );
+        }
+        if is_last && scan.torn_bytes > 0 && scan.valid_bytes > 0 {
+            let file = File::options().write(true).open(&path)?;
+            file.set_len(scan.valid_bytes)?;
+            file.sync_data()?;
+        }
+        if scan.records == 0 && (scan.valid_bytes == 0 || !is_last) {
+            std::fs::remove_file(&path)?;
+            continue;
+        }
+        let bytes = if is_last {
+            scan.valid_bytes
+        } else {
+            scan.valid_bytes + scan.torn_bytes
+        };
+        segments.insert(
+            first,
+            SegmentInfo {
+                records: scan.records,
+                bytes,
+            },
+        );
+    }
+    Ok(segments)
+}
+
+/// The last acknowledged sequence number; 0 if the file is missing or unreadable, which delivers again what is there.
+fn read_cursor(dir: &Path) -> u64 {
+    std::fs::read_to_string(dir.join(CURSOR))
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

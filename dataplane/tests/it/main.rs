@@ -1,0 +1,20 @@
+//! A data plane against a Bedrock and a control plane that do what the tests say.
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod admission;
+mod bodies;
+mod control;
+mod failures;
+mod fake;
+mod process;
+mod recording;
+mod sim;
+mod streaming;
+mod world;

@@ -1,0 +1,28 @@
+//! Any events give well-formed server-sent events, and every stream comes to an end.
+#![no_main]
+
+use ccag_translate::stream::{EndReason, Finish, Phase, StreamOptions, StreamTranslator};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    let mut translator = StreamTranslator::new(StreamOptions {
+        model: "m\"\n".to_owned(),
+        ..StreamOptions::default()
+    });
+    let mut out = Vec::new();
+    for event in input.split(|b| *b == 0) {
+        if translator.feed(event, &mut out).is_err() {
+            break;
+        }
+    }
+    let finish = translator.finish(&EndReason::Clean, &mut out);
+    assert_eq!(finish == Finish::Complete, translator.phase() == Phase::Stopped);
+    let _ = translator.tokens();
+    let text = String::from_utf8(out).expect("what goes out is text");
+    for event in text.split_terminator("\n\n") {
+        let mut lines = event.split('\n');
+        assert!(lines.next().is_some_and(|l| l.starts_with("event: ")));
+        assert!(lines.next().is_some_and(|l| l.starts_with("data: ")));
+        assert_eq!(lines.next(), None);
+    }
+});
