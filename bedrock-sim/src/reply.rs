@@ -38,14 +38,14 @@ impl Block {
         }
     }
 
-    /// Its output tokens: a token for every four characters, at least one.
+    /// Its output tokens: a token for every four bytes, at least one.
     pub(crate) fn tokens(&self) -> u64 {
-        let chars = match self {
-            Self::Thinking { text, .. } => text.chars().count() + 40,
-            Self::Text { text, .. } => text.chars().count(),
-            Self::ToolUse { name, input, .. } => name.len() + input.chars().count(),
+        let bytes = match self {
+            Self::Thinking { text, .. } => text.len() + 40,
+            Self::Text { text, .. } => text.len(),
+            Self::ToolUse { name, input, .. } => name.len() + input.len(),
         };
-        u64::try_from(chars.div_ceil(4)).unwrap_or(u64::MAX).max(1)
+        u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX).max(1)
     }
 }
 
@@ -112,8 +112,8 @@ pub(crate) fn plan(body: &Value, model: &Model, pace: Option<Pace>) -> Reply {
     let mut stop_reason = "end_turn";
     let max_tokens = body.get("max_tokens").and_then(Value::as_u64).unwrap_or(u64::MAX);
     let room = usize::try_from(max_tokens.saturating_mul(4)).unwrap_or(usize::MAX);
-    if chars > room {
-        text = text.chars().take(room).collect();
+    if text.len() > room {
+        text.truncate(text.floor_char_boundary(room));
         stop_reason = "max_tokens";
     }
     let pieces = pace.events.unwrap_or_else(|| (chars / 24).clamp(1, 400)).max(1);

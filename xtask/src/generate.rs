@@ -30,6 +30,9 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
     let generated = scratch.join("ccag.v1.rs");
     let formatted = Command::new("rustfmt")
         .arg("--edition=2024")
+        // Wherever the build products are: the project's own settings, or the result would depend on the folder.
+        .arg("--config-path")
+        .arg(root)
         .arg(&generated)
         .status()?;
     if !formatted.success() {

@@ -250,7 +250,7 @@ fn the_ledger_is_exported_as_it_comes() {
     let asked = server.asked();
     assert_eq!(
         asked.last().unwrap().1,
-        "/admin/usage/export?format=jsonl&team_id=team_1"
+        "/admin/usage/export?team_id=team_1&format=jsonl"
     );
     let file = person.home.path().join("ledger.csv");
     let args = ["usage", "export", "--format", "csv", "-o", file.to_str().unwrap()];

@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(headers["x-should-retry"], "true");
         assert_eq!(
             envelope(&problem, &id),
-            r#"{"error":{"message":"slow \"down\"","type":"rate_limit_error"},"request_id":"req_1","type":"error"}"#
+            r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow \"down\""},"request_id":"req_1"}"#
         );
         assert_eq!(render(&Problem::new(Code::Overloaded, "x"), &id).status(), 529);
     }

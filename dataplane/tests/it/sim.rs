@@ -308,7 +308,12 @@ async fn the_ledger_equals_bedrocks_own_account() {
 
 #[tokio::test]
 async fn a_body_beyond_what_bedrock_takes_is_refused_in_bedrocks_words() {
-    let sim = signed_sim().await;
+    let sim = Sim::builder()
+        .credential("AKIDEXAMPLE", "a-secret")
+        .max_body(25_000_000)
+        .start()
+        .await
+        .unwrap();
     let (_control, rig) = world(&sim, usual()).await;
     let body_of = |bytes: usize| ask(false).replace("\"hi\"", &format!("\"{}\"", "x".repeat(bytes)));
     for _ in 0..3 {

@@ -1,0 +1,206 @@
+//! The document around every page: head, navigation, messages, foot.
+
+use crate::part::block::nothing;
+use crate::part::field::csrf;
+use crate::{Flash, Page, PageContext, Theme, Tone, Viewer, assets, path};
+use leptos::prelude::*;
+
+/// The product's name in titles and headings.
+pub(crate) const PRODUCT: &str = "CCAG";
+
+/// The entries of the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// The overview.
+    Home,
+    /// Keys.
+    Keys,
+    /// Teams.
+    Teams,
+    /// Users.
+    Users,
+    /// Data planes.
+    Fleet,
+}
+
+struct Entry {
+    section: Section,
+    label: &'static str,
+    href: &'static str,
+    admin_only: bool,
+}
+
+const fn entry(section: Section, label: &'static str, href: &'static str, admin_only: bool) -> Entry {
+    Entry {
+        section,
+        label,
+        href,
+        admin_only,
+    }
+}
+
+/// The navigation in groups; each group has a heading.
+const GROUPS: [(&str, &[Entry]); 3] = [
+    ("Usage", &[entry(Section::Home, "Overview", path::HOME, false)]),
+    (
+        "Access",
+        &[
+            entry(Section::Keys, "Keys", path::KEYS, false),
+            entry(Section::Teams, "Teams", path::TEAMS, true),
+            entry(Section::Users, "Users", path::USERS, true),
+        ],
+    ),
+    ("Operations", &[entry(Section::Fleet, "Fleet", path::FLEET, true)]),
+];
+
+/// The whole `html` element.
+pub(crate) fn document(page: &dyn Page, context: &PageContext) -> AnyView {
+    let title = format!("{} · {PRODUCT}", page.title());
+    let frame = match &context.viewer {
+        Some(viewer) => signed_in(page, context, viewer),
+        None => signed_out(page, context),
+    };
+    view! {
+        <html lang="en" data-theme=context.theme.attribute()>
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <meta name="robots" content="noindex" />
+                <title>{title}</title>
+                <link rel="icon" type="image/svg+xml" href=assets::icon_path() />
+                <link rel="stylesheet" href=assets::stylesheet_path() />
+                <script src=assets::script_path() defer=true></script>
+            </head>
+            {frame}
+        </html>
+    }
+    .into_any()
+}
+
+fn signed_in(page: &dyn Page, context: &PageContext, viewer: &Viewer) -> AnyView {
+    view! {
+        <body class="app">
+            <a class="skip" href="#content">"Skip to the content"</a>
+            <header class="topbar">
+                {brand()}
+                <button type="button" class="menu-button" popovertarget="menu">"Menu"</button>
+            </header>
+            <div class="sidebar" id="menu" popover="auto">
+                {brand()}
+                <nav aria-label="Main">{navigation(page.section(), viewer)}</nav>
+                <div class="account">
+                    {theme_form(context)}
+                    <p class="account-name">{viewer.name.clone()}</p>
+                    <p class="account-role">{if viewer.is_admin() { "Administrator" } else { "Member" }}</p>
+                    <form method="post" action=path::LOGOUT>
+                        {csrf(context)}
+                        <button type="submit" class="quiet">"Sign out"</button>
+                    </form>
+                </div>
+            </div>
+            <main id="content" tabindex="-1">
+                {flashes(&context.flash)}
+                {page.body(context)}
+            </main>
+            {foot(context)}
+        </body>
+    }
+    .into_any()
+}
+
+fn signed_out(page: &dyn Page, context: &PageContext) -> AnyView {
+    view! {
+        <body class="door">
+            <a class="skip" href="#content">"Skip to the content"</a>
+            <header class="door-head">{brand()}</header>
+            <main id="content" tabindex="-1">
+                {flashes(&context.flash)}
+                {page.body(context)}
+            </main>
+            {foot(context)}
+        </body>
+    }
+    .into_any()
+}
+
+fn brand() -> AnyView {
+    view! {
+        <a class="brand" href=path::HOME>
+            <img src=assets::icon_path() alt="" width="28" height="28" />
+            <span>{PRODUCT}</span>
+        </a>
+    }
+    .into_any()
+}
+
+fn navigation(current: Option<Section>, viewer: &Viewer) -> AnyView {
+    GROUPS
+        .iter()
+        .map(|(heading, entries)| {
+            let links: Vec<_> = entries
+                .iter()
+                .filter(|e| viewer.is_admin() || !e.admin_only)
+                .map(|e| {
+                    let here = (current == Some(e.section)).then_some("page");
+                    view! { <li><a href=e.href aria-current=here>{e.label}</a></li> }
+                })
+                .collect();
+            if links.is_empty() {
+                return nothing();
+            }
+            view! {
+                <p class="nav-group">{*heading}</p>
+                <ul>{links}</ul>
+            }
+            .into_any()
+        })
+        .collect_view()
+        .into_any()
+}
+
+fn theme_form(context: &PageContext) -> AnyView {
+    let choices = Theme::ALL
+        .into_iter()
+        .map(|theme| {
+            let label = match theme {
+                Theme::System => "Auto",
+                Theme::Light => "Light",
+                Theme::Dark => "Dark",
+            };
+            let pressed = if theme == context.theme { "true" } else { "false" };
+            view! {
+                <button type="submit" name="theme" value=theme.as_str() aria-pressed=pressed>{label}</button>
+            }
+        })
+        .collect_view();
+    view! {
+        <form method="post" action=path::THEME class="theme" role="group" aria-label="Colours">
+            {csrf(context)}
+            <input type="hidden" name="next" value=context.here.clone() />
+            {choices}
+        </form>
+    }
+    .into_any()
+}
+
+fn flashes(flashes: &[Flash]) -> AnyView {
+    flashes
+        .iter()
+        .map(|flash| {
+            let role = if flash.tone == Tone::Bad {
+                "alert"
+            } else {
+                "status"
+            };
+            let class = format!("flash flash-{}", flash.tone.as_str());
+            view! { <div class=class role=role><p>{flash.message.clone()}</p></div> }
+        })
+        .collect_view()
+        .into_any()
+}
+
+fn foot(context: &PageContext) -> AnyView {
+    let text = format!("{PRODUCT} {} · all times are UTC", context.version);
+    view! { <footer class="foot"><p>{text}</p></footer> }.into_any()
+}

@@ -1,0 +1,213 @@
+//! The data planes: who is there, and how far each has come.
+
+use super::{Page, Section};
+use crate::format::{ago, duration_ms, grouped};
+use crate::part::block::{Colour, badge, card, empty, figure, figures, nothing, page_head, text};
+use crate::part::list::{Column, cell, name_cell, number_cell, row_head, table};
+use crate::{PageContext, path};
+use ccag_domain::UnixMs;
+use leptos::prelude::*;
+
+/// A change that a data plane could not understand; that object fails closed there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// What was refused: kind and id.
+    pub object: String,
+    /// Why, in the data plane's words.
+    pub reason: String,
+}
+
+/// One data plane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicaRow {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The version it runs.
+    pub version: String,
+    /// Whether a control plane holds a stream with it now.
+    pub connected: bool,
+    /// Whether it is on its way out.
+    pub draining: bool,
+    /// The newest revision that it has applied whole.
+    pub applied_revision: u64,
+    /// How long changes took to be applied, 99th percentile.
+    pub apply_p99_ms: Option<i64>,
+    /// When it was last heard of.
+    pub last_contact_ms: UnixMs,
+    /// Requests that it serves now.
+    pub in_flight: u64,
+    /// Usage records that wait in its spool.
+    pub spooled_records: u64,
+    /// What it has refused.
+    pub rejected: Vec<Rejected>,
+}
+
+/// The data planes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FleetPage {
+    /// The newest revision of the configuration.
+    pub current_revision: u64,
+    /// Every data plane that is known.
+    pub replicas: Vec<ReplicaRow>,
+}
+
+impl Page for FleetPage {
+    fn title(&self) -> String {
+        "Fleet".to_owned()
+    }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::Fleet)
+    }
+
+    fn body(&self, context: &PageContext) -> AnyView {
+        let refresh = view! { <a class="button" href=path::FLEET>"Refresh"</a> }.into_any();
+        let list = if self.replicas.is_empty() {
+            empty(
+                "No data plane has reported yet",
+                view! {
+                    <p>
+                        "Data planes carry the requests. Start one with "
+                        <code>"CCAG_CONTROL_PLANE"</code>
+                        " and "
+                        <code>"CCAG_JOIN_TOKEN"</code>
+                        " set, and it appears here as soon as it connects."
+                    </p>
+                }
+                .into_any(),
+                nothing(),
+            )
+        } else {
+            self.list(context)
+        };
+        view! {
+            {page_head(
+                "Fleet".to_owned(),
+                text("The data planes, and whether each has applied the newest configuration."),
+                refresh,
+            )}
+            {self.numbers()}
+            {list}
+            {self.rejections()}
+        }
+        .into_any()
+    }
+}
+
+impl FleetPage {
+    fn numbers(&self) -> AnyView {
+        let connected = || self.replicas.iter().filter(|r| r.connected);
+        let here = connected().count();
+        let current = connected()
+            .filter(|r| r.applied_revision >= self.current_revision)
+            .count();
+        let in_flight = connected().map(|r| r.in_flight).sum();
+        let spooled = self.replicas.iter().map(|r| r.spooled_records).sum();
+        let slowest = connected().filter_map(|r| r.apply_p99_ms).max();
+        figures(vec![
+            figure(
+                "Newest revision",
+                text(grouped(self.current_revision)),
+                text(format!("applied by {current} of {here} connected")),
+            ),
+            figure(
+                "Time to apply, p99",
+                text(slowest.map_or_else(|| "–".to_owned(), duration_ms)),
+                text("slowest data plane"),
+            ),
+            figure("In flight", text(grouped(in_flight)), text("requests, now")),
+            figure(
+                "Waiting in spools",
+                text(grouped(spooled)),
+                text("usage records, not yet in the ledger"),
+            ),
+        ])
+    }
+
+    fn list(&self, context: &PageContext) -> AnyView {
+        let columns = vec![
+            Column::text("Name"),
+            Column::text("State"),
+            Column::number("Applied"),
+            Column::number("p99"),
+            Column::text("Last contact"),
+            Column::number("In flight"),
+            Column::number("Spooled"),
+            Column::text("Version"),
+        ];
+        let rows = self.replicas.iter().map(|r| self.row(r, context)).collect();
+        table("Data planes", columns, rows)
+    }
+
+    fn row(&self, r: &ReplicaRow, context: &PageContext) -> AnyView {
+        let behind = self.current_revision.saturating_sub(r.applied_revision);
+        let state = match (r.connected, r.draining) {
+            (false, _) => badge(Colour::Bad, "Out of contact"),
+            (true, true) => badge(Colour::Warn, "Draining"),
+            (true, false) if !r.rejected.is_empty() => badge(Colour::Bad, "Refuses changes"),
+            (true, false) if behind > 0 => badge(Colour::Warn, "Catching up"),
+            (true, false) => badge(Colour::Good, "Up to date"),
+        };
+        let applied = if behind == 0 {
+            text(grouped(r.applied_revision))
+        } else {
+            let lag = format!("{} behind", grouped(behind));
+            view! { {grouped(r.applied_revision)} " " <span class="lag">{lag}</span> }.into_any()
+        };
+        let name = view! {
+            <span class="row-name">{r.name.clone()}</span>
+            <span class="row-detail"><code>{r.id.clone()}</code></span>
+        };
+        view! {
+            <tr>
+                {row_head(name.into_any())}
+                {cell("State", state)}
+                {number_cell("Applied", applied)}
+                {number_cell("p99", text(r.apply_p99_ms.map_or_else(|| "–".to_owned(), duration_ms)))}
+                {cell("Last contact", ago(r.last_contact_ms, context.now_ms))}
+                {number_cell("In flight", text(grouped(r.in_flight)))}
+                {number_cell("Spooled", text(grouped(r.spooled_records)))}
+                {cell("Version", text(r.version.clone()))}
+            </tr>
+        }
+        .into_any()
+    }
+
+    fn rejections(&self) -> AnyView {
+        let rows: Vec<_> = self
+            .replicas
+            .iter()
+            .flat_map(|r| r.rejected.iter().map(move |x| (r, x)))
+            .map(|(r, x)| {
+                view! {
+                    <tr>
+                        {row_head(view! { <code>{x.object.clone()}</code> }.into_any())}
+                        {name_cell("Data plane", text(r.name.clone()))}
+                        {name_cell("Reason", text(x.reason.clone()))}
+                    </tr>
+                }
+                .into_any()
+            })
+            .collect();
+        if rows.is_empty() {
+            return nothing();
+        }
+        let columns = vec![
+            Column::text("Object"),
+            Column::text("Data plane"),
+            Column::text("Reason"),
+        ];
+        let body = view! {
+            <p>"These objects fail closed where they were refused; everything else stays as it was."</p>
+            {table("Changes that were refused", columns, rows)}
+        };
+        card(
+            "rejected",
+            "Changes that were refused",
+            nothing(),
+            body.into_any(),
+        )
+    }
+}

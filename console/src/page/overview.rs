@@ -1,0 +1,285 @@
+//! What is spent, by whom, and whether all is well.
+
+use super::{DayUsage, Page, Section};
+use crate::format::{compact, count, grouped, money, percent};
+use crate::part::block::{Colour, badge, card, figure, figures, link_or_text, nothing, page_head, text};
+use crate::part::chart::{daily_spend, share_bar};
+use crate::part::connect;
+use crate::{PageContext, path};
+use ccag_domain::{NanoUsd, Tokens};
+use leptos::prelude::*;
+
+/// Sums of spend.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spend {
+    /// Since midnight UTC.
+    pub today: NanoUsd,
+    /// Since the first of the month, UTC.
+    pub month: NanoUsd,
+    /// The last 30 days, today included.
+    pub last_30_days: NanoUsd,
+}
+
+/// One line of a ranking by spend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// The name of the team, user or model.
+    pub name: String,
+    /// Its page, if it has one.
+    pub href: Option<String>,
+    /// Requests in the last 30 days.
+    pub requests: u64,
+    /// Their cost.
+    pub cost: NanoUsd,
+}
+
+/// The fleet in one line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FleetHealth {
+    /// Data planes that are connected now.
+    pub connected: u64,
+    /// Data planes that are known but not connected.
+    pub missing: u64,
+    /// Connected ones that have not applied the newest revision.
+    pub behind: u64,
+    /// Objects that a data plane has refused.
+    pub rejected: u64,
+}
+
+/// The page that one lands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverviewPage {
+    /// Sums of spend: everyone's for an admin, one's own for a member.
+    pub spend: Spend,
+    /// The last 30 days, oldest first, days without use included.
+    pub days: Vec<DayUsage>,
+    /// Requests of the last 30 days.
+    pub requests: u64,
+    /// How many of them failed.
+    pub errors: u64,
+    /// Tokens of the last 30 days.
+    pub tokens: Tokens,
+    /// The teams that spent most.
+    pub teams: Vec<Share>,
+    /// The users that spent most.
+    pub users: Vec<Share>,
+    /// The models that cost most.
+    pub models: Vec<Share>,
+    /// The fleet, for admins.
+    pub fleet: Option<FleetHealth>,
+    /// The gateway's address for clients.
+    pub base_url: String,
+}
+
+impl Page for OverviewPage {
+    fn title(&self) -> String {
+        "Overview".to_owned()
+    }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::Home)
+    }
+
+    fn body(&self, context: &PageContext) -> AnyView {
+        let lead = if context.is_admin() {
+            "What your organisation uses, from the ledger."
+        } else {
+            "What you use, from the ledger."
+        };
+        let rankings = if self.requests == 0 {
+            nothing()
+        } else {
+            let admin = context.is_admin();
+            let all = self.spend.last_30_days;
+            view! {
+                <div class="columns">
+                    {admin.then(|| ranking("top-teams", "Teams", &self.teams, all))}
+                    {admin.then(|| ranking("top-users", "Users", &self.users, all))}
+                    {ranking("top-models", "Models", &self.models, all)}
+                </div>
+            }
+            .into_any()
+        };
+        view! {
+            {page_head("Overview".to_owned(), text(lead), nothing())}
+            {self.fleet.map(fleet_line)}
+            {self.numbers()}
+            {self.chart()}
+            {rankings}
+            <div class="columns">
+                {self.token_classes()}
+                {self.connect()}
+            </div>
+        }
+        .into_any()
+    }
+}
+
+impl OverviewPage {
+    fn numbers(&self) -> AnyView {
+        let failed = if self.errors == 0 {
+            "none failed".to_owned()
+        } else {
+            format!(
+                "{} failed ({})",
+                grouped(self.errors),
+                percent(self.errors, self.requests)
+            )
+        };
+        figures(vec![
+            figure("Spend today", money(self.spend.today), text("since midnight UTC")),
+            figure(
+                "Spend this month",
+                money(self.spend.month),
+                text("since the first, UTC"),
+            ),
+            figure(
+                "Spend in 30 days",
+                money(self.spend.last_30_days),
+                text("today included"),
+            ),
+            figure("Requests in 30 days", count(self.requests), text(failed)),
+        ])
+    }
+
+    fn chart(&self) -> AnyView {
+        let body = if self.requests == 0 {
+            view! {
+                <p class="quiet-note">
+                    "Nothing yet. The first answer that passes through the gateway shows up here within seconds."
+                </p>
+            }
+            .into_any()
+        } else {
+            daily_spend(&self.days)
+        };
+        card("spend-by-day", "Spend by day", text("last 30 days, UTC"), body)
+    }
+
+    fn token_classes(&self) -> AnyView {
+        let t = &self.tokens;
+        let all = t.total();
+        let rows = [
+            ("Input", t.input),
+            ("Output", t.output),
+            ("Read from cache", t.cache_read),
+            ("Written to cache, 5 min", t.cache_write_5m),
+            ("Written to cache, 1 h", t.cache_write_1h),
+        ]
+        .into_iter()
+        .map(|(name, n)| {
+            view! {
+                <tr>
+                    <th scope="row">{name}</th>
+                    <td class="number">{count(n)}</td>
+                    <td class="number share-text">{percent(n, all)}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+        let note = format!(
+            "{} in 30 days, {} of the prompts from cache",
+            compact(all),
+            percent(t.cache_read, t.prompt())
+        );
+        let table = view! {
+            <table class="plain">
+                <thead class="visually-hidden">
+                    <tr>
+                        <th scope="col">"Class"</th>
+                        <th scope="col">"Tokens"</th>
+                        <th scope="col">"Share"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        };
+        card("tokens", "Tokens", text(note), table.into_any())
+    }
+
+    fn connect(&self) -> AnyView {
+        let body = view! {
+            {connect::recipe(&self.base_url, connect::YOUR_KEY)}
+            <p>
+                "Put a key of yours in place of "
+                <code>{connect::YOUR_KEY}</code>
+                ". No key at hand? "
+                <a href=path::NEW_KEY>"Create one"</a>
+                ", and this line comes filled in."
+            </p>
+        };
+        card("connect", "Connect Claude Code", nothing(), body.into_any())
+    }
+}
+
+fn fleet_line(fleet: FleetHealth) -> AnyView {
+    let (colour, word, more) = match fleet {
+        FleetHealth { connected: 0, .. } => (
+            Colour::Bad,
+            "No data plane",
+            "No data plane is connected, so changes reach nobody.".to_owned(),
+        ),
+        FleetHealth { rejected: 1.., .. } => (
+            Colour::Bad,
+            "Changes refused",
+            format!(
+                "{} objects were refused by a data plane.",
+                grouped(fleet.rejected)
+            ),
+        ),
+        FleetHealth { missing: 1.., .. } | FleetHealth { behind: 1.., .. } => (
+            Colour::Warn,
+            "Needs a look",
+            format!(
+                "{} connected, {} out of contact, {} behind the newest revision.",
+                grouped(fleet.connected),
+                grouped(fleet.missing),
+                grouped(fleet.behind)
+            ),
+        ),
+        FleetHealth { connected: 1, .. } => (
+            Colour::Good,
+            "Fleet healthy",
+            "The data plane is connected and up to date.".to_owned(),
+        ),
+        FleetHealth { connected, .. } => (
+            Colour::Good,
+            "Fleet healthy",
+            format!(
+                "All {} data planes are connected and up to date.",
+                grouped(connected)
+            ),
+        ),
+    };
+    view! {
+        <p class="health">
+            {badge(colour, word)}
+            <span>{more}</span>
+            <a href=path::FLEET>"See the fleet"</a>
+        </p>
+    }
+    .into_any()
+}
+
+fn ranking(id: &'static str, what: &'static str, shares: &[Share], all: NanoUsd) -> AnyView {
+    let rows = shares
+        .iter()
+        .map(|share| {
+            let requests = format!("{} requests", grouped(share.requests));
+            view! {
+                <li>
+                    <span class="rank-name">{link_or_text(&share.name, share.href.as_deref())}</span>
+                    <span class="rank-cost">{money(share.cost)}</span>
+                    {share_bar(share.cost.0, all.0)}
+                    <span class="rank-note">{requests}</span>
+                </li>
+            }
+        })
+        .collect_view();
+    let list = if shares.is_empty() {
+        view! { <p class="quiet-note">"Nothing is attributed here yet."</p> }.into_any()
+    } else {
+        view! { <ol class="ranking">{rows}</ol> }.into_any()
+    };
+    card(id, format!("{what} by spend"), text("30 days"), list)
+}

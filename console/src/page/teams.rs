@@ -1,0 +1,163 @@
+//! Teams.
+
+use super::{Page, Section};
+use crate::form::Field;
+use crate::format::{ago, grouped, money};
+use crate::part::block::{Colour, badge, empty, maker, nothing, page_head, text};
+use crate::part::field::{Ask, button_form, csrf, input, summary};
+use crate::part::list::{Column, cell, number_cell, row_head, table};
+use crate::{PageContext, path};
+use ccag_domain::{AccountState, NanoUsd, UnixMs};
+use leptos::prelude::*;
+
+/// What the form for a new team holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewTeamForm {
+    /// What to call it.
+    pub name: Field,
+}
+
+/// One team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TeamRow {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether its keys work.
+    pub state: AccountState,
+    /// How many users belong to it.
+    pub users: u64,
+    /// When it was made.
+    pub created_at_ms: UnixMs,
+    /// Spend of the last 30 days.
+    pub spend_30_days: NanoUsd,
+}
+
+/// The teams, and the form for a new one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TeamsPage {
+    /// All of them, by name.
+    pub rows: Vec<TeamRow>,
+    /// What the form holds.
+    pub form: NewTeamForm,
+    /// What is wrong with the form as a whole.
+    pub trouble: Option<String>,
+}
+
+const NAME: Ask = Ask {
+    id: "name",
+    name: "name",
+    label: "Name",
+    help: "As people know it, such as “Platform”. Two teams cannot share a name.",
+    kind: "",
+    autocomplete: "",
+    required: true,
+    max_length: 100,
+};
+
+impl Page for TeamsPage {
+    fn title(&self) -> String {
+        "Teams".to_owned()
+    }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::Teams)
+    }
+
+    fn body(&self, context: &PageContext) -> AnyView {
+        let list = if self.rows.is_empty() {
+            empty(
+                "No teams yet",
+                view! { <p>"A team gathers the spend of its people and decides which AWS accounts their requests may use."</p> }.into_any(),
+                nothing(),
+            )
+        } else {
+            self.list(context)
+        };
+        view! {
+            {page_head("Teams".to_owned(), text("Who pays, and where requests may go."), nothing())}
+            {maker("Create a team", self.rows.is_empty() || self.refused(), self.new_team(context))}
+            {list}
+        }
+        .into_any()
+    }
+}
+
+impl TeamsPage {
+    fn refused(&self) -> bool {
+        self.trouble.is_some() || self.form.name.error.is_some()
+    }
+
+    fn new_team(&self, context: &PageContext) -> AnyView {
+        view! {
+            <form method="post" action=path::TEAMS class="grid-form">
+                {csrf(context)}
+                {summary(&[(&NAME, &self.form.name)], self.trouble.as_deref())}
+                {input(NAME, &self.form.name, &[])}
+                <div class="form-actions">
+                    <button type="submit" class="primary">"Create the team"</button>
+                </div>
+            </form>
+        }
+        .into_any()
+    }
+
+    fn list(&self, context: &PageContext) -> AnyView {
+        let columns = vec![
+            Column::text("Name"),
+            Column::text("State"),
+            Column::number("Users"),
+            Column::number("Spend, 30 days"),
+            Column::text("Created"),
+            Column::text("Change"),
+        ];
+        let rows = self
+            .rows
+            .iter()
+            .map(|team| {
+                view! {
+                    <tr>
+                        {row_head(text(team.name.clone()))}
+                        {cell("State", account_badge(team.state))}
+                        {number_cell("Users", text(grouped(team.users)))}
+                        {number_cell("Spend, 30 days", money(team.spend_30_days))}
+                        {cell("Created", ago(team.created_at_ms, context.now_ms))}
+                        {cell("Change", state_switch(context, path::team_state(&team.id), &team.name, team.state))}
+                    </tr>
+                }
+                .into_any()
+            })
+            .collect();
+        table("Teams", columns, rows)
+    }
+}
+
+/// The state of a user or a team in a word.
+pub(super) fn account_badge(state: AccountState) -> AnyView {
+    match state {
+        AccountState::Active => badge(Colour::Good, "Active"),
+        AccountState::Suspended => badge(Colour::Warn, "Suspended"),
+    }
+}
+
+/// The button that suspends or activates. Both can be undone with the same button, so nothing is asked.
+pub(super) fn state_switch(
+    context: &PageContext,
+    action: String,
+    name: &str,
+    state: AccountState,
+) -> AnyView {
+    let (to, label) = match state {
+        AccountState::Active => (AccountState::Suspended, "Suspend"),
+        AccountState::Suspended => (AccountState::Active, "Activate"),
+    };
+    button_form(
+        context,
+        action,
+        &[("state", to.as_str().to_owned())],
+        label,
+        name,
+        "small",
+    )
+}

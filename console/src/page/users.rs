@@ -1,0 +1,262 @@
+//! Users.
+
+use super::teams::{account_badge, state_switch};
+use super::{Named, PAGE_SIZE, Page, Section};
+use crate::form::{Choice, Field};
+use crate::format::{ago, money};
+use crate::part::block::{empty, maker, nothing, page_head, text};
+use crate::part::field::{Ask, csrf, filter_bar, input, select, summary};
+use crate::part::key::named;
+use crate::part::list::{Column, cell, name_cell, number_cell, pagination, row_head, table};
+use crate::{PageContext, path};
+use ccag_domain::{AccountState, NanoUsd, Role, UnixMs};
+use leptos::prelude::*;
+
+/// What the form for a new user holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewUserForm {
+    /// The name to sign in with.
+    pub username: Field,
+    /// Their mail address.
+    pub email: Field,
+    /// `admin` or `member`.
+    pub role: Field,
+    /// The id of their team.
+    pub team: Field,
+    /// Their first password. Its value is never shown again.
+    pub password: Field,
+}
+
+impl Default for NewUserForm {
+    fn default() -> Self {
+        Self {
+            username: Field::default(),
+            email: Field::default(),
+            role: Field::new(Role::Member.as_str()),
+            team: Field::default(),
+            password: Field::default(),
+        }
+    }
+}
+
+/// One user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserRow {
+    /// Their id.
+    pub id: String,
+    /// The name they sign in with.
+    pub username: String,
+    /// Their name or mail address, if known.
+    pub detail: Option<String>,
+    /// What they may do.
+    pub role: Role,
+    /// Whether their keys and log-in work.
+    pub state: AccountState,
+    /// Their team.
+    pub team: Option<Named>,
+    /// Since when they are known.
+    pub created_at_ms: UnixMs,
+    /// Spend of the last 30 days.
+    pub spend_30_days: NanoUsd,
+}
+
+/// One page of the users, and the form for a new one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UsersPage {
+    /// Part of a name.
+    pub search: String,
+    /// Which page, from 1.
+    pub page: u64,
+    /// One page of them, by name.
+    pub rows: Vec<UserRow>,
+    /// How many there are on all pages.
+    pub total: u64,
+    /// Teams to choose from, by id.
+    pub teams: Vec<Choice>,
+    /// What the form holds.
+    pub form: NewUserForm,
+    /// What is wrong with the form as a whole.
+    pub trouble: Option<String>,
+}
+
+const USERNAME: Ask = Ask {
+    id: "username",
+    name: "username",
+    label: "Username",
+    help: "To sign in with. Two users cannot share one, whatever the case of its letters.",
+    kind: "",
+    autocomplete: "",
+    required: true,
+    max_length: 100,
+};
+
+const EMAIL: Ask = Ask {
+    id: "email",
+    name: "email",
+    label: "Mail address",
+    help: "",
+    kind: "email",
+    autocomplete: "",
+    required: false,
+    max_length: 0,
+};
+
+const ROLE: Ask = Ask {
+    id: "role",
+    name: "role",
+    label: "Role",
+    help: "Members see their own keys and usage; administrators everything.",
+    kind: "",
+    autocomplete: "",
+    required: true,
+    max_length: 0,
+};
+
+const TEAM: Ask = Ask {
+    id: "team",
+    name: "team",
+    label: "Team",
+    help: "",
+    kind: "",
+    autocomplete: "",
+    required: false,
+    max_length: 0,
+};
+
+const PASSWORD: Ask = Ask {
+    id: "password",
+    name: "password",
+    label: "First password",
+    help: "Without one they can use keys but not sign in here.",
+    kind: "password",
+    autocomplete: "new-password",
+    required: false,
+    max_length: 1_000,
+};
+
+impl Page for UsersPage {
+    fn title(&self) -> String {
+        "Users".to_owned()
+    }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::Users)
+    }
+
+    fn body(&self, context: &PageContext) -> AnyView {
+        let list = if self.rows.is_empty() {
+            empty(
+                "Nobody fits",
+                view! { <p>"No user has these characters in their username or mail address."</p> }.into_any(),
+                view! { <a class="button" href=path::USERS>"Show all users"</a> }.into_any(),
+            )
+        } else {
+            self.list(context)
+        };
+        view! {
+            {page_head("Users".to_owned(), text("Who may sign in here, and whose keys count for whom."), nothing())}
+            {maker("Create a user", self.refused(), self.new_user(context))}
+            {filter_bar(path::USERS, "Search by username or mail address", &self.search, nothing())}
+            {list}
+        }
+        .into_any()
+    }
+}
+
+impl UsersPage {
+    fn refused(&self) -> bool {
+        let form = &self.form;
+        let fields = [
+            &form.username,
+            &form.email,
+            &form.role,
+            &form.team,
+            &form.password,
+        ];
+        self.trouble.is_some() || fields.iter().any(|field| field.error.is_some())
+    }
+
+    fn new_user(&self, context: &PageContext) -> AnyView {
+        let form = &self.form;
+        let roles = [
+            Choice::new(Role::Member.as_str(), "Member"),
+            Choice::new(Role::Admin.as_str(), "Administrator"),
+        ];
+        let mut teams = vec![Choice::new("", "None")];
+        teams.extend(self.teams.iter().cloned());
+        let fields = [
+            (&USERNAME, &form.username),
+            (&EMAIL, &form.email),
+            (&ROLE, &form.role),
+            (&TEAM, &form.team),
+            (&PASSWORD, &form.password),
+        ];
+        view! {
+            <form method="post" action=path::USERS class="grid-form">
+                {csrf(context)}
+                {summary(&fields, self.trouble.as_deref())}
+                {input(USERNAME, &form.username, &[])}
+                {input(EMAIL, &form.email, &[])}
+                {select(ROLE, &form.role, &roles)}
+                {select(TEAM, &form.team, &teams)}
+                {input(PASSWORD, &form.password, &[])}
+                <div class="form-actions">
+                    <button type="submit" class="primary">"Create the user"</button>
+                </div>
+            </form>
+        }
+        .into_any()
+    }
+
+    fn list(&self, context: &PageContext) -> AnyView {
+        let columns = vec![
+            Column::text("Username"),
+            Column::text("Role"),
+            Column::text("State"),
+            Column::text("Team"),
+            Column::number("Spend, 30 days"),
+            Column::text("Created"),
+            Column::text("Change"),
+        ];
+        let rows = self.rows.iter().map(|user| user_row(user, context)).collect();
+        let pages = pagination("users", self.page, self.total, |page| {
+            let page = if page == 1 {
+                String::new()
+            } else {
+                page.to_string()
+            };
+            path::with_query(path::USERS, &[("q", &self.search), ("page", &page)])
+        });
+        view! { {table("Users", columns, rows)} {pages} }.into_any()
+    }
+
+    /// The first row of a page, counted from 0.
+    #[must_use]
+    pub const fn offset(page: u64) -> u64 {
+        page.saturating_sub(1).saturating_mul(PAGE_SIZE)
+    }
+}
+
+fn user_row(user: &UserRow, context: &PageContext) -> AnyView {
+    let role = match user.role {
+        Role::Admin => "Administrator",
+        Role::Member => "Member",
+    };
+    let detail = user
+        .detail
+        .clone()
+        .map(|d| view! { <span class="row-detail">{d}</span> });
+    let name = view! { <span class="row-name">{user.username.clone()}</span> {detail} };
+    view! {
+        <tr>
+            {row_head(name.into_any())}
+            {cell("Role", text(role))}
+            {cell("State", account_badge(user.state))}
+            {name_cell("Team", named(user.team.as_ref(), |_| None))}
+            {number_cell("Spend, 30 days", money(user.spend_30_days))}
+            {cell("Created", ago(user.created_at_ms, context.now_ms))}
+            {cell("Change", state_switch(context, path::user_state(&user.id), &user.username, user.state))}
+        </tr>
+    }
+    .into_any()
+}

@@ -1,0 +1,211 @@
+//! Labelled fields: the label names the control, help and error describe it.
+
+use super::block::nothing;
+use crate::form::{Choice, Field};
+use crate::{PageContext, path};
+use leptos::prelude::*;
+
+/// How a field is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ask {
+    /// Unique on the page.
+    pub(crate) id: &'static str,
+    /// Its name in the form.
+    pub(crate) name: &'static str,
+    /// What it is called.
+    pub(crate) label: &'static str,
+    /// What it is good for, or what it accepts.
+    pub(crate) help: &'static str,
+    /// The `type` of the input; empty is `text`.
+    pub(crate) kind: &'static str,
+    /// For the `autocomplete` attribute; empty is `off`.
+    pub(crate) autocomplete: &'static str,
+    /// Whether it must be filled.
+    pub(crate) required: bool,
+    /// The most characters it takes; 0 is the default of 200.
+    pub(crate) max_length: u32,
+}
+
+impl Ask {
+    fn help_id(&self) -> String {
+        format!("{}-help", self.id)
+    }
+
+    fn error_id(&self) -> String {
+        format!("{}-error", self.id)
+    }
+
+    fn described_by(&self, field: &Field) -> Option<String> {
+        let mut ids = Vec::new();
+        if field.error.is_some() {
+            ids.push(self.error_id());
+        }
+        if !self.help.is_empty() {
+            ids.push(self.help_id());
+        }
+        (!ids.is_empty()).then(|| ids.join(" "))
+    }
+
+    fn frame(self, field: &Field, control: AnyView) -> AnyView {
+        let error = field
+            .error
+            .clone()
+            .map(|text| view! { <p class="field-error" id=self.error_id()>{text}</p> });
+        let help = (!self.help.is_empty())
+            .then(|| view! { <p class="field-help" id=self.help_id()>{self.help}</p> });
+        let optional = (!self.required && self.kind != "search")
+            .then(|| view! { " " <span class="optional">"optional"</span> });
+        let class = if field.error.is_some() {
+            "field has-error"
+        } else {
+            "field"
+        };
+        view! {
+            <div class=class>
+                <label for=self.id>{self.label}{optional}</label>
+                {error}
+                {control}
+                {help}
+            </div>
+        }
+        .into_any()
+    }
+}
+
+/// The token that shows that a form comes from our own page.
+pub(crate) fn csrf(context: &PageContext) -> AnyView {
+    view! { <input type="hidden" name="csrf" value=context.csrf.clone() /> }.into_any()
+}
+
+/// A line of text, or any other single-line input.
+pub(crate) fn input(ask: Ask, field: &Field, suggestions: &[String]) -> AnyView {
+    let list_id = format!("{}-list", ask.id);
+    let list = (!suggestions.is_empty()).then(|| {
+        let options = suggestions
+            .iter()
+            .map(|s| view! { <option value=s.clone()></option> })
+            .collect_view();
+        view! { <datalist id=list_id.clone()>{options}</datalist> }
+    });
+    let kind = if ask.kind.is_empty() { "text" } else { ask.kind };
+    let value = (kind != "password").then(|| field.value.clone());
+    let autocomplete = if ask.autocomplete.is_empty() {
+        "off"
+    } else {
+        ask.autocomplete
+    };
+    let max_length = if ask.max_length == 0 { 200 } else { ask.max_length };
+    let control = view! {
+        <input
+            type=kind
+            id=ask.id
+            name=ask.name
+            value=value
+            autocomplete=autocomplete
+            maxlength=max_length.to_string()
+            required=ask.required
+            list=(!suggestions.is_empty()).then_some(list_id)
+            aria-invalid=field.error.is_some().then_some("true")
+            aria-describedby=ask.described_by(field)
+        />
+        {list}
+    };
+    ask.frame(field, control.into_any())
+}
+
+/// A drop-down list.
+pub(crate) fn select(ask: Ask, field: &Field, choices: &[Choice]) -> AnyView {
+    let control = view! {
+        <select
+            id=ask.id
+            name=ask.name
+            aria-invalid=field.error.is_some().then_some("true")
+            aria-describedby=ask.described_by(field)
+        >
+            {options(choices, &field.value)}
+        </select>
+    };
+    ask.frame(field, control.into_any())
+}
+
+/// The entries of a drop-down list, one of them chosen.
+pub(crate) fn options(choices: &[Choice], chosen: &str) -> AnyView {
+    choices
+        .iter()
+        .map(|c| {
+            let selected = c.value == chosen;
+            view! { <option value=c.value.clone() selected=selected>{c.label.clone()}</option> }
+        })
+        .collect_view()
+        .into_any()
+}
+
+/// At the head of a form that was refused: what is wrong, with links to the fields.
+pub(crate) fn summary(fields: &[(&Ask, &Field)], message: Option<&str>) -> AnyView {
+    let wrong: Vec<_> = fields
+        .iter()
+        .filter_map(|(ask, field)| field.error.as_ref().map(|e| (ask.id, e.clone())))
+        .collect();
+    if wrong.is_empty() && message.is_none() {
+        return nothing();
+    }
+    let items = wrong
+        .into_iter()
+        .map(|(id, text)| view! { <li><a href=format!("#{id}")>{text}</a></li> })
+        .collect_view();
+    let message = message.map_or_else(
+        || "Nothing was saved yet. Please mend this:".to_owned(),
+        str::to_owned,
+    );
+    view! {
+        <div class="flash flash-bad" role="alert">
+            <p>{message}</p>
+            <ul>{items}</ul>
+        </div>
+    }
+    .into_any()
+}
+
+/// A form that is one button; `of_what` tells it from the same button of another row.
+pub(crate) fn button_form(
+    context: &PageContext,
+    action: String,
+    hidden: &[(&'static str, String)],
+    label: &'static str,
+    of_what: &str,
+    class: &'static str,
+) -> AnyView {
+    let full = format!("{label} {of_what}");
+    let hidden = hidden
+        .iter()
+        .map(|(name, value)| view! { <input type="hidden" name=*name value=value.clone() /> })
+        .collect_view();
+    view! {
+        <form method="post" action=action class="inline-form">
+            {csrf(context)}
+            {hidden}
+            <button type="submit" class=class aria-label=full>{label}</button>
+        </form>
+    }
+    .into_any()
+}
+
+/// The search box of a list, with whatever else filters it.
+pub(crate) fn filter_bar(action: &'static str, label: &'static str, search: &str, more: AnyView) -> AnyView {
+    let clear = (!search.is_empty())
+        .then(|| view! { <a class="button quiet" href=path::with_query(action, &[])>"Clear"</a> });
+    view! {
+        <form method="get" action=action class="filters" role="search" data-autosubmit="">
+            <div class="field grow">
+                <label for="filter-q">{label}</label>
+                <input type="search" id="filter-q" name="q" value=search.to_owned() autocomplete="off" maxlength="100" />
+            </div>
+            {more}
+            <div class="filter-actions">
+                <button type="submit">"Apply"</button>
+                {clear}
+            </div>
+        </form>
+    }
+    .into_any()
+}

@@ -1,0 +1,141 @@
+//! Tables that can be sorted and turned over page by page.
+
+use crate::format::grouped;
+use leptos::prelude::*;
+
+/// The rows on one page of a list.
+pub const PAGE_SIZE: u64 = 25;
+
+/// A heading of a column.
+pub(crate) struct Column {
+    /// What it says.
+    pub(crate) label: &'static str,
+    /// Where a click on it leads, and how it is sorted now.
+    pub(crate) sort: Option<Sort>,
+    /// Whether it holds numbers.
+    pub(crate) number: bool,
+}
+
+/// How a column is sorted.
+pub(crate) struct Sort {
+    /// The list, sorted by this column (the other way round if it already is).
+    pub(crate) href: String,
+    /// `Some(true)` is descending; `None` is not sorted by this column.
+    pub(crate) descending: Option<bool>,
+}
+
+impl Column {
+    /// A column of text.
+    pub(crate) const fn text(label: &'static str) -> Self {
+        Self {
+            label,
+            sort: None,
+            number: false,
+        }
+    }
+
+    /// A column of numbers.
+    pub(crate) const fn number(label: &'static str) -> Self {
+        Self {
+            label,
+            sort: None,
+            number: true,
+        }
+    }
+
+    /// A column that can be sorted by.
+    pub(crate) const fn sorted(label: &'static str, sort: Sort) -> Self {
+        Self {
+            label,
+            sort: Some(sort),
+            number: false,
+        }
+    }
+}
+
+fn heading(column: Column) -> AnyView {
+    let class = column.number.then_some("number");
+    let Some(sort) = column.sort else {
+        return view! { <th scope="col" class=class>{column.label}</th> }.into_any();
+    };
+    let (aria, arrow) = match sort.descending {
+        Some(true) => (Some("descending"), "↓"),
+        Some(false) => (Some("ascending"), "↑"),
+        None => (None, "↕"),
+    };
+    view! {
+        <th scope="col" class=class aria-sort=aria>
+            <a href=sort.href class="sort">{column.label}<span aria-hidden="true" class="arrow">{arrow}</span></a>
+        </th>
+    }
+    .into_any()
+}
+
+/// A table; on narrow screens each row becomes a card, its cells named by their `data-label`.
+pub(crate) fn table(caption: &'static str, columns: Vec<Column>, rows: Vec<AnyView>) -> AnyView {
+    let headings = columns.into_iter().map(heading).collect_view();
+    view! {
+        <table class="list">
+            <caption class="visually-hidden">{caption}</caption>
+            <thead><tr>{headings}</tr></thead>
+            <tbody>{rows}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
+/// A cell.
+pub(crate) fn cell(label: &'static str, content: AnyView) -> AnyView {
+    view! { <td data-label=label>{content}</td> }.into_any()
+}
+
+/// A cell with a name that somebody chose, however long.
+pub(crate) fn name_cell(label: &'static str, content: AnyView) -> AnyView {
+    view! { <td data-label=label class="name">{content}</td> }.into_any()
+}
+
+/// A cell with a number.
+pub(crate) fn number_cell(label: &'static str, content: AnyView) -> AnyView {
+    view! { <td data-label=label class="number">{content}</td> }.into_any()
+}
+
+/// The cell that names the row.
+pub(crate) fn row_head(content: AnyView) -> AnyView {
+    view! { <th scope="row">{content}</th> }.into_any()
+}
+
+/// Where one is in a long list, and the ways on. `href` gives the address of a page, counted from 1.
+pub(crate) fn pagination(what: &'static str, page: u64, total: u64, href: impl Fn(u64) -> String) -> AnyView {
+    let pages = total.div_ceil(PAGE_SIZE).max(1);
+    let page = page.clamp(1, pages);
+    let first = if total == 0 { 0 } else { (page - 1) * PAGE_SIZE + 1 };
+    let last = (page * PAGE_SIZE).min(total);
+    let range = format!(
+        "{}–{} of {} {what}",
+        grouped(first),
+        grouped(last),
+        grouped(total)
+    );
+    let step = |to: u64, label: &'static str, rel: &'static str, possible: bool| {
+        if possible {
+            view! { <a class="button quiet" rel=rel href=href(to)>{label}</a> }.into_any()
+        } else {
+            view! { <span class="button quiet" aria-disabled="true">{label}</span> }.into_any()
+        }
+    };
+    let steps = (pages > 1).then(|| {
+        view! {
+            <div class="steps">
+                {step(page - 1, "Previous", "prev", page > 1)}
+                {step(page + 1, "Next", "next", page < pages)}
+            </div>
+        }
+    });
+    view! {
+        <nav class="pagination" aria-label="Pages of the list">
+            <p>{range}</p>
+            {steps}
+        </nav>
+    }
+    .into_any()
+}

@@ -1,0 +1,8 @@
+//! Pieces that pages are made of.
+
+pub(crate) mod block;
+pub(crate) mod chart;
+pub(crate) mod connect;
+pub(crate) mod field;
+pub(crate) mod key;
+pub(crate) mod list;

@@ -1,0 +1,135 @@
+//! Every address of the console, in one place for links, forms and handlers.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// The overview.
+pub const HOME: &str = "/console";
+/// Page and form for signing in.
+pub const LOGIN: &str = "/console/login";
+/// Form for signing out.
+pub const LOGOUT: &str = "/console/logout";
+/// Form for choosing a theme.
+pub const THEME: &str = "/console/theme";
+/// List of keys, and the form target that makes one.
+pub const KEYS: &str = "/console/keys";
+/// Page with the form for a new key.
+pub const NEW_KEY: &str = "/console/keys/new";
+/// Page that shows a new key's secret once.
+pub const KEY_CREATED: &str = "/console/keys/created";
+/// List of teams, and the form target that makes one.
+pub const TEAMS: &str = "/console/teams";
+/// List of users, and the form target that makes one.
+pub const USERS: &str = "/console/users";
+/// The data planes.
+pub const FLEET: &str = "/console/fleet";
+/// Where assets live; their names follow.
+pub const ASSETS: &str = "/console/assets/";
+
+const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
+/// Text as part of a path or a query.
+#[must_use]
+pub fn encode(text: &str) -> String {
+    utf8_percent_encode(text, COMPONENT).to_string()
+}
+
+/// A key's own page.
+#[must_use]
+pub fn key(id: &str) -> String {
+    format!("{KEYS}/{}", encode(id))
+}
+
+/// The page that asks before revoking a key, and the form target that does it.
+#[must_use]
+pub fn revoke_key(id: &str) -> String {
+    format!("{}/revoke", key(id))
+}
+
+/// The keys list, searched.
+#[must_use]
+pub fn keys_search(text: &str) -> String {
+    with_query(KEYS, &[("q", text)])
+}
+
+/// The form target that changes a team's state.
+#[must_use]
+pub fn team_state(id: &str) -> String {
+    format!("{TEAMS}/{}/state", encode(id))
+}
+
+/// The form target that changes a user's state.
+#[must_use]
+pub fn user_state(id: &str) -> String {
+    format!("{USERS}/{}/state", encode(id))
+}
+
+/// The log-in page that leads on to `next`.
+#[must_use]
+pub fn login_then(next: &str) -> String {
+    with_query(LOGIN, &[("next", next)])
+}
+
+/// A path with a query; empty values are left out.
+#[must_use]
+pub fn with_query(path: &str, pairs: &[(&str, &str)]) -> String {
+    let query: Vec<String> = pairs
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("{name}={}", encode(value)))
+        .collect();
+    if query.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{}", query.join("&"))
+    }
+}
+
+/// A place to return to that was given by the browser: our own path, or the overview. Never another site.
+#[must_use]
+pub fn safe_return(next: &str) -> &str {
+    let inside = next == HOME || next.starts_with("/console/") || next.starts_with("/console?");
+    let plain = next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    if inside && plain && !next.contains("//") && !next.contains("..") {
+        next
+    } else {
+        HOME
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_pages_are_returned_to() {
+        for good in [HOME, "/console/keys?q=a%20b", "/console?x=1"] {
+            assert_eq!(safe_return(good), good);
+        }
+        for bad in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/consolex",
+            "/console//evil.example",
+            "/console/../admin",
+            "/console/\\evil",
+            "/console/a\r\nSet-Cookie: x",
+            "/admin/keys",
+        ] {
+            assert_eq!(safe_return(bad), HOME, "{bad}");
+        }
+    }
+
+    #[test]
+    fn queries_leave_out_what_is_empty() {
+        assert_eq!(with_query(KEYS, &[("q", ""), ("page", "")]), KEYS);
+        assert_eq!(
+            with_query(KEYS, &[("q", "a&b=c"), ("page", "2")]),
+            "/console/keys?q=a%26b%3Dc&page=2"
+        );
+    }
+}

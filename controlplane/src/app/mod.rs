@@ -1,0 +1,179 @@
+//! What the control plane does, in the words of its business: `issue`, `revoke`, `suspend`, `assign`, take in usage.
+//!
+//! Every verb takes the [`Actor`] who wants it, checks that they may, and answers with a [`Problem`] where it cannot be. The
+//! HTTP handlers, the console and the gRPC services above know no SQL; the store below knows no rules.
+
+pub mod bootstrap;
+pub mod fleet;
+pub mod intake;
+pub mod keys;
+pub mod models;
+pub mod names;
+pub mod passwords;
+mod rollup;
+pub mod sessions;
+pub mod teams;
+pub mod throttle;
+pub mod usage;
+pub mod users;
+mod validate;
+mod views;
+
+use crate::metrics::Metrics;
+use crate::store::{AuditEntry, Store, StoreError};
+use ccag_domain::ids::ulid;
+use ccag_domain::{Actor, Clock, Code, ObjectKind, Problem, Rng, UnixMs};
+use std::sync::Arc;
+
+/// Everything that the verbs need. Clones are cheap and share it.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// See [`App`], which dereferences to this.
+pub struct Inner {
+    pub(crate) store: Store,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub rng: Arc<dyn Rng>,
+    pub(crate) metrics: Metrics,
+    pub(crate) passwords: passwords::Passwords,
+    /// How long a session lasts.
+    pub session_ttl_ms: i64,
+    /// Names this process among the control planes on one database.
+    pub instance: String,
+    /// When this process started.
+    pub started_at_ms: UnixMs,
+}
+
+/// The version of this software.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App")
+            .field("instance", &self.instance)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl App {
+    pub(crate) fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+        metrics: Metrics,
+        session_ttl_ms: i64,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            metrics,
+            passwords: passwords::Passwords::new(),
+            session_ttl_ms,
+            instance: format!("cp_{}", ulid(&*clock, &*rng)),
+            started_at_ms: clock.now_ms(),
+            clock,
+            rng,
+        }))
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now_ms(&self) -> UnixMs {
+        self.clock.now_ms()
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] if it does not.
+    pub async fn check_database(&self) -> Result<(), Problem> {
+        Ok(self.store.ping().await?)
+    }
+
+    fn audit(
+        &self,
+        actor: &Actor,
+        action: &'static str,
+        kind: ObjectKind,
+        object_id: &str,
+        details: serde_json::Value,
+    ) -> AuditEntry {
+        AuditEntry {
+            id: format!("aud_{}", ulid(&*self.clock, &*self.rng)),
+            actor: actor
+                .user_id()
+                .map_or_else(|| "system".to_owned(), ToString::to_string),
+            action,
+            kind,
+            object_id: object_id.to_owned(),
+            details,
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    /// Logs what the database said, once, and says no more of it to the caller than what to do.
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Unavailable(_) => {
+                tracing::warn!(%error, "the database is not available");
+                Self::new(
+                    Code::Unavailable,
+                    "The database cannot be reached at the moment. Nothing was changed; try again in a few seconds.",
+                )
+                .retry_after(5)
+                .should_retry(true)
+            }
+            StoreError::Duplicate(_) => Self::new(
+                Code::Conflict,
+                "Something with the same name exists already, or was made at the same moment.",
+            ),
+            StoreError::Data(_) => {
+                tracing::warn!(%error, "the database refused a value");
+                Self::new(
+                    Code::InvalidRequest,
+                    "The request holds a value that cannot be stored.",
+                )
+            }
+            StoreError::Unreadable { .. } | StoreError::Other(_) => {
+                tracing::error!(%error, "a database operation failed");
+                Self::new(
+                    Code::Internal,
+                    "Something went wrong on our side. The log has the details under this request's id.",
+                )
+            }
+        }
+    }
+}
+
+/// Refuses everybody who is not an admin.
+fn require_admin(actor: &Actor) -> Result<(), Problem> {
+    if actor.is_admin() {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::Forbidden,
+        "Only admins may do this. Ask an admin of your gateway to do it, or to make you one.",
+    ))
+}
+
+fn not_found(what: &str, id: &str) -> Problem {
+    let shown: String = id.chars().take(80).collect();
+    Problem::new(Code::NotFound, format!("There is no {what} `{shown}`."))
+}
+
+/// Turns "exists already" into words that say what does.
+fn duplicate(error: StoreError, message: impl FnOnce() -> String, field: &str) -> Problem {
+    match error {
+        StoreError::Duplicate(_) => Problem::new(Code::Conflict, message()).field(field),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,64 @@
+//! The hourly sums of a set of records.
+
+use crate::latency::Latency;
+use crate::store::entity::{usage_record, usage_rollup};
+use ccag_domain::Outcome;
+use ccag_domain::time::hour_bucket;
+use std::collections::BTreeMap;
+
+/// Sums records by hour, team, user, key, model and endpoint.
+pub(super) fn sums(records: &[&usage_record::Model]) -> Vec<usage_rollup::Model> {
+    let mut groups: BTreeMap<_, (usage_rollup::Model, Latency)> = BTreeMap::new();
+    for record in records {
+        let bucket_ms = hour_bucket(record.started_at_ms);
+        let team_id = record.team_id.clone().unwrap_or_default();
+        let user_id = record.user_id.clone().unwrap_or_default();
+        let key = (
+            bucket_ms,
+            team_id.clone(),
+            user_id.clone(),
+            &record.key_id,
+            &record.model,
+            &record.endpoint_id,
+        );
+        let (sum, latency) = groups.entry(key).or_insert_with(|| {
+            let sum = usage_rollup::Model {
+                bucket_ms,
+                team_id,
+                user_id,
+                key_id: record.key_id.clone(),
+                model: record.model.clone(),
+                endpoint_id: record.endpoint_id.clone(),
+                requests: 0,
+                errors: 0,
+                input_tokens: 0,
+                output_tokens: 0,
+                cache_read_tokens: 0,
+                cache_write_5m_tokens: 0,
+                cache_write_1h_tokens: 0,
+                cost_nano_usd: 0,
+                latency: String::new(),
+            };
+            (sum, Latency::default())
+        });
+        sum.requests += 1;
+        sum.errors += i64::from(record.outcome != Outcome::Completed.as_str());
+        for (slot, count) in [
+            (&mut sum.input_tokens, record.input_tokens),
+            (&mut sum.output_tokens, record.output_tokens),
+            (&mut sum.cache_read_tokens, record.cache_read_tokens),
+            (&mut sum.cache_write_5m_tokens, record.cache_write_5m_tokens),
+            (&mut sum.cache_write_1h_tokens, record.cache_write_1h_tokens),
+            (&mut sum.cost_nano_usd, record.cost_nano_usd),
+        ] {
+            *slot = slot.saturating_add(count);
+        }
+        let ms = |n: i64| u64::try_from(n).unwrap_or(0);
+        latency.record(ms(record.duration_ms), record.first_token_ms.map(ms));
+    }
+    let finish = |(mut sum, latency): (usage_rollup::Model, Latency)| {
+        sum.latency = latency.to_json();
+        sum
+    };
+    groups.into_values().map(finish).collect()
+}

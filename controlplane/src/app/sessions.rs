@@ -1,0 +1,146 @@
+//! Signing in and out.
+
+use super::{App, throttle, views};
+use crate::store::entity::session;
+use ccag_admin_api::{SESSION_TOKEN_PREFIX, Secret, UserView};
+use ccag_domain::key::random_token;
+use ccag_domain::{AccountState, Actor, Code, KeyDigest, Problem, SessionId, UnixMs};
+use std::net::IpAddr;
+
+/// The longest user name and password that are looked at.
+const MAX_INPUT: usize = 1_024;
+
+/// A session that has just begun.
+#[derive(Debug, Clone)]
+pub struct LoggedIn {
+    /// The token, shown only here.
+    pub token: Secret,
+    /// The session behind it.
+    pub session: Session,
+}
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Names the session.
+    pub id: SessionId,
+    /// What forms and scripts of the console have to show besides the cookie.
+    pub csrf: String,
+    /// When it ends.
+    pub expires_at_ms: UnixMs,
+    /// Who it is.
+    pub user: UserView,
+}
+
+impl Session {
+    /// The one who acts through this session.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::User {
+            id: self.user.id.clone(),
+            role: self.user.role,
+            session: self.id.clone(),
+        }
+    }
+}
+
+/// Begins a session. `address` is where the attempt comes from, as far as it is known.
+///
+/// # Errors
+/// [`Code::Unauthenticated`] for a wrong name or password, whichever it is; [`Code::Forbidden`] for the right one of a
+/// suspended user; [`Code::RateLimited`] after too many attempts.
+pub async fn login(
+    app: &App,
+    username: &str,
+    password: &str,
+    address: Option<IpAddr>,
+) -> Result<LoggedIn, Problem> {
+    let username = username.trim();
+    if username.len() > MAX_INPUT || password.len() > MAX_INPUT || username.contains('\0') {
+        return Err(wrong());
+    }
+    throttle::attempt(app, address, username).await?;
+    let user = app.store.find_user_by_name(username).await?;
+    let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
+    let matches = app.passwords.verify(hash, password).await?;
+    let Some(user) = user.filter(|_| matches) else {
+        app.metrics.login_failed.inc();
+        tracing::info!("a log-in failed: wrong user name or password");
+        return Err(wrong());
+    };
+    let user = views::user(&user)?;
+    if user.state != AccountState::Active {
+        return Err(Problem::new(
+            Code::Forbidden,
+            "Your account is suspended. Ask an admin of your gateway to activate it.",
+        ));
+    }
+    throttle::forget(app, address, username).await?;
+    begin(app, user).await
+}
+
+fn wrong() -> Problem {
+    Problem::new(
+        Code::Unauthenticated,
+        "The user name or the password is wrong. Check both and try again.",
+    )
+}
+
+async fn begin(app: &App, user: UserView) -> Result<LoggedIn, Problem> {
+    let token = Secret::new(format!("{SESSION_TOKEN_PREFIX}{}", *random_token(&*app.rng)));
+    let now = app.now_ms();
+    let session = Session {
+        id: SessionId::generate(&*app.clock, &*app.rng),
+        csrf: random_token(&*app.rng).to_string(),
+        expires_at_ms: now.saturating_add(app.session_ttl_ms),
+        user,
+    };
+    app.store
+        .insert_session(session::Model {
+            id: session.id.to_string(),
+            digest: KeyDigest::of(token.reveal()).to_hex(),
+            user_id: session.user.id.to_string(),
+            csrf: session.csrf.clone(),
+            created_at_ms: now,
+            expires_at_ms: session.expires_at_ms,
+        })
+        .await?;
+    Ok(LoggedIn { token, session })
+}
+
+/// Finds out who shows a token. The user's role and state are read anew, so a change holds at once.
+///
+/// # Errors
+/// [`Code::Unauthenticated`] if the token is unknown or has expired, or the user is suspended.
+pub async fn authenticate(app: &App, token: &str) -> Result<Session, Problem> {
+    let ended = || {
+        Problem::new(
+            Code::Unauthenticated,
+            "This session is unknown or has ended. Sign in again.",
+        )
+    };
+    if !token.starts_with(SESSION_TOKEN_PREFIX) || token.len() > MAX_INPUT {
+        return Err(ended());
+    }
+    let digest = KeyDigest::of(token).to_hex();
+    let found = app.store.find_session(&digest, app.now_ms()).await?;
+    let (row, user) = found.ok_or_else(ended)?;
+    let user = views::user(&user)?;
+    if user.state != AccountState::Active {
+        return Err(ended());
+    }
+    Ok(Session {
+        id: SessionId::parse(&row.id).map_err(|_| ended())?,
+        csrf: row.csrf,
+        expires_at_ms: row.expires_at_ms,
+        user,
+    })
+}
+
+/// Ends a session.
+///
+/// # Errors
+/// [`Code::Unavailable`] without a database.
+pub async fn logout(app: &App, session: &SessionId) -> Result<(), Problem> {
+    Ok(app.store.delete_session(session.as_str()).await?)
+}

@@ -1,0 +1,134 @@
+//! Teams.
+
+use super::{App, duplicate, not_found, require_admin, validate, views};
+use crate::store::TeamQuery;
+use crate::store::entity::team;
+use ccag_admin_api::{CreateTeam, TeamView, UpdateTeam};
+use ccag_domain::{AccountState, Actor, Code, ObjectKind, Problem, TeamId};
+use serde_json::json;
+
+/// Makes a team.
+///
+/// # Errors
+/// [`Code::Conflict`] if there is one with the same name.
+pub async fn create(app: &App, actor: &Actor, request: CreateTeam) -> Result<TeamView, Problem> {
+    require_admin(actor)?;
+    let now = app.now_ms();
+    let name = validate::name("name", &request.name)?;
+    let row = team::Model {
+        id: TeamId::generate(&*app.clock, &*app.rng).to_string(),
+        name_key: name.to_lowercase(),
+        name,
+        state: AccountState::Active.as_str().to_owned(),
+        created_at_ms: now,
+    };
+    let mut tx = app.store.change().await?;
+    tx.insert_team(row.clone())
+        .await
+        .map_err(|e| taken(e, &row.name))?;
+    let entry = app.audit(
+        actor,
+        "team.create",
+        ObjectKind::Team,
+        &row.id,
+        json!({"name": row.name}),
+    );
+    tx.commit(now, entry).await?;
+    Ok(views::team(&row, 0)?)
+}
+
+/// Lists teams by name, and says how many there are in all.
+///
+/// # Errors
+/// [`Code::Forbidden`] for members.
+pub async fn list(app: &App, actor: &Actor, query: &TeamQuery) -> Result<(Vec<TeamView>, u64), Problem> {
+    require_admin(actor)?;
+    let (rows, total) = app.store.list_teams(query).await?;
+    let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
+    let members = app.store.count_members(&ids).await?;
+    let teams = rows
+        .iter()
+        .map(|row| views::team(row, members.get(&row.id).copied().unwrap_or(0)))
+        .collect::<Result<_, _>>()?;
+    Ok((teams, total))
+}
+
+/// Finds a team.
+///
+/// # Errors
+/// [`Code::NotFound`], [`Code::Forbidden`] for members.
+pub async fn find(app: &App, actor: &Actor, id: &TeamId) -> Result<TeamView, Problem> {
+    require_admin(actor)?;
+    let row = app.store.find_team(id.as_str()).await?;
+    let row = row.ok_or_else(|| not_found("team", id.as_str()))?;
+    view(app, row).await
+}
+
+/// Renames a team, suspends it or activates it.
+///
+/// # Errors
+/// [`Code::NotFound`], or [`Code::Conflict`] if another one has the name.
+pub async fn update(app: &App, actor: &Actor, id: &TeamId, request: UpdateTeam) -> Result<TeamView, Problem> {
+    require_admin(actor)?;
+    let mut tx = app.store.change().await?;
+    let row = tx.find_team(id.as_str()).await?;
+    let mut row = row.ok_or_else(|| not_found("team", id.as_str()))?;
+    if let Some(name) = &request.name {
+        row.name = validate::name("name", name)?;
+        row.name_key = row.name.to_lowercase();
+    }
+    if let Some(state) = request.state {
+        row.state = state.as_str().to_owned();
+    }
+    tx.update_team(row.clone())
+        .await
+        .map_err(|e| taken(e, &row.name))?;
+    let details = json!({"name": row.name, "state": row.state});
+    let entry = app.audit(actor, "team.update", ObjectKind::Team, &row.id, details);
+    tx.commit(app.now_ms(), entry).await?;
+    view(app, row).await
+}
+
+/// Deletes a team that nobody and no key belongs to.
+///
+/// # Errors
+/// [`Code::NotFound`], or [`Code::Conflict`] while it is in use.
+pub async fn delete(app: &App, actor: &Actor, id: &TeamId) -> Result<(), Problem> {
+    require_admin(actor)?;
+    let mut tx = app.store.change().await?;
+    tx.serialize().await?;
+    let row = tx.find_team(id.as_str()).await?;
+    let row = row.ok_or_else(|| not_found("team", id.as_str()))?;
+    let (users, keys) = tx.count_team_members(&row.id).await?;
+    if users + keys > 0 {
+        return Err(Problem::new(
+            Code::Conflict,
+            format!(
+                "{users} users and {keys} keys belong to this team. Move them to another team or revoke the keys first."
+            ),
+        ));
+    }
+    tx.delete_team(&row.id).await?;
+    let entry = app.audit(
+        actor,
+        "team.delete",
+        ObjectKind::Team,
+        &row.id,
+        json!({"name": row.name}),
+    );
+    tx.commit(app.now_ms(), entry).await?;
+    Ok(())
+}
+
+async fn view(app: &App, row: team::Model) -> Result<TeamView, Problem> {
+    let members = app.store.count_members(std::slice::from_ref(&row.id)).await?;
+    Ok(views::team(&row, members.get(&row.id).copied().unwrap_or(0))?)
+}
+
+fn taken(error: crate::store::StoreError, name: &str) -> Problem {
+    duplicate(
+        error,
+        || format!("There is a team named `{name}` already. Choose another name."),
+        "name",
+    )
+}

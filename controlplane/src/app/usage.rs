@@ -1,0 +1,342 @@
+//! What was used, for those who may see it: admins everything, members their own.
+
+use super::{App, views};
+use crate::store::{GroupBy, LedgerFilter, RollupFilter, RollupSum, rows};
+use ccag_admin_api::{
+    ExportQuery, GroupBy as ApiGroupBy, LedgerRow, Percentiles, TimeRange, Timestamp, UsageGroup, UsageQuery,
+    UsageSummary, UsageTotals,
+};
+use ccag_domain::time::{DAY_MS, HOUR_MS, hour_bucket};
+use ccag_domain::{Actor, Code, KeyId, ModelName, Problem, TeamId, UnixMs, UserId};
+use futures_util::Stream;
+use std::collections::{BTreeMap, HashMap};
+
+/// How many rows an export reads at a time.
+const EXPORT_PAGE: u64 = 1_000;
+
+/// Which usage to look at. Sums are kept by the hour: hours that begin in `from_ms..to_ms` count, where `from_ms` is
+/// rounded down to its hour.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// The first moment.
+    pub from_ms: UnixMs,
+    /// The first moment after.
+    pub to_ms: UnixMs,
+    /// Only this user's.
+    pub user_id: Option<UserId>,
+    /// Only this team's.
+    pub team_id: Option<TeamId>,
+    /// Only this key's.
+    pub key_id: Option<KeyId>,
+    /// Only this model's, by its canonical name.
+    pub model: Option<String>,
+}
+
+impl Scope {
+    /// Everything within a range.
+    #[must_use]
+    pub fn new(from_ms: UnixMs, to_ms: UnixMs) -> Self {
+        Self {
+            from_ms,
+            to_ms,
+            user_id: None,
+            team_id: None,
+            key_id: None,
+            model: None,
+        }
+    }
+
+    fn filter(&self, actor: &Actor) -> Result<RollupFilter, Problem> {
+        Ok(RollupFilter {
+            from_ms: Some(hour_bucket(self.from_ms)),
+            to_ms: Some(self.to_ms),
+            user_id: own(actor, self.user_id.as_ref())?,
+            team_id: self.team_id.as_ref().map(ToString::to_string),
+            key_id: self.key_id.as_ref().map(ToString::to_string),
+            model: self.model.clone(),
+            ..RollupFilter::default()
+        })
+    }
+}
+
+/// What a key has been used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyUse {
+    /// The sums.
+    pub totals: UsageTotals,
+    /// The hour in which it was last used.
+    pub last_hour_ms: UnixMs,
+}
+
+/// Whose usage is looked at: a member's own, whatever they ask for.
+fn own(actor: &Actor, asked: Option<&UserId>) -> Result<Option<String>, Problem> {
+    match (actor.is_admin(), actor.user_id(), asked) {
+        (false, Some(id), Some(asked)) if id != asked => Err(Problem::new(
+            Code::Forbidden,
+            "Members see their own usage only; leave `user_id` out.",
+        )
+        .field("user_id")),
+        (false, Some(id), _) => Ok(Some(id.to_string())),
+        _ => Ok(asked.map(ToString::to_string)),
+    }
+}
+
+/// Sums, as the admin API shows them.
+///
+/// # Errors
+/// [`Code::InvalidRequest`] for a range that ends before it begins, [`Code::Forbidden`] if a member asks for others.
+pub async fn summary(app: &App, actor: &Actor, query: UsageQuery) -> Result<UsageSummary, Problem> {
+    let range = range(query.from, query.to, query.days, app.now_ms())?;
+    let scope = Scope {
+        from_ms: hour_bucket(range.from_ms),
+        to_ms: range.to_ms,
+        user_id: query.user_id,
+        team_id: query.team_id,
+        key_id: query.key_id,
+        model: model_name(app, query.model.as_deref()).await?,
+    };
+    let total = total(app, actor, &scope).await?;
+    let groups = match query.group_by {
+        None => Vec::new(),
+        Some(ApiGroupBy::Day) => series(app, actor, &scope, DAY_MS)
+            .await?
+            .into_iter()
+            .map(|(day, totals)| UsageGroup {
+                id: Some(Timestamp::from_ms(day).date()),
+                name: None,
+                totals,
+            })
+            .collect(),
+        Some(by) => top(app, actor, &scope, by, usize::MAX).await?,
+    };
+    Ok(UsageSummary {
+        from: Timestamp::from_ms(scope.from_ms),
+        to: Timestamp::from_ms(scope.to_ms),
+        group_by: query.group_by,
+        total,
+        groups,
+    })
+}
+
+/// The sum over everything, with percentiles.
+///
+/// # Errors
+/// As [`summary`].
+pub async fn total(app: &App, actor: &Actor, scope: &Scope) -> Result<UsageTotals, Problem> {
+    let filter = scope.filter(actor)?;
+    let sums = app.store.sum_rollups(&filter, GroupBy::Nothing).await?;
+    let mut total = sums.first().map(totals).unwrap_or_default();
+    let latency = app.store.sum_latency(&filter).await?;
+    total.duration = latency
+        .duration_ms(500)
+        .zip(latency.duration_ms(950))
+        .zip(latency.duration_ms(990))
+        .map(|((p50_ms, p95_ms), p99_ms)| Percentiles {
+            p50_ms,
+            p95_ms,
+            p99_ms,
+        });
+    Ok(total)
+}
+
+/// Sums by intervals of `step_ms` (whole hours), those without usage left out.
+///
+/// # Errors
+/// As [`summary`].
+pub async fn series(
+    app: &App,
+    actor: &Actor,
+    scope: &Scope,
+    step_ms: i64,
+) -> Result<Vec<(UnixMs, UsageTotals)>, Problem> {
+    let step = step_ms.max(HOUR_MS);
+    let hours = app
+        .store
+        .sum_rollups(&scope.filter(actor)?, GroupBy::Hour)
+        .await?;
+    let mut buckets: BTreeMap<UnixMs, UsageTotals> = BTreeMap::new();
+    for hour in &hours {
+        let bucket = hour.bucket_ms.div_euclid(step) * step;
+        add(buckets.entry(bucket).or_default(), &totals(hour));
+    }
+    Ok(buckets.into_iter().collect())
+}
+
+/// Sums by team, user, key, model or endpoint, the dearest first, with their names.
+///
+/// # Errors
+/// As [`summary`].
+pub async fn top(
+    app: &App,
+    actor: &Actor,
+    scope: &Scope,
+    by: ApiGroupBy,
+    count: usize,
+) -> Result<Vec<UsageGroup>, Problem> {
+    let group_by = match by {
+        ApiGroupBy::Team => GroupBy::Team,
+        ApiGroupBy::User => GroupBy::User,
+        ApiGroupBy::Key => GroupBy::Key,
+        ApiGroupBy::Model => GroupBy::Model,
+        ApiGroupBy::Endpoint => GroupBy::Endpoint,
+        ApiGroupBy::Day => GroupBy::Hour,
+    };
+    let mut sums = app.store.sum_rollups(&scope.filter(actor)?, group_by).await?;
+    sums.truncate(count);
+    let ids: Vec<_> = sums.iter().map(|sum| sum.group.clone()).collect();
+    let names = names(app, by, &ids).await?;
+    let group = |sum: &RollupSum| UsageGroup {
+        id: (!sum.group.is_empty()).then(|| sum.group.clone()),
+        name: names.get(&sum.group).cloned(),
+        totals: totals(sum),
+    };
+    Ok(sums.iter().map(group).collect())
+}
+
+/// What these keys have been used for since `from_ms`; keys without usage are left out.
+///
+/// # Errors
+/// [`Code::Unavailable`] without a database.
+pub async fn of_keys(
+    app: &App,
+    actor: &Actor,
+    ids: &[KeyId],
+    from_ms: UnixMs,
+) -> Result<HashMap<String, KeyUse>, Problem> {
+    let filter = RollupFilter {
+        key_ids: Some(ids.iter().map(ToString::to_string).collect()),
+        ..Scope::new(from_ms, i64::MAX).filter(actor)?
+    };
+    let sums = app.store.sum_rollups(&filter, GroupBy::Key).await?;
+    let of = |sum: RollupSum| {
+        let of_key = KeyUse {
+            totals: totals(&sum),
+            last_hour_ms: sum.last_bucket_ms,
+        };
+        (sum.group, of_key)
+    };
+    Ok(sums.into_iter().map(of).collect())
+}
+
+/// The ledger, page by page, the oldest first, in memory that does not grow with it.
+///
+/// # Errors
+/// As [`summary`]; the items of the stream fail if the database does.
+pub async fn export(
+    app: &App,
+    actor: &Actor,
+    query: &ExportQuery,
+) -> Result<impl Stream<Item = Result<Vec<LedgerRow>, Problem>> + Send + use<>, Problem> {
+    let range = range(query.from, query.to, query.days, app.now_ms())?;
+    let filter = LedgerFilter {
+        from_ms: Some(range.from_ms),
+        to_ms: Some(range.to_ms),
+        user_id: own(actor, query.user_id.as_ref())?,
+        team_id: query.team_id.as_ref().map(ToString::to_string),
+        key_id: query.key_id.as_ref().map(ToString::to_string),
+        model: model_name(app, query.model.as_deref()).await?,
+    };
+    let show_bedrock = actor.is_admin();
+    let start = (app.clone(), filter, Some(None::<(UnixMs, String)>));
+    Ok(futures_util::stream::try_unfold(
+        start,
+        move |(app, filter, position)| async move {
+            let Some(after) = position else {
+                return Ok(None);
+            };
+            let cursor = after.as_ref().map(|(at_ms, id)| (*at_ms, id.as_str()));
+            let page = app.store.list_usage(&filter, cursor, EXPORT_PAGE).await?;
+            let full = page.len() as u64 == EXPORT_PAGE;
+            let next = match page.last() {
+                Some(last) if full => Some(Some((last.started_at_ms, last.id.clone()))),
+                _ => None,
+            };
+            let rows = page
+                .into_iter()
+                .map(|row| views::ledger(row, show_bedrock))
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(Some((rows, (app, filter, next))))
+        },
+    ))
+}
+
+fn range(
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    days: Option<u32>,
+    now_ms: UnixMs,
+) -> Result<TimeRange, Problem> {
+    TimeRange::resolve(from, to, days, now_ms).ok_or_else(|| {
+        Problem::new(
+            Code::InvalidRequest,
+            "The range ends before it begins; exchange `from` and `to`.",
+        )
+        .field("from")
+    })
+}
+
+/// The name under which a model stands in the ledger, from any of its names.
+async fn model_name(app: &App, asked: Option<&str>) -> Result<Option<String>, Problem> {
+    let Some(asked) = asked else {
+        return Ok(None);
+    };
+    let name = ModelName::canonical(asked);
+    for row in app.store.list_models().await? {
+        let model = rows::model(&row)?;
+        if model.name == name || model.aliases.contains(&name) {
+            return Ok(Some(model.name.to_string()));
+        }
+    }
+    Ok(Some(name.to_string()))
+}
+
+async fn names(app: &App, by: ApiGroupBy, ids: &[String]) -> Result<HashMap<String, String>, Problem> {
+    let store = &app.store;
+    let mut found = Vec::new();
+    // A statement takes only so many values.
+    for ids in ids.chunks(5_000) {
+        found.extend(match by {
+            ApiGroupBy::Team => store.list_team_names(ids).await?,
+            ApiGroupBy::User => store.list_user_names(ids).await?,
+            ApiGroupBy::Key => store.list_key_names(ids).await?,
+            ApiGroupBy::Model | ApiGroupBy::Endpoint | ApiGroupBy::Day => Vec::new(),
+        });
+    }
+    match by {
+        ApiGroupBy::Model => {
+            let models = store.list_models().await?;
+            found.extend(models.into_iter().map(|row| (row.name, row.display_name)));
+        }
+        ApiGroupBy::Endpoint => {
+            let endpoints = store.list_endpoints().await?;
+            found.extend(endpoints.into_iter().map(|row| (row.id, row.name)));
+        }
+        ApiGroupBy::Team | ApiGroupBy::User | ApiGroupBy::Key | ApiGroupBy::Day => {}
+    }
+    Ok(found.into_iter().collect())
+}
+
+fn totals(sum: &RollupSum) -> UsageTotals {
+    UsageTotals {
+        requests: sum.requests,
+        errors: sum.errors,
+        input_tokens: sum.tokens.input,
+        output_tokens: sum.tokens.output,
+        cache_read_tokens: sum.tokens.cache_read,
+        cache_write_5m_tokens: sum.tokens.cache_write_5m,
+        cache_write_1h_tokens: sum.tokens.cache_write_1h,
+        cost_nano_usd: sum.cost,
+        duration: None,
+    }
+}
+
+fn add(sum: &mut UsageTotals, other: &UsageTotals) {
+    sum.requests += other.requests;
+    sum.errors += other.errors;
+    sum.input_tokens += other.input_tokens;
+    sum.output_tokens += other.output_tokens;
+    sum.cache_read_tokens += other.cache_read_tokens;
+    sum.cache_write_5m_tokens += other.cache_write_5m_tokens;
+    sum.cache_write_1h_tokens += other.cache_write_1h_tokens;
+    sum.cost_nano_usd += other.cost_nano_usd;
+}

@@ -1,0 +1,277 @@
+//! Users.
+
+use super::keys::{check_team, mark_revoked};
+use super::{App, duplicate, not_found, require_admin, validate, views};
+use crate::store::entity::user;
+use crate::store::{Tx, UserQuery};
+use ccag_admin_api::{CreateUser, Patch, UpdateUser, UserView};
+use ccag_domain::{AccountState, Actor, Code, ObjectKind, Problem, Role, TeamId, UserId};
+use serde_json::json;
+
+/// Adds a user.
+///
+/// # Errors
+/// [`Code::Conflict`] if the user name is taken, [`Code::InvalidRequest`] if a field is no good.
+pub async fn create(app: &App, actor: &Actor, request: CreateUser) -> Result<UserView, Problem> {
+    require_admin(actor)?;
+    let password_hash = match &request.password {
+        Some(password) => {
+            validate::password("password", password.reveal())?;
+            Some(app.passwords.hash(password.reveal()).await?)
+        }
+        None => None,
+    };
+    create_with_hash(app, actor, request, password_hash).await
+}
+
+pub(super) async fn create_with_hash(
+    app: &App,
+    actor: &Actor,
+    request: CreateUser,
+    password_hash: Option<String>,
+) -> Result<UserView, Problem> {
+    let now = app.now_ms();
+    let Some(username) = request.username.as_deref().or(request.email.as_deref()) else {
+        return Err(
+            Problem::new(Code::InvalidRequest, "Give a `username`, an `email`, or both.").field("username"),
+        );
+    };
+    let username = validate::name("username", username)?;
+    let mut row = user::Model {
+        id: UserId::generate(&*app.clock, &*app.rng).to_string(),
+        username_key: username.to_lowercase(),
+        username,
+        email: optional("email", request.email)?,
+        display_name: optional("display_name", request.display_name)?,
+        role: request.role.unwrap_or(Role::Member).as_str().to_owned(),
+        state: AccountState::Active.as_str().to_owned(),
+        team_id: request.team_id.as_ref().map(ToString::to_string),
+        search_key: String::new(),
+        password_hash,
+        created_at_ms: now,
+    };
+    row.search_key = search_key(&row);
+    let mut tx = app.store.change().await?;
+    check_team(&tx, request.team_id.as_ref()).await?;
+    tx.insert_user(row.clone()).await.map_err(|e| {
+        let message = || {
+            format!(
+                "There is a user named `{}` already. Choose another name.",
+                row.username
+            )
+        };
+        duplicate(e, message, "username")
+    })?;
+    let details = json!({"username": row.username, "role": row.role, "team_id": row.team_id});
+    tx.commit(
+        now,
+        app.audit(actor, "user.create", ObjectKind::User, &row.id, details),
+    )
+    .await?;
+    Ok(views::user(&row)?)
+}
+
+/// Lists users by user name, and says how many there are in all.
+///
+/// # Errors
+/// [`Code::Forbidden`] for members.
+pub async fn list(app: &App, actor: &Actor, query: &UserQuery) -> Result<(Vec<UserView>, u64), Problem> {
+    require_admin(actor)?;
+    let (rows, total) = app.store.list_users(query).await?;
+    let users = rows.iter().map(views::user).collect::<Result<_, _>>()?;
+    Ok((users, total))
+}
+
+/// Finds a user. Members find themselves.
+///
+/// # Errors
+/// [`Code::NotFound`], or [`Code::Forbidden`] if a member asks for somebody else.
+pub async fn find(app: &App, actor: &Actor, id: &UserId) -> Result<UserView, Problem> {
+    if actor.user_id() != Some(id) {
+        require_admin(actor)?;
+    }
+    let row = app.store.find_user(id.as_str()).await?;
+    Ok(views::user(&row.ok_or_else(|| not_found("user", id.as_str()))?)?)
+}
+
+/// Changes a user. A new password ends their sessions.
+///
+/// # Errors
+/// [`Code::NotFound`], [`Code::InvalidRequest`], or [`Code::Conflict`] if no admin would be left.
+pub async fn update(app: &App, actor: &Actor, id: &UserId, request: UpdateUser) -> Result<UserView, Problem> {
+    require_admin(actor)?;
+    // Hashing takes long: not while rows are locked.
+    let password = match request.password {
+        Patch::Set(password) => {
+            validate::password("password", password.reveal())?;
+            Patch::Set(app.passwords.hash(password.reveal()).await?)
+        }
+        Patch::Clear => Patch::Clear,
+        Patch::Keep => Patch::Keep,
+    };
+    let tx = app.store.change().await?;
+    tx.serialize().await?;
+    let mut row = found(&tx, id).await?;
+    if let Some(role) = request.role {
+        if role != Role::Admin {
+            keep_an_admin(&tx, &row).await?;
+        }
+        row.role = role.as_str().to_owned();
+    }
+    if let Patch::Set(team_id) = &request.team_id {
+        check_team(&tx, Some(team_id)).await?;
+    }
+    row.email = optional("email", request.email.apply(row.email))?;
+    row.display_name = optional("display_name", request.display_name.apply(row.display_name))?;
+    row.team_id = match request.team_id {
+        Patch::Keep => row.team_id,
+        Patch::Clear => None,
+        Patch::Set(team_id) => Some(team_id.into()),
+    };
+    row.search_key = search_key(&row);
+    let new_password = !password.is_keep();
+    row.password_hash = password.apply(row.password_hash);
+    if new_password {
+        tx.delete_sessions_of(&row.id).await?;
+    }
+    let details = json!({"role": row.role, "team_id": row.team_id, "new_password": new_password});
+    save(app, actor, tx, row, "user.update", details).await
+}
+
+/// Gives a user a team, or none.
+///
+/// # Errors
+/// [`Code::NotFound`], or [`Code::InvalidRequest`] if there is no such team.
+pub async fn assign(
+    app: &App,
+    actor: &Actor,
+    id: &UserId,
+    team: Option<&TeamId>,
+) -> Result<UserView, Problem> {
+    require_admin(actor)?;
+    let tx = app.store.change().await?;
+    let mut row = found(&tx, id).await?;
+    check_team(&tx, team).await?;
+    row.team_id = team.map(ToString::to_string);
+    let details = json!({"team_id": row.team_id});
+    save(app, actor, tx, row, "user.assign", details).await
+}
+
+/// Takes a user out of a team.
+///
+/// # Errors
+/// [`Code::NotFound`] if they are not in it.
+pub async fn unassign(app: &App, actor: &Actor, team: &TeamId, id: &UserId) -> Result<(), Problem> {
+    require_admin(actor)?;
+    let tx = app.store.change().await?;
+    let mut row = found(&tx, id).await?;
+    if row.team_id.as_deref() != Some(team.as_str()) {
+        return Err(not_found("member of this team", id.as_str()));
+    }
+    row.team_id = None;
+    save(app, actor, tx, row, "user.assign", json!({"team_id": null})).await?;
+    Ok(())
+}
+
+/// Refuses a user everywhere: their keys, and their sessions, which end.
+///
+/// # Errors
+/// [`Code::NotFound`], or [`Code::Conflict`] if no admin would be left.
+pub async fn suspend(app: &App, actor: &Actor, id: &UserId) -> Result<UserView, Problem> {
+    require_admin(actor)?;
+    let tx = app.store.change().await?;
+    tx.serialize().await?;
+    let mut row = found(&tx, id).await?;
+    keep_an_admin(&tx, &row).await?;
+    row.state = AccountState::Suspended.as_str().to_owned();
+    tx.delete_sessions_of(&row.id).await?;
+    save(app, actor, tx, row, "user.suspend", json!({})).await
+}
+
+/// Lets a suspended user in again.
+///
+/// # Errors
+/// [`Code::NotFound`].
+pub async fn activate(app: &App, actor: &Actor, id: &UserId) -> Result<UserView, Problem> {
+    require_admin(actor)?;
+    let tx = app.store.change().await?;
+    let mut row = found(&tx, id).await?;
+    row.state = AccountState::Active.as_str().to_owned();
+    save(app, actor, tx, row, "user.activate", json!({})).await
+}
+
+/// Deletes a user and revokes their keys. What they have used stays in the ledger.
+///
+/// # Errors
+/// [`Code::NotFound`], or [`Code::Conflict`] if no admin would be left.
+pub async fn delete(app: &App, actor: &Actor, id: &UserId) -> Result<(), Problem> {
+    require_admin(actor)?;
+    let now = app.now_ms();
+    let mut tx = app.store.change().await?;
+    tx.serialize().await?;
+    let row = found(&tx, id).await?;
+    keep_an_admin(&tx, &row).await?;
+    for mut key in tx.list_active_keys_of(&row.id).await? {
+        mark_revoked(&mut key, actor, now);
+        tx.update_key(key).await?;
+    }
+    tx.delete_user(&row.id).await?;
+    let details = json!({"username": row.username});
+    tx.commit(
+        now,
+        app.audit(actor, "user.delete", ObjectKind::User, &row.id, details),
+    )
+    .await?;
+    Ok(())
+}
+
+async fn found(tx: &Tx, id: &UserId) -> Result<user::Model, Problem> {
+    let row = tx.find_user(id.as_str()).await?;
+    row.ok_or_else(|| not_found("user", id.as_str()))
+}
+
+async fn save(
+    app: &App,
+    actor: &Actor,
+    mut tx: Tx,
+    row: user::Model,
+    action: &'static str,
+    details: serde_json::Value,
+) -> Result<UserView, Problem> {
+    tx.update_user(row.clone()).await?;
+    tx.commit(
+        app.now_ms(),
+        app.audit(actor, action, ObjectKind::User, &row.id, details),
+    )
+    .await?;
+    Ok(views::user(&row)?)
+}
+
+/// Refuses what would leave nobody to manage the gateway.
+async fn keep_an_admin(tx: &Tx, row: &user::Model) -> Result<(), Problem> {
+    let is_admin = row.role == Role::Admin.as_str() && row.state == AccountState::Active.as_str();
+    if is_admin && tx.count_other_admins(&row.id).await? == 0 {
+        return Err(Problem::new(
+            Code::Conflict,
+            "This is the last active admin. Make somebody else an admin first.",
+        ));
+    }
+    Ok(())
+}
+
+fn optional(field: &str, text: Option<String>) -> Result<Option<String>, Problem> {
+    let text = text
+        .map(|text| validate::optional_name(field, &text))
+        .transpose()?;
+    Ok(text.filter(|text| !text.is_empty()))
+}
+
+fn search_key(row: &user::Model) -> String {
+    let parts = [Some(&row.username), row.email.as_ref(), row.display_name.as_ref()];
+    let parts: Vec<_> = parts
+        .into_iter()
+        .flatten()
+        .map(|part| part.to_lowercase())
+        .collect();
+    parts.join(" ")
+}

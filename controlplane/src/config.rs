@@ -1,0 +1,568 @@
+//! Configuration: of the library, and of the process around it.
+
+use crate::app::bootstrap::Bootstrap;
+use crate::http::Network;
+use crate::store::{Backend, ConnectOptions};
+use ccag_admin_api::Secret;
+use ccag_daemon::TelemetryConfig;
+use ccag_daemon::config::ConfigError;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+use url::Url;
+
+/// The defaults, and the documentation of every key.
+pub const DEFAULTS: &str = include_str!("../default.toml");
+
+/// Which variable sets which key.
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("CCAG_HTTP_LISTEN", "http_listen"),
+    ("CCAG_GRPC_LISTEN", "grpc_listen"),
+    ("CCAG_OPS_LISTEN", "ops_listen"),
+    ("CCAG_PUBLIC_URL", "public_url"),
+    ("CCAG_TRUSTED_PROXIES", "trusted_proxies"),
+    ("CCAG_MASTER_KEY", "master_key"),
+    ("CCAG_SESSION_TTL_HOURS", "session_ttl_hours"),
+    ("CCAG_DRAIN_S", "drain_s"),
+    ("RUST_LOG", "log_filter"),
+    ("LOG_FORMAT", "log_format"),
+    ("DATABASE_URL", "database.url"),
+    ("DATABASE_HOST", "database.host"),
+    ("DATABASE_PORT", "database.port"),
+    ("DATABASE_NAME", "database.name"),
+    ("DATABASE_USER", "database.user"),
+    ("DB_PASSWORD", "database.password"),
+    ("DATABASE_MAX_CONNECTIONS", "database.max_connections"),
+    ("DATABASE_START_TIMEOUT_S", "database.start_timeout_s"),
+    ("CCAG_JOIN_TOKEN", "grpc.join_token"),
+    ("CCAG_GRPC_TLS_CERT", "grpc.tls_cert"),
+    ("CCAG_GRPC_TLS_KEY", "grpc.tls_key"),
+    ("ADMIN_USERNAME", "admin.username"),
+    ("ADMIN_PASSWORD", "admin.password"),
+    ("ADMIN_USERS", "admin.users"),
+];
+
+/// What a control plane needs to run, as a library takes it.
+#[derive(Debug, Clone)]
+pub struct ControlPlaneConfig {
+    /// The database.
+    pub database: ConnectOptions,
+    /// How long to wait for it at the start.
+    pub start_timeout: Duration,
+    /// What the first start makes.
+    pub bootstrap: Bootstrap,
+    /// Where people reach the gateway.
+    pub public_url: Option<Url>,
+    /// What keys for cookies and stored secrets are derived from.
+    pub master_key: SecretString,
+    /// What data planes have to show; `None` for a pipe inside one process.
+    pub join_token: Option<SecretString>,
+    /// Whose word on the client's address counts.
+    pub trusted_proxies: Vec<Network>,
+    /// How long a session lasts.
+    pub session_ttl: Duration,
+}
+
+impl ControlPlaneConfig {
+    /// The defaults, for a database and a master key, with data planes in the same process.
+    #[must_use]
+    pub fn new(database_url: impl Into<String>, master_key: SecretString) -> Self {
+        Self {
+            database: ConnectOptions::new(database_url),
+            start_timeout: Duration::from_secs(60),
+            bootstrap: Bootstrap {
+                admin_username: "admin".to_owned(),
+                admin_password: None,
+                more_admins: Vec::new(),
+                first_key: false,
+            },
+            public_url: None,
+            master_key,
+            join_token: None,
+            trusted_proxies: Vec::new(),
+            session_ttl: Duration::from_secs(24 * 3_600),
+        }
+    }
+}
+
+/// A certificate and its key, as PEM.
+#[derive(Debug, Clone)]
+pub struct GrpcTls {
+    /// The certificate, with those that vouch for it.
+    pub cert_pem: Vec<u8>,
+    /// Its key.
+    pub key_pem: SecretString,
+}
+
+/// What the process needs besides.
+#[derive(Debug)]
+pub struct ProcessConfig {
+    /// The control plane itself.
+    pub plane: ControlPlaneConfig,
+    /// Where people and scripts connect.
+    pub http_listen: SocketAddr,
+    /// Where data planes connect.
+    pub grpc_listen: SocketAddr,
+    /// The certificate for them; `None` only on loopback.
+    pub grpc_tls: Option<GrpcTls>,
+    /// Where operators connect.
+    pub ops_listen: SocketAddr,
+    /// How long open requests may go on after a stop.
+    pub drain: Duration,
+    /// What to log, and how.
+    pub telemetry: TelemetryConfig,
+    /// The effective values without secrets, for `/config_dump`.
+    pub dump: serde_json::Value,
+}
+
+/// The configuration is not usable.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidConfig {
+    /// A key or a variable is wrong.
+    #[error(transparent)]
+    Values(#[from] ConfigError),
+    /// A value does not make sense.
+    #[error("`{key}` {reason}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it and what to do.
+        reason: String,
+    },
+}
+
+fn wrong(key: &'static str, reason: impl Into<String>) -> InvalidConfig {
+    InvalidConfig::Value {
+        key,
+        reason: reason.into(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    http_listen: SocketAddr,
+    grpc_listen: SocketAddr,
+    ops_listen: SocketAddr,
+    public_url: String,
+    trusted_proxies: Vec<String>,
+    master_key: Hidden,
+    session_ttl_hours: u64,
+    drain_s: u64,
+    log_filter: String,
+    log_format: LogFormat,
+    database: DatabaseSection,
+    grpc: GrpcSection,
+    admin: AdminSection,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DatabaseSection {
+    url: Hidden,
+    host: String,
+    port: u16,
+    name: String,
+    user: String,
+    password: Hidden,
+    max_connections: u32,
+    acquire_timeout_ms: u64,
+    statement_timeout_ms: u64,
+    start_timeout_s: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GrpcSection {
+    join_token: Hidden,
+    tls_cert: String,
+    tls_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdminSection {
+    username: String,
+    password: Hidden,
+    users: Vec<String>,
+}
+
+/// A secret that is empty where none is set.
+struct Hidden(SecretString);
+
+impl<'de> Deserialize<'de> for Hidden {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.trim().to_owned().into()))
+    }
+}
+
+impl Hidden {
+    fn text(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    fn get(&self) -> Option<&str> {
+        Some(self.text()).filter(|text| !text.is_empty())
+    }
+}
+
+/// Reads and checks the whole configuration; nothing is opened or connected.
+///
+/// # Errors
+/// [`InvalidConfig`] for the first thing that is wrong, with its source and what to do.
+pub fn load(file: Option<&Path>) -> Result<ProcessConfig, InvalidConfig> {
+    check(ccag_daemon::config::load(DEFAULTS, file, ENVIRONMENT)?)
+}
+
+/// The same with these variables instead of the process's own.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_from(
+    file: Option<&Path>,
+    vars: &HashMap<String, String>,
+) -> Result<ProcessConfig, InvalidConfig> {
+    check(ccag_daemon::config::load_from(DEFAULTS, file, ENVIRONMENT, vars)?)
+}
+
+fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
+    let grpc_tls = grpc_tls(&file)?;
+    let plane = ControlPlaneConfig {
+        database: database(&file.database)?,
+        start_timeout: Duration::from_secs(file.database.start_timeout_s),
+        bootstrap: Bootstrap {
+            admin_username: admin_name(&file.admin.username)?,
+            admin_password: file.admin.password.get().map(Secret::new),
+            more_admins: file
+                .admin
+                .users
+                .iter()
+                .map(|u| u.trim().to_owned())
+                .filter(|u| !u.is_empty())
+                .collect(),
+            first_key: false,
+        },
+        public_url: public_url(&file.public_url)?,
+        master_key: master_key(file.master_key.text())?,
+        join_token: Some(join_token(file.grpc.join_token.text())?),
+        trusted_proxies: networks(&file.trusted_proxies)?,
+        session_ttl: match file.session_ttl_hours {
+            hours @ 1..=8_760 => Duration::from_secs(hours * 3_600),
+            hours => {
+                let reason = format!("is {hours}; it must be between 1 and 8760");
+                return Err(wrong("session_ttl_hours", reason));
+            }
+        },
+    };
+    Ok(ProcessConfig {
+        dump: dump(&file),
+        plane,
+        http_listen: file.http_listen,
+        grpc_listen: file.grpc_listen,
+        grpc_tls,
+        ops_listen: file.ops_listen,
+        drain: Duration::from_secs(file.drain_s.min(3_600)),
+        telemetry: TelemetryConfig {
+            filter: file.log_filter,
+            json: file.log_format == LogFormat::Json,
+        },
+    })
+}
+
+fn database(section: &DatabaseSection) -> Result<ConnectOptions, InvalidConfig> {
+    let url = match section.url.get() {
+        Some(url) => url.to_owned(),
+        None if section.host.is_empty() => {
+            return Err(wrong(
+                "database.url",
+                "is not set: set DATABASE_URL to sqlite:///var/lib/ccag/ccag.db for a single control plane, or to \
+                 postgres://USER:PASSWORD@HOST/NAME",
+            ));
+        }
+        None => url_of_parts(section)?,
+    };
+    let backend = Backend::of(&url).map_err(|_| {
+        wrong(
+            "database.url",
+            "must start with sqlite:// or postgres://; check DATABASE_URL",
+        )
+    })?;
+    if backend == Backend::Postgres {
+        // The text is not repeated: it may hold a password.
+        let parsed: Result<sea_orm::sqlx::postgres::PgConnectOptions, _> = url.parse();
+        parsed.map_err(|_| {
+            wrong(
+                "database.url",
+                "is not a valid Postgres URL; characters such as @ : / in the password have to be percent-encoded, or \
+                 use DATABASE_HOST, DATABASE_USER and DB_PASSWORD instead",
+            )
+        })?;
+    }
+    if !(2..=500).contains(&section.max_connections) {
+        return Err(wrong("database.max_connections", "must be between 2 and 500"));
+    }
+    Ok(ConnectOptions {
+        url,
+        max_connections: section.max_connections,
+        acquire_timeout: Duration::from_millis(section.acquire_timeout_ms.clamp(100, 60_000)),
+        statement_timeout: Duration::from_millis(section.statement_timeout_ms.clamp(100, 600_000)),
+    })
+}
+
+/// A Postgres URL of its parts, whatever characters they hold. A host that begins with `/` is a directory with a socket.
+fn url_of_parts(section: &DatabaseSection) -> Result<String, InvalidConfig> {
+    let bad = |_| wrong("database.host", "is not a host name; check DATABASE_HOST");
+    let mut url = Url::parse("postgres://localhost").map_err(|e| bad(e.to_string()))?;
+    let socket = section.host.starts_with('/');
+    if socket {
+        url.query_pairs_mut().append_pair("host", &section.host);
+    } else {
+        url.set_host(Some(&section.host))
+            .map_err(|e| bad(e.to_string()))?;
+    }
+    let set = url
+        .set_port(Some(section.port))
+        .and_then(|()| url.set_username(&section.user))
+        .and_then(|()| url.set_password(section.password.get()));
+    set.map_err(|()| bad(String::new()))?;
+    url.set_path(&section.name);
+    Ok(url.into())
+}
+
+fn admin_name(text: &str) -> Result<String, InvalidConfig> {
+    match text.trim() {
+        "" => Err(wrong("admin.username", "must not be empty; check ADMIN_USERNAME")),
+        name => Ok(name.to_owned()),
+    }
+}
+
+fn master_key(text: &str) -> Result<SecretString, InvalidConfig> {
+    if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(text.to_owned().into());
+    }
+    let state = if text.is_empty() {
+        "is not set"
+    } else {
+        "is not 64 hexadecimal digits"
+    };
+    Err(wrong(
+        "master_key",
+        format!(
+            "{state}: make a key with `openssl rand -hex 32`, keep it safe, and set CCAG_MASTER_KEY or CCAG_MASTER_KEY_FILE"
+        ),
+    ))
+}
+
+fn join_token(text: &str) -> Result<SecretString, InvalidConfig> {
+    let state = match text.len() {
+        0 => "is not set",
+        1..16 => "is shorter than 16 characters",
+        _ if !text.bytes().all(|b| b.is_ascii_graphic()) => "holds characters other than visible ASCII",
+        _ => return Ok(text.to_owned().into()),
+    };
+    Err(wrong(
+        "grpc.join_token",
+        format!(
+            "{state}: make one with `openssl rand -hex 32` and set CCAG_JOIN_TOKEN or CCAG_JOIN_TOKEN_FILE here and on the data planes"
+        ),
+    ))
+}
+
+fn public_url(text: &str) -> Result<Option<Url>, InvalidConfig> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.map(Some).ok_or_else(|| {
+        wrong(
+            "public_url",
+            "is not an http(s) URL; set CCAG_PUBLIC_URL to something like https://claude.example.com",
+        )
+    })
+}
+
+fn networks(texts: &[String]) -> Result<Vec<Network>, InvalidConfig> {
+    let parse = |text: &String| {
+        Network::parse(text).ok_or_else(|| {
+            wrong(
+                "trusted_proxies",
+                format!("holds `{text}`, which is neither an address nor a range"),
+            )
+        })
+    };
+    texts.iter().map(parse).collect()
+}
+
+fn grpc_tls(file: &File) -> Result<Option<GrpcTls>, InvalidConfig> {
+    let (cert, key) = (&file.grpc.tls_cert, &file.grpc.tls_key);
+    match (cert.is_empty(), key.is_empty()) {
+        (false, false) => {
+            let read = |name, path: &String| {
+                std::fs::read(path)
+                    .map_err(|e| wrong(name, format!("names {path}, which cannot be read: {e}")))
+            };
+            let key_pem = String::from_utf8(read("grpc.tls_key", key)?)
+                .map_err(|_| wrong("grpc.tls_key", "is not a PEM file"))?;
+            Ok(Some(GrpcTls {
+                cert_pem: read("grpc.tls_cert", cert)?,
+                key_pem: key_pem.into(),
+            }))
+        }
+        (true, true) if file.grpc_listen.ip().is_loopback() => Ok(None),
+        (true, true) => Err(wrong(
+            "grpc.tls_cert",
+            format!(
+                "is not set, and {} is not a loopback address: set CCAG_GRPC_TLS_CERT and CCAG_GRPC_TLS_KEY to PEM files, or \
+                 listen on 127.0.0.1",
+                file.grpc_listen
+            ),
+        )),
+        (true, false) => Err(wrong(
+            "grpc.tls_cert",
+            "is not set though the key is; set CCAG_GRPC_TLS_CERT",
+        )),
+        (false, true) => Err(wrong(
+            "grpc.tls_key",
+            "is not set though the certificate is; set CCAG_GRPC_TLS_KEY",
+        )),
+    }
+}
+
+/// What may be shown: secrets only as set or not.
+fn dump(file: &File) -> serde_json::Value {
+    let set = |secret: &Hidden| if secret.get().is_some() { "(set)" } else { "" };
+    serde_json::json!({
+        "http_listen": file.http_listen,
+        "grpc_listen": file.grpc_listen,
+        "ops_listen": file.ops_listen,
+        "public_url": file.public_url,
+        "trusted_proxies": file.trusted_proxies,
+        "master_key": set(&file.master_key),
+        "session_ttl_hours": file.session_ttl_hours,
+        "drain_s": file.drain_s,
+        "log_filter": file.log_filter,
+        "database": {
+            "url": set(&file.database.url),
+            "host": file.database.host,
+            "port": file.database.port,
+            "name": file.database.name,
+            "user": file.database.user,
+            "password": set(&file.database.password),
+            "max_connections": file.database.max_connections,
+        },
+        "grpc": {
+            "join_token": set(&file.grpc.join_token),
+            "tls_cert": file.grpc.tls_cert,
+            "tls_key": file.grpc.tls_key,
+        },
+        "admin": {
+            "username": file.admin.username,
+            "password": set(&file.admin.password),
+            "users": file.admin.users,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_with(more: &[(&str, &str)]) -> Result<ProcessConfig, InvalidConfig> {
+        let key = "ab".repeat(32);
+        let base = [
+            ("CCAG_MASTER_KEY", key.as_str()),
+            ("CCAG_JOIN_TOKEN", "0123456789abcdef"),
+            ("DATABASE_URL", "sqlite://x.db"),
+        ];
+        let vars: HashMap<String, String> = base
+            .iter()
+            .chain(more)
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        check(ccag_daemon::config::load_from(
+            DEFAULTS,
+            None,
+            ENVIRONMENT,
+            &vars,
+        )?)
+    }
+
+    fn refused(more: &[(&str, &str)]) -> String {
+        load_with(more).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_and_three_variables_are_enough() {
+        let config = load_with(&[]).unwrap();
+        assert_eq!(config.http_listen.to_string(), "127.0.0.1:8081");
+        let library = ControlPlaneConfig::new("sqlite://x.db", "k".to_owned().into());
+        assert_eq!(
+            format!("{:?}", library.database),
+            format!("{:?}", config.plane.database)
+        );
+        assert_eq!(
+            (library.session_ttl, library.start_timeout),
+            (config.plane.session_ttl, config.plane.start_timeout)
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_its_remedy() {
+        assert!(refused(&[("CCAG_MASTER_KEY", "")]).contains("openssl rand -hex 32"));
+        assert!(refused(&[("CCAG_MASTER_KEY", "short")]).contains("64 hexadecimal digits"));
+        assert!(refused(&[("CCAG_JOIN_TOKEN", "")]).contains("CCAG_JOIN_TOKEN"));
+        assert!(refused(&[("DATABASE_URL", "")]).contains("DATABASE_URL"));
+        assert!(refused(&[("DATABASE_URL", "mysql://h/d")]).contains("postgres://"));
+        assert!(refused(&[("CCAG_PUBLIC_URL", "claude.example.com")]).contains("CCAG_PUBLIC_URL"));
+        assert!(refused(&[("CCAG_TRUSTED_PROXIES", "10.0.0.0/8,x")]).contains("`x`"));
+    }
+
+    #[test]
+    fn plain_grpc_is_for_this_machine_only() {
+        assert!(load_with(&[("CCAG_GRPC_LISTEN", "[::1]:8082")]).is_ok());
+        assert!(refused(&[("CCAG_GRPC_LISTEN", "0.0.0.0:8082")]).contains("CCAG_GRPC_TLS_CERT"));
+        assert!(refused(&[("CCAG_GRPC_TLS_CERT", "x.pem")]).contains("CCAG_GRPC_TLS_KEY"));
+    }
+
+    #[test]
+    fn parts_of_a_url_may_hold_any_character() {
+        let config = load_with(&[
+            ("DATABASE_URL", ""),
+            ("DATABASE_HOST", "db.example"),
+            ("DB_PASSWORD", "p@ss:w/rd%?"),
+        ]);
+        let url: sea_orm::sqlx::postgres::PgConnectOptions =
+            config.unwrap().plane.database.url.parse().unwrap();
+        assert_eq!(
+            (url.get_host(), url.get_port(), url.get_username()),
+            ("db.example", 5432, "proxy")
+        );
+        assert_eq!(url.get_database(), Some("proxy"));
+        let socket = load_with(&[("DATABASE_URL", ""), ("DATABASE_HOST", "/run/postgresql")]).unwrap();
+        assert!(socket.plane.database.url.contains("host=%2Frun%2Fpostgresql"));
+    }
+
+    #[test]
+    fn the_dump_shows_no_secret() {
+        let config = load_with(&[
+            ("ADMIN_PASSWORD", "hunter2hunter2"),
+            ("DATABASE_URL", "postgres://u:pw-x@h/d"),
+        ]);
+        let dump = config.unwrap().dump.to_string();
+        for secret in ["hunter2", "pw-x", "abab", "0123456789abcdef"] {
+            assert!(!dump.contains(secret), "{secret}");
+        }
+    }
+}

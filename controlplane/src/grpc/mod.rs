@@ -1,0 +1,103 @@
+//! The services that data planes use: `Config.Watch` and `Usage.Report`.
+
+mod fleet;
+mod hub;
+mod usage;
+mod watch;
+
+pub(crate) use fleet::FleetWriter;
+pub(crate) use hub::Hub;
+
+use crate::app::App;
+use ccag_daemon::{CancellationToken, Lifecycle};
+use ccag_proto::MAX_MESSAGE_BYTES;
+use ccag_proto::v1::config_server::ConfigServer;
+use ccag_proto::v1::usage_server::UsageServer;
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+use tonic::metadata::MetadataMap;
+use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
+use tonic::{Request, Status};
+
+/// What the services share.
+#[derive(Clone)]
+pub(crate) struct Services {
+    pub(crate) app: App,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) fleet: FleetWriter,
+    pub(crate) life: Lifecycle,
+    /// When cancelled, streams end and data planes go to another control plane.
+    pub(crate) end: CancellationToken,
+    /// What data planes have to show; `None` for a pipe inside one process.
+    pub(crate) join_token: Option<SecretString>,
+}
+
+impl Services {
+    /// The services as routes, for a listener or an in-memory pipe.
+    pub(crate) fn routes(&self) -> Routes {
+        let config = ConfigServer::new(self.clone())
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES);
+        let usage = UsageServer::new(self.clone())
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES);
+        let check = self.join_check();
+        Routes::new(InterceptedService::new(config, check.clone()))
+            .add_service(InterceptedService::new(usage, check))
+    }
+
+    fn join_check(
+        &self,
+    ) -> impl Fn(Request<()>) -> Result<Request<()>, Status> + Clone + Send + Sync + 'static + use<> {
+        let token = self.join_token.clone();
+        move |request: Request<()>| match &token {
+            Some(token) if !shows(request.metadata(), token.expose_secret()) => {
+                tracing::warn!("a data plane was refused: its join token is not ours");
+                Err(Status::unauthenticated("the join token is missing or wrong"))
+            }
+            _ => Ok(request),
+        }
+    }
+}
+
+/// Whether the caller shows the join token; the time it takes does not tell how much of it is right.
+fn shows(metadata: &MetadataMap, token: &str) -> bool {
+    let shown = metadata
+        .get("authorization")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    shown.is_some_and(|shown| {
+        let (shown, token) = (
+            ccag_domain::KeyDigest::of(shown),
+            ccag_domain::KeyDigest::of(token),
+        );
+        bool::from(shown.0.ct_eq(&token.0))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_join_token_opens() {
+        let with = |value: &str| {
+            let mut metadata = MetadataMap::new();
+            metadata.insert("authorization", value.parse().unwrap());
+            metadata
+        };
+        assert!(shows(&with("Bearer secret"), "secret"));
+        for wrong in [
+            "Bearer secre",
+            "Bearer secrets",
+            "secret",
+            "Bearer ",
+            "bearer secret",
+        ] {
+            assert!(!shows(&with(wrong), "secret"), "{wrong}");
+        }
+        assert!(!shows(&MetadataMap::new(), "secret"));
+    }
+}

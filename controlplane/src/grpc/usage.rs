@@ -1,0 +1,92 @@
+//! `Usage.Report`: batches up, acknowledgements down.
+
+use super::Services;
+use crate::app::intake::{Incoming, Unreadable, take_in};
+use ccag_domain::UsageRecord;
+use ccag_proto::v1;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+/// How long a batch may take before the data plane has to send it again. It waits 30 s for an acknowledgement.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+#[tonic::async_trait]
+impl v1::usage_server::Usage for Services {
+    type ReportStream = ReceiverStream<Result<v1::UsageAck, Status>>;
+
+    async fn report(
+        &self,
+        request: Request<Streaming<v1::UsageBatch>>,
+    ) -> Result<Response<Self::ReportStream>, Status> {
+        if self.end.is_cancelled() {
+            return Err(Status::unavailable("this control plane is shutting down"));
+        }
+        let (out, answer) = mpsc::channel(4);
+        let services = self.clone();
+        self.life.spawn("usage stream", async move {
+            if let Err(status) = receive(&services, request.into_inner(), &out).await {
+                let _ = out.try_send(Err(status));
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(answer)))
+    }
+}
+
+type Out = mpsc::Sender<Result<v1::UsageAck, Status>>;
+
+/// Takes batches one after the other. A batch that has begun is finished before the stream ends.
+async fn receive(
+    services: &Services,
+    mut inbound: Streaming<v1::UsageBatch>,
+    out: &Out,
+) -> Result<(), Status> {
+    loop {
+        let batch = tokio::select! {
+            batch = inbound.message() => batch?,
+            () = services.end.cancelled() => {
+                return Err(Status::unavailable("this control plane is shutting down"));
+            }
+        };
+        let Some(batch) = batch else { return Ok(()) };
+        let incoming = batch.records.into_iter().map(understand).collect();
+        let taken = take_in(&services.app, &batch.replica_id, incoming);
+        let receipt = match tokio::time::timeout(PATIENCE, taken).await {
+            Ok(Ok(receipt)) => receipt,
+            Ok(Err(error)) => {
+                services.app.metrics.db_error("usage");
+                tracing::warn!(%error, "a usage batch could not be stored; the data plane will send it again");
+                return Err(Status::unavailable(
+                    "the batch could not be stored; send it again",
+                ));
+            }
+            Err(_) => {
+                services.app.metrics.db_error("usage");
+                tracing::warn!("storing a usage batch took too long; the data plane will send it again");
+                return Err(Status::unavailable(
+                    "storing the batch took too long; send it again",
+                ));
+            }
+        };
+        let ack = v1::UsageAck {
+            sequence: batch.sequence,
+            quarantined: receipt.quarantined,
+        };
+        if out.send(Ok(ack)).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads a message; one that is no record is kept as it came.
+fn understand(message: v1::UsageRecord) -> Incoming {
+    match UsageRecord::try_from(message.clone()) {
+        Ok(record) => Incoming::Record(Box::new(record)),
+        Err(error) => Incoming::Unreadable(Unreadable {
+            id: message.id.clone(),
+            reason: error.to_string(),
+            payload: format!("{message:?}"),
+        }),
+    }
+}

@@ -1,0 +1,267 @@
+//! `Config.Watch`: one task for each data plane.
+
+use super::Services;
+use super::hub::{News, PAGE};
+use crate::latency::Latency;
+use crate::store::entity::replica;
+use ccag_domain::ids::ulid;
+use ccag_domain::{ReplicaId, Revision, UnixMs};
+use ccag_proto::v1;
+use ccag_proto::v1::watch_request::Body as Up;
+use ccag_proto::v1::watch_response::Body as Down;
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+/// How often a data plane hears that what it holds is current.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+
+/// How long the first message may take.
+const HELLO: Duration = Duration::from_secs(10);
+
+/// How long a data plane may take to accept a message before its stream ends.
+const SEND: Duration = Duration::from_secs(30);
+
+/// How often an unchanged state is written to the database.
+const WRITE_EVERY_MS: i64 = 15_000;
+
+/// How many messages may wait in a stream.
+const QUEUE: usize = 16;
+
+/// How much of what a data plane says about objects it refused is kept.
+const MAX_REJECTED: usize = 50;
+
+#[tonic::async_trait]
+impl v1::config_server::Config for Services {
+    type WatchStream = ReceiverStream<Result<v1::WatchResponse, Status>>;
+
+    async fn watch(
+        &self,
+        request: Request<Streaming<v1::WatchRequest>>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        if self.end.is_cancelled() {
+            return Err(Status::unavailable("this control plane is shutting down"));
+        }
+        let (out, answer) = mpsc::channel(QUEUE);
+        let services = self.clone();
+        self.life.spawn("watch stream", async move {
+            services.app.metrics.watch_streams.inc();
+            let end = services.end.clone();
+            let ended = tokio::select! {
+                ended = follow(&services, request.into_inner(), &out) => ended,
+                () = out.closed() => Ok(()),
+                () = end.cancelled() => Err(Status::unavailable("this control plane is shutting down")),
+            };
+            if let Err(status) = ended {
+                let _ = out.try_send(Err(status));
+            }
+            services.app.metrics.watch_streams.dec();
+        });
+        Ok(Response::new(ReceiverStream::new(answer)))
+    }
+}
+
+type Out = mpsc::Sender<Result<v1::WatchResponse, Status>>;
+
+async fn follow(
+    services: &Services,
+    mut inbound: Streaming<v1::WatchRequest>,
+    out: &Out,
+) -> Result<(), Status> {
+    let first = tokio::time::timeout(HELLO, inbound.message())
+        .await
+        .map_err(|_| Status::deadline_exceeded("no hello"))??;
+    let Some(Up::Hello(hello)) = first.and_then(|message| message.body) else {
+        return Err(Status::invalid_argument("the first message must be a hello"));
+    };
+    let mut member = Member::new(services, &hello)?;
+    tracing::info!(replica = %member.row.id, name = %member.row.name, revision = hello.revision, "a data plane follows");
+    // Subscribed before the database is read: nothing falls between the two.
+    let mut news = services.hub.subscribe();
+    let mut sent = Sent {
+        epoch: hello.epoch,
+        revision: hello.revision,
+    };
+    catch_up(services, out, &mut sent).await?;
+    let mut heartbeat = tokio::time::interval(HEARTBEAT);
+    loop {
+        tokio::select! {
+            item = news.recv() => match item {
+                Ok(News::Changes(changes)) => {
+                    let fresh: Vec<_> = changes.iter().filter(|c| c.revision > sent.revision).cloned().collect();
+                    // A gap means that this stream began to listen in the middle: the database has the rest.
+                    match fresh.first() {
+                        None => {}
+                        Some(first) if first.revision == sent.revision + 1 => send_changes(out, fresh, &mut sent).await?,
+                        Some(_) => catch_up(services, out, &mut sent).await?,
+                    }
+                }
+                Ok(News::Resync) | Err(RecvError::Lagged(_)) => catch_up(services, out, &mut sent).await?,
+                Err(RecvError::Closed) => return Ok(()),
+            },
+            message = inbound.message() => match message?.and_then(|message| message.body) {
+                Some(Up::Applied(applied)) => member.applied(services, applied),
+                Some(Up::Hello(_)) => return Err(Status::invalid_argument("a second hello")),
+                None => return Ok(()),
+            },
+            _ = heartbeat.tick() => {
+                if let Some(revision) = services.hub.vouched() {
+                    let now_ms = services.app.now_ms();
+                    send(out, Down::Heartbeat(v1::Heartbeat { now_ms, revision })).await?;
+                }
+            }
+        }
+    }
+}
+
+/// Where a stream stands.
+struct Sent {
+    epoch: String,
+    revision: u64,
+}
+
+/// Sends what the data plane lacks: changes if the history reaches back to where it is, else everything.
+async fn catch_up(services: &Services, out: &Out, sent: &mut Sent) -> Result<(), Status> {
+    let store = &services.app.store;
+    let fail = |error: crate::store::StoreError| {
+        services.app.metrics.db_error("hub");
+        tracing::debug!(%error, "a data plane could not be brought up to date");
+        Status::unavailable("the configuration cannot be read at the moment")
+    };
+    if !sent.epoch.is_empty() && store.find_position().await.map_err(fail)?.epoch == sent.epoch {
+        while let Some(rows) = store
+            .list_changes(Revision(sent.revision), PAGE)
+            .await
+            .map_err(fail)?
+        {
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let changes = rows.into_iter().map(|row| row.change.into()).collect();
+            send_changes(out, changes, sent).await?;
+        }
+    }
+    let snapshot = services.hub.snapshot().await.map_err(fail)?;
+    services.app.metrics.snapshots_sent.inc();
+    *sent = Sent {
+        epoch: snapshot.epoch.clone(),
+        revision: snapshot.revision,
+    };
+    send(out, Down::Snapshot((*snapshot).clone())).await
+}
+
+async fn send_changes(out: &Out, changes: Vec<v1::Change>, sent: &mut Sent) -> Result<(), Status> {
+    if let Some(last) = changes.last() {
+        sent.revision = last.revision;
+    }
+    send(out, Down::Changes(v1::ChangeBatch { changes })).await
+}
+
+async fn send(out: &Out, body: Down) -> Result<(), Status> {
+    let message = Ok(v1::WatchResponse { body: Some(body) });
+    match tokio::time::timeout(SEND, out.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(Status::cancelled("the data plane has gone")),
+        Err(_) => Err(Status::deadline_exceeded("the data plane does not take messages")),
+    }
+}
+
+/// What is known of the data plane at the other end.
+struct Member {
+    row: replica::Model,
+    fleet: super::FleetWriter,
+    lag: Latency,
+    written_at_ms: UnixMs,
+}
+
+impl Member {
+    fn new(services: &Services, hello: &v1::Hello) -> Result<Self, Status> {
+        let id = ReplicaId::parse(&hello.replica_id)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let app = &services.app;
+        let row = replica::Model {
+            id: id.into(),
+            name: plain(&hello.name),
+            version: plain(&hello.version),
+            started_at_ms: hello.started_at_ms,
+            connected: true,
+            connected_to: format!("{}/{}", app.instance, ulid(&*app.clock, &*app.rng)),
+            applied_revision: i64::try_from(hello.revision).unwrap_or(0),
+            apply_p99_ms: None,
+            rejected: "[]".to_owned(),
+            in_flight: 0,
+            spooled_records: 0,
+            draining: false,
+            last_seen_ms: app.now_ms(),
+        };
+        let member = Self {
+            row,
+            fleet: services.fleet.clone(),
+            lag: Latency::default(),
+            written_at_ms: app.now_ms(),
+        };
+        member.fleet.seen(member.row.clone());
+        Ok(member)
+    }
+
+    fn applied(&mut self, services: &Services, applied: v1::Applied) {
+        let now = services.app.now_ms();
+        let before = self.row.clone();
+        let row = &mut self.row;
+        row.applied_revision = i64::try_from(applied.revision).unwrap_or(0);
+        if let Some(state) = applied.state {
+            row.in_flight = i64::from(state.in_flight);
+            row.spooled_records = i64::try_from(state.spooled_records).unwrap_or(i64::MAX);
+            row.draining = state.draining;
+        }
+        if row.applied_revision != before.applied_revision {
+            if let Some(made_at) = services.hub.made_at(applied.revision) {
+                let lag_ms = u64::try_from(now - made_at).unwrap_or(0);
+                self.lag.record(lag_ms, None);
+                row.apply_p99_ms = self.lag.duration_ms(990).and_then(|ms| i64::try_from(ms).ok());
+                let seconds = Duration::from_millis(lag_ms).as_secs_f64();
+                services.app.metrics.apply_lag_seconds.observe(seconds);
+            }
+            // What was refused at an earlier revision is history.
+            row.rejected = "[]".to_owned();
+        }
+        if !applied.rejected.is_empty() {
+            row.rejected = rejected_json(&applied.rejected);
+            tracing::error!(replica = %row.id, count = applied.rejected.len(), "a data plane refused configuration objects");
+        }
+        row.last_seen_ms = now;
+        let changed = row.applied_revision != before.applied_revision
+            || row.rejected != before.rejected
+            || row.draining != before.draining;
+        if changed || now - self.written_at_ms >= WRITE_EVERY_MS {
+            self.written_at_ms = now;
+            self.fleet.seen(row.clone());
+        }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.fleet.gone(&self.row.id, &self.row.connected_to);
+    }
+}
+
+/// Text from a data plane, fit to be stored and shown.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+fn rejected_json(rejected: &[v1::Rejected]) -> String {
+    let list: Vec<_> = rejected
+        .iter()
+        .take(MAX_REJECTED)
+        .map(|r| ccag_admin_api::RejectedObject {
+            kind: plain(&r.kind),
+            id: plain(&r.id),
+            reason: plain(&r.reason),
+        })
+        .collect();
+    serde_json::to_string(&list).unwrap_or_else(|_| "[]".to_owned())
+}

@@ -1,0 +1,187 @@
+//! The cookies besides the session's own.
+
+use crate::http::{HttpState, SESSION_COOKIE};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponseParts, ResponseParts};
+use axum_extra::extract::cookie::{Cookie, CookieJar, Key, PrivateCookieJar, SameSite};
+use ccag_console::{Flash, Theme, Tone, path};
+use ccag_domain::UnixMs;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha512};
+use std::convert::Infallible;
+
+/// Which colours to use; no secret.
+const THEME: &str = "ccag_theme";
+
+/// What the last form did; encrypted, shown once.
+const FLASH: &str = "ccag_flash";
+
+/// A new key's secret on its way to the page that shows it; encrypted, shown once.
+const NEW_KEY: &str = "ccag_new_key";
+
+/// The token of the form for signing in; encrypted, so that nobody else can make one.
+const LOGIN: &str = "ccag_login";
+
+const ROOT: &str = "/";
+const MINUTE_S: i64 = 60;
+const YEAR_S: i64 = 365 * 24 * 3_600;
+
+/// How long a new key's secret can be fetched, in milliseconds.
+const NEW_KEY_LIFE_MS: i64 = 5 * 60_000;
+
+/// A new key on its way to the page that shows its secret.
+#[derive(Serialize, Deserialize)]
+pub(super) struct NewKey {
+    /// The session that made it; no other may see it.
+    pub(super) session: String,
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) secret: String,
+    /// After that it is not shown any more, whatever the browser kept.
+    pub(super) until_ms: UnixMs,
+}
+
+impl NewKey {
+    pub(super) const fn expiry(now_ms: UnixMs) -> UnixMs {
+        now_ms + NEW_KEY_LIFE_MS
+    }
+}
+
+/// The visitor's cookies, and the changes that go out with the answer.
+pub(super) struct Cookies {
+    plain: CookieJar,
+    private: PrivateCookieJar,
+    secure: bool,
+}
+
+/// The key that cookies are encrypted with: the same on every control plane with the same master key.
+fn cookie_key(state: &HttpState) -> Key {
+    let mut hash = Sha512::new();
+    hash.update(b"ccag console cookies, version 1\0");
+    hash.update(state.master_key.expose_secret().as_bytes());
+    Key::from(&hash.finalize())
+}
+
+impl Cookies {
+    /// Reads a request's cookies. `secure` says whether browsers reach us over TLS.
+    pub(super) fn read(headers: &HeaderMap, state: &HttpState, secure: bool) -> Self {
+        Self {
+            plain: CookieJar::from_headers(headers),
+            private: PrivateCookieJar::from_headers(headers, cookie_key(state)),
+            secure,
+        }
+    }
+
+    fn make(&self, name: &'static str, value: String, path: &'static str, life_s: i64) -> Cookie<'static> {
+        Cookie::build((name, value))
+            .path(path)
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .secure(self.secure)
+            .max_age(time::Duration::seconds(life_s))
+            .build()
+    }
+
+    fn gone(name: &'static str, path: &'static str) -> Cookie<'static> {
+        Cookie::build(name).path(path).build()
+    }
+
+    pub(super) fn session(&self) -> Option<&str> {
+        self.plain.get(SESSION_COOKIE).map(Cookie::value)
+    }
+
+    pub(super) fn set_session(mut self, token: &str, life_ms: i64) -> Self {
+        let cookie = self.make(SESSION_COOKIE, token.to_owned(), ROOT, life_ms / 1_000);
+        self.plain = self.plain.add(cookie);
+        self
+    }
+
+    pub(super) fn end_session(mut self) -> Self {
+        self.plain = self.plain.remove(Self::gone(SESSION_COOKIE, ROOT));
+        self
+    }
+
+    pub(super) fn theme(&self) -> Theme {
+        self.plain
+            .get(THEME)
+            .map(|cookie| Theme::parse(cookie.value()))
+            .unwrap_or_default()
+    }
+
+    pub(super) fn set_theme(mut self, theme: Theme) -> Self {
+        let cookie = self.make(THEME, theme.as_str().to_owned(), path::HOME, YEAR_S);
+        self.plain = self.plain.add(cookie);
+        self
+    }
+
+    /// The token of the form for signing in, made by `fresh` if the browser has none.
+    pub(super) fn login_token(mut self, fresh: impl FnOnce() -> String) -> (Self, String) {
+        let token = self
+            .private
+            .get(LOGIN)
+            .map_or_else(fresh, |cookie| cookie.value().to_owned());
+        let cookie = self.make(LOGIN, token.clone(), path::LOGIN, 12 * 60 * MINUTE_S);
+        self.private = self.private.add(cookie);
+        (self, token)
+    }
+
+    /// The token that a sign-in form has to show, if the browser has one.
+    pub(super) fn expected_login_token(&self) -> Option<String> {
+        self.private.get(LOGIN).map(|cookie| cookie.value().to_owned())
+    }
+
+    pub(super) fn end_login(mut self) -> Self {
+        self.private = self.private.remove(Self::gone(LOGIN, path::LOGIN));
+        self
+    }
+
+    /// Takes the message that waits, if one does.
+    pub(super) fn take_flash(mut self) -> (Self, Vec<Flash>) {
+        let Some(cookie) = self.private.get(FLASH) else {
+            return (self, Vec::new());
+        };
+        self.private = self.private.remove(Self::gone(FLASH, path::HOME));
+        let flash = cookie.value().split_once('\n').and_then(|(tone, message)| {
+            Some(Flash {
+                tone: Tone::parse(tone)?,
+                message: message.to_owned(),
+            })
+        });
+        (self, flash.into_iter().collect())
+    }
+
+    pub(super) fn set_flash(mut self, tone: Tone, message: &str) -> Self {
+        let short: String = message.chars().take(600).collect();
+        let value = format!("{}\n{short}", tone.as_str());
+        let cookie = self.make(FLASH, value, path::HOME, MINUTE_S);
+        self.private = self.private.add(cookie);
+        self
+    }
+
+    /// Takes the new key that waits to be shown.
+    pub(super) fn take_new_key(mut self) -> (Self, Option<NewKey>) {
+        let Some(cookie) = self.private.get(NEW_KEY) else {
+            return (self, None);
+        };
+        self.private = self.private.remove(Self::gone(NEW_KEY, path::KEY_CREATED));
+        (self, serde_json::from_str(cookie.value()).ok())
+    }
+
+    pub(super) fn set_new_key(mut self, key: &NewKey) -> Self {
+        if let Ok(value) = serde_json::to_string(key) {
+            let cookie = self.make(NEW_KEY, value, path::KEY_CREATED, NEW_KEY_LIFE_MS / 1_000);
+            self.private = self.private.add(cookie);
+        }
+        self
+    }
+}
+
+impl IntoResponseParts for Cookies {
+    type Error = Infallible;
+
+    fn into_response_parts(self, parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        let parts = self.plain.into_response_parts(parts)?;
+        self.private.into_response_parts(parts)
+    }
+}

@@ -1,0 +1,39 @@
+//! The fleet.
+
+use super::visitor::Visitor;
+use crate::app::fleet;
+use axum::response::Response;
+use ccag_admin_api::ReplicaView;
+use ccag_console::page::{FleetPage, Rejected, ReplicaRow};
+
+pub(super) async fn show(visitor: Visitor) -> Response {
+    let fleet = fleet::view(&visitor.state().app, &visitor.actor()).await;
+    visitor.answer(fleet.map(|fleet| FleetPage {
+        current_revision: fleet.revision,
+        replicas: fleet.replicas.into_iter().map(row).collect(),
+    }))
+}
+
+fn row(replica: ReplicaView) -> ReplicaRow {
+    let rejected = replica
+        .rejected
+        .into_iter()
+        .map(|object| Rejected {
+            object: format!("{} {}", object.kind, object.id),
+            reason: object.reason,
+        })
+        .collect();
+    ReplicaRow {
+        id: replica.id.to_string(),
+        name: replica.name,
+        version: replica.version,
+        connected: replica.connected,
+        draining: replica.draining,
+        applied_revision: replica.applied_revision,
+        apply_p99_ms: replica.apply_p99_ms.and_then(|ms| i64::try_from(ms).ok()),
+        last_contact_ms: replica.last_seen_at.ms(),
+        in_flight: u64::from(replica.in_flight),
+        spooled_records: replica.spooled_records,
+        rejected,
+    }
+}

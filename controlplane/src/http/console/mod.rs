@@ -1,0 +1,83 @@
+//! The console's handlers: each gathers a page model through the app's verbs, or does what a form asks and redirects.
+//!
+//! Pages are made by [`ccag_console`]. A visitor is known by the session cookie ([`visitor`]); what has to survive a redirect
+//! (a message, a new key's secret) travels in encrypted cookies ([`cookies`]), so that any control plane can show the next
+//! page.
+
+mod account;
+mod answer;
+mod cookies;
+mod fleet;
+mod form;
+mod keys;
+mod login;
+mod names;
+mod new_key;
+mod overview;
+mod teams;
+mod users;
+mod visitor;
+
+use super::HttpState;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use ccag_console::page::Trouble;
+use ccag_console::{Asset, asset, path};
+use visitor::Guest;
+
+/// The largest form, in bytes.
+const MAX_FORM: usize = 64 * 1024;
+
+/// The routes of the console, and the redirects that lead to it.
+pub(crate) fn router() -> Router<HttpState> {
+    Router::new()
+        .route("/", get(to_console))
+        .route("/portal", get(to_console))
+        .route(path::HOME, get(overview::show))
+        .route("/console/", get(to_console))
+        .route(path::LOGIN, get(login::show).post(login::submit))
+        .route(path::LOGOUT, post(account::logout))
+        .route(path::THEME, post(account::theme))
+        .route(path::KEYS, get(keys::list).post(new_key::create))
+        .route(path::NEW_KEY, get(new_key::show))
+        .route(path::KEY_CREATED, get(new_key::created))
+        .route("/console/keys/{id}", get(keys::show))
+        .route(
+            "/console/keys/{id}/revoke",
+            get(keys::ask_revoke).post(keys::revoke),
+        )
+        .route(path::TEAMS, get(teams::list).post(teams::create))
+        .route("/console/teams/{id}/state", post(teams::set_state))
+        .route(path::USERS, get(users::list).post(users::create))
+        .route("/console/users/{id}/state", post(users::set_state))
+        .route(path::FLEET, get(fleet::show))
+        .route("/console/assets/{name}", get(serve_asset))
+        .route("/console/{*rest}", get(nothing_here))
+        .layer(DefaultBodyLimit::max(MAX_FORM))
+}
+
+async fn to_console() -> Redirect {
+    Redirect::to(path::HOME)
+}
+
+async fn nothing_here(guest: Guest) -> Response {
+    guest.trouble(Trouble::NotFound)
+}
+
+async fn serve_asset(uri: Uri) -> Response {
+    match asset(uri.path()) {
+        Some(asset) => (
+            [
+                (header::CONTENT_TYPE, asset.content_type),
+                (header::CACHE_CONTROL, Asset::CACHE_CONTROL),
+            ],
+            asset.body,
+        )
+            .into_response(),
+        // After an update an old page may ask for an old name.
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}

@@ -1,0 +1,182 @@
+//! Users.
+
+use super::form::{FormData, Posted, is_about_input, pairs};
+use super::names::Names;
+use super::overview::{since, thirty_days};
+use super::teams::team_choices;
+use super::visitor::Visitor;
+use crate::app::{usage, users};
+use crate::store::UserQuery;
+use axum::extract::{Path, RawQuery};
+use axum::http::StatusCode;
+use axum::response::Response;
+use ccag_admin_api::{CreateUser, GroupBy, Secret, UserView};
+use ccag_console::form::Field;
+use ccag_console::page::{NewUserForm, PAGE_SIZE, UserRow, UsersPage};
+use ccag_console::{Tone, path};
+use ccag_domain::{AccountState, Code, NanoUsd, Problem, Role, TeamId, UserId};
+use std::collections::HashMap;
+
+pub(super) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+    let mut search = String::new();
+    let mut page = 1;
+    for (name, value) in pairs(query.as_deref()) {
+        match name.as_ref() {
+            "q" => search = value.trim().chars().take(100).collect(),
+            "page" => page = value.parse().unwrap_or(1).clamp(1, 1_000_000),
+            _ => {}
+        }
+    }
+    let page = gather(&visitor, search, page).await;
+    visitor.answer(page)
+}
+
+async fn gather(visitor: &Visitor, search: String, page: u64) -> Result<UsersPage, Problem> {
+    let app = &visitor.state().app;
+    let actor = visitor.actor();
+    let now = visitor.now_ms();
+    let query = UserQuery {
+        search: Some(search.clone()).filter(|text| !text.is_empty()),
+        offset: UsersPage::offset(page),
+        limit: PAGE_SIZE,
+        ..UserQuery::default()
+    };
+    let (users, total) = users::list(app, &actor, &query).await?;
+    let teams = Names::of_teams(app, users.iter().map(|user| user.team_id.as_ref())).await?;
+    let spend = usage::top(
+        app,
+        &actor,
+        &since(thirty_days(now), now),
+        GroupBy::User,
+        usize::MAX,
+    )
+    .await?;
+    let spend: HashMap<_, _> = spend
+        .into_iter()
+        .filter_map(|group| Some((group.id?, group.totals.cost_nano_usd)))
+        .collect();
+    let row = |user: UserView| UserRow {
+        spend_30_days: spend.get(user.id.as_str()).copied().unwrap_or(NanoUsd::ZERO),
+        team: teams.named(user.team_id.as_ref()),
+        id: user.id.to_string(),
+        username: user.username,
+        detail: user.display_name.or(user.email),
+        role: user.role,
+        state: user.state,
+        created_at_ms: user.created_at.ms(),
+    };
+    Ok(UsersPage {
+        search,
+        page,
+        rows: users.into_iter().map(row).collect(),
+        total,
+        teams: team_choices(visitor).await?,
+        ..UsersPage::default()
+    })
+}
+
+fn refill(form: &FormData) -> NewUserForm {
+    NewUserForm {
+        username: Field::new(form.text("username")),
+        email: Field::new(form.text("email")),
+        role: Field::new(form.text("role")),
+        team: Field::new(form.text("team")),
+        password: Field::default(),
+    }
+}
+
+pub(super) async fn create(Posted { visitor, form }: Posted) -> Response {
+    let mut filled = refill(&form);
+    let Some(request) = read(&form, &mut filled) else {
+        return again(visitor, filled, None).await;
+    };
+    match users::create(&visitor.state().app, &visitor.actor(), request).await {
+        Ok(user) => {
+            let message = format!("User “{}” is there.", user.username);
+            visitor.go_saying(path::USERS, Tone::Good, &message)
+        }
+        Err(problem) if is_about_input(&problem) => {
+            let place = match problem.field.as_deref() {
+                Some("username") => &mut filled.username,
+                Some("email") => &mut filled.email,
+                Some("role") => &mut filled.role,
+                Some("team_id") => &mut filled.team,
+                Some("password") => &mut filled.password,
+                _ => return again(visitor, filled, Some(problem.message)).await,
+            };
+            place.error = Some(problem.message);
+            again(visitor, filled, None).await
+        }
+        Err(problem) => visitor.refuse(problem),
+    }
+}
+
+/// What the form asks for; `None` if a field is wrong, which then says so.
+fn read(form: &FormData, filled: &mut NewUserForm) -> Option<CreateUser> {
+    if filled.username.value.is_empty() {
+        filled.username.error = Some("Give the user a name to sign in with.".to_owned());
+    }
+    let role = Role::parse(&filled.role.value);
+    if role.is_none() {
+        filled.role.error = Some("Choose one of the offered roles.".to_owned());
+    }
+    let team_id = TeamId::parse(&filled.team.value).ok();
+    if team_id.is_none() && !filled.team.value.is_empty() {
+        filled.team.error = Some("Choose a team from the list.".to_owned());
+    }
+    let fields = [&filled.username, &filled.role, &filled.team];
+    if fields.iter().any(|field| field.error.is_some()) {
+        return None;
+    }
+    let password = form.raw("password");
+    Some(CreateUser {
+        username: Some(filled.username.value.clone()),
+        email: form.optional("email"),
+        display_name: None,
+        role,
+        team_id,
+        password: (!password.is_empty()).then(|| Secret::new(password)),
+    })
+}
+
+/// The list with the form once more, with what was entered and what is wrong with it.
+async fn again(visitor: Visitor, form: NewUserForm, trouble: Option<String>) -> Response {
+    match gather(&visitor, String::new(), 1).await {
+        Ok(page) => visitor.show(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &UsersPage {
+                form,
+                trouble,
+                ..page
+            },
+        ),
+        Err(problem) => visitor.refuse(problem),
+    }
+}
+
+pub(super) async fn set_state(Path(id): Path<String>, Posted { visitor, form }: Posted) -> Response {
+    let (Ok(id), Some(state)) = (UserId::parse(&id), AccountState::parse(form.raw("state"))) else {
+        return visitor.refuse(Problem::new(Code::NotFound, "There is no such user."));
+    };
+    let (app, actor) = (&visitor.state().app, visitor.actor());
+    let result = match state {
+        AccountState::Active => users::activate(app, &actor, &id).await,
+        AccountState::Suspended => users::suspend(app, &actor, &id).await,
+    };
+    match result {
+        Ok(user) => {
+            let message = match user.state {
+                AccountState::Active => format!("“{}” is active again.", user.username),
+                AccountState::Suspended => format!(
+                    "“{}” is suspended: signed out, and their keys are refused until they are activated again.",
+                    user.username
+                ),
+            };
+            visitor.go_saying(path::USERS, Tone::Good, &message)
+        }
+        Err(problem) if is_about_input(&problem) => {
+            visitor.go_saying(path::USERS, Tone::Bad, &problem.message)
+        }
+        Err(problem) => visitor.refuse(problem),
+    }
+}

@@ -1,0 +1,115 @@
+//! The HTTP surface: sign-in, the admin API, and what the console is built on.
+
+mod auth;
+mod client;
+mod console;
+mod extract;
+mod keys;
+mod middleware;
+mod page;
+mod problem;
+mod session;
+mod status;
+mod teams;
+mod usage;
+mod users;
+
+pub(crate) use auth::SESSION_COOKIE;
+pub use client::Network;
+pub(crate) use client::client_address;
+pub(crate) use problem::Refusal;
+
+use crate::app::App;
+use axum::Router;
+use axum::routing::{delete, get, post, put};
+use ccag_admin_api::paths;
+use secrecy::SecretString;
+use std::sync::Arc;
+use url::Url;
+
+/// What the handlers need.
+#[derive(Clone)]
+pub struct HttpState(Arc<Inner>);
+
+/// See [`HttpState`], which dereferences to this.
+pub struct Inner {
+    /// The business.
+    pub app: App,
+    /// Where people reach the gateway, as far as the operator has said.
+    pub public_url: Option<Url>,
+    /// What keys for cookies and stored secrets are derived from.
+    pub master_key: SecretString,
+    /// Whose word on the client's address counts.
+    pub trusted_proxies: Vec<Network>,
+}
+
+impl std::ops::Deref for HttpState {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for HttpState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpState").finish_non_exhaustive()
+    }
+}
+
+impl HttpState {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+}
+
+/// All routes. What matches none of them gets a problem document.
+pub(crate) fn router(state: HttpState) -> Router {
+    Router::new()
+        .merge(api())
+        .merge(console::router())
+        .fallback(problem::no_such_path)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(axum::middleware::from_fn_with_state(
+            state.clone(),
+            middleware::around,
+        ))
+        .with_state(state)
+}
+
+fn api() -> Router<HttpState> {
+    Router::new()
+        .route("/health", get(status::health))
+        .route(paths::LOGIN, post(session::login))
+        .route(paths::LOGOUT, post(session::logout))
+        .route(paths::ME, get(session::me))
+        .route(paths::KEYS, get(keys::list).post(keys::create))
+        .route(
+            paths::KEY,
+            get(keys::show).patch(keys::update).delete(keys::remove),
+        )
+        .route(paths::KEY_REVOKE, post(keys::revoke))
+        .route(paths::TEAMS, get(teams::list).post(teams::create))
+        .route(
+            paths::TEAM,
+            get(teams::show).patch(teams::update).delete(teams::remove),
+        )
+        .route(paths::TEAM_MEMBERS, get(teams::members).post(teams::add_member))
+        .route(paths::TEAM_MEMBER, delete(teams::remove_member))
+        .route(paths::USERS, get(users::list).post(users::create))
+        .route(
+            paths::USER,
+            get(users::show)
+                .patch(users::update)
+                .put(users::update)
+                .delete(users::remove),
+        )
+        .route(paths::USER_TEAM, put(users::set_team))
+        .route(paths::USER_SUSPEND, post(users::suspend))
+        .route(paths::USER_ACTIVATE, post(users::activate))
+        .route(paths::USAGE_SUMMARY, get(usage::summary))
+        .route(paths::USAGE_EXPORT, get(usage::export))
+        .route(paths::FLEET, get(status::fleet))
+        .route(paths::STATUS, get(status::status))
+        .route(paths::MODELS, get(status::models))
+        .route(paths::PRICING, get(status::pricing))
+}

@@ -1,0 +1,83 @@
+//! `/admin/usage`.
+
+use super::auth::SignedIn;
+use super::extract::Params;
+use super::{HttpState, Refusal};
+use crate::app::usage;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use ccag_admin_api::{CSV, ExportFormat, ExportQuery, LedgerRow, NDJSON, UsageQuery, UsageSummary};
+use ccag_domain::Problem;
+use futures_util::{StreamExt, TryStreamExt};
+
+pub(super) async fn summary(
+    who: SignedIn,
+    State(state): State<HttpState>,
+    Params(query): Params<UsageQuery>,
+) -> Result<axum::Json<UsageSummary>, Refusal> {
+    Ok(axum::Json(usage::summary(&state.app, &who.actor(), query).await?))
+}
+
+/// The ledger, streamed. A failure on the way breaks the answer off, so that nobody takes a part for the whole.
+pub(super) async fn export(
+    who: SignedIn,
+    State(state): State<HttpState>,
+    headers: HeaderMap,
+    Params(query): Params<ExportQuery>,
+) -> Result<Response, Refusal> {
+    let format = query.format.unwrap_or_else(|| preferred(&headers));
+    let mut pages = Box::pin(usage::export(&state.app, &who.actor(), &query).await?);
+    // The first page is read before the status goes out.
+    let first = pages.next().await.transpose()?.unwrap_or_default();
+    let head = match format {
+        ExportFormat::Csv => LedgerRow::csv_header(),
+        ExportFormat::Jsonl => String::new(),
+    };
+    let start = Bytes::from(head + &write(&first, format));
+    let rest = pages.map_ok(move |rows| Bytes::from(write(&rows, format)));
+    let body = futures_util::stream::once(async move { Ok::<_, Problem>(start) }).chain(rest);
+    let (content_type, name) = match format {
+        ExportFormat::Csv => (CSV, "attachment; filename=\"ccag-usage.csv\""),
+        ExportFormat::Jsonl => (NDJSON, "attachment; filename=\"ccag-usage.jsonl\""),
+    };
+    let headers = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CONTENT_DISPOSITION, name),
+    ];
+    Ok((headers, Body::from_stream(body)).into_response())
+}
+
+fn write(rows: &[LedgerRow], format: ExportFormat) -> String {
+    let mut text = String::with_capacity(rows.len() * 600);
+    for row in rows {
+        match format {
+            ExportFormat::Csv => text.push_str(&row.to_csv()),
+            ExportFormat::Jsonl => {
+                // A row is made of text and numbers: it can always be written.
+                text.push_str(&serde_json::to_string(row).unwrap_or_default());
+                text.push('\n');
+            }
+        }
+    }
+    text
+}
+
+/// CSV if the client asks for it by `Accept`.
+fn preferred(headers: &HeaderMap) -> ExportFormat {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let csv = accept.is_some_and(|accept| {
+        accept.split(',').any(|part| {
+            part.split(';')
+                .next()
+                .is_some_and(|t| t.trim().eq_ignore_ascii_case("text/csv"))
+        })
+    });
+    if csv {
+        ExportFormat::Csv
+    } else {
+        ExportFormat::Jsonl
+    }
+}

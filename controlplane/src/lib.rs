@@ -1,0 +1,20 @@
+//! The control plane: owner of the database, of what data planes are told, and of the ledger.
+//!
+//! * [`store`]: all SQL, on SQLite and Postgres alike;
+//! * [`app`]: what the control plane does, with its rules and permissions;
+//! * `grpc`: `Config.Watch` and `Usage.Report`, for data planes;
+//! * [`http`]: sign-in, the admin API and the console;
+//! * [`config`], [`ControlPlane`]: put together, started, drained.
+
+pub mod app;
+pub mod config;
+mod grpc;
+pub mod http;
+pub mod latency;
+pub mod metrics;
+mod plane;
+pub mod store;
+
+pub use app::bootstrap::{Bootstrap, BootstrapReport};
+pub use config::ControlPlaneConfig;
+pub use plane::{ControlPlane, StartError, World};

@@ -1,0 +1,67 @@
+//! `ccag-controlplane`: load, start, serve, drain.
+
+use anyhow::Context;
+use ccag_controlplane::{BootstrapReport, ControlPlane, config};
+use ccag_daemon::{Lifecycle, Ops, bind, init_telemetry, serve};
+use clap::Parser;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The control plane of the Claude Code AWS Gateway. Its configuration comes from the environment and, if given, a file; the
+/// documented defaults are printed by --print-defaults.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// A TOML file with what differs from the defaults.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the default configuration file and exit.
+    #[arg(long)]
+    print_defaults: bool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    if args.print_defaults {
+        return Ok(std::io::stdout().write_all(config::DEFAULTS.as_bytes())?);
+    }
+    let config = config::load(args.config.as_deref())?;
+    init_telemetry(config.telemetry);
+    let (life, ops_life) = (Lifecycle::new(), Lifecycle::new());
+    life.install_signals();
+    let ops_listener = bind(config.ops_listen).await.context("CCAG_OPS_LISTEN")?;
+    let http = bind(config.http_listen).await.context("CCAG_HTTP_LISTEN")?;
+    let grpc = bind(config.grpc_listen).await.context("CCAG_GRPC_LISTEN")?;
+    let plane = ControlPlane::start(config.plane, &life).await?;
+    announce(plane.report())?;
+    let dump = config.dump;
+    let ops = Ops::new(&life)
+        .registry(plane.registry())
+        .config_dump(move || dump.clone());
+    let ops_server = serve(&ops_life, ops_listener, ops.router(), Duration::from_secs(1));
+    let planes = async {
+        let people = async { Ok(serve(&life, http, plane.router(), config.drain).await?) };
+        let data_planes = async { Ok(plane.serve_grpc(&life, grpc, config.grpc_tls.as_ref()).await?) };
+        let served: anyhow::Result<((), ())> = tokio::try_join!(people, data_planes);
+        life.drain(Duration::from_secs(5)).await;
+        plane.finish().await;
+        ops_life.begin_shutdown();
+        served
+    };
+    tokio::try_join!(async { Ok(ops_server.await?) }, planes)?;
+    Ok(())
+}
+
+/// Shows the first admin's password, this once. It goes to standard error, beside the log.
+fn announce(report: &BootstrapReport) -> std::io::Result<()> {
+    let Some(password) = &report.generated_password else {
+        return Ok(());
+    };
+    let (name, password) = (&report.admin_username, password.reveal());
+    writeln!(
+        std::io::stderr(),
+        "\n  First admin: {name}\n  Password:    {password}\n  It is shown only now.\n"
+    )
+}

@@ -1,0 +1,252 @@
+//! A control plane as a library: started, served by whoever owns the ports, finished.
+
+use crate::app::App;
+use crate::app::bootstrap::{self, BootstrapReport};
+use crate::config::{ControlPlaneConfig, GrpcTls};
+use crate::grpc::{FleetWriter, Hub, Services};
+use crate::http::{self, HttpState};
+use crate::metrics::Metrics;
+use crate::store::{Backend, ConnectOptions, Store, StoreError};
+use axum::Router;
+use ccag_daemon::{Lifecycle, OsRng, SharedRegistry, SystemClock};
+use ccag_domain::{Clock, Code, Problem, Rng};
+use prometheus_client::registry::Registry;
+use secrecy::ExposeSecret;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Identity, Server, ServerTlsConfig};
+
+/// How long to wait between attempts to reach the database at the start.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How often connections of data planes are checked for life, and how long an answer may take.
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(5));
+
+/// The control plane cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database cannot be opened or brought up to date.
+    #[error("cannot use the database: {0}; check DATABASE_URL")]
+    Database(#[from] StoreError),
+    /// The database did not answer in time.
+    #[error("the database did not answer within {waited_s} s; check DATABASE_URL and whether it runs")]
+    NoDatabase {
+        /// How long it was waited for.
+        waited_s: u64,
+    },
+    /// The first rows cannot be written.
+    #[error("cannot prepare the database: {0}")]
+    Bootstrap(Problem),
+    /// The certificate for data planes is no good.
+    #[error("cannot serve gRPC: {0}; check CCAG_GRPC_TLS_CERT and CCAG_GRPC_TLS_KEY")]
+    Grpc(#[from] tonic::transport::Error),
+}
+
+/// What a control plane takes from the world besides its configuration.
+#[derive(Clone)]
+pub struct World {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes ids and secrets.
+    pub rng: Arc<dyn Rng>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            rng: Arc::new(OsRng),
+        }
+    }
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("World")
+    }
+}
+
+/// A running control plane.
+pub struct ControlPlane {
+    state: HttpState,
+    services: Services,
+    registry: SharedRegistry,
+    report: BootstrapReport,
+}
+
+impl std::fmt::Debug for ControlPlane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ControlPlane")
+            .field("app", &self.state.app)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ControlPlane {
+    /// Opens the database, brings it up to date, and starts following it. The process becomes ready when the configuration
+    /// has been read once, and stays ready if the database goes away later: its requests are then answered with 503.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: ControlPlaneConfig, life: &Lifecycle) -> Result<Self, StartError> {
+        Self::start_in(config, life, World::default()).await
+    }
+
+    /// The same with another clock or generator.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_in(
+        config: ControlPlaneConfig,
+        life: &Lifecycle,
+        world: World,
+    ) -> Result<Self, StartError> {
+        let ready = life.ready_guard("the configuration in the database");
+        // Another part of the process may have installed it already.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let store = Store::connect(&config.database).await?;
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        let ttl_ms = i64::try_from(config.session_ttl.as_millis()).unwrap_or(i64::MAX);
+        let app = App::new(store, world.clock, world.rng, metrics, ttl_ms);
+        let report = bootstrap(&app, &config).await?;
+        let hub = Hub::new(app.clone());
+        hub.start(life, ready);
+        let fleet = FleetWriter::default();
+        fleet.start(app.clone(), life);
+        let services = Services {
+            app: app.clone(),
+            hub,
+            fleet,
+            life: life.clone(),
+            // A data plane in the same process delivers its last records while the shutdown is under way.
+            end: match config.join_token {
+                Some(_) => life.shutdown(),
+                None => life.force(),
+            },
+            join_token: config.join_token,
+        };
+        let state = HttpState::new(http::Inner {
+            app,
+            public_url: config.public_url,
+            master_key: config.master_key,
+            trusted_proxies: config.trusted_proxies,
+        });
+        Ok(Self {
+            state,
+            services,
+            registry: Arc::new(Mutex::new(registry)),
+            report,
+        })
+    }
+
+    /// What the start has made: shown once, by whoever started it.
+    #[must_use]
+    pub fn report(&self) -> &BootstrapReport {
+        &self.report
+    }
+
+    /// The business, for who is in the same process.
+    #[must_use]
+    pub fn app(&self) -> &App {
+        &self.state.app
+    }
+
+    /// Console, admin API and sign-in, with a fallback for everything else.
+    pub fn router(&self) -> Router {
+        http::router(self.state.clone())
+    }
+
+    /// The services for data planes, for an in-memory pipe.
+    #[must_use]
+    pub fn grpc(&self) -> Routes {
+        self.services.routes()
+    }
+
+    /// The metrics.
+    #[must_use]
+    pub fn registry(&self) -> SharedRegistry {
+        Arc::clone(&self.registry)
+    }
+
+    /// Serves data planes until the shutdown begins and their streams have ended.
+    ///
+    /// # Errors
+    /// If the certificate is no good, or the listener fails.
+    pub async fn serve_grpc(
+        &self,
+        life: &Lifecycle,
+        listener: TcpListener,
+        tls: Option<&GrpcTls>,
+    ) -> Result<(), StartError> {
+        let mut server = Server::builder()
+            .http2_keepalive_interval(Some(KEEP_ALIVE.0))
+            .http2_keepalive_timeout(Some(KEEP_ALIVE.1));
+        if let Some(tls) = tls {
+            let identity = Identity::from_pem(&tls.cert_pem, tls.key_pem.expose_secret());
+            server = server.tls_config(ServerTlsConfig::new().identity(identity))?;
+        }
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let (shutdown, force) = (life.shutdown(), life.force());
+        let serving = server
+            .add_routes(self.grpc())
+            .serve_with_incoming_shutdown(incoming, async move { shutdown.cancelled().await });
+        tokio::select! {
+            served = serving => Ok(served?),
+            () = force.cancelled() => Ok(()),
+        }
+    }
+
+    /// Closes the database, after everything else has ended.
+    pub async fn finish(self) {
+        let store = self.state.app.store.clone();
+        drop(self);
+        store.close().await;
+    }
+}
+
+/// Waits for the database and prepares it.
+async fn bootstrap(app: &App, config: &ControlPlaneConfig) -> Result<BootstrapReport, StartError> {
+    let started = Instant::now();
+    let mut complained = false;
+    loop {
+        let attempt = async {
+            // Statements of a migration may take long; those of requests may not.
+            let migrator = match app.store.backend() {
+                Backend::Sqlite => app.store.clone(),
+                Backend::Postgres => {
+                    Store::connect(&ConnectOptions {
+                        max_connections: 3,
+                        statement_timeout: Duration::ZERO,
+                        ..config.database.clone()
+                    })
+                    .await?
+                }
+            };
+            let report = bootstrap::run(app, &migrator, &config.bootstrap).await;
+            if app.store.backend() == Backend::Postgres {
+                migrator.close().await;
+            }
+            report
+        };
+        match attempt.await {
+            Ok(report) => return Ok(report),
+            Err(problem) if problem.code != Code::Unavailable => return Err(StartError::Bootstrap(problem)),
+            Err(_) if started.elapsed() > config.start_timeout => {
+                return Err(StartError::NoDatabase {
+                    waited_s: config.start_timeout.as_secs(),
+                });
+            }
+            Err(_) if !complained => {
+                tracing::warn!("waiting for the database");
+                complained = true;
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}

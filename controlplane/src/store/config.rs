@@ -1,0 +1,235 @@
+//! The pushed configuration: its position, its history, and the objects it consists of.
+
+use super::entity::{
+    config_change, config_revision, endpoint, model, price, setting, team, team_endpoint, user, virtual_key,
+};
+use super::{Store, StoreError, dialect, prices, rows};
+use ccag_domain::config::{ChangeStep, Settings, UnpricedPolicy};
+use ccag_domain::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot, UnixMs};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use std::collections::HashMap;
+
+/// The name of the setting that says what to do with unpriced models.
+const UNPRICED: &str = "unpriced";
+
+/// Where the configuration stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// Names the database.
+    pub(crate) epoch: String,
+    pub(crate) revision: Revision,
+}
+
+/// A change, and when it was made.
+#[derive(Debug, Clone)]
+pub(crate) struct ChangeRow {
+    pub(crate) change: Change,
+    pub(crate) at_ms: UnixMs,
+}
+
+impl Store {
+    /// Where the configuration stands now.
+    pub(crate) async fn find_position(&self) -> Result<Position, StoreError> {
+        position(&self.db).await
+    }
+
+    /// The changes after a revision, oldest first, with the newest state of what they are about; at most `limit`. `None`
+    /// if the history no longer reaches back that far, or never reached that revision.
+    pub(crate) async fn list_changes(
+        &self,
+        after: Revision,
+        limit: u64,
+    ) -> Result<Option<Vec<ChangeRow>>, StoreError> {
+        let tx = dialect::begin_read(&self.db, self.backend).await?;
+        let current = position(&tx).await?.revision;
+        if after >= current {
+            return Ok((after == current).then(Vec::new));
+        }
+        let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+        let found = config_change::Entity::find()
+            .filter(config_change::Column::Revision.gt(after))
+            .order_by_asc(config_change::Column::Revision)
+            .limit(limit)
+            .all(&tx)
+            .await?;
+        if found.first().map(|row| row.revision) != Some(after + 1) {
+            return Ok(None);
+        }
+        let mut changes = Vec::with_capacity(found.len());
+        let mut seen: HashMap<ObjectRef, ChangeStep> = HashMap::new();
+        for row in found {
+            let Some(kind) = ObjectKind::parse(&row.kind) else {
+                return Err(StoreError::unreadable("config_changes", "unknown kind"));
+            };
+            let object = ObjectRef {
+                kind,
+                id: row.object_id,
+            };
+            let step = match seen.get(&object) {
+                Some(step) => step.clone(),
+                None => {
+                    let step = load(&tx, &object).await?;
+                    seen.insert(object, step.clone());
+                    step
+                }
+            };
+            changes.push(ChangeRow {
+                change: Change {
+                    revision: Revision(u64::try_from(row.revision).unwrap_or(0)),
+                    step,
+                },
+                at_ms: row.at_ms,
+            });
+        }
+        tx.commit().await?;
+        Ok(Some(changes))
+    }
+
+    /// The whole configuration at one revision. An object that cannot be read is left out, loudly: it fails closed.
+    pub(crate) async fn load_snapshot(&self) -> Result<Snapshot, StoreError> {
+        let tx = dialect::begin_read(&self.db, self.backend).await?;
+        let position = position(&tx).await?;
+        let mut objects = vec![ConfigObject::Settings(settings(&tx).await?)];
+        let mut take = |object: Result<Option<ConfigObject>, StoreError>, id: &str| match object {
+            Ok(object) => objects.extend(object),
+            Err(error) => tracing::error!(id, %error, "an object is left out of the configuration"),
+        };
+        for row in endpoint::Entity::find().all(&tx).await? {
+            take(
+                rows::endpoint(&row).map(|o| Some(ConfigObject::Endpoint(o))),
+                &row.id,
+            );
+        }
+        for row in model::Entity::find().all(&tx).await? {
+            take(rows::model(&row).map(|o| Some(ConfigObject::Model(o))), &row.name);
+        }
+        for row in prices::list_current(&tx).await? {
+            take(rows::price(&row).map(|o| Some(ConfigObject::Price(o))), &row.id);
+        }
+        let assigned = endpoints_by_team(&tx).await?;
+        for row in team::Entity::find().all(&tx).await? {
+            let endpoints = assigned.get(&row.id).map_or(&[][..], Vec::as_slice);
+            take(
+                rows::team(&row, endpoints).map(|o| Some(ConfigObject::Team(o))),
+                &row.id,
+            );
+        }
+        for row in user::Entity::find().all(&tx).await? {
+            take(rows::user(&row).map(|o| Some(ConfigObject::User(o))), &row.id);
+        }
+        let active = virtual_key::Entity::find().filter(virtual_key::Column::State.eq("active"));
+        for row in active.all(&tx).await? {
+            take(rows::grant(&row).map(|o| o.map(ConfigObject::Key)), &row.id);
+        }
+        tx.commit().await?;
+        Ok(Snapshot {
+            epoch: position.epoch,
+            revision: position.revision,
+            objects,
+        })
+    }
+
+    /// Forgets the history before a time. Data planes that are further behind get a snapshot.
+    pub(crate) async fn delete_changes_before(&self, at_ms: UnixMs) -> Result<u64, StoreError> {
+        let gone = config_change::Entity::delete_many()
+            .filter(config_change::Column::AtMs.lt(at_ms))
+            .exec(&self.db)
+            .await?;
+        Ok(gone.rows_affected)
+    }
+}
+
+async fn position<C: ConnectionTrait>(db: &C) -> Result<Position, StoreError> {
+    let row = config_revision::Entity::find_by_id(1)
+        .one(db)
+        .await?
+        .ok_or_else(|| StoreError::Other("the database has not been initialised".to_owned()))?;
+    Ok(Position {
+        epoch: row.epoch,
+        revision: Revision(u64::try_from(row.revision).unwrap_or(0)),
+    })
+}
+
+async fn settings<C: ConnectionTrait>(db: &C) -> Result<Settings, StoreError> {
+    let row = setting::Entity::find_by_id(UNPRICED).one(db).await?;
+    Ok(Settings {
+        unpriced: match row.as_ref().map(|r| r.value.as_str()) {
+            Some("dearest") => UnpricedPolicy::Dearest,
+            _ => UnpricedPolicy::Refuse,
+        },
+    })
+}
+
+async fn endpoints_by_team(tx: &DatabaseTransaction) -> Result<HashMap<String, Vec<String>>, StoreError> {
+    let mut by_team: HashMap<String, Vec<String>> = HashMap::new();
+    let found = team_endpoint::Entity::find()
+        .order_by_asc(team_endpoint::Column::Position)
+        .all(tx)
+        .await?;
+    for row in found {
+        by_team.entry(row.team_id).or_default().push(row.endpoint_id);
+    }
+    Ok(by_team)
+}
+
+/// What an object is now: its state, or that it is gone. One that cannot be read counts as gone.
+async fn load(tx: &DatabaseTransaction, object: &ObjectRef) -> Result<ChangeStep, StoreError> {
+    let found = match find(tx, object).await {
+        Err(error @ StoreError::Unreadable { .. }) => {
+            tracing::error!(kind = object.kind.as_str(), id = object.id, %error, "an object is left out of the configuration");
+            None
+        }
+        other => other?,
+    };
+    Ok(match found {
+        Some(found) => ChangeStep::Put(Box::new(found)),
+        None => ChangeStep::Remove(object.clone()),
+    })
+}
+
+async fn find(tx: &DatabaseTransaction, object: &ObjectRef) -> Result<Option<ConfigObject>, StoreError> {
+    let id = object.id.as_str();
+    Ok(match object.kind {
+        ObjectKind::Key => match virtual_key::Entity::find_by_id(id).one(tx).await? {
+            Some(row) => rows::grant(&row)?.map(ConfigObject::Key),
+            None => None,
+        },
+        ObjectKind::Team => match team::Entity::find_by_id(id).one(tx).await? {
+            Some(row) => {
+                let endpoints: Vec<_> = team_endpoint::Entity::find()
+                    .filter(team_endpoint::Column::TeamId.eq(id))
+                    .order_by_asc(team_endpoint::Column::Position)
+                    .all(tx)
+                    .await?
+                    .into_iter()
+                    .map(|row| row.endpoint_id)
+                    .collect();
+                Some(ConfigObject::Team(rows::team(&row, &endpoints)?))
+            }
+            None => None,
+        },
+        ObjectKind::User => match user::Entity::find_by_id(id).one(tx).await? {
+            Some(row) => Some(ConfigObject::User(rows::user(&row)?)),
+            None => None,
+        },
+        ObjectKind::Endpoint => match endpoint::Entity::find_by_id(id).one(tx).await? {
+            Some(row) => Some(ConfigObject::Endpoint(rows::endpoint(&row)?)),
+            None => None,
+        },
+        ObjectKind::Model => match model::Entity::find_by_id(id).one(tx).await? {
+            Some(row) => Some(ConfigObject::Model(rows::model(&row)?)),
+            None => None,
+        },
+        ObjectKind::Price => match price::Entity::find()
+            .filter(price::Column::CurrentFor.eq(id))
+            .one(tx)
+            .await?
+        {
+            Some(row) => Some(ConfigObject::Price(rows::price(&row)?)),
+            None => None,
+        },
+        ObjectKind::Settings => Some(ConfigObject::Settings(settings(tx).await?)),
+    })
+}

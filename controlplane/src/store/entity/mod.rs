@@ -1,0 +1,23 @@
+//! The tables, as sea-orm sees them. Nothing outside the store uses anything of them but the row structs.
+
+#![expect(
+    unreachable_pub,
+    reason = "sea-orm's derive wants `pub` on the items of each entity"
+)]
+pub mod audit;
+pub mod config_change;
+pub mod config_revision;
+pub mod endpoint;
+pub mod login_failure;
+pub mod model;
+pub mod price;
+pub mod replica;
+pub mod session;
+pub mod setting;
+pub mod team;
+pub mod team_endpoint;
+pub mod usage_quarantine;
+pub mod usage_record;
+pub mod usage_rollup;
+pub mod user;
+pub mod virtual_key;

@@ -1,0 +1,244 @@
+//! Teams and users.
+
+use super::entity::{session, team, team_endpoint, user, virtual_key};
+use super::{Store, StoreError, Tx, contains};
+use ccag_domain::{AccountState, ObjectKind, Role};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+use std::collections::HashMap;
+
+/// Which users to list.
+#[derive(Debug, Clone, Default)]
+pub struct UserQuery {
+    /// Part of the user name, the e-mail address or the display name, whatever the case.
+    pub search: Option<String>,
+    /// The whole user name, whatever the case.
+    pub username: Option<String>,
+    /// Only this team's.
+    pub team_id: Option<String>,
+    /// Only those with this role.
+    pub role: Option<Role>,
+    /// Only those in this state.
+    pub state: Option<AccountState>,
+    /// Only those whose user name in lower case comes after this.
+    pub after_name: Option<String>,
+    /// How many to skip.
+    pub offset: u64,
+    /// How many at most.
+    pub limit: u64,
+}
+
+/// Which teams to list.
+#[derive(Debug, Clone, Default)]
+pub struct TeamQuery {
+    /// The whole name, whatever the case.
+    pub name: Option<String>,
+    /// Only those whose name in lower case comes after this.
+    pub after_name: Option<String>,
+    /// How many to skip.
+    pub offset: u64,
+    /// How many at most.
+    pub limit: u64,
+}
+
+impl UserQuery {
+    fn condition(&self) -> Condition {
+        use user::Column as C;
+        let search = self.search.as_deref().filter(|text| !text.is_empty());
+        let username = self.username.as_ref().map(|name| name.to_lowercase());
+        Condition::all()
+            .add_option(search.map(|text| C::SearchKey.like(contains(&text.to_lowercase()))))
+            .add_option(username.map(|name| C::UsernameKey.eq(name)))
+            .add_option(self.after_name.as_ref().map(|name| C::UsernameKey.gt(name)))
+            .add_option(self.team_id.as_ref().map(|id| C::TeamId.eq(id)))
+            .add_option(self.role.map(|role| C::Role.eq(role.as_str())))
+            .add_option(self.state.map(|state| C::State.eq(state.as_str())))
+    }
+}
+
+impl Store {
+    /// One page of teams by name, and how many there are in all.
+    pub(crate) async fn list_teams(&self, query: &TeamQuery) -> Result<(Vec<team::Model>, u64), StoreError> {
+        use team::Column as C;
+        let name = query.name.as_ref().map(|name| C::NameKey.eq(name.to_lowercase()));
+        let after = query.after_name.as_ref().map(|name| C::NameKey.gt(name));
+        let select = team::Entity::find().filter(Condition::all().add_option(name).add_option(after));
+        let total = select.clone().count(&self.db).await?;
+        let rows = select
+            .order_by_asc(C::NameKey)
+            .offset(query.offset)
+            .limit(query.limit)
+            .all(&self.db)
+            .await?;
+        Ok((rows, total))
+    }
+
+    pub(crate) async fn find_team(&self, id: &str) -> Result<Option<team::Model>, StoreError> {
+        Ok(team::Entity::find_by_id(id).one(&self.db).await?)
+    }
+
+    /// How many users belong to each of these teams; those with none are left out.
+    pub(crate) async fn count_members(
+        &self,
+        team_ids: &[String],
+    ) -> Result<HashMap<String, u64>, StoreError> {
+        let rows: Vec<(String, i64)> = user::Entity::find()
+            .select_only()
+            .column(user::Column::TeamId)
+            .column_as(user::Column::Id.count(), "members")
+            .filter(user::Column::TeamId.is_in(team_ids))
+            .group_by(user::Column::TeamId)
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, count)| (id, u64::try_from(count).unwrap_or(0)))
+            .collect())
+    }
+
+    /// One page of users by user name, and how many there are in all.
+    pub(crate) async fn list_users(&self, query: &UserQuery) -> Result<(Vec<user::Model>, u64), StoreError> {
+        let select = user::Entity::find().filter(query.condition());
+        let total = select.clone().count(&self.db).await?;
+        let rows = select
+            .order_by_asc(user::Column::UsernameKey)
+            .offset(query.offset)
+            .limit(query.limit)
+            .all(&self.db)
+            .await?;
+        Ok((rows, total))
+    }
+
+    pub(crate) async fn find_user(&self, id: &str) -> Result<Option<user::Model>, StoreError> {
+        Ok(user::Entity::find_by_id(id).one(&self.db).await?)
+    }
+
+    pub(crate) async fn find_user_by_name(&self, name: &str) -> Result<Option<user::Model>, StoreError> {
+        Ok(user::Entity::find()
+            .filter(user::Column::UsernameKey.eq(name.to_lowercase()))
+            .one(&self.db)
+            .await?)
+    }
+
+    /// The names of these users, for people.
+    pub(crate) async fn list_user_names(&self, ids: &[String]) -> Result<Vec<(String, String)>, StoreError> {
+        let rows = user::Entity::find()
+            .filter(user::Column::Id.is_in(ids))
+            .all(&self.db)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.id, row.display_name.unwrap_or(row.username)))
+            .collect())
+    }
+
+    /// The names of these teams.
+    pub(crate) async fn list_team_names(&self, ids: &[String]) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(team::Entity::find()
+            .select_only()
+            .columns([team::Column::Id, team::Column::Name])
+            .filter(team::Column::Id.is_in(ids))
+            .into_tuple()
+            .all(&self.db)
+            .await?)
+    }
+}
+
+impl Tx {
+    pub(crate) async fn find_team(&self, id: &str) -> Result<Option<team::Model>, StoreError> {
+        Ok(team::Entity::find_by_id(id)
+            .lock_exclusive()
+            .one(&self.tx)
+            .await?)
+    }
+
+    pub(crate) async fn insert_team(&mut self, row: team::Model) -> Result<(), StoreError> {
+        self.touch(ObjectKind::Team, &row.id);
+        team::Entity::insert(row.into_active_model())
+            .exec_without_returning(&self.tx)
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn update_team(&mut self, row: team::Model) -> Result<(), StoreError> {
+        self.touch(ObjectKind::Team, &row.id);
+        row.into_active_model().reset_all().update(&self.tx).await?;
+        Ok(())
+    }
+
+    /// Deletes a team and its assignments of endpoints.
+    pub(crate) async fn delete_team(&mut self, id: &str) -> Result<(), StoreError> {
+        self.touch(ObjectKind::Team, id);
+        team_endpoint::Entity::delete_many()
+            .filter(team_endpoint::Column::TeamId.eq(id))
+            .exec(&self.tx)
+            .await?;
+        team::Entity::delete_by_id(id).exec(&self.tx).await?;
+        Ok(())
+    }
+
+    /// How many users and unrevoked keys name the team.
+    pub(crate) async fn count_team_members(&self, id: &str) -> Result<(u64, u64), StoreError> {
+        let users = user::Entity::find()
+            .filter(user::Column::TeamId.eq(id))
+            .count(&self.tx)
+            .await?;
+        let keys = virtual_key::Entity::find()
+            .filter(virtual_key::Column::TeamId.eq(id))
+            .filter(virtual_key::Column::State.eq("active"))
+            .count(&self.tx)
+            .await?;
+        Ok((users, keys))
+    }
+
+    pub(crate) async fn find_user(&self, id: &str) -> Result<Option<user::Model>, StoreError> {
+        Ok(user::Entity::find_by_id(id)
+            .lock_exclusive()
+            .one(&self.tx)
+            .await?)
+    }
+
+    pub(crate) async fn insert_user(&mut self, row: user::Model) -> Result<(), StoreError> {
+        self.touch(ObjectKind::User, &row.id);
+        user::Entity::insert(row.into_active_model())
+            .exec_without_returning(&self.tx)
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn update_user(&mut self, row: user::Model) -> Result<(), StoreError> {
+        self.touch(ObjectKind::User, &row.id);
+        row.into_active_model().reset_all().update(&self.tx).await?;
+        Ok(())
+    }
+
+    /// Deletes a user and signs them out everywhere.
+    pub(crate) async fn delete_user(&mut self, id: &str) -> Result<(), StoreError> {
+        self.touch(ObjectKind::User, id);
+        self.delete_sessions_of(id).await?;
+        user::Entity::delete_by_id(id).exec(&self.tx).await?;
+        Ok(())
+    }
+
+    /// Signs a user out everywhere.
+    pub(crate) async fn delete_sessions_of(&self, user_id: &str) -> Result<(), StoreError> {
+        session::Entity::delete_many()
+            .filter(session::Column::UserId.eq(user_id))
+            .exec(&self.tx)
+            .await?;
+        Ok(())
+    }
+
+    /// How many active admins there are besides this user.
+    pub(crate) async fn count_other_admins(&self, id: &str) -> Result<u64, StoreError> {
+        Ok(user::Entity::find()
+            .filter(user::Column::Role.eq(Role::Admin.as_str()))
+            .filter(user::Column::State.eq(AccountState::Active.as_str()))
+            .filter(user::Column::Id.ne(id))
+            .count(&self.tx)
+            .await?)
+    }
+}

@@ -1,0 +1,178 @@
+//! Virtual keys.
+
+use super::entity::virtual_key::{self, Column as C};
+use super::{Store, StoreError, Tx, contains};
+use ccag_domain::{ObjectKind, UnixMs};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, Order, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
+};
+
+/// By what keys are put in order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum KeyOrder {
+    /// When they were made.
+    #[default]
+    Created,
+    /// Their name.
+    Name,
+    /// When they expire; those that never do come last.
+    Expires,
+}
+
+/// Which state of a key is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyStateFilter {
+    /// Neither revoked nor expired.
+    Active,
+    /// Expired, but not revoked.
+    Expired,
+    /// Revoked.
+    Revoked,
+}
+
+/// Which keys to list, and how.
+#[derive(Debug, Clone, Default)]
+pub struct KeyQuery {
+    /// Part of the name or the beginning of the secret, whatever the case.
+    pub search: Option<String>,
+    /// The whole name, whatever the case.
+    pub name: Option<String>,
+    /// Only this user's.
+    pub user_id: Option<String>,
+    /// Only this team's.
+    pub team_id: Option<String>,
+    /// Only those in this state.
+    pub state: Option<KeyStateFilter>,
+    /// In which order.
+    pub order: KeyOrder,
+    /// The smallest first; otherwise the greatest, which for [`KeyOrder::Created`] is the newest.
+    pub ascending: bool,
+    /// Only those made before this time and id, which is where a page in the default order ends.
+    pub before: Option<(UnixMs, String)>,
+    /// How many to skip.
+    pub offset: u64,
+    /// How many at most.
+    pub limit: u64,
+}
+
+impl KeyQuery {
+    fn condition(&self, now_ms: UnixMs) -> Condition {
+        let not_expired = Condition::any()
+            .add(C::ExpiresAtMs.is_null())
+            .add(C::ExpiresAtMs.gt(now_ms));
+        let state = self.state.map(|state| match state {
+            KeyStateFilter::Active => Condition::all().add(C::State.eq("active")).add(not_expired),
+            KeyStateFilter::Expired => Condition::all()
+                .add(C::State.eq("active"))
+                .add(C::ExpiresAtMs.lte(now_ms)),
+            KeyStateFilter::Revoked => Condition::all().add(C::State.eq("revoked")),
+        });
+        let search = self
+            .search
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(|text| {
+                Condition::any()
+                    .add(C::NameKey.like(contains(&text.to_lowercase())))
+                    .add(C::Prefix.like(contains(text)))
+            });
+        let before = self.before.as_ref().map(|(at_ms, id)| {
+            Condition::any()
+                .add(C::CreatedAtMs.lt(*at_ms))
+                .add(Condition::all().add(C::CreatedAtMs.eq(*at_ms)).add(C::Id.lt(id)))
+        });
+        Condition::all()
+            .add_option(search)
+            .add_option(before)
+            .add_option(self.name.as_ref().map(|name| C::NameKey.eq(name.to_lowercase())))
+            .add_option(self.user_id.as_ref().map(|id| C::UserId.eq(id)))
+            .add_option(self.team_id.as_ref().map(|id| C::TeamId.eq(id)))
+            .add_option(state)
+    }
+}
+
+impl Store {
+    /// One page of keys, and how many there are in all.
+    pub(crate) async fn list_keys(
+        &self,
+        query: &KeyQuery,
+        now_ms: UnixMs,
+    ) -> Result<(Vec<virtual_key::Model>, u64), StoreError> {
+        let select = virtual_key::Entity::find().filter(query.condition(now_ms));
+        let total = select.clone().count(&self.db).await?;
+        let order = if query.ascending { Order::Asc } else { Order::Desc };
+        let select = match query.order {
+            KeyOrder::Created => select.order_by(C::CreatedAtMs, order.clone()),
+            KeyOrder::Name => select.order_by(C::NameKey, order.clone()),
+            KeyOrder::Expires => select
+                .order_by_asc(C::ExpiresAtMs.is_null())
+                .order_by(C::ExpiresAtMs, order.clone()),
+        };
+        let rows = select
+            .order_by(C::Id, order)
+            .offset(query.offset)
+            .limit(query.limit)
+            .all(&self.db)
+            .await?;
+        Ok((rows, total))
+    }
+
+    pub(crate) async fn find_key(&self, id: &str) -> Result<Option<virtual_key::Model>, StoreError> {
+        Ok(virtual_key::Entity::find_by_id(id).one(&self.db).await?)
+    }
+
+    /// The names of these keys.
+    pub(crate) async fn list_key_names(&self, ids: &[String]) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(virtual_key::Entity::find()
+            .select_only()
+            .columns([C::Id, C::Name])
+            .filter(C::Id.is_in(ids))
+            .into_tuple()
+            .all(&self.db)
+            .await?)
+    }
+}
+
+impl Tx {
+    pub(crate) async fn find_key(&self, id: &str) -> Result<Option<virtual_key::Model>, StoreError> {
+        Ok(virtual_key::Entity::find_by_id(id)
+            .lock_exclusive()
+            .one(&self.tx)
+            .await?)
+    }
+
+    /// The keys of a user that are not revoked.
+    pub(crate) async fn list_active_keys_of(
+        &self,
+        user_id: &str,
+    ) -> Result<Vec<virtual_key::Model>, StoreError> {
+        Ok(virtual_key::Entity::find()
+            .filter(C::UserId.eq(user_id))
+            .filter(C::State.eq("active"))
+            .order_by_asc(C::Id)
+            .lock_exclusive()
+            .all(&self.tx)
+            .await?)
+    }
+
+    pub(crate) async fn insert_key(&mut self, row: virtual_key::Model) -> Result<(), StoreError> {
+        self.touch(ObjectKind::Key, &row.id);
+        virtual_key::Entity::insert(row.into_active_model())
+            .exec_without_returning(&self.tx)
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn update_key(&mut self, row: virtual_key::Model) -> Result<(), StoreError> {
+        self.touch(ObjectKind::Key, &row.id);
+        row.into_active_model().reset_all().update(&self.tx).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn delete_key(&mut self, id: &str) -> Result<(), StoreError> {
+        self.touch(ObjectKind::Key, id);
+        virtual_key::Entity::delete_by_id(id).exec(&self.tx).await?;
+        Ok(())
+    }
+}

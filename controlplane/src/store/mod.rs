@@ -1,0 +1,130 @@
+//! The database: everything that is SQL, and nothing else.
+//!
+//! Verbs are `find`, `list`, `insert`, `update` and `delete`; what they mean for the business is decided in [`crate::app`].
+//! Configuration is only ever written through a [`Tx`], which cannot be committed without its revision, its change rows
+//! and its audit row.
+
+mod audit;
+mod bootstrap;
+mod config;
+mod dialect;
+pub(crate) mod entity;
+mod error;
+mod fleet;
+mod identity;
+mod keys;
+mod ledger;
+mod prices;
+mod rollups;
+mod routing;
+pub(crate) mod rows;
+mod sessions;
+mod tx;
+
+pub(crate) use audit::AuditEntry;
+pub(crate) use config::Position;
+pub use dialect::{Backend, ConnectOptions};
+pub use error::StoreError;
+pub use identity::{TeamQuery, UserQuery};
+pub use keys::{KeyOrder, KeyQuery, KeyStateFilter};
+pub(crate) use ledger::{LedgerFilter, QuarantineRow};
+pub(crate) use rollups::{GroupBy, RollupFilter, RollupSum};
+pub(crate) use tx::Tx;
+
+use sea_orm::sea_query::LikeExpr;
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use std::sync::Arc;
+use tokio::sync::{Mutex, watch};
+
+/// A handle on the database. Clones share one pool.
+#[derive(Clone)]
+pub struct Store {
+    db: DatabaseConnection,
+    backend: Backend,
+    /// SQLite takes one writer at a time: they queue here, in order, instead of polling for its lock.
+    writer: Option<Arc<Mutex<()>>>,
+    /// The latest revision that this process has committed or been told of.
+    revision: Arc<watch::Sender<u64>>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("backend", &self.backend)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens a pool. Postgres is not contacted before the first query, so a process may start before its database.
+    ///
+    /// # Errors
+    /// If the URL is of neither database, or the SQLite file cannot be opened.
+    pub async fn connect(options: &ConnectOptions) -> Result<Self, StoreError> {
+        let backend = Backend::of(&options.url)?;
+        let db = dialect::connect(backend, options).await?;
+        Ok(Self {
+            db,
+            backend,
+            writer: (backend == Backend::Sqlite).then(Arc::default),
+            revision: Arc::new(watch::Sender::new(0)),
+        })
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// What the database, or the lack of it, says.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.db.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+
+    /// Closes the pool.
+    pub async fn close(self) {
+        if let Err(error) = self.db.close().await {
+            tracing::warn!(%error, "closing the database failed");
+        }
+    }
+
+    /// Says when there may be a new revision: after a commit of this process, or a notification.
+    pub(crate) fn revisions(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    /// Wakes whoever waits for revisions.
+    pub(crate) fn wake(&self, revision: u64) {
+        self.revision.send_if_modified(|known| {
+            let newer = revision > *known;
+            *known = revision.max(*known);
+            newer
+        });
+    }
+
+    async fn writer(&self) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+        match &self.writer {
+            Some(lock) => Some(Arc::clone(lock).lock_owned().await),
+            None => None,
+        }
+    }
+}
+
+/// A pattern for text that contains `part`, whatever characters it is made of.
+fn contains(part: &str) -> LikeExpr {
+    let mut pattern = String::with_capacity(part.len() + 2);
+    pattern.push('%');
+    for c in part.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    LikeExpr::new(pattern).escape('\\')
+}

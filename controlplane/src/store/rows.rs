@@ -1,0 +1,233 @@
+//! Rows as the domain's own types, and back.
+
+use super::StoreError;
+use super::entity::{endpoint, model, price, team, user, virtual_key};
+use ccag_domain::price::LongContext;
+use ccag_domain::{
+    AccountState, Endpoint, EndpointId, Geography, KeyDigest, KeyGrant, KeyId, Model, ModelName, NanoUsd,
+    Price, PriceId, Rates, Team, TeamId, UnixMs, User, UserId,
+};
+
+/// Reads text with a domain type's own reader.
+pub(crate) fn read<T>(table: &'static str, column: &str, parsed: Option<T>) -> Result<T, StoreError> {
+    parsed.ok_or_else(|| StoreError::unreadable(table, format!("bad value in {column}")))
+}
+
+/// The key's grant; `None` if it is revoked.
+pub(super) fn grant(row: &virtual_key::Model) -> Result<Option<KeyGrant>, StoreError> {
+    const T: &str = "virtual_keys";
+    if row.state != "active" {
+        return Ok(None);
+    }
+    Ok(Some(KeyGrant {
+        id: read(T, "id", KeyId::parse(&row.id).ok())?,
+        digest: read(T, "digest", KeyDigest::from_hex(&row.digest))?,
+        name: row.name.clone(),
+        user_id: optional(T, "user_id", row.user_id.as_deref(), |t| UserId::parse(t).ok())?,
+        team_id: optional(T, "team_id", row.team_id.as_deref(), |t| TeamId::parse(t).ok())?,
+        expires_at_ms: row.expires_at_ms,
+        rate_limit_rpm: row
+            .rate_limit_rpm
+            .map(|n| read(T, "rate_limit_rpm", u32::try_from(n).ok()))
+            .transpose()?,
+    }))
+}
+
+pub(super) fn team(row: &team::Model, endpoint_ids: &[String]) -> Result<Team, StoreError> {
+    const T: &str = "teams";
+    Ok(Team {
+        id: read(T, "id", TeamId::parse(&row.id).ok())?,
+        name: row.name.clone(),
+        state: read(T, "state", AccountState::parse(&row.state))?,
+        endpoints: endpoint_ids
+            .iter()
+            .map(|id| read("team_endpoints", "endpoint_id", EndpointId::parse(id).ok()))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+pub(super) fn user(row: &user::Model) -> Result<User, StoreError> {
+    const T: &str = "users";
+    Ok(User {
+        id: read(T, "id", UserId::parse(&row.id).ok())?,
+        state: read(T, "state", AccountState::parse(&row.state))?,
+        team_id: optional(T, "team_id", row.team_id.as_deref(), |t| TeamId::parse(t).ok())?,
+    })
+}
+
+pub(crate) fn endpoint(row: &endpoint::Model) -> Result<Endpoint, StoreError> {
+    const T: &str = "endpoints";
+    Ok(Endpoint {
+        id: read(T, "id", EndpointId::parse(&row.id).ok())?,
+        name: row.name.clone(),
+        region: row.region.clone(),
+        role_arn: row.role_arn.clone(),
+        external_id: row.external_id.clone(),
+        geography: optional(T, "geography", row.geography.as_deref(), Geography::parse)?,
+        runtime_url: row.runtime_url.clone(),
+        weight: read(T, "weight", u32::try_from(row.weight).ok())?,
+        enabled: row.enabled,
+        is_default: row.is_default,
+    })
+}
+
+/// The row of an endpoint that is made now.
+pub(crate) fn endpoint_row(endpoint: &Endpoint, created_at_ms: UnixMs) -> endpoint::Model {
+    endpoint::Model {
+        id: endpoint.id.to_string(),
+        name: endpoint.name.clone(),
+        name_key: endpoint.name.to_lowercase(),
+        region: endpoint.region.clone(),
+        role_arn: endpoint.role_arn.clone(),
+        external_id: endpoint.external_id.clone(),
+        geography: endpoint.geography.map(|g| g.as_str().to_owned()),
+        runtime_url: endpoint.runtime_url.clone(),
+        weight: i64::from(endpoint.weight),
+        enabled: endpoint.enabled,
+        is_default: endpoint.is_default,
+        created_at_ms,
+    }
+}
+
+pub(crate) fn model(row: &model::Model) -> Result<Model, StoreError> {
+    const T: &str = "models";
+    let list = |column: &str, text: &str| -> Result<Vec<String>, StoreError> {
+        read(T, column, serde_json::from_str(text).ok())
+    };
+    Ok(Model {
+        name: ModelName::canonical(&row.name),
+        aliases: list("aliases", &row.aliases)?
+            .iter()
+            .map(|a| ModelName::canonical(a))
+            .collect(),
+        display_name: row.display_name.clone(),
+        family: row.family.clone(),
+        bedrock_id: row.bedrock_id.clone(),
+        geographies: list("geographies", &row.geographies)?
+            .iter()
+            .map(|g| read(T, "geographies", Geography::parse(g)))
+            .collect::<Result<_, _>>()?,
+        on_demand: row.on_demand,
+        context_tokens: read(T, "context_tokens", u32::try_from(row.context_tokens).ok())?,
+        max_output_tokens: read(T, "max_output_tokens", u32::try_from(row.max_output_tokens).ok())?,
+        counts_tokens: row.counts_tokens,
+        released_at_s: row.released_at_s,
+    })
+}
+
+/// The row of a model that is made now.
+pub(crate) fn model_row(model: &Model, source: &str, created_at_ms: UnixMs) -> model::Model {
+    let aliases: Vec<_> = model.aliases.iter().map(ModelName::as_str).collect();
+    let geographies: Vec<_> = model.geographies.iter().map(|g| g.as_str()).collect();
+    model::Model {
+        name: model.name.to_string(),
+        aliases: serde_json::json!(aliases).to_string(),
+        display_name: model.display_name.clone(),
+        family: model.family.clone(),
+        bedrock_id: model.bedrock_id.clone(),
+        geographies: serde_json::json!(geographies).to_string(),
+        on_demand: model.on_demand,
+        context_tokens: i64::from(model.context_tokens),
+        max_output_tokens: i64::from(model.max_output_tokens),
+        counts_tokens: model.counts_tokens,
+        released_at_s: model.released_at_s,
+        source: source.to_owned(),
+        created_at_ms,
+    }
+}
+
+pub(crate) fn price(row: &price::Model) -> Result<Price, StoreError> {
+    const T: &str = "prices";
+    let long_context = match (
+        row.long_above_tokens,
+        row.long_input,
+        row.long_output,
+        row.long_cache_read,
+        row.long_cache_write_5m,
+        row.long_cache_write_1h,
+    ) {
+        (Some(above), Some(input), Some(output), Some(cache_read), Some(write_5m), Some(write_1h)) => {
+            Some(LongContext {
+                above_prompt_tokens: read(T, "long_above_tokens", u64::try_from(above).ok())?,
+                rates: rates([input, output, cache_read, write_5m, write_1h]),
+            })
+        }
+        _ => None,
+    };
+    Ok(Price {
+        id: read(T, "id", PriceId::parse(&row.id).ok())?,
+        model: ModelName::canonical(&row.model),
+        rates: rates([
+            row.input,
+            row.output,
+            row.cache_read,
+            row.cache_write_5m,
+            row.cache_write_1h,
+        ]),
+        long_context,
+        regional_permille: read(T, "regional_permille", u32::try_from(row.regional_permille).ok())?,
+        gov_permille: read(T, "gov_permille", u32::try_from(row.gov_permille).ok())?,
+        source: row.source.clone(),
+    })
+}
+
+/// The row of a price that comes into force now.
+pub(crate) fn price_row(price: &Price, effective_from_ms: UnixMs) -> price::Model {
+    let long = price.long_context.as_ref();
+    price::Model {
+        id: price.id.to_string(),
+        model: price.model.to_string(),
+        current_for: Some(price.model.to_string()),
+        input: price.rates.input.0,
+        output: price.rates.output.0,
+        cache_read: price.rates.cache_read.0,
+        cache_write_5m: price.rates.cache_write_5m.0,
+        cache_write_1h: price.rates.cache_write_1h.0,
+        long_above_tokens: long.map(|l| i64::try_from(l.above_prompt_tokens).unwrap_or(i64::MAX)),
+        long_input: long.map(|l| l.rates.input.0),
+        long_output: long.map(|l| l.rates.output.0),
+        long_cache_read: long.map(|l| l.rates.cache_read.0),
+        long_cache_write_5m: long.map(|l| l.rates.cache_write_5m.0),
+        long_cache_write_1h: long.map(|l| l.rates.cache_write_1h.0),
+        regional_permille: i64::from(price.regional_permille),
+        gov_permille: i64::from(price.gov_permille),
+        source: price.source.clone(),
+        effective_from_ms,
+        replaced_at_ms: None,
+    }
+}
+
+fn rates([input, output, cache_read, cache_write_5m, cache_write_1h]: [i64; 5]) -> Rates {
+    Rates {
+        input: NanoUsd(input),
+        output: NanoUsd(output),
+        cache_read: NanoUsd(cache_read),
+        cache_write_5m: NanoUsd(cache_write_5m),
+        cache_write_1h: NanoUsd(cache_write_1h),
+    }
+}
+
+fn optional<T>(
+    table: &'static str,
+    column: &str,
+    text: Option<&str>,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, StoreError> {
+    text.map(|t| read(table, column, parse(t))).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccag_domain::catalogue;
+
+    #[test]
+    fn the_built_in_catalogue_survives_the_database() {
+        for one in catalogue::models() {
+            assert_eq!(model(&model_row(&one, "built-in", 1)).unwrap(), one);
+        }
+        for one in catalogue::prices() {
+            assert_eq!(price(&price_row(&one, 1)).unwrap(), one);
+        }
+    }
+}

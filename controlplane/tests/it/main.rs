@@ -1,0 +1,16 @@
+//! The control plane from the outside: its verbs, its HTTP surface and its gRPC services, on SQLite and Postgres.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod http;
+mod intake;
+mod replicas;
+mod suite;
+mod support;
+mod watch;

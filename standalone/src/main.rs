@@ -1,0 +1,62 @@
+//! `ccag-standalone`: both planes in one process, on one port.
+
+mod args;
+mod banner;
+mod pipe;
+mod settings;
+
+use anyhow::{Context, Result};
+use args::Args;
+use bedrock_sim::Sim;
+use ccag_controlplane::ControlPlane;
+use ccag_daemon::{Lifecycle, Ops, TelemetryConfig, bind, init_telemetry, serve};
+use ccag_dataplane::DataPlane;
+use clap::Parser;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let args = Args::parse();
+    init_telemetry(TelemetryConfig {
+        filter: args.log.clone(),
+        json: args.log_format == "json",
+    });
+    let (life, ops_life) = (Lifecycle::new(), Lifecycle::new());
+    life.install_signals();
+    let listener = bind(SocketAddr::new(args.host, args.port))
+        .await
+        .context("choose another with PROXY_HOST and PROXY_PORT")?;
+    let settings = settings::Settings::load(&args, listener.local_addr()?)?;
+    let sim = match args.simulate {
+        true => Some(Sim::builder().log_capacity(0).start().await?),
+        false => None,
+    };
+    let control = ControlPlane::start(settings.control.clone(), &life).await?;
+    let pipe = pipe::open(&life, control.grpc());
+    let data = DataPlane::start(settings.data_plane(pipe.channel, sim.as_ref()), &life).await?;
+    if let Some(address) = settings.ops_listen {
+        let ops = Ops::new(&life)
+            .registry(control.registry())
+            .registry(data.registry());
+        let (listener, life) = (bind(address).await.context("CCAG_OPS_LISTEN")?, ops_life.clone());
+        let serving = async move { drop(serve(&life, listener, ops.router(), Duration::from_secs(1)).await) };
+        ops_life.spawn("ops port", serving);
+    }
+    let welcome = banner::text(&settings.url, control.report(), args.simulate, &args.data_dir());
+    let ready = async {
+        while !life.is_ready() && !life.shutdown().is_cancelled() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        std::io::stdout().write_all(welcome.as_bytes())
+    };
+    let router = control.router().merge(data.router());
+    tokio::try_join!(serve(&life, listener, router, settings.drain), ready)?;
+    data.finish().await;
+    pipe.close.cancel();
+    life.drain(Duration::from_secs(5)).await;
+    control.finish().await;
+    ops_life.drain(Duration::from_secs(1)).await;
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! The console in a real browser, with JavaScript and without.
+
+use crate::harness::{Client, MODEL, PASSWORD, Started, message, standalone, wait_until};
+use std::time::Duration;
+use thirtyfour::prelude::*;
+
+/// Chromium under a driver. Both end with the test.
+struct Browser {
+    driver: WebDriver,
+    _server: Server,
+    _profile: tempfile::TempDir,
+}
+
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Browser {
+    async fn start(javascript: bool) -> Self {
+        use std::io::{BufRead, BufReader};
+        let mut child = std::process::Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("chromedriver is installed: run through `cargo xtask test`");
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let server = Server(child);
+        let port = output
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| {
+                let (_, rest) = line.split_once("started successfully on port ")?;
+                rest.trim_end_matches('.').parse::<u16>().ok()
+            })
+            .expect("chromedriver says its port");
+        let profile = tempfile::tempdir().unwrap();
+        let mut capabilities = DesiredCapabilities::chrome();
+        for argument in [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            "--no-proxy-server",
+            "--window-size=1280,1000",
+            &format!("--user-data-dir={}", profile.path().display()),
+        ] {
+            capabilities.add_arg(argument).unwrap();
+        }
+        if !javascript {
+            let off = serde_json::json!({"profile.managed_default_content_settings.javascript": 2});
+            capabilities.add_experimental_option("prefs", off).unwrap();
+        }
+        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities)
+            .await
+            .unwrap();
+        let probe = "data:text/html,<title>off</title><script>document.title = 'on'</script>";
+        driver.goto(probe).await.unwrap();
+        let state = if javascript { "on" } else { "off" };
+        assert_eq!(driver.title().await.unwrap(), state, "JavaScript");
+        Self {
+            driver,
+            _server: server,
+            _profile: profile,
+        }
+    }
+
+    async fn click(&self, css: &str) {
+        self.find(css).await.click().await.unwrap();
+    }
+
+    async fn find(&self, css: &str) -> WebElement {
+        let query = self
+            .driver
+            .query(By::Css(css))
+            .wait(Duration::from_secs(5), Duration::from_millis(50));
+        match query.first().await {
+            Ok(element) => element,
+            Err(_) => panic!("no {css} in:\n{}", self.driver.source().await.unwrap()),
+        }
+    }
+
+    async fn text(&self) -> String {
+        self.find("body").await.text().await.unwrap()
+    }
+
+    async fn log_in(&self, it: &Started) {
+        self.driver.goto(format!("{}/", it.gateway.url)).await.unwrap();
+        self.find("#username").await.send_keys("admin").await.unwrap();
+        self.find("#password").await.send_keys(PASSWORD).await.unwrap();
+        self.click("form[action='/console/login'] button[type=submit]")
+            .await;
+        self.find("a[href='/console/keys']").await;
+    }
+
+    /// Makes a key and returns its secret, which stands on this page alone.
+    async fn create_key(&self, it: &Started, name: &str) -> String {
+        self.driver
+            .goto(format!("{}/console/keys/new", it.gateway.url))
+            .await
+            .unwrap();
+        self.find("#name").await.send_keys(name).await.unwrap();
+        self.click("form[action='/console/keys'] button[type=submit]")
+            .await;
+        self.find("#the-secret").await;
+        let source = self.driver.source().await.unwrap();
+        let start = source.find("sk-ccag-").expect("the secret is shown");
+        let secret: String = source[start..]
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_')
+            .collect();
+        assert_eq!(secret.len(), "sk-ccag-".len() + 43, "{secret}");
+        secret
+    }
+}
+
+async fn until_status(client: &Client, wanted: u16) {
+    wait_until("the data plane knows", Duration::from_secs(1), || async {
+        (client.send(&message(MODEL, "hello")).await.status == wanted).then_some(())
+    })
+    .await;
+}
+
+/// The whole life of a key, as an administrator sees it.
+async fn life_of_a_key(javascript: bool) {
+    let it = standalone().await;
+    let browser = Browser::start(javascript).await;
+    browser.log_in(&it).await;
+
+    let name = "<img src=x onerror=alert(1)> laptop";
+    let secret = browser.create_key(&it, name).await;
+    let client = Client::new(&it.gateway.url, &secret);
+    until_status(&client, 200).await;
+
+    browser.driver.refresh().await.unwrap();
+    let again = browser.driver.source().await.unwrap();
+    assert!(!again.contains(&secret), "the secret is shown twice");
+
+    browser
+        .driver
+        .goto(format!("{}/console/keys", it.gateway.url))
+        .await
+        .unwrap();
+    assert!(browser.text().await.contains(name), "{}", browser.text().await);
+    assert!(!browser.driver.source().await.unwrap().contains(&secret));
+    let link = browser.driver.find(By::PartialLinkText("laptop")).await.unwrap();
+    link.click().await.unwrap();
+    browser.click("a[href$='/revoke']").await;
+    browser.click("form[action$='/revoke'] button[type=submit]").await;
+    until_status(&client, 401).await;
+    assert!(browser.text().await.to_lowercase().contains("revoked"));
+
+    browser
+        .driver
+        .goto(format!("{}/console/fleet", it.gateway.url))
+        .await
+        .unwrap();
+    let revision = it.admin.get("/admin/fleet").await["revision"].to_string();
+    assert!(
+        browser.text().await.contains(&revision),
+        "{}",
+        browser.text().await
+    );
+
+    let ledger = it.admin.ledger().await;
+    assert!(!ledger.is_empty());
+    browser
+        .driver
+        .goto(format!("{}/console", it.gateway.url))
+        .await
+        .unwrap();
+    let overview = browser.text().await;
+    assert!(overview.contains('$'), "no spend: {overview}");
+    browser.driver.clone().quit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_created_shown_once_and_revoked_in_the_browser() {
+    life_of_a_key(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_created_shown_once_and_revoked_with_javascript_disabled() {
+    life_of_a_key(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_refused_and_a_stranger_sees_nothing() {
+    let it = standalone().await;
+    let browser = Browser::start(true).await;
+    browser
+        .driver
+        .goto(format!("{}/console/keys", it.gateway.url))
+        .await
+        .unwrap();
+    browser.find("#username").await.send_keys("admin").await.unwrap();
+    browser.find("#password").await.send_keys("wrong").await.unwrap();
+    browser
+        .click("form[action='/console/login'] button[type=submit]")
+        .await;
+    let text = browser.find("[role=alert]").await.text().await.unwrap();
+    assert!(text.contains("password"), "{text}");
+    assert_eq!(
+        browser
+            .find("#username")
+            .await
+            .prop("value")
+            .await
+            .unwrap()
+            .as_deref(),
+        Some("admin")
+    );
+    browser.driver.clone().quit().await.unwrap();
+}

@@ -1,0 +1,119 @@
+//! The admin API, as an administrator uses it.
+
+use serde_json::{Value, json};
+use std::time::Duration;
+
+use super::process::wait_until;
+
+#[derive(Clone)]
+pub(crate) struct Admin {
+    http: reqwest::Client,
+    base: String,
+    token: String,
+}
+
+impl Admin {
+    pub(crate) async fn log_in(base: &str, username: &str, password: &str) -> Self {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let response = http
+            .post(format!("{base}/auth/login"))
+            .json(&json!({"username": username, "password": password}))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), 200, "{}", response.text().await.unwrap());
+        let session: Value = response.json().await.unwrap();
+        Self {
+            http,
+            base: base.to_owned(),
+            token: session["token"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// The same session at another replica.
+    pub(crate) fn at(&self, base: &str) -> Self {
+        Self {
+            base: base.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let request = self.http.get(format!("{}{path}", self.base));
+        self.answer(request).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Value {
+        let request = self.http.post(format!("{}{path}", self.base)).json(body);
+        self.answer(request).await
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Value {
+        let response = request.bearer_auth(&self.token).send().await.unwrap();
+        let (status, url) = (response.status(), response.url().clone());
+        let text = response.text().await.unwrap();
+        assert!(status.is_success(), "{url}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or(Value::String(text))
+    }
+
+    /// Makes a key and returns its id and its secret.
+    pub(crate) async fn create_key(&self, name: &str) -> (String, String) {
+        let made = self.post("/admin/keys", &json!({"name": name})).await;
+        let text = |field: &str| made[field].as_str().unwrap().to_owned();
+        (text("id"), text("key"))
+    }
+
+    pub(crate) async fn revoke_key(&self, id: &str) {
+        self.post(&format!("/admin/keys/{id}/revoke"), &json!({})).await;
+    }
+
+    /// The ledger, one value per request.
+    pub(crate) async fn ledger(&self) -> Vec<Value> {
+        let response = self
+            .http
+            .get(format!("{}/admin/usage/export", self.base))
+            .bearer_auth(&self.token)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), 200);
+        let text = response.text().await.unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// The ledger once every one of these requests is in it.
+    pub(crate) async fn ledger_with(&self, request_ids: &[String]) -> Vec<Value> {
+        let missing = std::cell::RefCell::new(Vec::new());
+        let complete = async {
+            loop {
+                let ledger = self.ledger().await;
+                let has = |id: &String| ledger.iter().any(|row| row["request_id"] == id.as_str());
+                let absent: Vec<String> = request_ids.iter().filter(|id| !has(id)).cloned().collect();
+                if absent.is_empty() {
+                    return ledger;
+                }
+                missing.replace(absent);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        match tokio::time::timeout(Duration::from_secs(30), complete).await {
+            Ok(ledger) => ledger,
+            Err(_) => panic!("missing in the ledger: {:?}", missing.into_inner()),
+        }
+    }
+
+    /// Waits until so many data planes are connected and have applied everything.
+    pub(crate) async fn fleet_of(&self, size: u64) {
+        wait_until(
+            "the data planes are up to date",
+            Duration::from_secs(20),
+            || async {
+                let replicas = &self.get("/admin/status").await["replicas"];
+                (replicas["connected"] == size && replicas["up_to_date"] == size).then_some(())
+            },
+        )
+        .await;
+    }
+}

@@ -1,0 +1,227 @@
+//! The gateway's own processes, in both of its forms.
+
+use super::process::{Process, binary, free_port};
+use super::{Admin, Client, Sim};
+use std::process::Command;
+use std::time::Duration;
+
+/// The model that tests ask for unless the model is the point.
+pub(crate) const MODEL: &str = "claude-sonnet-4-6";
+
+pub(crate) const PASSWORD: &str = "correct-horse-battery-staple";
+const JOIN_TOKEN: &str = "join-token-for-tests-0123456789abcdef";
+const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+async fn answers(url: String) -> bool {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let response = client.get(url).timeout(Duration::from_secs(2)).send().await;
+    response.is_ok_and(|r| r.status().is_success())
+}
+
+/// A control plane, and how to start it again.
+pub(crate) struct ControlPlane {
+    pub(crate) http: String,
+    pub(crate) grpc: String,
+    ops_port: u16,
+    database: String,
+    password: Option<&'static str>,
+    name: String,
+    pub(crate) process: Option<Process>,
+}
+
+impl ControlPlane {
+    pub(crate) async fn start(name: &str, database: &str) -> Self {
+        let mut plane = Self::new(name, database, Some(PASSWORD));
+        plane.resume().await;
+        plane
+    }
+
+    /// One that is not started yet. Without a password the first start makes one.
+    pub(crate) fn new(name: &str, database: &str, password: Option<&'static str>) -> Self {
+        Self {
+            http: format!("http://127.0.0.1:{}", free_port()),
+            grpc: format!("http://127.0.0.1:{}", free_port()),
+            ops_port: free_port(),
+            database: database.to_owned(),
+            password,
+            name: name.to_owned(),
+            process: None,
+        }
+    }
+
+    /// Starts the process on the ports it had, and waits until it is ready.
+    pub(crate) async fn resume(&mut self) {
+        let listen = |url: &str| url.trim_start_matches("http://").to_owned();
+        let mut command = Command::new(binary("ccag-controlplane"));
+        command
+            .env("CCAG_HTTP_LISTEN", listen(&self.http))
+            .env("CCAG_GRPC_LISTEN", listen(&self.grpc))
+            .env("CCAG_OPS_LISTEN", format!("127.0.0.1:{}", self.ops_port))
+            .env("CCAG_PUBLIC_URL", &self.http)
+            .env("DATABASE_URL", &self.database)
+            .env("CCAG_MASTER_KEY", MASTER_KEY)
+            .env("CCAG_JOIN_TOKEN", JOIN_TOKEN)
+            .env("ADMIN_USERNAME", "admin")
+            .envs(self.password.map(|password| ("ADMIN_PASSWORD", password)))
+            .env("RUST_LOG", "info");
+        let mut process = Process::start(&self.name, &mut command);
+        let ready = format!("http://127.0.0.1:{}/readyz", self.ops_port);
+        process.until("it is ready", || answers(ready.clone())).await;
+        self.process = Some(process);
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.process.take().unwrap().kill();
+    }
+
+    pub(crate) async fn admin(&self) -> Admin {
+        Admin::log_in(&self.http, "admin", PASSWORD).await
+    }
+}
+
+/// A data plane, and how to start it again.
+pub(crate) struct DataPlane {
+    pub(crate) http: String,
+    ops_port: u16,
+    data_dir: tempfile::TempDir,
+    control: String,
+    environment: Vec<(&'static str, String)>,
+    name: String,
+    pub(crate) process: Option<Process>,
+}
+
+impl DataPlane {
+    /// Starts a data plane of these control planes.
+    pub(crate) async fn start(name: &str, control: &[&ControlPlane], sim: &Sim) -> Self {
+        Self::start_with(name, control, sim, &[]).await
+    }
+
+    /// The same with more variables.
+    pub(crate) async fn start_with(
+        name: &str,
+        control: &[&ControlPlane],
+        sim: &Sim,
+        more: &[(&'static str, String)],
+    ) -> Self {
+        let urls: Vec<&str> = control.iter().map(|plane| plane.grpc.as_str()).collect();
+        let mut plane = Self {
+            http: format!("http://127.0.0.1:{}", free_port()),
+            ops_port: free_port(),
+            data_dir: tempfile::tempdir().unwrap(),
+            control: urls.join(","),
+            environment: [&sim.environment(), more].concat(),
+            name: name.to_owned(),
+            process: None,
+        };
+        plane.resume().await;
+        plane
+    }
+
+    /// Starts the process with the data and on the ports it had, and waits until it is ready.
+    pub(crate) async fn resume(&mut self) {
+        let mut command = Command::new(binary("ccag-dataplane"));
+        command
+            .env("CCAG_HTTP_LISTEN", self.http.trim_start_matches("http://"))
+            .env("CCAG_OPS_LISTEN", format!("127.0.0.1:{}", self.ops_port))
+            .env("CCAG_CONTROL_PLANE", &self.control)
+            .env("CCAG_JOIN_TOKEN", JOIN_TOKEN)
+            .env("CCAG_DATA_DIR", self.data_dir.path())
+            .env("CCAG_REPLICA_NAME", &self.name)
+            .env("RUST_LOG", "info")
+            .envs(self.environment.iter().cloned());
+        let mut process = Process::start(&self.name, &mut command);
+        let ready = format!("http://127.0.0.1:{}/readyz", self.ops_port);
+        process.until("it is ready", || answers(ready.clone())).await;
+        self.process = Some(process);
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.process.take().unwrap().kill();
+    }
+
+    pub(crate) fn client(&self, secret: &str) -> Client {
+        Client::new(&self.http, secret)
+    }
+}
+
+/// Both planes in one process.
+pub(crate) struct Standalone {
+    pub(crate) url: String,
+    pub(crate) data_dir: tempfile::TempDir,
+    pub(crate) process: Process,
+}
+
+impl Standalone {
+    /// Starts it with more arguments and variables than its address and data directory.
+    pub(crate) async fn start(arguments: &[&str], environment: &[(&'static str, String)]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), arguments, environment).await
+    }
+
+    pub(crate) async fn start_in(
+        data_dir: tempfile::TempDir,
+        arguments: &[&str],
+        environment: &[(&'static str, String)],
+    ) -> Self {
+        let port = free_port();
+        let url = format!("http://127.0.0.1:{port}");
+        let mut command = Command::new(binary("ccag-standalone"));
+        command
+            .args(arguments)
+            .arg("--data-dir")
+            .arg(data_dir.path())
+            .env("PROXY_PORT", port.to_string())
+            .envs(environment.iter().cloned());
+        let mut process = Process::start("ccag-standalone", &mut command);
+        let health = format!("{url}/health");
+        process.until("it is healthy", || answers(health.clone())).await;
+        Self {
+            url,
+            data_dir,
+            process,
+        }
+    }
+
+    pub(crate) async fn admin(&self) -> Admin {
+        Admin::log_in(&self.url, "admin", PASSWORD).await
+    }
+}
+
+/// A standalone gateway with a simulator of the test's own behind it, and a key.
+pub(crate) struct Started {
+    pub(crate) gateway: Standalone,
+    pub(crate) sim: Sim,
+    pub(crate) admin: Admin,
+    pub(crate) secret: String,
+    pub(crate) client: Client,
+}
+
+pub(crate) async fn standalone() -> Started {
+    standalone_logging("info").await
+}
+
+/// The same with another choice of log lines.
+pub(crate) async fn standalone_logging(filter: &str) -> Started {
+    let sim = Sim::start().await;
+    let mut environment = sim.environment();
+    environment.push(("ADMIN_PASSWORD", PASSWORD.to_owned()));
+    environment.push(("RUST_LOG", filter.to_owned()));
+    let gateway = Standalone::start(&[], &environment).await;
+    let admin = gateway.admin().await;
+    let (_, secret) = admin.create_key("test").await;
+    let client = Client::new(&gateway.url, &secret);
+    super::wait_until("the key works", Duration::from_secs(5), || async {
+        let reply = client.send(&super::message(MODEL, "hello")).await;
+        (reply.status == 200).then_some(())
+    })
+    .await;
+    sim.clear();
+    Started {
+        gateway,
+        sim,
+        admin,
+        secret,
+        client,
+    }
+}

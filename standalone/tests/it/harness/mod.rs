@@ -1,0 +1,24 @@
+//! Starts, watches and stops the processes that the tests talk to.
+
+mod admin;
+mod client;
+mod gateway;
+mod load;
+mod postgres;
+mod process;
+mod sim;
+
+pub(crate) use admin::Admin;
+pub(crate) use client::{Client, Reply, message};
+pub(crate) use gateway::{
+    ControlPlane, DataPlane, MODEL, PASSWORD, Standalone, Started, standalone, standalone_logging,
+};
+pub(crate) use load::Load;
+pub(crate) use postgres::{Cluster, database};
+pub(crate) use process::{Process, binary, wait_until};
+pub(crate) use sim::{Answer, Sim};
+
+/// An environment variable that `cargo xtask test` sets.
+pub(crate) fn provided(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run through `cargo xtask test`"))
+}

@@ -1,0 +1,27 @@
+//! The gateway from outside: real processes, real sockets, real clients, and `bedrock-sim` as the only stand-in.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod harness;
+
+mod bodies;
+mod claude_code;
+mod command_line;
+mod console;
+mod crash;
+mod documentation;
+mod first_start;
+mod hang_up;
+mod logs;
+mod outage;
+mod propagation;
+mod recorded_requests;
+mod sdks;
+mod silence;
+mod split;
