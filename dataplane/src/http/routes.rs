@@ -16,8 +16,12 @@ use std::sync::Arc;
 
 type Shared = State<Arc<Gateway>>;
 
-/// The inference routes, with nothing said about other paths.
+/// The inference routes, with nothing said about other paths, and nothing about `/` but what Claude Code asks.
 pub(crate) fn inference(gateway: Arc<Gateway>) -> Router {
+    routes().route("/", head(hello)).with_state(gateway)
+}
+
+fn routes() -> Router<Arc<Gateway>> {
     Router::new()
         .route("/v1/messages", post(post_messages).fallback(wrong_method))
         .route(
@@ -28,16 +32,16 @@ pub(crate) fn inference(gateway: Arc<Gateway>) -> Router {
         .route("/v1/models/{*id}", get(get_model).fallback(wrong_method))
         .route("/v1/{*rest}", any(elsewhere))
         .route("/api/hello", get(hello))
-        .route("/", head(hello))
         // Each handler has its own limit, which says what Anthropic's API says.
         .layer(DefaultBodyLimit::disable())
-        .with_state(gateway)
 }
 
-/// The same, with every other path passed on to the control plane, or refused where none is configured.
+/// The same, with every other request passed on to the control plane, or refused where none is configured.
 pub(crate) fn with_fallback(gateway: Arc<Gateway>) -> Router {
-    let rest = Router::new().fallback(elsewhere).with_state(Arc::clone(&gateway));
-    inference(gateway).fallback_service(rest)
+    routes()
+        .route("/", head(hello).fallback(elsewhere))
+        .fallback(elsewhere)
+        .with_state(gateway)
 }
 
 async fn hello() -> StatusCode {
