@@ -13,6 +13,7 @@ mod files;
 mod http;
 mod metrics;
 mod plane;
+mod profiles;
 mod ratelimit;
 mod sync;
 mod tls;

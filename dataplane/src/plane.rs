@@ -7,6 +7,7 @@ use crate::bedrock::{AwsUpstream, Upstream};
 use crate::config::DataPlaneConfig;
 use crate::http::{Forward, Gateway, inference, with_fallback};
 use crate::metrics::Metrics;
+use crate::profiles::{Learning, Pins};
 use crate::sync::{Current, Disk, Identity, Link, LinkError, Watch};
 use crate::tls::BadBundle;
 use crate::usage::{Recorder, Shipper, Spool, SpoolConfig, SpoolError};
@@ -215,6 +216,7 @@ struct Parts {
     metrics: Arc<Metrics>,
     current: Arc<Current>,
     recorder: Arc<Recorder>,
+    learning: Arc<Learning>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
 }
@@ -260,6 +262,7 @@ impl Parts {
             metrics,
             current,
             recorder,
+            learning: Arc::new(Learning::new(Arc::clone(&clock))),
             clock,
             rng,
         })
@@ -276,6 +279,8 @@ impl Parts {
                 upstream,
                 health: EndpointHealth::new(Arc::clone(&self.clock)),
                 metrics: Arc::clone(&self.metrics),
+                pins: Pins::default(),
+                learning: Arc::clone(&self.learning),
                 patience: config.ping,
             }),
             current: Arc::clone(&self.current),
@@ -304,6 +309,7 @@ impl Parts {
             disk: self.disk,
             spool: self.spool,
             metrics: self.metrics,
+            learning: self.learning,
             clock: self.clock,
             rng: self.rng,
             life: life.clone(),

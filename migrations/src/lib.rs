@@ -16,6 +16,7 @@ mod m20261124_000004_models_and_prices;
 mod m20261124_000005_usage;
 mod m20261124_000006_config;
 mod m20261124_000007_audit;
+mod m20261125_000008_capabilities;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000005_usage::Migration),
             Box::new(m20261124_000006_config::Migration),
             Box::new(m20261124_000007_audit::Migration),
+            Box::new(m20261125_000008_capabilities::Migration),
         ]
     }
 }

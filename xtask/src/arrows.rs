@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ccag-domain",
             "ccag-migrations",
             "ccag-proto",
+            "ccag-translate",
         ],
     ),
     ("ccag-daemon", &["ccag-domain"]),

@@ -1,6 +1,6 @@
 //! The first start, and every start: schema, catalogue, first admin. Safe to run on several control planes at once.
 
-use super::{App, keys, users, validate};
+use super::{App, capabilities, keys, users, validate};
 use crate::store::{Store, rows};
 use ccag_admin_api::{CreateKey, CreateUser, Secret};
 use ccag_domain::ids::ulid;
@@ -42,6 +42,7 @@ pub async fn run(app: &App, migrator: &Store, wanted: &Bootstrap) -> Result<Boot
     migrator.migrate().await?;
     app.store.insert_epoch(&ulid(&*app.clock, &*app.rng)).await?;
     seed_catalogue(app).await?;
+    capabilities::seed(app).await?;
     let report = seed_admin(app, wanted).await?;
     for username in &wanted.more_admins {
         add_admin(app, username, None).await?;

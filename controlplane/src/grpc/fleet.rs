@@ -17,6 +17,9 @@ const TIDY_EVERY: Duration = Duration::from_secs(600);
 /// How long the history of the configuration reaches back.
 const HISTORY_MS: i64 = 7 * ccag_domain::time::DAY_MS;
 
+/// How long it is remembered that clients sent something.
+const SEEN_MS: i64 = 90 * ccag_domain::time::DAY_MS;
+
 /// Collects what is to be written; of several states of one data plane the newest.
 #[derive(Clone, Default)]
 pub(crate) struct FleetWriter(Arc<Pending>);
@@ -114,6 +117,7 @@ async fn tidy(app: &App, shutdown: CancellationToken) {
         let tidied = async {
             app.store.delete_expired_sessions(now).await?;
             app.store.delete_changes_before(now - HISTORY_MS).await?;
+            app.store.delete_seen_before(now - SEEN_MS).await?;
             app.store
                 .delete_replicas_before(now - fleet::FORGET_AFTER_MS)
                 .await

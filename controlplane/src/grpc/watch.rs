@@ -2,10 +2,12 @@
 
 use super::Services;
 use super::hub::{News, PAGE};
+use crate::app::capabilities;
 use crate::latency::Latency;
+use crate::store::Seen;
 use crate::store::entity::replica;
 use ccag_domain::ids::ulid;
-use ccag_domain::{ReplicaId, Revision, UnixMs};
+use ccag_domain::{LearntFact, ReplicaId, Revision, UnixMs};
 use ccag_proto::v1;
 use ccag_proto::v1::watch_request::Body as Up;
 use ccag_proto::v1::watch_response::Body as Down;
@@ -29,6 +31,10 @@ const WRITE_EVERY_MS: i64 = 15_000;
 
 /// How many messages may wait in a stream.
 const QUEUE: usize = 16;
+
+/// How much of what a data plane has found is taken in at once, and how long that may take.
+const MAX_FINDINGS: usize = 1_000;
+const WRITE_FINDINGS: Duration = Duration::from_secs(10);
 
 /// How much of what a data plane says about objects it refused is kept.
 const MAX_REJECTED: usize = 50;
@@ -103,6 +109,7 @@ async fn follow(
             },
             message = inbound.message() => match message?.and_then(|message| message.body) {
                 Some(Up::Applied(applied)) => member.applied(services, applied),
+                Some(Up::Findings(findings)) => take(services, findings),
                 Some(Up::Hello(_)) => return Err(Status::invalid_argument("a second hello")),
                 None => return Ok(()),
             },
@@ -246,6 +253,35 @@ impl Drop for Member {
     fn drop(&mut self) {
         self.fleet.gone(&self.row.id, &self.row.connected_to);
     }
+}
+
+/// Writes down what requests have shown, without making the stream wait for the database.
+fn take(services: &Services, findings: v1::Findings) {
+    let mut facts = Vec::new();
+    for message in findings.learnt.into_iter().take(MAX_FINDINGS) {
+        match LearntFact::try_from(message) {
+            Ok(fact) => facts.push(fact),
+            Err(error) => tracing::warn!(%error, "a data plane has learnt something that cannot be read"),
+        }
+    }
+    let seen = findings.seen.into_iter().take(MAX_FINDINGS).map(|one| Seen {
+        kind: plain(&one.kind),
+        name: plain(&one.name),
+        known: one.known,
+        count: i64::try_from(one.count).unwrap_or(i64::MAX),
+    });
+    let (app, seen) = (services.app.clone(), seen.collect());
+    services.life.spawn("findings", async move {
+        let write = async {
+            capabilities::learn(&app, facts).await?;
+            capabilities::count(&app, seen).await
+        };
+        match tokio::time::timeout(WRITE_FINDINGS, write).await {
+            Ok(Ok(())) => {}
+            Ok(Err(problem)) => tracing::debug!(%problem, "what a data plane has found could not be written"),
+            Err(_) => app.metrics.db_error("findings"),
+        }
+    });
 }
 
 /// Text from a data plane, fit to be stored and shown.

@@ -1,6 +1,7 @@
 //! The HTTP surface: sign-in, the admin API, and what the console is built on.
 
 mod auth;
+mod capabilities;
 mod client;
 mod console;
 mod extract;
@@ -112,4 +113,12 @@ fn api() -> Router<HttpState> {
         .route(paths::STATUS, get(status::status))
         .route(paths::MODELS, get(status::models))
         .route(paths::PRICING, get(status::pricing))
+        .route(paths::CAPABILITIES, get(capabilities::show))
+        .route(paths::CAPABILITY_BOOK, get(capabilities::book))
+        .route(paths::CAPABILITY_RULES, post(capabilities::add_rule))
+        .route(
+            paths::CAPABILITY_RULE,
+            put(capabilities::replace_rule).delete(capabilities::delete_rule),
+        )
+        .route(paths::LEARNT_FACT, delete(capabilities::forget))
 }

@@ -1,9 +1,10 @@
 //! The pushed configuration: its position, its history, and the objects it consists of.
 
 use super::entity::{
-    config_change, config_revision, endpoint, model, price, setting, team, team_endpoint, user, virtual_key,
+    capability_book, config_change, config_revision, endpoint, learnt_fact, model, price, setting, team,
+    team_endpoint, user, virtual_key,
 };
-use super::{Store, StoreError, dialect, prices, rows};
+use super::{Store, StoreError, capabilities, dialect, prices, rows};
 use ccag_domain::config::{ChangeStep, Settings, UnpricedPolicy};
 use ccag_domain::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot, UnixMs};
 use sea_orm::{
@@ -107,6 +108,18 @@ impl Store {
         }
         for row in prices::list_current(&tx).await? {
             take(rows::price(&row).map(|o| Some(ConfigObject::Price(o))), &row.id);
+        }
+        for row in capabilities::books(&tx).await? {
+            take(
+                rows::book(&row).map(|o| Some(ConfigObject::CapabilityBook(o))),
+                &row.id,
+            );
+        }
+        for row in learnt_fact::Entity::find().all(&tx).await? {
+            take(
+                rows::fact(&row).map(|o| Some(ConfigObject::LearntFact(o))),
+                &row.id,
+            );
         }
         let assigned = endpoints_by_team(&tx).await?;
         for row in team::Entity::find().all(&tx).await? {
@@ -231,5 +244,13 @@ async fn find(tx: &DatabaseTransaction, object: &ObjectRef) -> Result<Option<Con
             None => None,
         },
         ObjectKind::Settings => Some(ConfigObject::Settings(settings(tx).await?)),
+        ObjectKind::CapabilityBook => match capability_book::Entity::find_by_id(id).one(tx).await? {
+            Some(row) => Some(ConfigObject::CapabilityBook(rows::book(&row)?)),
+            None => None,
+        },
+        ObjectKind::LearntFact => match learnt_fact::Entity::find_by_id(id).one(tx).await? {
+            Some(row) => Some(ConfigObject::LearntFact(rows::fact(&row)?)),
+            None => None,
+        },
     })
 }

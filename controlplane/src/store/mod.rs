@@ -6,6 +6,7 @@
 
 mod audit;
 mod bootstrap;
+mod capabilities;
 mod config;
 mod dialect;
 pub(crate) mod entity;
@@ -22,6 +23,7 @@ mod sessions;
 mod tx;
 
 pub(crate) use audit::AuditEntry;
+pub(crate) use capabilities::Seen;
 pub(crate) use config::Position;
 pub use dialect::{Backend, ConnectOptions};
 pub use error::StoreError;

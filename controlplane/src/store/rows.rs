@@ -1,11 +1,11 @@
 //! Rows as the domain's own types, and back.
 
 use super::StoreError;
-use super::entity::{endpoint, model, price, team, user, virtual_key};
+use super::entity::{capability_book, endpoint, learnt_fact, model, price, team, user, virtual_key};
 use ccag_domain::price::LongContext;
 use ccag_domain::{
-    AccountState, Endpoint, EndpointId, Geography, KeyDigest, KeyGrant, KeyId, Model, ModelName, NanoUsd,
-    Price, PriceId, Rates, Team, TeamId, UnixMs, User, UserId,
+    AccountState, CapabilityBook, Endpoint, EndpointId, Geography, KeyDigest, KeyGrant, KeyId, LearntFact,
+    Model, ModelName, NanoUsd, Price, PriceId, Rates, Team, TeamId, UnixMs, User, UserId,
 };
 
 /// Reads text with a domain type's own reader.
@@ -214,6 +214,44 @@ fn optional<T>(
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<Option<T>, StoreError> {
     text.map(|t| read(table, column, parse(t))).transpose()
+}
+
+pub(crate) fn book(row: &capability_book::Model) -> Result<CapabilityBook, StoreError> {
+    const T: &str = "capability_books";
+    Ok(CapabilityBook {
+        surface: row.surface.clone(),
+        version: row.version.clone(),
+        sequence: read(T, "sequence", u64::try_from(row.sequence).ok())?,
+        made_at_ms: row.made_at_ms,
+        rules: row.rules.as_str().into(),
+    })
+}
+
+pub(crate) fn fact(row: &learnt_fact::Model) -> Result<LearntFact, StoreError> {
+    const T: &str = "learnt_facts";
+    Ok(LearntFact {
+        endpoint_id: read(T, "endpoint_id", EndpointId::parse(&row.endpoint_id).ok())?,
+        bedrock_model: row.bedrock_model.clone(),
+        surface: row.surface.clone(),
+        version: row.version.clone(),
+        kind: row.kind.clone(),
+        value: row.value.clone(),
+        learnt_at_ms: row.learnt_at_ms,
+    })
+}
+
+/// The row of a fact.
+pub(super) fn fact_row(fact: &LearntFact) -> learnt_fact::Model {
+    learnt_fact::Model {
+        id: fact.id(),
+        endpoint_id: fact.endpoint_id.to_string(),
+        bedrock_model: fact.bedrock_model.clone(),
+        surface: fact.surface.clone(),
+        version: fact.version.clone(),
+        kind: fact.kind.clone(),
+        value: fact.value.clone(),
+        learnt_at_ms: fact.learnt_at_ms,
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod capabilities;
 mod http;
 mod intake;
 mod replicas;

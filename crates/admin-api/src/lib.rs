@@ -6,6 +6,7 @@
 //! keeps its value and `null` clears it. Every refusal is a [`ProblemBody`].
 
 mod auth;
+mod capabilities;
 mod catalogue;
 mod fleet;
 mod keys;
@@ -20,6 +21,7 @@ mod usage;
 mod users;
 
 pub use auth::{LoginRequest, LoginResponse, Me, SESSION_TOKEN_PREFIX};
+pub use capabilities::{BookView, CapabilitiesView, FactView, RuleView, SeenView, SurfaceView, WriteRule};
 pub use catalogue::{LongContextView, ModelList, ModelView, PriceList, PriceView, RatesView};
 pub use fleet::{FleetView, RejectedObject, ReplicaCounts, ReplicaView, StatusView};
 pub use keys::{CreateKey, CreatedKey, KeyList, KeyState, KeyView, ListKeys, UpdateKey};

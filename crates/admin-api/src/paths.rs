@@ -1,6 +1,6 @@
 //! Where things are. The constants are route templates, the functions fill them in.
 
-use ccag_domain::{KeyId, TeamId, UserId};
+use ccag_domain::{KeyId, RuleId, TeamId, UserId};
 
 /// `POST`: sign in.
 pub const LOGIN: &str = "/auth/login";
@@ -49,6 +49,17 @@ pub const STATUS: &str = "/admin/status";
 pub const MODELS: &str = "/admin/models";
 /// `GET`: the prices.
 pub const PRICING: &str = "/admin/pricing";
+
+/// `GET`: what Bedrock takes, what was learnt and what clients send.
+pub const CAPABILITIES: &str = "/admin/capabilities";
+/// `GET`: the rules of a surface that are in force, whole; `?version=` gives another version.
+pub const CAPABILITY_BOOK: &str = "/admin/capabilities/books/{surface}";
+/// `POST`: add a rule.
+pub const CAPABILITY_RULES: &str = "/admin/capabilities/rules";
+/// `PUT`: replace a rule, `DELETE`: take it away (204).
+pub const CAPABILITY_RULE: &str = "/admin/capabilities/rules/{id}";
+/// `DELETE`: forget something that was learnt (204); it is tried again.
+pub const LEARNT_FACT: &str = "/admin/capabilities/learnt/{id}";
 
 /// One key.
 #[must_use]
@@ -106,6 +117,24 @@ pub fn user_suspend(id: &UserId) -> String {
 #[must_use]
 pub fn user_activate(id: &UserId) -> String {
     fill(USER_ACTIVATE, "{id}", id.as_str())
+}
+
+/// The rules of a surface.
+#[must_use]
+pub fn capability_book(surface: &str) -> String {
+    fill(CAPABILITY_BOOK, "{surface}", surface)
+}
+
+/// One rule.
+#[must_use]
+pub fn capability_rule(id: &RuleId) -> String {
+    fill(CAPABILITY_RULE, "{id}", id.as_str())
+}
+
+/// Something that was learnt.
+#[must_use]
+pub fn learnt_fact(id: &str) -> String {
+    fill(LEARNT_FACT, "{id}", id)
 }
 
 /// Ids hold only letters, digits, `_` and `-`: nothing in them needs escaping.

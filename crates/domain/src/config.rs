@@ -1,6 +1,6 @@
 //! The configuration that the control plane pushes to data planes: a snapshot, then changes in revision order.
 
-use crate::{Endpoint, KeyGrant, Model, Price, Team, User};
+use crate::{CapabilityBook, Endpoint, KeyGrant, LearntFact, Model, Price, Team, User};
 
 /// A position in the history of the configuration. Revisions grow by one with every change and are comparable only
 /// within one epoch, which names the database they were counted in.
@@ -33,6 +33,10 @@ pub enum ObjectKind {
     Price,
     /// The [`Settings`]; their id is `settings`.
     Settings,
+    /// A [`CapabilityBook`], by surface and version.
+    CapabilityBook,
+    /// A [`LearntFact`].
+    LearntFact,
 }
 
 impl ObjectKind {
@@ -47,6 +51,8 @@ impl ObjectKind {
             Self::Model => "model",
             Self::Price => "price",
             Self::Settings => "settings",
+            Self::CapabilityBook => "capability_book",
+            Self::LearntFact => "learnt_fact",
         }
     }
 
@@ -61,6 +67,8 @@ impl ObjectKind {
             Self::Model,
             Self::Price,
             Self::Settings,
+            Self::CapabilityBook,
+            Self::LearntFact,
         ]
         .into_iter()
         .find(|k| k.as_str() == text)
@@ -110,6 +118,10 @@ pub enum ConfigObject {
     Price(Price),
     /// The settings.
     Settings(Settings),
+    /// A version of the rules for a surface.
+    CapabilityBook(CapabilityBook),
+    /// Something that an endpoint refused.
+    LearntFact(LearntFact),
 }
 
 impl ConfigObject {
@@ -124,6 +136,8 @@ impl ConfigObject {
             Self::Model(o) => (ObjectKind::Model, o.name.to_string()),
             Self::Price(o) => (ObjectKind::Price, o.model.to_string()),
             Self::Settings(_) => (ObjectKind::Settings, "settings".to_owned()),
+            Self::CapabilityBook(o) => (ObjectKind::CapabilityBook, o.id()),
+            Self::LearntFact(o) => (ObjectKind::LearntFact, o.id()),
         };
         ObjectRef { kind, id }
     }

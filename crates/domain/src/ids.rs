@@ -148,6 +148,10 @@ id!(
     SessionId, "ses_", "session"
 );
 id!(
+    /// Names a rule that an admin has laid over the shipped ones.
+    RuleId, "rule_", "rule"
+);
+id!(
     /// Names one request in answers and logs. Claude Code shows it only if it has the form `req_` and at most 36
     /// letters, digits, `_` or `-`.
     RequestId, "req_", "request"

@@ -2,6 +2,7 @@
 //!
 //! Everything here is a value or a pure function. Time and randomness come in through [`Clock`] and [`Rng`].
 
+pub mod capability;
 pub mod catalogue;
 pub mod config;
 pub mod endpoint;
@@ -18,10 +19,11 @@ pub mod time;
 pub mod tokens;
 pub mod usage;
 
+pub use capability::{CapabilityBook, LearntFact};
 pub use config::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot};
 pub use endpoint::{Endpoint, Geography};
 pub use identity::{AccountState, Actor, Caller, Role, Team, User};
-pub use ids::{EndpointId, KeyId, PriceId, ReplicaId, RequestId, SessionId, TeamId, UsageId, UserId};
+pub use ids::{EndpointId, KeyId, PriceId, ReplicaId, RequestId, RuleId, SessionId, TeamId, UsageId, UserId};
 pub use key::{KeyDigest, KeyGrant, KeySecret};
 pub use model::{BedrockModel, Model, ModelName};
 pub use money::NanoUsd;

@@ -9,6 +9,7 @@ use super::health::EndpointHealth;
 use super::job::Job;
 use super::{Call, Operation, Reply, Upstream, UpstreamBody};
 use crate::metrics::Metrics;
+use crate::profiles::{Learning, Pins};
 use crate::usage::Ticket;
 use bytes::{Bytes, BytesMut};
 use ccag_domain::routing::Candidate;
@@ -35,12 +36,14 @@ pub(crate) struct Bedrock {
     pub(crate) upstream: Arc<dyn Upstream>,
     pub(crate) health: EndpointHealth,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) pins: Pins,
+    pub(crate) learning: Arc<Learning>,
     /// How long a stream that has begun may stay without content until the client gets its status and a ping.
     pub(crate) patience: Duration,
 }
 
 /// How often a request is sent again with less, after Bedrock has refused a part of it.
-const MAX_REDUCTIONS: u32 = 2;
+const MAX_REDUCTIONS: u32 = 4;
 
 /// Bedrock answers.
 pub(crate) enum Answer {
@@ -107,11 +110,15 @@ pub(crate) async fn walk(
     let mut reductions = MAX_REDUCTIONS;
     let mut last = Fault::no_route();
     for candidate in route.iter().take(MAX_ENDPOINTS) {
+        job.meet(candidate, &bedrock.learning);
         loop {
             ticket.attempt(candidate);
             let fault = match once(&bedrock, candidate, &job, &mut ticket).await {
                 Ok((answered, aws_request_id)) => {
                     bedrock.health.succeeded(candidate);
+                    job.source
+                        .rules
+                        .worked(candidate, &bedrock.pins, &bedrock.learning);
                     return Ok(finish(answered, aws_request_id, ticket));
                 }
                 Err(fault) => fault,
@@ -132,6 +139,12 @@ pub(crate) async fn walk(
                 }
                 Retry::Reduced(by) => {
                     if reductions == 0 || !job.reduce(by) {
+                        return Err(failure(last, spent, ticket));
+                    }
+                    reductions -= 1;
+                }
+                Retry::OtherHistory => {
+                    if reductions == 0 || !job.other_history(candidate) {
                         return Err(failure(last, spent, ticket));
                     }
                     reductions -= 1;

@@ -1,10 +1,11 @@
 //! What Bedrock is to be asked, and how to ask for less.
 
+use crate::profiles::{Learning, Rules};
 use bytes::Bytes;
 use ccag_domain::Problem;
-use ccag_translate::profile::{Profile, Reduction};
+use ccag_domain::routing::Candidate;
+use ccag_translate::profile::Reduction;
 use ccag_translate::request::{self, Dropped, Headers, Operation as Kind};
-use std::sync::Arc;
 
 /// What is to be done.
 pub(crate) struct Job {
@@ -25,7 +26,7 @@ pub(crate) struct Source {
     pub(crate) body: Bytes,
     pub(crate) betas: Vec<String>,
     pub(crate) version: Option<String>,
-    pub(crate) profile: Arc<Profile>,
+    pub(crate) rules: Rules,
 }
 
 impl Source {
@@ -36,17 +37,29 @@ impl Source {
             betas: &betas,
             version: self.version.as_deref(),
         };
-        request::prepare(peeked, headers, &self.profile)
+        request::prepare(peeked, headers, self.rules.profile())
     }
 }
 
 impl Job {
+    /// The request goes to `candidate`.
+    pub(crate) fn meet(&mut self, candidate: &Candidate, learning: &Learning) {
+        if self.source.rules.meet(candidate, learning) {
+            self.rebuild();
+        }
+    }
+
     /// Makes the body again with less; false if that changes nothing.
     pub(crate) fn reduce(&mut self, by: &Reduction) -> bool {
-        let Some(profile) = self.source.profile.reduced(by) else {
-            return false;
-        };
-        self.source.profile = Arc::new(profile);
+        self.source.rules.reduce(by) && self.rebuild()
+    }
+
+    /// Makes the body again with the history as it may have been sent before; false if there is no other.
+    pub(crate) fn other_history(&mut self, candidate: &Candidate) -> bool {
+        self.source.rules.other_history(candidate) && self.rebuild()
+    }
+
+    fn rebuild(&mut self) -> bool {
         let Ok(peeked) = request::peek(&self.source.body, Kind::Messages) else {
             return false;
         };

@@ -80,14 +80,14 @@ fn plan(admitted: &Admitted, headers: &HeaderMap, body: &Bytes, home_region: &st
     let model = admission::model(&admitted.view, peeked.model())?;
     let affinity = format!("{:016x}", peeked.conversation_hash());
     let candidates = route(admitted, &model, home_region, &affinity)?;
-    let body = if model.counts_tokens {
+    let profile = admitted.view.profile(&model).filter(|_| model.counts_tokens);
+    let body = if let Some(profile) = profile {
         let betas: Vec<&str> = headers
             .get_all("anthropic-beta")
             .iter()
             .filter_map(|v| v.to_str().ok())
             .collect();
         let version = headers.get("anthropic-version").and_then(|v| v.to_str().ok());
-        let profile = admitted.view.profile(&model);
         Some(
             prepare_count(
                 &peeked,

@@ -7,6 +7,7 @@ use crate::auth::{Authenticated, authenticate};
 use crate::bedrock::attempt::{self, Answer, Failure};
 use crate::bedrock::job::{Job, Source};
 use crate::metrics::Metrics;
+use crate::profiles::{Conversation, Rules};
 use crate::sync::ConfigView;
 use crate::usage::{Ending, Start, Ticket};
 use axum::body::Body;
@@ -124,12 +125,12 @@ async fn understand(
         }
     };
     let body = body::read(&head.headers, body, gateway.body_bytes).await?;
-    let home_region = gateway.bedrock.upstream.home_region().to_owned();
     let planned = if body.len() < OFFLOAD_BYTES {
-        plan(&admitted, &head.headers, &body, &home_region)
+        plan(&gateway, &admitted, &head.headers, &body)
     } else {
         let (view, who, headers) = (Arc::clone(&admitted.view), admitted.who.clone(), head.headers);
-        let planning = move || plan(&Admitted { view, who }, &headers, &body, &home_region);
+        let gateway = Arc::clone(&gateway);
+        let planning = move || plan(&gateway, &Admitted { view, who }, &headers, &body);
         tokio::task::spawn_blocking(planning).await.unwrap_or_else(|_| {
             Err(Problem::new(Code::Internal, "the request could not be processed").into())
         })
@@ -145,7 +146,9 @@ async fn understand(
         );
     })?;
     for dropped in &plan.job.dropped {
-        gateway.metrics.dropped(dropped.kind.as_str(), &dropped.name);
+        let (kind, name) = (dropped.kind.as_str(), &dropped.name);
+        gateway.metrics.dropped(kind, name);
+        gateway.bedrock.learning.saw(kind, name, dropped.known);
     }
     Ok((admitted, plan))
 }
@@ -165,18 +168,20 @@ pub(super) fn identify(gateway: &Gateway, headers: &HeaderMap) -> Result<Admitte
 }
 
 /// Understands the body, and decides what Bedrock is asked and where.
-fn plan(admitted: &Admitted, headers: &HeaderMap, body: &Bytes, home_region: &str) -> Result<Plan, Refused> {
+fn plan(gateway: &Gateway, admitted: &Admitted, headers: &HeaderMap, body: &Bytes) -> Result<Plan, Refused> {
     let peeked = request::peek(body, Operation::Messages)?;
     let model = admission::model(&admitted.view, peeked.model())?;
     let of_model = |problem| Refused {
         problem,
         model: Some(model.name.clone()),
     };
-    let job = translate(&admitted.view, &peeked, headers, body, &model).map_err(of_model)?;
     let session_id = session(headers, &peeked);
     let affinity = session_id
         .clone()
         .unwrap_or_else(|| format!("{:016x}", peeked.conversation_hash()));
+    let rules = rules(gateway, admitted, &model, &peeked, &affinity).map_err(of_model)?;
+    let job = translate(rules, &peeked, headers, body).map_err(of_model)?;
+    let home_region = gateway.bedrock.upstream.home_region();
     let route = route(admitted, &model, home_region, &affinity).map_err(of_model)?;
     let input_estimate = peeked.estimated_input_tokens();
     Ok(Plan {
@@ -188,14 +193,26 @@ fn plan(admitted: &Admitted, headers: &HeaderMap, body: &Bytes, home_region: &st
     })
 }
 
-/// The body for Bedrock.
-fn translate(
-    view: &ConfigView,
+/// What the conversation is translated by.
+fn rules(
+    gateway: &Gateway,
+    admitted: &Admitted,
+    model: &Arc<Model>,
     peeked: &Peeked<'_>,
-    headers: &HeaderMap,
-    body: &Bytes,
-    model: &Model,
-) -> Result<Job, Problem> {
+    affinity: &str,
+) -> Result<Rules, Problem> {
+    let conversation = Conversation {
+        key: &admitted.who.caller.key_id,
+        affinity,
+        has_history: peeked.has_history(),
+    };
+    let known = (admitted.view.books(), admitted.view.lessons());
+    let now = gateway.clock.now_ms();
+    Rules::of(conversation, model, known, &gateway.bedrock.pins, now)
+}
+
+/// The body for Bedrock.
+fn translate(rules: Rules, peeked: &Peeked<'_>, headers: &HeaderMap, body: &Bytes) -> Result<Job, Problem> {
     let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
     let source = Source {
         body: body.clone(),
@@ -205,7 +222,7 @@ fn translate(
             .filter_map(text)
             .collect(),
         version: headers.get("anthropic-version").and_then(text),
-        profile: view.profile(model),
+        rules,
     };
     let prepared = source.prepare(peeked)?;
     Ok(Job {

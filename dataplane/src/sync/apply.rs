@@ -49,8 +49,9 @@ pub(super) fn changes(view: &ConfigView, batch: v1::ChangeBatch) -> Applied {
 
 fn put(view: &mut ConfigView, message: v1::Object, rejected: &mut Vec<v1::Rejected>) {
     let named = message.object_ref();
-    match ConfigObject::try_from(message) {
-        Ok(object) => view.put(object),
+    let object = ConfigObject::try_from(message).map_err(|error| error.to_string());
+    match object.and_then(|object| view.put(object)) {
+        Ok(()) => {}
         Err(error) => {
             if let Some(object) = &named {
                 view.remove(object);
@@ -58,7 +59,7 @@ fn put(view: &mut ConfigView, message: v1::Object, rejected: &mut Vec<v1::Reject
             let (kind, id) = named
                 .as_ref()
                 .map_or(("unknown", ""), |o| (o.kind.as_str(), o.id.as_str()));
-            reject(rejected, kind, id, &error.to_string());
+            reject(rejected, kind, id, &error);
         }
     }
 }

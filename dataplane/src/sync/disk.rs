@@ -113,7 +113,7 @@ mod tests {
         assert!(disk.load().is_none());
         let mut view = ConfigView::empty("epoch-1", Revision(7));
         for model in catalogue::models() {
-            view.put(ConfigObject::Model(model));
+            view.put(ConfigObject::Model(model)).unwrap();
         }
         disk.save(&view).unwrap();
         let back = disk.load().unwrap();

@@ -3,12 +3,13 @@
 //! A view is immutable. Changes make a new one that shares almost everything with the old (persistent maps), so that a
 //! change costs microseconds with 100,000 keys, and a request that holds a view sees one revision from beginning to end.
 
+use crate::profiles::{Books, INVOKE_MODEL, Lessons};
 use ccag_domain::config::Settings;
 use ccag_domain::{
     ConfigObject, Endpoint, EndpointId, KeyDigest, KeyGrant, KeyId, Model, ModelName, ObjectKind, ObjectRef,
     Price, PriceBook, Revision, Team, TeamId, User, UserId,
 };
-use ccag_translate::profile::{Profile, RuleBook};
+use ccag_translate::profile::Profile;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,8 +27,10 @@ pub(crate) struct ConfigView {
     models: RedBlackTreeMapSync<ModelName, Arc<Model>>,
     /// From every name of a model to its canonical one.
     names: Arc<HashMap<ModelName, ModelName>>,
-    /// What Bedrock takes, by model: computed when a model is pushed, not with every request.
-    profiles: HashTrieMapSync<ModelName, Arc<Profile>>,
+    /// What Bedrock takes, in all versions that are known.
+    books: Arc<Books>,
+    /// What endpoints have refused.
+    lessons: Arc<Lessons>,
     prices: RedBlackTreeMapSync<ModelName, Arc<Price>>,
     book: Arc<PriceBook>,
     settings: Settings,
@@ -59,7 +62,8 @@ impl ConfigView {
             endpoints: RedBlackTreeMapSync::new_sync(),
             models: RedBlackTreeMapSync::new_sync(),
             names: Arc::default(),
-            profiles: HashTrieMapSync::new_sync(),
+            books: Arc::default(),
+            lessons: Arc::default(),
             prices: RedBlackTreeMapSync::new_sync(),
             book: Arc::default(),
             settings: Settings::default(),
@@ -126,12 +130,22 @@ impl ConfigView {
         known(&name).or_else(|| known(&name.without_date()?))
     }
 
-    /// What Bedrock takes for a model of this view.
+    /// What Bedrock takes for a model of this view, by the rules in force.
     #[must_use]
-    pub(crate) fn profile(&self, model: &Model) -> Arc<Profile> {
-        self.profiles
-            .get(&model.name)
-            .map_or_else(|| Arc::new(profile_of(model)), Arc::clone)
+    pub(crate) fn profile(&self, model: &Model) -> Option<Arc<Profile>> {
+        Some(self.books.current(INVOKE_MODEL)?.profile(model))
+    }
+
+    /// What Bedrock takes, in all versions that are known.
+    #[must_use]
+    pub(crate) fn books(&self) -> &Arc<Books> {
+        &self.books
+    }
+
+    /// What endpoints have refused.
+    #[must_use]
+    pub(crate) fn lessons(&self) -> &Arc<Lessons> {
+        &self.lessons
     }
 
     /// Whether a model has a price of its own.
@@ -152,7 +166,10 @@ impl ConfigView {
     }
 
     /// Adds or replaces an object.
-    pub(super) fn put(&mut self, object: ConfigObject) {
+    ///
+    /// # Errors
+    /// Why it cannot be used; nothing has changed then.
+    pub(super) fn put(&mut self, object: ConfigObject) -> Result<(), String> {
         match object {
             ConfigObject::Key(grant) => {
                 self.remove_key(&grant.id);
@@ -169,8 +186,6 @@ impl ConfigView {
                 self.endpoints.insert_mut(endpoint.id.clone(), Arc::new(endpoint));
             }
             ConfigObject::Model(model) => {
-                self.profiles
-                    .insert_mut(model.name.clone(), Arc::new(profile_of(&model)));
                 self.models.insert_mut(model.name.clone(), Arc::new(model));
                 self.index_models();
             }
@@ -179,7 +194,15 @@ impl ConfigView {
                 self.index_prices();
             }
             ConfigObject::Settings(settings) => self.settings = settings,
+            ConfigObject::CapabilityBook(book) => {
+                let models = self.models.values();
+                Arc::make_mut(&mut self.books)
+                    .put(book, models)
+                    .map_err(|error| error.to_string())?;
+            }
+            ConfigObject::LearntFact(fact) => Arc::make_mut(&mut self.lessons).put(fact),
         }
+        Ok(())
     }
 
     /// Removes an object; one that cannot be named any more is not there. Settings fall back to the strictest.
@@ -207,7 +230,6 @@ impl ConfigView {
             }
             ObjectKind::Model => {
                 self.models.remove_mut(&ModelName::canonical(&object.id));
-                self.profiles.remove_mut(&ModelName::canonical(&object.id));
                 self.index_models();
             }
             ObjectKind::Price => {
@@ -215,6 +237,8 @@ impl ConfigView {
                 self.index_prices();
             }
             ObjectKind::Settings => self.settings = Settings::default(),
+            ObjectKind::CapabilityBook => Arc::make_mut(&mut self.books).remove(&object.id),
+            ObjectKind::LearntFact => Arc::make_mut(&mut self.lessons).remove(&object.id),
         }
     }
 
@@ -238,6 +262,8 @@ impl ConfigView {
             names.insert(model.name.clone(), model.name.clone());
         }
         self.names = Arc::new(names);
+        let models: Vec<Arc<Model>> = self.models.values().cloned().collect();
+        Arc::make_mut(&mut self.books).set_models(&models);
     }
 
     fn index_prices(&mut self) {
@@ -272,11 +298,13 @@ impl ConfigView {
                 .values()
                 .map(|o| ConfigObject::User(o.as_ref().clone())),
         );
+        objects.extend(self.books.pushed().cloned().map(ConfigObject::CapabilityBook));
+        objects.extend(
+            self.lessons
+                .facts()
+                .map(|o| ConfigObject::LearntFact(o.as_ref().clone())),
+        );
         objects.extend(self.keys.values().map(|o| ConfigObject::Key(o.as_ref().clone())));
         objects
     }
-}
-
-fn profile_of(model: &Model) -> Profile {
-    RuleBook::invoke_model().profile(&model.name, model.max_output_tokens)
 }

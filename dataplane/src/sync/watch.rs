@@ -6,6 +6,7 @@ use super::disk::Disk;
 use super::link::Link;
 use crate::backoff::Backoff;
 use crate::metrics::Metrics;
+use crate::profiles::Learning;
 use crate::usage::Spool;
 use ccag_daemon::{Lifecycle, ReadyGuard};
 use ccag_domain::{Clock, ReplicaId, Rng, UnixMs};
@@ -47,6 +48,7 @@ pub(crate) struct Watch {
     pub(crate) disk: Disk,
     pub(crate) spool: Spool,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) learning: Arc<Learning>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) life: Lifecycle,
@@ -114,6 +116,7 @@ impl Watch {
         let mut contact = tokio::time::interval(CONTACT_EVERY);
         contact.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut silent_until = Instant::now() + SILENCE;
+        let learning = Arc::clone(&self.learning);
         loop {
             let save_due = save_at.unwrap_or_else(|| Instant::now() + Duration::from_secs(3_600));
             tokio::select! {
@@ -141,7 +144,10 @@ impl Watch {
                 _ = beat.tick() => {
                     // A full channel means that the connection does not move; the silence will end it.
                     let _ = out.try_send(self.applied(Vec::new()));
+                    self.report(&out);
                 }
+                // The first message was a snapshot or the word that nothing is missing: what comes back is recognised.
+                () = learning.news(), if was_good => self.report(&out),
                 _ = contact.tick() => self.save_contact(),
                 () = tokio::time::sleep_until(save_due), if save_at.is_some() => {
                     *save_at = None;
@@ -204,6 +210,20 @@ impl Watch {
         };
         v1::WatchRequest {
             body: Some(v1::watch_request::Body::Applied(applied)),
+        }
+    }
+
+    /// Tells what requests have shown. What a full channel does not take is told with the next sign of life.
+    fn report(&self, out: &mpsc::Sender<v1::WatchRequest>) {
+        let Ok(permit) = out.try_reserve() else { return };
+        let held = self.current.held();
+        if let Some(findings) = self
+            .learning
+            .report(held.as_ref().map(|view| view.lessons().as_ref()))
+        {
+            permit.send(v1::WatchRequest {
+                body: Some(v1::watch_request::Body::Findings(findings)),
+            });
         }
     }
 

@@ -27,6 +27,7 @@ pub struct Shared {
     pub applied: watch::Sender<u64>,
     pub hellos: Mutex<Vec<v1::Hello>>,
     pub rejected: Mutex<Vec<v1::Rejected>>,
+    pub findings: Mutex<Vec<v1::Findings>>,
     /// Every record that arrived, repeated ones too.
     pub arrived: Mutex<Vec<v1::UsageRecord>>,
     pub stored: watch::Sender<HashMap<String, v1::UsageRecord>>,
@@ -121,6 +122,7 @@ impl ControlPlane {
                 applied: watch::Sender::new(0),
                 hellos: Mutex::default(),
                 rejected: Mutex::default(),
+                findings: Mutex::default(),
                 arrived: Mutex::default(),
                 stored: watch::Sender::new(HashMap::new()),
                 withhold_acks: AtomicBool::new(false),
@@ -245,9 +247,15 @@ impl Config for Service {
                     changed = changes.changed() => if changed.is_err() { return },
                     message = inbound.message() => {
                         let Ok(Some(message)) = message else { return };
-                        if let Some(v1::watch_request::Body::Applied(applied)) = message.body {
-                            shared.rejected.lock().unwrap().extend(applied.rejected);
-                            shared.applied.send_replace(applied.revision);
+                        match message.body {
+                            Some(v1::watch_request::Body::Applied(applied)) => {
+                                shared.rejected.lock().unwrap().extend(applied.rejected);
+                                shared.applied.send_replace(applied.revision);
+                            }
+                            Some(v1::watch_request::Body::Findings(findings)) => {
+                                shared.findings.lock().unwrap().push(findings);
+                            }
+                            _ => {}
                         }
                     }
                 }

@@ -14,6 +14,7 @@ mod control;
 mod failures;
 mod fake;
 mod process;
+mod profiles;
 mod recording;
 mod sim;
 mod streaming;

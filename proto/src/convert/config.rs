@@ -21,6 +21,8 @@ impl From<ConfigObject> for v1::Object {
             ConfigObject::Model(o) => Wire::Model(o.into()),
             ConfigObject::Price(o) => Wire::Price(o.into()),
             ConfigObject::Settings(o) => Wire::Settings(o.into()),
+            ConfigObject::CapabilityBook(o) => Wire::CapabilityBook(o.into()),
+            ConfigObject::LearntFact(o) => Wire::LearntFact(o.into()),
         };
         Self { object: Some(wire) }
     }
@@ -38,6 +40,8 @@ impl TryFrom<v1::Object> for ConfigObject {
             Wire::Model(o) => Self::Model(o.try_into()?),
             Wire::Price(o) => Self::Price(o.try_into()?),
             Wire::Settings(o) => Self::Settings(o.try_into()?),
+            Wire::CapabilityBook(o) => Self::CapabilityBook(o.try_into()?),
+            Wire::LearntFact(o) => Self::LearntFact(o.try_into()?),
         })
     }
 }
@@ -55,6 +59,8 @@ impl v1::Object {
             Wire::Model(o) => (ObjectKind::Model, o.name.clone()),
             Wire::Price(o) => (ObjectKind::Price, o.model.clone()),
             Wire::Settings(_) => (ObjectKind::Settings, "settings".to_owned()),
+            Wire::CapabilityBook(o) => (ObjectKind::CapabilityBook, format!("{}@{}", o.surface, o.version)),
+            Wire::LearntFact(o) => (ObjectKind::LearntFact, o.id.clone()),
         };
         Some(ObjectRef { kind, id })
     }

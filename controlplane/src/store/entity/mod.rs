@@ -5,13 +5,17 @@
     reason = "sea-orm's derive wants `pub` on the items of each entity"
 )]
 pub mod audit;
+pub mod capability_book;
+pub mod capability_rule;
 pub mod config_change;
 pub mod config_revision;
 pub mod endpoint;
+pub mod learnt_fact;
 pub mod login_failure;
 pub mod model;
 pub mod price;
 pub mod replica;
+pub mod seen_feature;
 pub mod session;
 pub mod setting;
 pub mod team;

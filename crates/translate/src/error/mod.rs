@@ -52,6 +52,9 @@ pub enum Retry {
     RefreshCredentials,
     /// The same endpoint once more with a profile [reduced](crate::profile::Profile::reduced) by this.
     Reduced(Reduction),
+    /// The same endpoint once more with the history as it was sent before, or without the thinking in it; only where the
+    /// gateway itself may have changed the history.
+    OtherHistory,
     /// Nothing helps.
     Never,
 }

@@ -26,6 +26,9 @@ pub(super) fn validation(model: &str, message: &str) -> Answer {
     if has("exceed context limit") {
         return (unchanged(), Retry::Never, Health::Fine);
     }
+    if has("invalid `signature` in `thinking` block") {
+        return (unchanged(), Retry::OtherHistory, Health::Fine);
+    }
     if let Some((problem, reduction)) = with_less(message, &lower) {
         return (problem, Retry::Reduced(reduction), Health::Fine);
     }

@@ -23,6 +23,9 @@ pub enum RuleBookError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// There is no such table.
+    #[error("the rule book has no table `{0}`")]
+    Table(String),
     /// No row holds for some models.
     #[error("the rule book's table `{0}` must end with a row for all models")]
     Open(&'static str),
@@ -84,9 +87,11 @@ pub struct RuleBook {
     efforts: Vec<EffortRow>,
 }
 
+/// The rule books that this release ships, by surface.
+const SHIPPED: [(&str, &str); 1] = [("invoke-model", include_str!("../../profiles/invoke-model.json"))];
+
 static INVOKE_MODEL: LazyLock<RuleBook> = LazyLock::new(|| {
-    RuleBook::from_json(include_bytes!("../../profiles/invoke-model.json"))
-        .expect("the shipped rule book is valid: a test reads it")
+    RuleBook::from_json(SHIPPED[0].1.as_bytes()).expect("the shipped rule book is valid: a test reads it")
 });
 
 impl RuleBook {
@@ -94,6 +99,18 @@ impl RuleBook {
     #[must_use]
     pub fn invoke_model() -> &'static Self {
         &INVOKE_MODEL
+    }
+
+    /// The surfaces that this release ships rules for.
+    pub fn surfaces() -> impl Iterator<Item = &'static str> {
+        SHIPPED.iter().map(|(surface, _)| *surface)
+    }
+
+    /// The rules for a surface that this release ships, as JSON.
+    #[must_use]
+    pub fn shipped(surface: &str) -> Option<&'static str> {
+        let found = SHIPPED.iter().find(|(name, _)| *name == surface);
+        found.map(|(_, json)| *json)
     }
 
     /// Reads a rule book.
@@ -227,6 +244,10 @@ mod tests {
         let book = RuleBook::invoke_model();
         assert!(book.tables().iter().map(|(_, rows)| rows.len()).sum::<usize>() > 150);
         assert_eq!(book.surface(), "invoke-model");
+        for surface in RuleBook::surfaces() {
+            let shipped = RuleBook::from_json(RuleBook::shipped(surface).unwrap().as_bytes()).unwrap();
+            assert_eq!(shipped.surface(), surface);
+        }
     }
 
     #[test]

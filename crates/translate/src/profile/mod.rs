@@ -6,10 +6,14 @@
 
 mod book;
 mod model;
+mod overlay;
+mod reduction;
 mod table;
 
 pub use book::{EffortRow, RuleBook, RuleBookError, ThinkingRow};
 pub use model::{FilteredModel, ModelFilter, ModelVersion};
+pub use overlay::{TABLES, overlaid};
+pub use reduction::Reduction;
 pub use table::{Action, DisabledThinking, Feature, Features, Refusal, Row, Table};
 
 use ccag_domain::ModelName;
@@ -85,8 +89,20 @@ impl Profile {
                 reduced.retain_betas(|row| row.name != *name && row.to.as_deref() != Some(name))
             }
             Reduction::Path(path) => reduced.without_path(path),
+            Reduction::ThinkingHistory => {
+                let thinking = reduced.blocks.set_action("thinking", Action::Drop);
+                reduced.blocks.set_action("redacted_thinking", Action::Drop) || thinking
+            }
         };
         changed.then_some(reduced)
+    }
+
+    /// The profile after several reductions; those that change nothing are passed over.
+    #[must_use]
+    pub fn reduced_by<'r>(&self, all: impl IntoIterator<Item = &'r Reduction>) -> Option<Self> {
+        all.into_iter().fold(None, |reduced: Option<Self>, by| {
+            reduced.as_ref().unwrap_or(self).reduced(by).or(reduced)
+        })
     }
 
     fn retain_betas(&mut self, keep: impl Fn(&Row) -> bool) -> bool {
@@ -119,18 +135,3 @@ impl Profile {
 
 /// What Claude Code's own Bedrock client sends to every model that takes betas at all.
 const MINIMAL_BETAS: [&str; 2] = ["tool-search-tool-2025-10-19", "advanced-tool-use-2025-11-20"];
-
-/// What to leave out after Bedrock refused a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reduction {
-    /// Only the betas that the native client always sends.
-    MinimalBetas,
-    /// No betas at all.
-    NoBetas,
-    /// This beta.
-    Beta(String),
-    /// The field at this path.
-    Path(String),
-    /// At most this many output tokens.
-    MaxTokens(u64),
-}

@@ -27,6 +27,7 @@ pub struct Peeked<'b> {
     max_tokens: Option<u64>,
     session_id: Option<String>,
     conversation_hash: u64,
+    has_history: bool,
     estimated_input_tokens: u64,
 }
 
@@ -60,6 +61,12 @@ impl Peeked<'_> {
     #[must_use]
     pub fn conversation_hash(&self) -> u64 {
         self.conversation_hash
+    }
+
+    /// Whether the model has answered in this conversation before: its history holds an assistant's message.
+    #[must_use]
+    pub fn has_history(&self) -> bool {
+        self.has_history
     }
 
     /// About how many input tokens it holds: text by its length, images and documents flat.
@@ -109,7 +116,7 @@ pub fn peek(body: &[u8], operation: Operation) -> Result<Peeked<'_>, Problem> {
         Some(_) => return Err(invalid("model", "Input should be a valid string")),
     };
     let max_tokens = max_tokens(root, operation)?;
-    check_messages(root)?;
+    let has_history = check_messages(root)?;
     let stream = match root.get("stream") {
         None => false,
         Some(v) if v.kind() == Kind::Null => false,
@@ -128,6 +135,7 @@ pub fn peek(body: &[u8], operation: Operation) -> Result<Peeked<'_>, Problem> {
         max_tokens,
         session_id,
         conversation_hash,
+        has_history,
         estimated_input_tokens,
         doc,
     })
@@ -165,7 +173,8 @@ fn max_tokens(root: Value<'_>, operation: Operation) -> Result<Option<u64>, Prob
     }
 }
 
-fn check_messages(root: Value<'_>) -> Result<(), Problem> {
+/// Checks the messages; says whether the assistant has spoken.
+fn check_messages(root: Value<'_>) -> Result<bool, Problem> {
     let messages = root
         .get("messages")
         .ok_or_else(|| invalid("messages", "Field required"))?;
@@ -175,6 +184,7 @@ fn check_messages(root: Value<'_>) -> Result<(), Problem> {
     if messages.is_empty() {
         return Err(invalid("messages", "at least one message is required"));
     }
+    let mut has_history = false;
     for (i, message) in messages.elements().enumerate() {
         if !message.is_object() {
             return Err(invalid(
@@ -182,13 +192,16 @@ fn check_messages(root: Value<'_>) -> Result<(), Problem> {
                 "Input should be a valid dictionary",
             ));
         }
-        for field in ["role", "content"] {
-            if message.get(field).is_none() {
-                return Err(invalid(&format!("messages.{i}.{field}"), "Field required"));
-            }
+        let missing = |field: &str| Err(invalid(&format!("messages.{i}.{field}"), "Field required"));
+        let Some(role) = message.get("role") else {
+            return missing("role");
+        };
+        if message.get("content").is_none() {
+            return missing("content");
         }
+        has_history |= role.is_text("assistant");
     }
-    Ok(())
+    Ok(has_history)
 }
 
 fn check_lists(root: Value<'_>) -> Result<(), Problem> {
@@ -315,9 +328,9 @@ mod tests {
             let body = format!(
                 r#"{{"model":"m","max_tokens":1,"system":"s","messages":[{{"role":"user","content":"x"}}{rest}]}}"#
             );
-            peek(body.as_bytes(), Operation::Messages)
-                .unwrap()
-                .conversation_hash()
+            let peeked = peek(body.as_bytes(), Operation::Messages).unwrap();
+            assert_eq!(peeked.has_history(), !rest.is_empty());
+            peeked.conversation_hash()
         };
         assert_eq!(
             hash(""),

@@ -320,7 +320,7 @@ fn every_row_has_its_status_type_retry_and_health() {
             "ValidationException",
             "messages.1.content.0: Invalid `signature` in `thinking` block.",
             InvalidRequest,
-            Never,
+            Retry::OtherHistory,
             Fine,
         ),
         (
