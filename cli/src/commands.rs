@@ -1,6 +1,7 @@
 //! What the commands do.
 
 pub(crate) mod auth;
+pub(crate) mod capabilities;
 pub(crate) mod completions;
 pub(crate) mod gateway;
 pub(crate) mod keys;
@@ -37,6 +38,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::Teams(command) => command.run(&context(&global, out)?).await,
         Command::Users(command) => command.run(&context(&global, out)?).await,
         Command::Usage(command) => command.run(&context(&global, out)?).await,
+        Command::Capabilities(command) => command.run(&context(&global, out)?).await,
         Command::Fleet => gateway::fleet(&context(&global, out)?).await,
         Command::Models => gateway::models(&context(&global, out)?).await,
         Command::Pricing => gateway::pricing(&context(&global, out)?).await,

@@ -19,6 +19,8 @@ pub enum Section {
     Teams,
     /// Users.
     Users,
+    /// What Bedrock takes.
+    Capabilities,
     /// Data planes.
     Fleet,
 }
@@ -50,7 +52,13 @@ const GROUPS: [(&str, &[Entry]); 3] = [
             entry(Section::Users, "Users", path::USERS, true),
         ],
     ),
-    ("Operations", &[entry(Section::Fleet, "Fleet", path::FLEET, true)]),
+    (
+        "Operations",
+        &[
+            entry(Section::Capabilities, "Capabilities", path::CAPABILITIES, true),
+            entry(Section::Fleet, "Fleet", path::FLEET, true),
+        ],
+    ),
 ];
 
 /// The whole `html` element.

@@ -22,6 +22,10 @@ pub const TEAMS: &str = "/console/teams";
 pub const USERS: &str = "/console/users";
 /// The data planes.
 pub const FLEET: &str = "/console/fleet";
+/// What Bedrock takes.
+pub const CAPABILITIES: &str = "/console/capabilities";
+/// Page with the form for a new rule, and the form target that makes one.
+pub const NEW_RULE: &str = "/console/capabilities/rules";
 /// Where assets live; their names follow.
 pub const ASSETS: &str = "/console/assets/";
 
@@ -65,6 +69,18 @@ pub fn team_state(id: &str) -> String {
 #[must_use]
 pub fn user_state(id: &str) -> String {
     format!("{USERS}/{}/state", encode(id))
+}
+
+/// The page that asks before a rule is taken away, and the form target that does it.
+#[must_use]
+pub fn delete_rule(id: &str) -> String {
+    format!("{NEW_RULE}/{}/delete", encode(id))
+}
+
+/// The form target that forgets a lesson.
+#[must_use]
+pub fn forget_lesson(id: &str) -> String {
+    format!("{CAPABILITIES}/learnt/{}/forget", encode(id))
 }
 
 /// The log-in page that leads on to `next`.

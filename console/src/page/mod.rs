@@ -1,5 +1,6 @@
 //! The pages: one module each, a model that the control plane fills and the view of it.
 
+mod capabilities;
 mod error;
 mod fleet;
 mod key_created;
@@ -9,6 +10,7 @@ mod key_revoke;
 mod keys;
 mod login;
 mod overview;
+mod rule;
 mod teams;
 mod users;
 
@@ -16,6 +18,7 @@ pub use crate::layout::Section;
 pub use crate::part::chart::DayUsage;
 pub use crate::part::key::{KeyState, KeySummary, Named};
 pub use crate::part::list::PAGE_SIZE;
+pub use capabilities::{CapabilitiesPage, LessonRow, OwnRuleRow, RuleFilter, RuleRow, SeenRow, VersionRow};
 pub use error::{ErrorPage, Trouble};
 pub use fleet::{FleetPage, Rejected, ReplicaRow};
 pub use key_created::KeyCreatedPage;
@@ -25,6 +28,7 @@ pub use key_revoke::RevokeKeyPage;
 pub use keys::{KeyListQuery, KeyRow, KeySort, KeysPage, StateFilter};
 pub use login::{LoginPage, LoginTrouble};
 pub use overview::{FleetHealth, OverviewPage, Share, Spend};
+pub use rule::{DeleteRulePage, NewRuleForm, NewRulePage};
 pub use teams::{NewTeamForm, TeamRow, TeamsPage};
 pub use users::{NewUserForm, UserRow, UsersPage};
 

@@ -3,6 +3,7 @@
 //! Names among the content try to break out of the markup; a page on which they do anything but stand there is wrong.
 
 mod access;
+mod capabilities;
 mod usage;
 
 use crate::page::{ErrorPage, LoginPage, LoginTrouble, Trouble};
@@ -70,6 +71,7 @@ pub fn all() -> Vec<Sample> {
     let mut samples = doors();
     samples.extend(usage::samples());
     samples.extend(access::samples());
+    samples.extend(capabilities::samples());
     samples.extend(errors());
     samples
 }

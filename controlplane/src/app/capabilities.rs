@@ -48,6 +48,13 @@ pub async fn view(app: &App, actor: &Actor) -> Result<CapabilitiesView, Problem>
     }
     let rules = app.store.list_rules().await?;
     let learnt = app.store.list_facts().await?;
+    let endpoints = app.store.list_endpoints().await?;
+    let name_of = |id: &str| {
+        endpoints
+            .iter()
+            .find(|row| row.id == id)
+            .map(|row| row.name.clone())
+    };
     let seen = app.store.list_seen().await?;
     Ok(CapabilitiesView {
         surfaces,
@@ -58,6 +65,7 @@ pub async fn view(app: &App, actor: &Actor) -> Result<CapabilitiesView, Problem>
                 let fact = rows::fact(&row).ok()?;
                 Some(FactView {
                     id: row.id,
+                    endpoint_name: name_of(fact.endpoint_id.as_str()),
                     endpoint_id: fact.endpoint_id,
                     bedrock_model: fact.bedrock_model,
                     surface: fact.surface,

@@ -82,6 +82,8 @@ pub struct FactView {
     pub id: String,
     /// Where it was refused.
     pub endpoint_id: EndpointId,
+    /// The endpoint's name, if it still exists.
+    pub endpoint_name: Option<String>,
     /// Which model refused it: the id that Bedrock was asked for.
     pub bedrock_model: String,
     /// On which surface.

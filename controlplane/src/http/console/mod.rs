@@ -6,6 +6,7 @@
 
 mod account;
 mod answer;
+mod capabilities;
 mod cookies;
 mod fleet;
 mod form;
@@ -53,6 +54,19 @@ pub(crate) fn router() -> Router<HttpState> {
         .route("/console/teams/{id}/state", post(teams::set_state))
         .route(path::USERS, get(users::list).post(users::create))
         .route("/console/users/{id}/state", post(users::set_state))
+        .route(path::CAPABILITIES, get(capabilities::show))
+        .route(
+            path::NEW_RULE,
+            get(capabilities::new_rule).post(capabilities::add),
+        )
+        .route(
+            "/console/capabilities/rules/{id}/delete",
+            get(capabilities::ask_delete).post(capabilities::delete),
+        )
+        .route(
+            "/console/capabilities/learnt/{id}/forget",
+            post(capabilities::forget),
+        )
         .route(path::FLEET, get(fleet::show))
         .route("/console/assets/{name}", get(serve_asset))
         .route("/console/{*rest}", get(nothing_here))
