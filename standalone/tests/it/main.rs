@@ -19,6 +19,7 @@ mod documentation;
 mod first_start;
 mod hang_up;
 mod logs;
+mod matrix;
 mod outage;
 mod propagation;
 mod recorded_requests;

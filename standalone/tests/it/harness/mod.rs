@@ -1,6 +1,7 @@
 //! Starts, watches and stops the processes that the tests talk to.
 
 mod admin;
+mod claude;
 mod client;
 mod gateway;
 mod load;
@@ -9,6 +10,7 @@ mod process;
 mod sim;
 
 pub(crate) use admin::Admin;
+pub(crate) use claude::{Machine, Session};
 pub(crate) use client::{Client, Reply, message};
 pub(crate) use gateway::{
     ControlPlane, DataPlane, MODEL, PASSWORD, Standalone, Started, standalone, standalone_logging,

@@ -45,6 +45,11 @@ impl Sim {
         self.0.script(Rule::once(action));
     }
 
+    /// Adds a rule.
+    pub(crate) fn script(&self, rule: Rule) {
+        self.0.script(rule);
+    }
+
     /// Everything that was received, with the status it was answered with.
     pub(crate) fn requests(&self) -> Vec<bedrock_sim::Received> {
         self.0.requests()
