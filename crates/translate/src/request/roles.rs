@@ -45,7 +45,7 @@ impl Plan<'_> {
             .field(field));
         }
         let edited = self.edited(text, content, |plan| {
-            plan.message(i, message, Place::System).map(|_| ())
+            plan.blocks(i, content, Place::System).map(|_| ())
         })?;
         let inside = edited
             .strip_prefix('[')
