@@ -187,7 +187,10 @@ mod tests {
             },
         ];
         for (i, change) in changes.into_iter().enumerate() {
-            assert!(answer(change).contains("bound to a different conversation"), "{i}");
+            assert!(
+                answer(change).contains("bound to a different conversation"),
+                "{i}"
+            );
         }
     }
 

@@ -43,6 +43,16 @@ pub fn check(model_id: &str, body: &serde_json::Value) -> Result<(), String> {
     }
 }
 
+/// The signature that a model which can be invoked as `model_id` would give to thinking that shows `shown`, in its answer to
+/// `body`; `None` if there is no such model.
+#[must_use]
+pub fn sign_thinking(model_id: &str, shown: &str, body: &serde_json::Value) -> Option<String> {
+    match models::find(model_id) {
+        models::Named::Model(model) => Some(binding::sign(shown, body, model)),
+        models::Named::ProfileOnly | models::Named::Unknown => None,
+    }
+}
+
 /// What all requests share.
 pub(crate) struct Shared {
     pub(crate) credentials: Vec<Credential>,

@@ -107,7 +107,8 @@ fn check_version(body: &Value, model: &Model) -> Result<(), String> {
                 "messages.{i}.content: document blocks are not permitted in assistant messages"
             ));
         }
-        let cited = |b: &Value| b["type"] == "text" && b["citations"].as_array().is_some_and(|c| !c.is_empty());
+        let cited =
+            |b: &Value| b["type"] == "text" && b["citations"].as_array().is_some_and(|c| !c.is_empty());
         if message["role"] == "user" && blocks(message).any(cited) {
             return Err(format!(
                 "messages.{i}.content: citations are not permitted in text blocks of user messages"
@@ -183,7 +184,10 @@ fn check_output_config(body: &Value, model: &Model) -> Result<(), String> {
         let rank = |level: &str| model.efforts.iter().position(|e| e == level);
         let Some(asked) = effort.as_str().and_then(rank) else {
             let levels: Vec<String> = model.efforts.iter().map(|e| format!("'{e}'")).collect();
-            return Err(format!("output_config.effort: Input should be {}", levels.join(", ")));
+            return Err(format!(
+                "output_config.effort: Input should be {}",
+                levels.join(", ")
+            ));
         };
         let highest = model.disabled_effort.as_deref().and_then(rank);
         if thinking::kind(body) == Some("disabled") && highest.is_some_and(|highest| asked > highest) {

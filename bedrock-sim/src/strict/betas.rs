@@ -1,6 +1,6 @@
 //! Betas: one that is not known, or that stands without what it is for, spoils the request, and the answer names none.
 
-use super::{messages_of, thinking};
+use super::messages_of;
 use crate::models::Model;
 use serde_json::Value;
 
@@ -41,7 +41,9 @@ pub(super) fn check<'b>(body: &'b Value, model: &Model) -> Result<Vec<&'b str>, 
     };
     let betas: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
     let fits = |beta: &&str| {
-        BETAS.contains(beta) && !model.refused_betas.iter().any(|refused| refused == beta) && needed(beta, body)
+        BETAS.contains(beta)
+            && !model.refused_betas.iter().any(|refused| refused == beta)
+            && needed(beta, body)
     };
     if betas.len() != list.len() || !betas.iter().all(|beta| fits(beta)) {
         return Err("invalid beta flag".into());
@@ -52,7 +54,9 @@ pub(super) fn check<'b>(body: &'b Value, model: &Model) -> Result<Vec<&'b str>, 
 /// Whether the request has what the beta is for, as far as the beta is refused without it.
 fn needed(beta: &str, body: &Value) -> bool {
     let edit = |wanted: fn(&str) -> bool| {
-        let edits = body.pointer("/context_management/edits").and_then(Value::as_array);
+        let edits = body
+            .pointer("/context_management/edits")
+            .and_then(Value::as_array);
         edits
             .into_iter()
             .flatten()
@@ -67,7 +71,6 @@ fn needed(beta: &str, body: &Value) -> bool {
         DISPLAY_UPDATES => body.pointer("/thinking/display").is_some_and(|d| d == "updates"),
         "dangerous-tool-use-2026-09-03" => !body["safeguards"].is_null(),
         "effort-2025-11-24" => body.pointer("/output_config/effort").is_some(),
-        BINDING => thinking::kind(body).is_some() || messages_of(body).any(|m| super::has_block(m, "thinking")),
         _ => true,
     }
 }

@@ -92,7 +92,10 @@ fn tool_pairs(messages: &[Value]) -> Result<(), String> {
     let mut used: Vec<&str> = Vec::new();
     let mut answered: Vec<&str> = Vec::new();
     let mut before = "";
-    let open = |i: usize, used: &[&str], answered: &[&str]| match used.iter().find(|id| !answered.contains(id)) {
+    let open = |i: usize, used: &[&str], answered: &[&str]| match used
+        .iter()
+        .find(|id| !answered.contains(id))
+    {
         Some(open) => Err(format!(
             "messages.{}: `tool_use` ids were found without `tool_result` blocks immediately after: {open}. Each `tool_use` \
              block must have a corresponding `tool_result` block in the next message.",
@@ -151,9 +154,9 @@ fn check_block(place: &str, block: &Value) -> Result<(), String> {
         ))
     };
     match block["type"].as_str() {
-        Some("text") if block["text"] == "" && !block["cache_control"].is_null() => {
-            Err(format!("{place}.text: cache_control cannot be set for empty text blocks"))
-        }
+        Some("text") if block["text"] == "" && !block["cache_control"].is_null() => Err(format!(
+            "{place}.text: cache_control cannot be set for empty text blocks"
+        )),
         Some("text") if block["text"] == "" => Err("messages: text content blocks must be non-empty".into()),
         Some("thinking" | "redacted_thinking") if !block["cache_control"].is_null() => {
             Err(extra(&format!("{place}.thinking.cache_control")))
@@ -163,7 +166,10 @@ fn check_block(place: &str, block: &Value) -> Result<(), String> {
         Some("tool_result") => {
             for (k, inner) in blocks(block).enumerate() {
                 if matches!(inner["type"].as_str(), Some("image" | "document")) {
-                    source(&format!("{place}.tool_result.content.{k}.source"), &inner["source"])?;
+                    source(
+                        &format!("{place}.tool_result.content.{k}.source"),
+                        &inner["source"],
+                    )?;
                 }
             }
             Ok(())
@@ -182,7 +188,9 @@ fn check_block(place: &str, block: &Value) -> Result<(), String> {
 fn source(place: &str, source: &Value) -> Result<(), String> {
     match source["type"].as_str() {
         Some("url") => Err(format!("{place}: URL sources are not supported on this platform")),
-        Some("file") => Err(format!("{place}: file sources are not supported on this platform")),
+        Some("file") => Err(format!(
+            "{place}: file sources are not supported on this platform"
+        )),
         Some("base64")
             if source["media_type"]
                 .as_str()

@@ -50,9 +50,15 @@ impl Plan<'_> {
                 Some((Action::Drop, _)) | None => self.left_out_by(row, DroppedKind::Beta, name),
             }
         }
+        let mut decided: Vec<&str> = Vec::new();
         for row in profile.add_betas.rows() {
-            if row.needs.is_some_and(|feature| self.features.has(feature)) {
-                add(&row.name);
+            if row.needs.is_some_and(|feature| self.features.has(feature))
+                && !decided.contains(&row.name.as_str())
+            {
+                decided.push(&row.name);
+                if row.action != Action::Drop {
+                    add(&row.name);
+                }
             }
         }
         Ok(send)

@@ -7,7 +7,9 @@
     reason = "tests"
 )]
 
+mod bedrock;
 mod errors;
+mod exchanges;
 mod frames;
 mod recorded;
 mod requests;
