@@ -9,6 +9,12 @@ mod messages;
 mod thinking;
 mod tools;
 
+use betas::check as check_betas;
+use cache::check as check_cache_marks;
+use messages::check as check_messages;
+use thinking::check as check_thinking;
+use tools::check as check_tools;
+
 use crate::models::Model;
 use serde_json::Value;
 
@@ -46,7 +52,7 @@ pub(crate) fn check(body: &Value, model: &Model) -> Result<(), String> {
     };
     if let Some(key) = map
         .keys()
-        .find(|k| !KEYS.contains(&k.as_str()) && !k.starts_with("amazon-bedrock-"))
+        .find(|k| !KEYS.contains(&k.as_str()) && *k != "amazon-bedrock-guardrailConfig")
     {
         let named = if ["stream", "model"].contains(&key.as_str()) {
             format!(
@@ -59,16 +65,16 @@ pub(crate) fn check(body: &Value, model: &Model) -> Result<(), String> {
         return Err(named);
     }
     check_version(body, model)?;
-    let betas = betas::check(body, model)?;
+    let betas = check_betas(body, model)?;
     check_max_tokens(body, model)?;
-    thinking::check(body, model, &betas)?;
+    check_thinking(body, model, &betas)?;
     check_sampling(body, model)?;
     check_context_management(body, &betas)?;
     check_output_config(body, model)?;
-    tools::check(body, model, &betas)?;
+    check_tools(body, model, &betas)?;
     check_system(body)?;
-    messages::check(body, model, &betas)?;
-    cache::check(body, model)
+    check_messages(body, model, &betas)?;
+    check_cache_marks(body, model)
 }
 
 /// The words for a field that is not known at its place.
@@ -151,6 +157,10 @@ fn check_sampling(body: &Value, model: &Model) -> Result<(), String> {
 }
 
 fn check_context_management(body: &Value, betas: &[&str]) -> Result<(), String> {
+    check_context(body, betas, &["clear_tool_uses_20250919", "compact_20260112"])
+}
+
+fn check_context(body: &Value, betas: &[&str], known: &[&str]) -> Result<(), String> {
     let field = &body["context_management"];
     if field.is_null() {
         return Ok(());
@@ -158,7 +168,6 @@ fn check_context_management(body: &Value, betas: &[&str]) -> Result<(), String> 
     if !betas.contains(&betas::CONTEXT_MANAGEMENT) && !betas.contains(&betas::COMPACT) {
         return Err(extra("context_management"));
     }
-    let known = ["clear_tool_uses_20250919", "compact_20260112"];
     let edits = field["edits"].as_array().map_or(&[][..], Vec::as_slice);
     for (i, edit) in edits.iter().enumerate() {
         if !edit["type"].as_str().is_some_and(|t| known.contains(&t)) {

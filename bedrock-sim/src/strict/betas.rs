@@ -8,13 +8,15 @@ pub(super) const CONTEXT_MANAGEMENT: &str = "context-management-2025-06-27";
 pub(super) const COMPACT: &str = "compact-2026-01-12";
 pub(super) const TOOL_SEARCH: &str = "tool-search-tool-2025-10-19";
 pub(super) const MESSAGE_EFFORT: &str = "mid-conversation-output-config-2026-07-01";
+/// The same under the name that Anthropic's own format has for it; `InvokeModel` does not know it.
+pub(super) const PER_TURN: &str = "per-turn-control-2026-07-01";
 pub(super) const CLEAR_AT: &str = "mid-conversation-system-clear-at-2026-08-21";
 pub(super) const BINDING: &str = "thinking-binding-controls-2026-08-01";
 pub(super) const DISPLAY_UPDATES: &str = "thinking-display-updates-2026-08-18";
 pub(super) const COMPUTER_2501: &str = "computer-use-2025-01-24";
 pub(super) const COMPUTER_2511: &str = "computer-use-2025-11-24";
 
-const BETAS: &[&str] = &[
+pub(super) const BETAS: &[&str] = &[
     "interleaved-thinking-2025-05-14",
     CONTEXT_MANAGEMENT,
     "thinking-token-count-2026-05-13",

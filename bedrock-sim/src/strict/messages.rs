@@ -53,10 +53,13 @@ fn keys(i: usize, message: &Value, model: &Model, betas: &[&str]) -> Result<(), 
     let Some(map) = message.as_object() else {
         return Err(format!("messages.{i}: Input should be an object"));
     };
+    let per_turn = [betas::MESSAGE_EFFORT, betas::PER_TURN]
+        .iter()
+        .any(|beta| betas.contains(beta));
     for key in map.keys() {
         let known = match key.as_str() {
             "role" | "content" => true,
-            "output_config" => model.message_effort && betas.contains(&betas::MESSAGE_EFFORT),
+            "output_config" => model.message_effort && per_turn,
             "clear_at" => message["role"] == "system" && betas.contains(&betas::CLEAR_AT),
             _ => false,
         };
