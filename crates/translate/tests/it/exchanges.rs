@@ -181,7 +181,8 @@ fn run(vector: &Value) -> (Vec<String>, Seen) {
         };
         let reduced = match &error.retry {
             Retry::Reduced(by) => profile.reduced(by),
-            Retry::Never => None,
+            // Another history is only sent where the gateway itself has changed it.
+            Retry::Never | Retry::OtherHistory => None,
             _ => Some(profile.clone()),
         };
         last = Some(error.problem);
@@ -322,6 +323,7 @@ mod table {
             Retry::NextEndpoint => "next_endpoint".to_owned(),
             Retry::SameOnce => "same_once".to_owned(),
             Retry::RefreshCredentials => "refresh_credentials".to_owned(),
+            Retry::OtherHistory => "other_history".to_owned(),
             Retry::Never => "never".to_owned(),
             Retry::Reduced(Reduction::MinimalBetas) => "reduced minimal_betas".to_owned(),
             Retry::Reduced(Reduction::Beta(name)) => format!("reduced beta {name}"),
