@@ -78,12 +78,18 @@ fn bytes(events: &[Value]) -> Vec<u8> {
 
 /// Reads a stream to its end.
 fn stream(reply: &Value, model: &str) -> Came {
+    stream_in_pieces(reply, model, usize::MAX)
+}
+
+/// Reads a stream to its end, in pieces of so many bytes.
+fn stream_in_pieces(reply: &Value, model: &str, piece: usize) -> Came {
     let mut translator = StreamTranslator::new(StreamOptions {
         model: model.to_owned(),
         ..StreamOptions::default()
     });
     let (mut reader, mut scratch, mut out) = (FrameReader::new(), Vec::new(), Vec::new());
-    reader.push(&bytes(reply["events"].as_array().unwrap()));
+    let bytes = bytes(reply["events"].as_array().unwrap());
+    let mut rest = bytes.as_slice();
     let failure = |kind: &str, message: &str, original_status| {
         let failure = Failure {
             kind,
@@ -99,11 +105,17 @@ fn stream(reply: &Value, model: &str) -> Came {
             break EndReason::Cut;
         };
         let Some(frame) = next else {
-            break if reader.is_mid_frame() {
-                EndReason::Cut
-            } else {
-                EndReason::Clean
-            };
+            if rest.is_empty() {
+                break if reader.is_mid_frame() {
+                    EndReason::Cut
+                } else {
+                    EndReason::Clean
+                };
+            }
+            let (now, later) = rest.split_at(piece.min(rest.len()));
+            reader.push(now);
+            rest = later;
+            continue;
         };
         match frame.message(&mut scratch) {
             Ok(Message::Chunk(json)) => match translator.feed(json, &mut out) {
@@ -310,6 +322,30 @@ fn every_exchange_ends_as_the_catalogue_says() {
         .map(|(id, faults)| format!("{id}: {}", faults.join("; ")))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn however_an_exchange_is_cut_into_pieces_the_client_sees_the_same() {
+    let vectors: Vec<Value> = serde_json::from_str(include_str!("../vectors/exchanges.json")).unwrap();
+    let replies = vectors.iter().flat_map(|vector| vector["replies"].as_array().unwrap());
+    let mut streams = 0;
+    for reply in replies.filter(|reply| reply["events"].is_array()) {
+        streams += 1;
+        let seen = |piece: usize| match stream_in_pieces(reply, "claude-opus-5-5", piece) {
+            Came::Failed(error) => format!("{error:?}"),
+            Came::Seen(Seen::Stream {
+                text,
+                observed,
+                tokens,
+            }) => format!("{text} {observed:?} {tokens:?}"),
+            Came::Seen(_) => panic!("{reply} is no stream"),
+        };
+        let whole = seen(usize::MAX);
+        for piece in [1, 2, 3, 5, 7, 11, 13, 64, 251] {
+            assert_eq!(seen(piece), whole, "pieces of {piece} bytes of {reply}");
+        }
+    }
+    assert!(streams > 25, "{streams} streams");
 }
 
 /// The table of errors: `tests/vectors/errors.json`, one row for everything that Bedrock is known to say.
