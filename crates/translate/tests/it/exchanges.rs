@@ -327,7 +327,9 @@ fn every_exchange_ends_as_the_catalogue_says() {
 #[test]
 fn however_an_exchange_is_cut_into_pieces_the_client_sees_the_same() {
     let vectors: Vec<Value> = serde_json::from_str(include_str!("../vectors/exchanges.json")).unwrap();
-    let replies = vectors.iter().flat_map(|vector| vector["replies"].as_array().unwrap());
+    let replies = vectors
+        .iter()
+        .flat_map(|vector| vector["replies"].as_array().unwrap());
     let mut streams = 0;
     for reply in replies.filter(|reply| reply["events"].is_array()) {
         streams += 1;
