@@ -47,7 +47,7 @@ pub(super) fn check<'b>(body: &'b Value, model: &Model) -> Result<Vec<&'b str>, 
             && !model.refused_betas.iter().any(|refused| refused == beta)
             && needed(beta, body)
     };
-    if betas.len() != list.len() || !betas.iter().all(|beta| fits(beta)) {
+    if betas.len() != list.len() || !betas.iter().all(fits) {
         return Err("invalid beta flag".into());
     }
     Ok(betas)
