@@ -5,6 +5,7 @@
 
 mod account;
 mod billing;
+mod binding;
 mod control;
 pub mod eventstream;
 mod http;
@@ -28,6 +29,29 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// What Bedrock would say to a body without running it: the message of its `ValidationException`.
+///
+/// # Errors
+/// The message, in Bedrock's words.
+pub fn check(model_id: &str, body: &serde_json::Value) -> Result<(), String> {
+    match models::find(model_id) {
+        models::Named::Model(model) => strict::check(body, model),
+        models::Named::ProfileOnly | models::Named::Unknown => {
+            Err("The provided model identifier is invalid.".to_owned())
+        }
+    }
+}
+
+/// The signature that a model which can be invoked as `model_id` would give to thinking that shows `shown`, in its answer to
+/// `body`; `None` if there is no such model.
+#[must_use]
+pub fn sign_thinking(model_id: &str, shown: &str, body: &serde_json::Value) -> Option<String> {
+    match models::find(model_id) {
+        models::Named::Model(model) => Some(binding::sign(shown, body, model)),
+        models::Named::ProfileOnly | models::Named::Unknown => None,
+    }
+}
 
 /// What all requests share.
 pub(crate) struct Shared {

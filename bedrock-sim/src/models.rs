@@ -25,8 +25,26 @@ pub(crate) struct Model {
     /// Whether `role: system` messages may stand between others.
     pub(crate) mid_system: bool,
     pub(crate) count_tokens: bool,
-    /// Whether `output_config.effort` is known.
-    pub(crate) effort: bool,
+    /// The values of `output_config.effort`, from low to high; none where the field is not known.
+    pub(crate) efforts: Vec<String>,
+    /// The highest effort that goes with disabled thinking, where there is a limit.
+    pub(crate) disabled_effort: Option<String>,
+    /// Whether `thinking.type: between_tools` is accepted.
+    pub(crate) between_tools: bool,
+    /// When `tool_choice` may force a tool.
+    pub(crate) forced_tool: ForcedTool,
+    /// Whether the body itself may carry `cache_control`.
+    pub(crate) auto_cache: bool,
+    /// Whether cache marks may ask for an hour.
+    pub(crate) hour_cache: bool,
+    /// Whether thinking is signed together with the history before it.
+    pub(crate) bound_thinking: bool,
+    /// Whether messages may carry `output_config`.
+    pub(crate) message_effort: bool,
+    /// Betas that other models know.
+    pub(crate) refused_betas: Vec<String>,
+    /// Tool types that other models know.
+    pub(crate) refused_tools: Vec<String>,
     /// Whether `output_config.format` is known: `yes` or `no`.
     pub(crate) format: String,
     /// Whether tools may carry `eager_input_streaming`.
@@ -47,6 +65,18 @@ pub(crate) enum ThinkingKinds {
     Both,
     /// `adaptive`.
     AdaptiveOnly,
+}
+
+/// When a model lets `tool_choice` force a tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ForcedTool {
+    /// While it is not asked to think.
+    WithoutThinking,
+    /// While its thinking is disabled expressly.
+    ThinkingDisabled,
+    /// Never.
+    Never,
 }
 
 /// All models. The data file is part of the program, and a test reads it.

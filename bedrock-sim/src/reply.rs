@@ -1,9 +1,8 @@
 //! The conversation: what the simulator says to a request. The same request always gets the same answer.
 
+use crate::binding;
 use crate::models::{Model, ThinkingKinds};
 use crate::script::Pace;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -49,14 +48,6 @@ impl Block {
     }
 }
 
-/// The signature of a thinking block: bound to what the client is shown.
-pub(crate) fn sign(shown: &str) -> String {
-    let mut hash = Sha256::new();
-    hash.update(b"bedrock-sim thinking\0");
-    hash.update(shown.as_bytes());
-    STANDARD.encode(hash.finalize())
-}
-
 /// Decides what to say.
 pub(crate) fn plan(body: &Value, model: &Model, pace: Option<Pace>) -> Reply {
     let said = LastTurn::of(body);
@@ -69,7 +60,7 @@ pub(crate) fn plan(body: &Value, model: &Model, pace: Option<Pace>) -> Reply {
         let thought = format!("Considering: {}", shorten(&said.prompt, 80));
         let shown = if omitted { String::new() } else { thought };
         blocks.push(Block::Thinking {
-            signature: sign(&shown),
+            signature: binding::sign(&shown, body, model),
             text: shown,
         });
     }

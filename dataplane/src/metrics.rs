@@ -47,6 +47,7 @@ pub(crate) struct Metrics {
     tokens: Family<TokenLabels, Counter>,
     upstream_errors: Family<ErrorLabels, Counter>,
     dropped: Family<DroppedLabels, Counter>,
+    passed: Family<DroppedLabels, Counter>,
     dropped_names: Mutex<HashSet<String>>,
     first_token: Histogram,
     duration: Histogram,
@@ -69,6 +70,7 @@ impl Metrics {
             tokens: Family::default(),
             upstream_errors: Family::default(),
             dropped: Family::default(),
+            passed: Family::default(),
             dropped_names: Mutex::default(),
             first_token: Histogram::new(exponential_buckets(0.05, 2.0, 14)),
             duration: Histogram::new(exponential_buckets(0.05, 2.0, 16)),
@@ -102,6 +104,11 @@ impl Metrics {
             "dropped",
             "Betas and fields that Bedrock does not take, by name",
             self.dropped.clone(),
+        );
+        r.register(
+            "unknown_passed",
+            "Tool types, content, events and whatever else no rule names and that passed all the same, by name",
+            self.passed.clone(),
         );
         r.register(
             "first_token_seconds",
@@ -217,13 +224,22 @@ impl Metrics {
 
     /// Something of the client's did not go to Bedrock.
     pub(crate) fn dropped(&self, kind: &'static str, name: &str) {
-        let known = {
-            let mut names = self.dropped_names.lock().unwrap_or_else(PoisonError::into_inner);
-            names.contains(name)
-                || (names.len() < MAX_DROPPED_NAMES && name.len() <= 80 && names.insert(name.to_owned()))
-        };
-        let name = if known { name } else { "other" }.to_owned();
+        let name = self.bounded(name);
         self.dropped.get_or_create(&DroppedLabels { kind, name }).inc();
+    }
+
+    /// Something that nobody here has heard of went to Bedrock, or came from it, all the same.
+    pub(crate) fn passed(&self, kind: &'static str, name: &str) {
+        let name = self.bounded(name);
+        self.passed.get_or_create(&DroppedLabels { kind, name }).inc();
+    }
+
+    /// A name that clients or Bedrock make up, as a label: `other` once there are too many.
+    fn bounded(&self, name: &str) -> String {
+        let mut names = self.dropped_names.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = names.contains(name)
+            || (names.len() < MAX_DROPPED_NAMES && name.len() <= 80 && names.insert(name.to_owned()));
+        if known { name } else { "other" }.to_owned()
     }
 }
 

@@ -121,6 +121,11 @@ impl Events {
         self.translator.finish(reason, out) == Finish::Complete
     }
 
+    /// What has passed that nobody here has heard of: `event brand_new_event`.
+    pub(crate) fn unknown(&self) -> &[String] {
+        &self.translator.observed().unknown
+    }
+
     /// What was used so far, and whether that is an estimate.
     pub(crate) fn tokens(&self) -> (Tokens, bool) {
         self.translator.tokens()

@@ -17,6 +17,8 @@ pub(crate) struct Job {
     pub(crate) model_said: String,
     pub(crate) streaming: bool,
     pub(crate) dropped: Vec<Dropped>,
+    /// What no rule names and Bedrock gets all the same.
+    pub(crate) passed: Vec<Dropped>,
     /// Whether cache writes are to be priced as living an hour.
     pub(crate) writes_1h: bool,
 }

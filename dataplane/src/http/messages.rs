@@ -150,6 +150,11 @@ async fn understand(
         gateway.metrics.dropped(kind, name);
         gateway.bedrock.learning.saw(kind, name, dropped.known);
     }
+    for passed in &plan.job.passed {
+        let (kind, name) = (passed.kind.as_str(), &passed.name);
+        gateway.metrics.passed(kind, name);
+        gateway.bedrock.learning.saw(kind, name, false);
+    }
     Ok((admitted, plan))
 }
 
@@ -231,6 +236,7 @@ fn translate(rules: Rules, peeked: &Peeked<'_>, headers: &HeaderMap, body: &Byte
         model_said: peeked.model().to_owned(),
         streaming: peeked.stream(),
         dropped: prepared.dropped,
+        passed: prepared.passed,
         writes_1h: prepared.writes_1h,
     })
 }

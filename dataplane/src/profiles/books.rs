@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn the_newest_version_is_in_force_and_older_ones_can_still_be_followed() {
         let mut books = Books::default();
-        assert_eq!(action(books.current(INVOKE_MODEL).unwrap()), None);
+        assert_eq!(action(books.current(INVOKE_MODEL).unwrap()), Some(Action::Drop));
         let models: Vec<_> = catalogue::models().into_iter().map(Arc::new).collect();
         books.put(pushed(2, 2, "refuse"), models.iter()).unwrap();
         books.put(pushed(1, 1, "keep"), models.iter()).unwrap();

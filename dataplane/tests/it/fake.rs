@@ -149,7 +149,7 @@ pub fn exception(kind: &str, message: &str) -> Bytes {
     )
 }
 
-fn frame(headers: &[(&str, &str)], payload: &str) -> Bytes {
+pub fn frame(headers: &[(&str, &str)], payload: &str) -> Bytes {
     let mut head = Vec::new();
     for (name, value) in headers {
         head.push(u8::try_from(name.len()).unwrap());

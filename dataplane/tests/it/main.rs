@@ -11,6 +11,7 @@
 mod admission;
 mod bodies;
 mod control;
+mod exchanges;
 mod failures;
 mod fake;
 mod process;

@@ -23,7 +23,7 @@ pub fn classify(failure: &Failure<'_>) -> UpstreamError {
         ),
         "ModelNotReadyException" => (
             answer(Code::Overloaded, &message).retry_after(5),
-            Retry::SameOnce,
+            Retry::NextEndpoint,
             Health::Unavailable,
         ),
         "ServiceUnavailableException" => (

@@ -15,6 +15,9 @@ const OVERFLOW: [&str; 6] = [
     "too many total text bytes",
 ];
 
+/// Fields that change what the model says: leaving one out would not do what the client asked for.
+const NOT_OURS: [&str; 3] = ["temperature", "top_p", "top_k"];
+
 pub(super) fn validation(model: &str, message: &str) -> Answer {
     let lower = message.to_ascii_lowercase();
     let has = |words: &str| lower.contains(words);
@@ -66,7 +69,12 @@ pub(super) fn validation(model: &str, message: &str) -> Answer {
 /// Refusals that name what to leave out, or that are known to be about one thing.
 fn with_less(message: &str, lower: &str) -> Option<(Problem, Reduction)> {
     let unchanged = || Problem::new(Code::InvalidRequest, message);
-    if let Some(limit) = number_after(lower, "exceeds the model limit of ") {
+    // Bedrock's own words, and those of the model.
+    let limit = number_after(lower, "exceeds the model limit of ").or_else(|| {
+        let ours = lower.contains("max_tokens: ") && lower.contains(", which is the maximum allowed");
+        ours.then(|| number_after(lower, " > ")).flatten()
+    });
+    if let Some(limit) = limit {
         let text = format!("max_tokens: the model takes at most {limit}");
         let problem = Problem::new(Code::InvalidRequest, text).field("max_tokens");
         return Some((problem, Reduction::MaxTokens(limit)));
@@ -78,7 +86,7 @@ fn with_less(message: &str, lower: &str) -> Option<(Problem, Reduction)> {
     if let Some(beta) = quoted_after(message, "Unexpected value(s) `") {
         return Some((unchanged(), Reduction::Beta(beta)));
     }
-    if let Some(path) = extra_input(message) {
+    if let Some(path) = extra_input(message).filter(|path| !NOT_OURS.contains(&path.as_str())) {
         return Some((unchanged(), Reduction::Path(path)));
     }
     lower

@@ -46,6 +46,9 @@ pub struct ThinkingRow {
     pub disabled: DisabledThinking,
     /// Whether `display` is taken.
     pub display: bool,
+    /// The highest effort that goes with `disabled`; without it, every effort that the model has.
+    #[serde(default)]
+    pub disabled_effort: Option<String>,
     /// Where the knowledge comes from.
     pub source: String,
 }
@@ -225,6 +228,7 @@ impl ThinkingRow {
             budget: false,
             disabled: DisabledThinking::Keep,
             display: true,
+            disabled_effort: None,
             source: "no row".to_owned(),
         }
     }
@@ -269,7 +273,9 @@ mod tests {
             beta("claude-opus-5-5", "user-profiles-2030-01-01"),
             Some(Action::Drop)
         );
-        assert_eq!(beta("claude-opus-5-5", "unheard-of-2030-01-01"), None);
+        let betas = profile("claude-opus-5-5").betas;
+        let unheard_of = betas.find("unheard-of-2030-01-01").unwrap();
+        assert_eq!((unheard_of.action, unheard_of.is_named()), (Action::Drop, false));
         let mut features = Features::default();
         features.add(Feature::MemoryTool);
         let betas = profile("claude-opus-5-5").betas;

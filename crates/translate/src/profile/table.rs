@@ -39,11 +39,13 @@ pub enum Feature {
     Safeguards,
     /// `clear_at` on a message.
     ClearAt,
+    /// The beta for `clear_at` is asked for.
+    ClearAtBeta,
     /// `thinking.display: "updates"`.
     DisplayUpdates,
     /// `output_config` on a message.
     MessageOutputConfig,
-    /// A tool with `defer_loading`.
+    /// A tool with `defer_loading`, or a tool of Anthropic's own that searches tools.
     DeferLoading,
     /// A tool whose `eager_input_streaming: true` was left out.
     EagerInputStreaming,
@@ -113,6 +115,12 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether it is about something by name: the row `*` says what becomes of everything that nobody here has heard of.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.name != "*"
+    }
+
     /// The refusal for something called `what`.
     #[must_use]
     pub fn problem(&self, what: &str) -> Problem {

@@ -41,15 +41,24 @@ impl Plan<'_> {
         for name in requested {
             let row = profile.betas.find_for(name, self.features, None);
             match row.map(|row| (row.action, row)) {
-                Some((Action::Keep | Action::Move, _)) => add(name),
+                Some((Action::Keep | Action::Move, _)) => {
+                    self.goes_by(row, DroppedKind::Beta, name);
+                    add(name);
+                }
                 Some((Action::Rewrite | Action::Emulate, row)) => add(row.to.as_deref().unwrap_or(name)),
                 Some((Action::Refuse, row)) => return Err(row.problem(name)),
-                Some((Action::Drop, _)) | None => self.left_out(DroppedKind::Beta, name, row.is_some()),
+                Some((Action::Drop, _)) | None => self.left_out_by(row, DroppedKind::Beta, name),
             }
         }
+        let mut decided: Vec<&str> = Vec::new();
         for row in profile.add_betas.rows() {
-            if row.needs.is_some_and(|feature| self.features.has(feature)) {
-                add(&row.name);
+            if row.needs.is_some_and(|feature| self.features.has(feature))
+                && !decided.contains(&row.name.as_str())
+            {
+                decided.push(&row.name);
+                if row.action != Action::Drop {
+                    add(&row.name);
+                }
             }
         }
         Ok(send)

@@ -31,7 +31,7 @@ impl Plan<'_> {
 
     /// Puts an explicit marker where automatic caching would put it: on the last block that can carry one.
     pub(crate) fn explicit_marker(&mut self, marker: Value<'_>, messages: Value<'_>) {
-        if self.cache_markers > MAX_MARKERS {
+        if self.cache_markers >= MAX_MARKERS {
             return;
         }
         let ttl = marker

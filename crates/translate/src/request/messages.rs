@@ -62,16 +62,17 @@ impl Plan<'_> {
                 continue;
             }
             let name = key.text().unwrap_or_default();
-            let row = self.profile.message_fields.find(&name);
+            let profile = self.profile;
+            let row = profile.message_fields.find_for(&name, self.features, None);
             match row.map(|row| (row.action, row)) {
                 Some((Action::Refuse, row)) => return Err(row.problem(&format!("messages.{i}.{name}"))),
                 Some((Action::Drop, _)) | None => {
-                    self.left_out(DroppedKind::Field, &format!("messages.{name}"), row.is_some());
+                    self.left_out_by(row, DroppedKind::Field, &format!("messages.{name}"));
                     removed.push(at);
                 }
                 Some(_) if name == "output_config" => self.features.add(Feature::MessageOutputConfig),
                 Some(_) if name == "clear_at" => self.features.add(Feature::ClearAt),
-                Some(_) => {}
+                Some(_) => self.goes_by(row, DroppedKind::Field, &format!("messages.{name}")),
             }
         }
         self.edits.remove_children(message, &removed);
@@ -79,7 +80,7 @@ impl Plan<'_> {
     }
 
     /// Looks through the blocks of a message or tool result; says whether none is left.
-    fn blocks(&mut self, i: usize, content: Value<'_>, place: Place) -> Result<bool, Problem> {
+    pub(crate) fn blocks(&mut self, i: usize, content: Value<'_>, place: Place) -> Result<bool, Problem> {
         let mut removed = Vec::new();
         let mut count = 0;
         for (at, block) in content.elements().enumerate() {
@@ -98,13 +99,17 @@ impl Plan<'_> {
     /// Looks through one block; says whether it is to go.
     fn block(&mut self, i: usize, block: Value<'_>, place: Place) -> Result<bool, Problem> {
         let kind = block.get("type").and_then(|t| t.raw_text()).unwrap_or_default();
-        let row = self.profile.blocks.find(kind);
+        let profile = self.profile;
+        let row = match block.get("name").and_then(|n| n.raw_text()) {
+            Some(name) if kind == "server_tool_use" => profile.blocks.find(&format!("{kind}.{name}")),
+            _ => profile.blocks.find(kind),
+        };
         match row.map(|row| (row.action, row)) {
             Some((Action::Refuse, row)) => {
                 return Err(row.problem(&format!("messages.{i}: content of type '{kind}'")));
             }
             Some((Action::Drop, _)) => {
-                self.left_out(DroppedKind::Content, kind, true);
+                self.left_out_by(row, DroppedKind::Content, kind);
                 return Ok(true);
             }
             Some((Action::Rewrite, _)) => {
@@ -114,10 +119,15 @@ impl Plan<'_> {
                     .replace(block, format!("{{\"type\":\"text\",\"text\":{note}}}"));
                 return Ok(false);
             }
-            _ => {}
+            _ => self.goes_by(row, DroppedKind::Content, kind),
         }
         if self.strict_version {
             strict_block(i, block, kind, place)?;
+        }
+        if let Some(source) = block.get("source")
+            && !self.source(i, source)?
+        {
+            return Ok(true);
         }
         self.block_members(i, block, kind)?;
         Ok(false)
@@ -127,7 +137,6 @@ impl Plan<'_> {
         for (at, (key, value)) in block.members().enumerate() {
             match key.raw_text().unwrap_or_default() {
                 "cache_control" => self.cache_control(value)?,
-                "source" => self.source(i, value)?,
                 "content" if value.is_array() && kind != "web_search_tool_result" => {
                     // An emptied tool result is one without content, which is allowed.
                     self.blocks(i, value, Place::ToolResult)?;
@@ -148,11 +157,23 @@ impl Plan<'_> {
         Ok(())
     }
 
-    fn source(&mut self, i: usize, source: Value<'_>) -> Result<(), Problem> {
-        let kind = source.get("type").and_then(|t| t.raw_text()).unwrap_or_default();
-        match self.profile.sources.find(kind) {
-            Some(row) if row.action == Action::Refuse => Err(row.problem(&format!("messages.{i}"))),
-            _ => Ok(()),
+    /// Looks at where the data of a block comes from; says whether the block can stay.
+    fn source(&mut self, i: usize, source: Value<'_>) -> Result<bool, Problem> {
+        // The source of a search result is text.
+        let Some(kind) = source.get("type").and_then(|t| t.raw_text()) else {
+            return Ok(true);
+        };
+        let row = self.profile.sources.find(kind);
+        match row.map(|row| (row.action, row)) {
+            Some((Action::Refuse, row)) => Err(row.problem(&format!("messages.{i}"))),
+            Some((Action::Drop, _)) => {
+                self.left_out_by(row, DroppedKind::Content, &format!("source.{kind}"));
+                Ok(false)
+            }
+            _ => {
+                self.goes_by(row, DroppedKind::Content, &format!("source.{kind}"));
+                Ok(true)
+            }
         }
     }
 

@@ -28,7 +28,8 @@ impl Plan<'_> {
         for (i, (key, value)) in config.members().enumerate() {
             count = i + 1;
             let name = key.text().unwrap_or_default();
-            let row = self.profile.output_config.find(&name);
+            let profile = self.profile;
+            let row = profile.output_config.find(&name);
             match row.map(|row| row.action) {
                 Some(Action::Refuse) => {
                     return Err(row.map_or_else(
@@ -41,11 +42,7 @@ impl Plan<'_> {
                     removed.push(i);
                 }
                 Some(Action::Drop) | None => {
-                    self.left_out(
-                        DroppedKind::Field,
-                        &format!("output_config.{name}"),
-                        row.is_some(),
-                    );
+                    self.left_out_by(row, DroppedKind::Field, &format!("output_config.{name}"));
                     removed.push(i);
                 }
                 Some(_) if name == "effort" => {
@@ -55,7 +52,7 @@ impl Plan<'_> {
                         removed.push(i);
                     }
                 }
-                Some(_) => {}
+                Some(_) => self.goes_by(row, DroppedKind::Field, &format!("output_config.{name}")),
             }
         }
         found.goes = removed.len() == count;
@@ -67,7 +64,10 @@ impl Plan<'_> {
 
     /// Lowers an effort to the highest that the model takes; says whether one stays.
     fn effort(&mut self, value: Value<'_>) -> bool {
-        let levels = &self.profile.efforts;
+        let all = &self.profile.efforts;
+        let limit = self.effort_limit.as_deref();
+        let highest = limit.and_then(|limit| all.iter().position(|level| level == limit));
+        let levels = highest.map_or(&all[..], |highest| &all[..=highest]);
         if levels.is_empty() {
             self.left_out(DroppedKind::Field, "output_config.effort", true);
             return false;
@@ -95,17 +95,17 @@ impl Plan<'_> {
         for (i, edit) in edits.elements().enumerate() {
             count = i + 1;
             let name = edit.get("type").and_then(|t| t.text()).unwrap_or_default();
-            match self.profile.context_edits.action(&name) {
-                Some(Action::Keep) if name.starts_with("compact_") => self.features.add(Feature::CompactEdit),
-                Some(Action::Keep) => self.features.add(Feature::ContextEdits),
-                action => {
-                    self.left_out(
-                        DroppedKind::Field,
-                        &format!("context_management.{name}"),
-                        action.is_some(),
-                    );
-                    removed.push(i);
-                }
+            let row = self.profile.context_edits.find(&name);
+            if row.is_some_and(|row| row.action == Action::Keep) {
+                self.goes_by(row, DroppedKind::Field, &format!("context_management.{name}"));
+                self.features.add(if name.starts_with("compact_") {
+                    Feature::CompactEdit
+                } else {
+                    Feature::ContextEdits
+                });
+            } else {
+                self.left_out_by(row, DroppedKind::Field, &format!("context_management.{name}"));
+                removed.push(i);
             }
         }
         if removed.len() == count {

@@ -15,6 +15,8 @@ pub enum DroppedKind {
     Content,
     /// A field of a tool.
     Tool,
+    /// A tool, by its type.
+    ToolType,
 }
 
 impl DroppedKind {
@@ -26,11 +28,12 @@ impl DroppedKind {
             Self::Field => "field",
             Self::Content => "content",
             Self::Tool => "tool",
+            Self::ToolType => "tool_type",
         }
     }
 }
 
-/// Something that the client sent and Bedrock did not get. Names come from the client: bound their number in metrics.
+/// Something that the client sent and Bedrock did not get, or that nobody here has heard of. Names come from the client: bound their number in metrics.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Dropped {
     /// What kind of thing.
@@ -48,6 +51,10 @@ pub(crate) struct Plan<'p> {
     pub(crate) edits: Edits<'p>,
     pub(crate) features: Features,
     pub(crate) dropped: Vec<Dropped>,
+    /// What no rule names and went on all the same.
+    pub(crate) passed: Vec<Dropped>,
+    /// Efforts above this one do not go with the rest of the request.
+    pub(crate) effort_limit: Option<String>,
     /// Whether the request asks for the semantics of API version 2026-10-21.
     pub(crate) strict_version: bool,
     pub(crate) writes_1h: bool,
@@ -61,6 +68,8 @@ impl<'p> Plan<'p> {
             edits: Edits::default(),
             features: Features::default(),
             dropped: Vec::new(),
+            passed: Vec::new(),
+            effort_limit: None,
             strict_version,
             writes_1h: false,
             cache_markers: 0,
@@ -69,14 +78,18 @@ impl<'p> Plan<'p> {
 
     /// Notes that something was left out.
     pub(crate) fn left_out(&mut self, kind: DroppedKind, name: &str, known: bool) {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let name: String = name
-            .chars()
-            .take(64)
-            .map(|c| if is_plain(c) { c } else { '_' })
-            .collect();
-        if !self.dropped.iter().any(|d| d.kind == kind && d.name == name) {
-            self.dropped.push(Dropped { kind, name, known });
+        note(&mut self.dropped, kind, name, known);
+    }
+
+    /// Notes that something was left out because of a row, or because no row is about it.
+    pub(crate) fn left_out_by(&mut self, row: Option<&Row>, kind: DroppedKind, name: &str) {
+        self.left_out(kind, name, row.is_some_and(Row::is_named));
+    }
+
+    /// Notes that something goes to Bedrock that no row names.
+    pub(crate) fn goes_by(&mut self, row: Option<&Row>, kind: DroppedKind, name: &str) {
+        if !row.is_some_and(Row::is_named) {
+            note(&mut self.passed, kind, name, false);
         }
     }
 
@@ -97,14 +110,30 @@ impl<'p> Plan<'p> {
                 Some(row) if row.action == Action::Refuse => {
                     return Err(row.problem(&format!("{path}{name}")));
                 }
-                Some(row) if row.action != Action::Drop => keep(self, value, row)?,
+                Some(row) if row.action != Action::Drop => {
+                    self.goes_by(Some(row), kind, &format!("{path}{name}"));
+                    keep(self, value, row)?;
+                }
                 row => {
-                    self.left_out(kind, &format!("{path}{name}"), row.is_some());
+                    self.left_out_by(row, kind, &format!("{path}{name}"));
                     removed.push(i);
                 }
             }
         }
         self.edits.remove_children(object, &removed);
         Ok(())
+    }
+}
+
+/// Adds a name to a list, once and in plain characters.
+fn note(list: &mut Vec<Dropped>, kind: DroppedKind, name: &str, known: bool) {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name: String = name
+        .chars()
+        .take(64)
+        .map(|c| if is_plain(c) { c } else { '_' })
+        .collect();
+    if !list.iter().any(|d| d.kind == kind && d.name == name) {
+        list.push(Dropped { kind, name, known });
     }
 }

@@ -6,7 +6,7 @@ use super::plan::{Dropped, DroppedKind, Plan};
 use super::system::System;
 use super::thinking::Thinking;
 use crate::json::{Kind, Value, quoted};
-use crate::profile::{Action, Feature, Profile};
+use crate::profile::{Action, DisabledThinking, Feature, Profile};
 use ccag_domain::{Code, Problem};
 use std::borrow::Cow;
 
@@ -18,6 +18,9 @@ const BEDROCK_VERSION: &str = "bedrock-2023-05-31";
 
 /// The beta under which `thinking.display` may be `updates`.
 const DISPLAY_UPDATES: &str = "thinking-display-updates-2026-08-18";
+
+/// The beta under which a system message may say when it is cleared.
+const CLEAR_AT: &str = "mid-conversation-system-clear-at-2026-08-21";
 
 /// The headers of a request that decide on its translation.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,6 +42,8 @@ pub struct Prepared {
     pub betas: Vec<String>,
     /// What the client sent and Bedrock does not get.
     pub dropped: Vec<Dropped>,
+    /// What the client sent, no rule names, and Bedrock gets all the same.
+    pub passed: Vec<Dropped>,
     /// Whether any cache marker asks for an hour: cache writes that Bedrock does not break down are then priced as such.
     pub writes_1h: bool,
     /// The version of the rule book that was followed.
@@ -51,6 +56,7 @@ struct Parts<'d> {
     messages: Option<Value<'d>>,
     system: Option<(usize, Value<'d>)>,
     tools: Option<(usize, Value<'d>)>,
+    tool_choice: Option<usize>,
     thinking: Option<(usize, Value<'d>)>,
     output_config: Option<(usize, Value<'d>)>,
     output_format: Option<Value<'d>>,
@@ -72,6 +78,9 @@ pub fn prepare(peeked: &Peeked<'_>, headers: Headers<'_>, profile: &Profile) -> 
     if peeked.model().ends_with("[1m]") {
         plan.features.add(Feature::OneMillion);
     }
+    if requested.iter().any(|beta| beta == CLEAR_AT) {
+        plan.features.add(Feature::ClearAtBeta);
+    }
     let mut removed = Vec::new();
     let parts = top_level(&mut plan, root, &mut removed)?;
     let mut front = Front::default();
@@ -84,8 +93,9 @@ pub fn prepare(peeked: &Peeked<'_>, headers: Headers<'_>, profile: &Profile) -> 
     if let Some((i, tools)) = parts.tools {
         if tools.is_empty() || tools.kind() == Kind::Null {
             removed.push(i);
-        } else {
-            plan.tools(tools)?;
+        } else if plan.tools(tools)? {
+            removed.push(i);
+            removed.extend(parts.tool_choice);
         }
     }
     let instruction = options(
@@ -122,6 +132,7 @@ pub fn prepare(peeked: &Peeked<'_>, headers: Headers<'_>, profile: &Profile) -> 
         max_tokens,
         betas,
         dropped: plan.dropped,
+        passed: plan.passed,
         writes_1h: plan.writes_1h,
         profile_version: profile.version.clone(),
     })
@@ -158,12 +169,13 @@ fn top_level<'d>(
     let mut parts = Parts::default();
     for (i, (key, value)) in root.members().enumerate() {
         let name = key.text().unwrap_or_default();
-        let row = plan.profile.fields.find_for(&name, plan.features, value.f64());
+        let profile = plan.profile;
+        let row = profile.fields.find_for(&name, plan.features, value.f64());
         let action = match row.map(|row| (row.action, row)) {
             Some((Action::Refuse, row)) => return Err(row.problem(&name)),
             Some((Action::Drop, _)) | None => {
                 strict_sampling(plan, &name)?;
-                plan.left_out(DroppedKind::Field, &name, row.is_some());
+                plan.left_out_by(row, DroppedKind::Field, &name);
                 removed.push(i);
                 continue;
             }
@@ -175,6 +187,7 @@ fn top_level<'d>(
             "messages" => parts.messages = Some(value),
             "system" => parts.system = Some((i, value)),
             "tools" => parts.tools = Some((i, value)),
+            "tool_choice" => parts.tool_choice = Some(i),
             "thinking" => parts.thinking = Some((i, value)),
             "output_config" => parts.output_config = Some((i, value)),
             "output_format" => {
@@ -190,7 +203,7 @@ fn top_level<'d>(
             }
             "max_tokens" => parts.max_tokens = Some(value),
             "safeguards" => plan.features.add(Feature::Safeguards),
-            _ => {}
+            _ => plan.goes_by(row, DroppedKind::Field, &name),
         }
     }
     Ok(parts)
@@ -229,6 +242,16 @@ fn max_tokens(plan: &mut Plan<'_>, peeked: &Peeked<'_>, parts: &Parts<'_>, front
     max_tokens
 }
 
+/// The highest effort, where the request disables thinking on a model that then takes only the lower ones.
+fn effort_limit(plan: &Plan<'_>, parts: &Parts<'_>) -> Option<String> {
+    let rules = &plan.profile.thinking;
+    let kind = parts.thinking.and_then(|(_, thinking)| thinking.get("type"))?;
+    let disabled = kind.is_text("disabled") || kind.is_text("between_tools");
+    (disabled && rules.disabled == DisabledThinking::Keep)
+        .then(|| rules.disabled_effort.clone())
+        .flatten()
+}
+
 /// `thinking`, `output_config`, `output_format` and `context_management`. Returns a block for the system prompt that stands
 /// in for an output format.
 fn options(
@@ -238,6 +261,7 @@ fn options(
     requested: &[Cow<'_, str>],
     (removed, front): (&mut Vec<usize>, &mut Front),
 ) -> Result<Option<String>, Problem> {
+    plan.effort_limit = effort_limit(plan, parts);
     let mut config = match parts.output_config {
         Some((_, value)) if value.is_object() => plan.output_config(value)?,
         _ => super::output::OutputConfig {

@@ -1,7 +1,7 @@
 //! `role: "system"` within the conversation.
 
 use super::messages::Place;
-use super::plan::Plan;
+use super::plan::{DroppedKind, Plan};
 use crate::json::{Kind, Value};
 use crate::profile::Action;
 use ccag_domain::{Code, Problem};
@@ -45,7 +45,7 @@ impl Plan<'_> {
             .field(field));
         }
         let edited = self.edited(text, content, |plan| {
-            plan.message(i, message, Place::System).map(|_| ())
+            plan.blocks(i, content, Place::System).map(|_| ())
         })?;
         let inside = edited
             .strip_prefix('[')
@@ -68,8 +68,15 @@ impl Plan<'_> {
         message: Value<'_>,
         previous: Option<Value<'_>>,
     ) -> Result<bool, Problem> {
-        if self.profile.roles.action("system") != Some(Action::Rewrite) {
-            return self.message(i, message, Place::System);
+        let row = self.profile.roles.find("system");
+        match row.map(|row| (row.action, row)) {
+            Some((Action::Rewrite, _)) => {}
+            Some((Action::Refuse, row)) => return Err(row.problem(&format!("messages.{i}.role"))),
+            Some((Action::Drop, _)) => {
+                self.left_out_by(row, DroppedKind::Content, "role.system");
+                return Ok(true);
+            }
+            _ => return self.message(i, message, Place::System),
         }
         let pending = previous
             .filter(|p| p.get("role").is_some_and(|r| r.is_text("assistant")) && has_block(*p, "tool_use"))

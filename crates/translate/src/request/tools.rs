@@ -9,9 +9,13 @@ use ccag_domain::Problem;
 const SCHEMA_DEPTH: usize = 64;
 
 impl Plan<'_> {
-    /// Looks through the tools.
-    pub(crate) fn tools(&mut self, tools: Value<'_>) -> Result<(), Problem> {
-        for tool in tools.elements() {
+    /// Looks through the tools; says whether none is left.
+    pub(crate) fn tools(&mut self, tools: Value<'_>) -> Result<bool, Problem> {
+        let profile = self.profile;
+        let mut removed = Vec::new();
+        let mut count = 0;
+        for (at, tool) in tools.elements().enumerate() {
+            count = at + 1;
             let kind = tool
                 .get("type")
                 .and_then(|t| t.text())
@@ -20,17 +24,25 @@ impl Plan<'_> {
                 self.custom_tool(tool)?;
                 continue;
             }
-            let row = self.profile.tools.find(&kind);
+            let row = profile.tools.find(&kind);
             match row.map(|row| (row.action, row)) {
                 Some((Action::Refuse | Action::Emulate, row)) => {
                     return Err(row.problem(&format!("tool type '{kind}'")));
                 }
+                Some((Action::Drop, _)) => {
+                    self.left_out_by(row, DroppedKind::ToolType, &kind);
+                    removed.push(at);
+                    continue;
+                }
                 Some((Action::Rewrite, row)) => self.rename(tool, &kind, row),
-                _ => {}
+                _ => self.goes_by(row, DroppedKind::ToolType, &kind),
             }
             self.tool_features(tool, &kind)?;
         }
-        Ok(())
+        if removed.len() < count {
+            self.edits.remove_children(tools, &removed);
+        }
+        Ok(removed.len() == count)
     }
 
     /// Gives a tool of Anthropic's own the type and name of another, in the same dated version.
@@ -53,6 +65,8 @@ impl Plan<'_> {
     fn tool_features(&mut self, tool: Value<'_>, kind: &str) -> Result<(), Problem> {
         if kind.starts_with("memory_") {
             self.features.add(Feature::MemoryTool);
+        } else if kind.starts_with("tool_search_tool_") {
+            self.features.add(Feature::DeferLoading);
         } else if kind == "computer_20251124" {
             self.features.add(Feature::Computer2511);
         } else if kind == "computer_20250124" {
@@ -71,6 +85,7 @@ impl Plan<'_> {
     fn custom_tool(&mut self, tool: Value<'_>) -> Result<(), Problem> {
         let profile = self.profile;
         let mut removed = Vec::new();
+        let mut wrapped = None;
         for (at, (key, value)) in tool.members().enumerate() {
             let name = key.text().unwrap_or_default();
             let row = profile.tool_fields.find(&name);
@@ -84,15 +99,26 @@ impl Plan<'_> {
                     self.left_out(DroppedKind::Tool, &name, false);
                     removed.push(at);
                 }
+                // Some clients put what concerns deferred loading into an object of its own.
+                Some((Action::Rewrite, _)) if name == "custom" => {
+                    wrapped = value.get("defer_loading").and_then(|v| v.bool());
+                    removed.push(at);
+                }
                 Some(_) => match name.as_ref() {
                     "cache_control" => self.cache_control(value)?,
                     "input_schema" => self.schema(value),
                     "defer_loading" if value.bool() == Some(true) => self.features.add(Feature::DeferLoading),
-                    _ => {}
+                    _ => self.goes_by(row, DroppedKind::Tool, &name),
                 },
             }
         }
         self.edits.remove_children(tool, &removed);
+        let deferrable = profile.tool_fields.action("defer_loading") == Some(Action::Keep);
+        let something_stays = tool.members().nth(removed.len()).is_some();
+        if wrapped == Some(true) && deferrable && something_stays && tool.get("defer_loading").is_none() {
+            self.features.add(Feature::DeferLoading);
+            self.edits.insert(tool.start() + 1, "\"defer_loading\":true,");
+        }
         Ok(())
     }
 
@@ -104,7 +130,7 @@ impl Plan<'_> {
         if name == "allowed_callers" && value.elements().any(|caller| !caller.is_text("direct")) {
             return Err(row.problem("tools: programmatic tool calling (`allowed_callers`)"));
         }
-        self.left_out(DroppedKind::Tool, name, true);
+        self.left_out_by(Some(row), DroppedKind::Tool, name);
         Ok(())
     }
 

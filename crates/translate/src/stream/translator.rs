@@ -12,6 +12,37 @@ const DEPTH: usize = 4;
 /// How many different tool names are remembered.
 const MAX_TOOL_NAMES: usize = 64;
 
+/// How many different things that nobody here has heard of are remembered.
+const MAX_UNKNOWN: usize = 16;
+
+/// The blocks that Anthropic documents (Anthropic, "Messages API", content blocks of answers).
+const BLOCKS: [&str; 14] = [
+    "text",
+    "thinking",
+    "redacted_thinking",
+    "tool_use",
+    "server_tool_use",
+    "tool_search_tool_result",
+    "web_search_tool_result",
+    "web_fetch_tool_result",
+    "code_execution_tool_result",
+    "bash_code_execution_tool_result",
+    "text_editor_code_execution_tool_result",
+    "mcp_tool_use",
+    "mcp_tool_result",
+    "compaction",
+];
+
+/// The deltas that Anthropic documents (Anthropic, "Streaming messages").
+const DELTAS: [&str; 6] = [
+    "text_delta",
+    "input_json_delta",
+    "thinking_delta",
+    "signature_delta",
+    "citations_delta",
+    "compaction_delta",
+];
+
 /// How far a stream has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -87,6 +118,24 @@ pub struct Observed {
     pub guardrail_intervened: bool,
     /// Keys of Bedrock's own that were taken out.
     pub removed_keys: u32,
+    /// Events, blocks and deltas that nobody here has heard of and that passed all the same: `event brand_new_event`. Each
+    /// once, at most 16, in letters, digits, `-`, `_`, `.`.
+    pub unknown: Vec<String>,
+}
+
+impl Observed {
+    fn unheard_of(&mut self, what: &str, name: &str) {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let plain: String = name
+            .chars()
+            .take(64)
+            .map(|c| if is_plain(c) { c } else { '_' })
+            .collect();
+        let name = format!("{what} {plain}");
+        if self.unknown.len() < MAX_UNKNOWN && !self.unknown.contains(&name) {
+            self.unknown.push(name);
+        }
+    }
 }
 
 /// Translates one stream.
@@ -191,7 +240,8 @@ impl StreamTranslator {
                     self.usage.anthropic(usage);
                 }
             }
-            _ => {}
+            "content_block_stop" | "ping" => {}
+            _ => self.observed.unheard_of("event", kind),
         }
         self.release_held(out);
         if edits.is_empty() {
@@ -250,6 +300,11 @@ impl StreamTranslator {
         let Some(block) = root.get("content_block") else {
             return;
         };
+        if let Some(kind) = block.get("type").and_then(|t| t.text())
+            && !BLOCKS.contains(&kind.as_ref())
+        {
+            self.observed.unheard_of("block", &kind);
+        }
         if block.get("type").is_some_and(|t| t.is_text("tool_use"))
             && let Some(name) = block.get("name").and_then(|n| n.text())
             && self.observed.tools.len() < MAX_TOOL_NAMES
@@ -263,10 +318,12 @@ impl StreamTranslator {
         self.phase = self.phase.max(Phase::Content);
         let Some(delta) = root.get("delta") else { return };
         for (key, value) in delta.members() {
-            if let ("text" | "thinking" | "partial_json", Some(text)) =
-                (key.raw_text().unwrap_or_default(), value.raw_text())
-            {
-                self.observed.content_bytes += text.len() as u64;
+            match (key.raw_text().unwrap_or_default(), value.raw_text()) {
+                ("text" | "thinking" | "partial_json", Some(text)) => {
+                    self.observed.content_bytes += text.len() as u64;
+                }
+                ("type", Some(kind)) if !DELTAS.contains(&kind) => self.observed.unheard_of("delta", kind),
+                _ => {}
             }
         }
     }

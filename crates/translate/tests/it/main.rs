@@ -7,18 +7,22 @@
     reason = "tests"
 )]
 
+mod bedrock;
 mod errors;
+mod exchanges;
 mod frames;
 mod recorded;
 mod requests;
 mod responses;
+mod rules;
 mod splice;
 mod streams;
 mod vectors;
 
-use ccag_domain::{ModelName, Problem, catalogue};
+use ccag_domain::{Model, ModelName, Problem, catalogue};
 use ccag_translate::profile::{Profile, RuleBook};
 use ccag_translate::request::{Headers, Operation, Prepared, peek, prepare};
+use std::sync::LazyLock;
 
 /// The profile that a data plane would use for a client's model name.
 pub(crate) fn profile(model: &str) -> Profile {
@@ -31,6 +35,15 @@ pub(crate) fn profile(model: &str) -> Profile {
         (m.name, m.max_output_tokens)
     });
     RuleBook::invoke_model().profile(&name, max)
+}
+
+/// The most output tokens of a model; those of the newest models for one that is not known.
+pub(crate) fn max_output_tokens(name: &ModelName) -> u32 {
+    static MODELS: LazyLock<Vec<Model>> = LazyLock::new(catalogue::models);
+    let undated = name.without_date();
+    let is = |n: &ModelName| n == name || Some(n) == undated.as_ref();
+    let known = MODELS.iter().find(|m| m.aliases.iter().chain([&m.name]).any(is));
+    known.map_or(128_000, |m| m.max_output_tokens)
 }
 
 /// Translates a request body for its own model.

@@ -95,15 +95,20 @@ fn faults(vector: &Value) -> Vec<String> {
             return faults;
         }
     };
-    let raw = String::from_utf8(sent).unwrap();
-    let body: Value = serde_json::from_str(&raw).unwrap();
+    claims(vector, &String::from_utf8(sent).unwrap())
+}
+
+/// What of `has` and `lacks` does not hold for a body.
+pub(crate) fn claims(vector: &Value, raw: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    let body: Value = serde_json::from_str(raw).unwrap();
     for claim in vector["has"].as_array().into_iter().flatten() {
-        if !holds(claim, &raw, &body) {
+        if !holds(claim, raw, &body) {
             faults.push(format!("must have {claim}: {raw}"));
         }
     }
     for claim in vector["lacks"].as_array().into_iter().flatten() {
-        if holds(claim, &raw, &body) {
+        if holds(claim, raw, &body) {
             faults.push(format!("must not have {claim}: {raw}"));
         }
     }
