@@ -12,7 +12,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use ccag_domain::routing::Candidate;
-use ccag_domain::{BedrockModel, Model, Problem, RequestId};
+use ccag_domain::{BedrockModel, Lane, Model, Problem, RequestId};
 use ccag_translate::count_tokens::{answer, prepare_count, read_answer};
 use ccag_translate::error::Health;
 use ccag_translate::request::{Headers, Operation, peek};
@@ -123,6 +123,7 @@ async fn ask(bedrock: &Bedrock, plan: &Plan) -> Option<u64> {
             id: format!("count-tokens {}", plan.model.bedrock_id),
             geography: candidate.model.geography,
         },
+        lane: Lane::InvokeModel,
     };
     if bedrock.health.is_cooling(&counting) {
         return None;

@@ -167,6 +167,7 @@ impl Ticket {
             duration_ms: whole_ms(start.started.elapsed()),
             session_id: start.session_id.clone(),
             replica_id: recorder.replica_id.clone(),
+            surface: attempt.candidate.lane,
         };
         recorder.metrics.recorded(&record);
         tracing::info!(
