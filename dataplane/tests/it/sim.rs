@@ -14,6 +14,7 @@ fn aws(sim: &Sim) -> AwsSettings {
     AwsSettings {
         region: Some("us-east-1".into()),
         runtime_url: Some(sim.base_url()),
+        mantle_url: Some(format!("{}/mantle", sim.base_url())),
         sts_url: Some(sim.base_url()),
         bearer_token: None,
         credentials: AwsCredentials::Static {

@@ -9,6 +9,7 @@
 
 mod errors;
 mod frames;
+mod lanes;
 mod recorded;
 mod requests;
 mod responses;
