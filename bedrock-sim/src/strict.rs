@@ -1,5 +1,9 @@
 //! As strict about bodies as Bedrock's InvokeModel is with Claude, in its wording.
 
+mod lanes;
+
+pub(crate) use lanes::{check as check_lane, check_count};
+
 use crate::models::{Model, ThinkingKinds};
 use crate::reply::sign;
 use serde_json::Value;
@@ -53,7 +57,7 @@ pub(crate) fn check(body: &Value, model: &Model) -> Result<(), String> {
     };
     if let Some(key) = map
         .keys()
-        .find(|k| !KEYS.contains(&k.as_str()) && !k.starts_with("amazon-bedrock-"))
+        .find(|k| !KEYS.contains(&k.as_str()) && *k != "amazon-bedrock-guardrailConfig")
     {
         let named = if ["stream", "model"].contains(&key.as_str()) {
             format!(
@@ -171,6 +175,10 @@ fn check_sampling(body: &Value, model: &Model) -> Result<(), String> {
 }
 
 fn check_context_management(body: &Value, betas: &[&str]) -> Result<(), String> {
+    check_context(body, betas, &["clear_tool_uses_20250919", "compact_20260112"])
+}
+
+fn check_context(body: &Value, betas: &[&str], known: &[&str]) -> Result<(), String> {
     let field = &body["context_management"];
     let has_beta = betas.contains(&"context-management-2025-06-27") || betas.contains(&"compact-2026-01-12");
     if field.is_null() {
@@ -179,7 +187,6 @@ fn check_context_management(body: &Value, betas: &[&str]) -> Result<(), String> 
     if !has_beta {
         return Err("context_management: Extra inputs are not permitted".into());
     }
-    let known = ["clear_tool_uses_20250919", "compact_20260112"];
     let edits = field["edits"].as_array().map_or(&[][..], Vec::as_slice);
     for (i, edit) in edits.iter().enumerate() {
         if !edit["type"].as_str().is_some_and(|t| known.contains(&t)) {
@@ -348,7 +355,12 @@ fn check_message_keys(i: usize, message: &Value, betas: &[&str]) -> Result<(), S
     let Some(map) = message.as_object() else {
         return Err(format!("messages.{i}: Input should be an object"));
     };
-    let per_turn = betas.contains(&"mid-conversation-output-config-2026-07-01");
+    let per_turn = [
+        "mid-conversation-output-config-2026-07-01",
+        "per-turn-control-2026-07-01",
+    ]
+    .iter()
+    .any(|beta| betas.contains(beta));
     let clear_at = betas.contains(&"mid-conversation-system-clear-at-2026-08-21");
     for key in map.keys() {
         let known = match key.as_str() {
