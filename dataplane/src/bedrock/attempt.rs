@@ -33,6 +33,10 @@ const ERROR_TIME: Duration = Duration::from_secs(10);
 /// The most that a whole answer may have: 128 000 tokens are about half a megabyte.
 const ANSWER_BYTES: usize = 64 << 20;
 
+/// A guardrail's message has at most 500 characters (Amazon Bedrock API reference, "CreateGuardrail"); what is longer than this
+/// with the events around it is none.
+const LONGEST_BLOCK_BYTES: usize = 8 * 1024;
+
 /// What all walks share.
 pub(crate) struct Bedrock {
     pub(crate) upstream: Arc<dyn Upstream>,
@@ -139,7 +143,7 @@ pub(crate) async fn walk(
             }
             spent += fault.tokens;
             last = fault;
-            if bedrock.lanes.leave(&candidate, &job.lane.asked, &last) {
+            if bedrock.lanes.leave(&candidate, &job.lane.asked, &last, !again) {
                 candidate = endpoint.clone();
                 if let Err(problem) = job.meet(&candidate, &bedrock) {
                     last = Fault::refused_here("RequestRefused", problem);
@@ -269,7 +273,13 @@ pub(super) async fn once(
         .guardrail(candidate)
         .filter(|_| guard::is_applied_here(candidate.lane));
     if let Some(guardrail) = guarded {
-        guard::check_input(bedrock, candidate, guardrail, job).await?;
+        // Whatever comes of it, the model has not been asked.
+        guard::check_input(bedrock, candidate, guardrail, job)
+            .await
+            .map_err(|fault| Fault {
+                reached: false,
+                ..fault
+            })?;
     }
     let call = Call {
         endpoint: &candidate.endpoint,
@@ -362,7 +372,12 @@ async fn whole(bedrock: &Bedrock, candidate: &Candidate, reply: Reply, job: &Job
         && guard::is_applied_here(candidate.lane)
     {
         let looked_at = guard::check_output(bedrock, candidate, guardrail, &body).await;
-        if let Some(instead) = looked_at.map_err(|fault| Fault { tokens, ..fault })? {
+        let looked_at = looked_at.map_err(|fault| Fault {
+            tokens,
+            reached: true,
+            ..fault
+        })?;
+        if let Some(instead) = looked_at {
             body = instead;
         }
     }
@@ -376,8 +391,9 @@ async fn event_stream(lane: Lane, reply: Reply, model: &str) -> Result<Reply, Fa
     if lane == Lane::InvokeModel || !is_json {
         return Ok(reply);
     }
-    let body = collect(reply.body, ERROR_BYTES)
+    let body = tokio::time::timeout(ERROR_TIME, collect(reply.body, ERROR_BYTES))
         .await
+        .unwrap_or_else(|_| Err("the answer does not end".to_owned()))
         .map_err(|detail| Fault::cut(&detail))?;
     Err(refused_in_success(&body, model).unwrap_or_else(|| Fault::cut("the answer is not a stream")))
 }
@@ -436,7 +452,11 @@ async fn begin(
                         ..Fault::of_end(reason)
                     });
                 }
-                Step::Content if guarded && events.tokens().0.prompt() == 0 => last = Step::Content,
+                Step::Content
+                    if guarded && events.tokens().0.prompt() == 0 && out.len() < LONGEST_BLOCK_BYTES =>
+                {
+                    last = Step::Content;
+                }
                 Step::Last if guarded && events.guardrail_intervened() && events.tokens().0.prompt() == 0 => {
                     bedrock.metrics.guardrail("input", candidate.lane);
                     return Err(guard::blocked(&guard::text_of_stream(&out)));
@@ -452,7 +472,9 @@ async fn begin(
                 }
             }
         }
-        deadline = Instant::now() + patience;
+        if !matches!(last, Step::Content) {
+            deadline = Instant::now() + patience;
+        }
     }
 }
 

@@ -119,14 +119,14 @@ impl Fault {
         )
     }
 
-    /// The gateway itself refuses, on behalf of its rules or of a guardrail.
+    /// The gateway itself refuses, on behalf of its rules or of a guardrail, before Bedrock was asked.
     pub(crate) fn refused_here(kind: &str, problem: Problem) -> Self {
         let detail = problem.message.clone();
         let error = UpstreamError {
             kind: kind.to_owned(),
             ..own(problem, Retry::Never, Health::Fine)
         };
-        Self::new(error, detail, true)
+        Self::new(error, detail, false)
     }
 
     /// There was nothing to try.

@@ -13,6 +13,8 @@ mod bodies;
 mod control;
 mod failures;
 mod fake;
+mod guardrails;
+mod lanes;
 mod process;
 mod profiles;
 mod recording;

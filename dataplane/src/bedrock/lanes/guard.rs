@@ -75,14 +75,17 @@ pub(crate) fn suffix(epoch: &str, guardrail: &Guardrail, conversation: &Conversa
     digest[..10].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A guardrail's refusal of the prompt, in the guardrail's own words.
+/// Bedrock's own guardrail refused the prompt, in its own words.
 pub(crate) fn blocked(message: &str) -> Fault {
     let message = if message.is_empty() {
         "blocked by a guardrail of this gateway"
     } else {
         message
     };
-    Fault::refused_here(INTERVENED, Problem::new(Code::PolicyBlocked, message))
+    Fault {
+        reached: true,
+        ..Fault::refused_here(INTERVENED, Problem::new(Code::PolicyBlocked, message))
+    }
 }
 
 /// Looks at the prompt before a lane without guardrails is asked.
@@ -139,17 +142,11 @@ pub(crate) async fn check_input(
             }
             Verdict::Blocked(message) => {
                 bedrock.metrics.guardrail("input", candidate.lane);
-                return Err(Fault {
-                    reached: false,
-                    ..blocked(&message)
-                });
+                return Err(blocked(&message));
             }
             Verdict::Masked(_) => {
                 let problem = Problem::new(Code::Overloaded, "the guardrail masks a part of this request");
-                return Err(Fault {
-                    reached: false,
-                    ..Fault::refused_here(NEEDS_INVOKE_MODEL, problem)
-                });
+                return Err(Fault::refused_here(NEEDS_INVOKE_MODEL, problem));
             }
         }
     }

@@ -192,7 +192,14 @@ impl LaneTable {
     }
 
     /// Whether a failure means that the lane, not the endpoint, is at fault: the request then goes through `InvokeModel`.
-    pub(crate) fn leave(&self, candidate: &Candidate, asked: &Asked, fault: &Fault) -> bool {
+    /// Credentials are at fault only when new ones have been tried.
+    pub(crate) fn leave(
+        &self,
+        candidate: &Candidate,
+        asked: &Asked,
+        fault: &Fault,
+        credentials_renewed: bool,
+    ) -> bool {
         use ccag_translate::error::Health;
         if candidate.lane == Lane::InvokeModel {
             return false;
@@ -200,7 +207,11 @@ impl LaneTable {
         if fault.error.kind == guard::NEEDS_INVOKE_MODEL {
             return true;
         }
-        let gone = matches!(fault.error.health, Health::ModelMissing | Health::Credentials);
+        let gone = match fault.error.health {
+            Health::ModelMissing => true,
+            Health::Credentials => credentials_renewed,
+            _ => false,
+        };
         if gone {
             let until_ms = self.clock.now_ms() + ABSENT_MS;
             self.set(candidate, &asked.model, State::Absent { until_ms });
@@ -327,7 +338,7 @@ mod tests {
             "m",
             0,
         );
-        assert!(table.leave(&chosen, &asked("b"), &fault));
+        assert!(table.leave(&chosen, &asked("b"), &fault, false));
         let after = table.choose(&candidate, &asked("b"), "");
         assert_eq!(after.candidate.lane, Lane::InvokeModel);
         assert!(
