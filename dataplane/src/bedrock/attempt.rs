@@ -290,7 +290,9 @@ pub(super) async fn once(
             Lane::Messages => Operation::Messages,
             Lane::Mantle => Operation::Mantle,
         },
-        headers: job.headers(candidate)?,
+        headers: job
+            .headers(candidate)
+            .map_err(|problem| Fault::refused_here("GuardrailMisconfigured", problem))?,
         body: job.body.clone(),
     };
     let reply = bedrock

@@ -188,10 +188,7 @@ impl Job {
     }
 
     /// The headers that go with the body to a candidate.
-    pub(crate) fn headers(
-        &self,
-        candidate: &Candidate,
-    ) -> Result<Vec<(HeaderName, HeaderValue)>, super::fault::Fault> {
+    pub(crate) fn headers(&self, candidate: &Candidate) -> Result<Vec<(HeaderName, HeaderValue)>, Problem> {
         match self.lane.guardrail(candidate) {
             Some(guardrail) if candidate.lane == Lane::InvokeModel => guard::headers(guardrail),
             _ => Ok(self.lane.headers.clone()),

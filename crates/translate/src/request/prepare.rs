@@ -195,12 +195,9 @@ fn top_level<'d>(
         };
         strict_sampling(plan, &name)?;
         match name.as_ref() {
-            "model" | "stream" if lane != Lane::InvokeModel && action != Action::Move => {
-                if name == "model" && !model.is_empty() {
-                    plan.edits.replace(value, quoted(model));
-                }
-            }
-            "model" | "stream" | "anthropic_version" | "anthropic_beta" | "betas" => removed.push(i),
+            "model" | "stream" if lane == Lane::InvokeModel || action == Action::Move => removed.push(i),
+            "model" if !model.is_empty() => plan.edits.replace(value, quoted(model)),
+            "anthropic_version" | "anthropic_beta" | "betas" => removed.push(i),
             "metadata" if action == Action::Rewrite => plan.metadata(value),
             "messages" => parts.messages = Some(value),
             "system" => parts.system = Some((i, value)),

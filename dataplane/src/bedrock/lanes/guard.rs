@@ -30,15 +30,14 @@ const OVERLAP_CHARS: usize = 200;
 const ANSWER_BYTES: usize = 1 << 20;
 
 /// The headers by which `InvokeModel` applies a guardrail (Amazon Bedrock API reference, "InvokeModel").
-pub(crate) fn headers(guardrail: &Guardrail) -> Result<Vec<(HeaderName, HeaderValue)>, Fault> {
+///
+/// # Errors
+/// [`Code::PolicyBlocked`] if the guardrail has no name that a header can hold.
+pub(crate) fn headers(guardrail: &Guardrail) -> Result<Vec<(HeaderName, HeaderValue)>, Problem> {
     let value = |text: &str| {
-        HeaderValue::from_str(text).map_err(|_| {
-            let problem = Problem::new(
-                Code::PolicyBlocked,
-                "the guardrail of this gateway has no usable name",
-            );
-            Fault::refused_here("GuardrailMisconfigured", problem)
-        })
+        let unusable =
+            "the guardrail that requests must pass has no usable name; an administrator has to correct it";
+        HeaderValue::from_str(text).map_err(|_| Problem::new(Code::PolicyBlocked, unusable))
     };
     let trace = match guardrail.trace {
         GuardrailTrace::Disabled => "DISABLED",
