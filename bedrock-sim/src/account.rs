@@ -1,5 +1,7 @@
 //! What the simulator received and what it handed out: the ground truth for billing tests.
 
+use crate::Shared;
+use crate::script::Action;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -40,9 +42,9 @@ pub enum Ending {
 pub struct Entry {
     /// The `x-amzn-requestid` that the answer carried.
     pub request_id: String,
-    /// The model id as it stood in the URL.
+    /// The model id as it stood in the URL or in the body.
     pub model: String,
-    /// The operation: `invoke` or `stream`.
+    /// The operation: `invoke`, `stream`, `messages` or `mantle`.
     pub operation: &'static str,
     /// What the whole answer is billed.
     pub usage: Usage,
@@ -141,4 +143,28 @@ impl Books {
         lock(&self.entries).clear();
         lock(&self.log).clear();
     }
+}
+
+/// The error that the script wants for an operation which has no stream.
+pub(crate) fn scripted_error(
+    shared: &Shared,
+    operation: &str,
+    model: &str,
+    body: &[u8],
+) -> Option<(u16, String, String)> {
+    let mut script = shared.script.lock().unwrap_or_else(PoisonError::into_inner);
+    match script.take(operation, model, body) {
+        Some(Action::Error {
+            status,
+            error_type,
+            message,
+        }) => Some((status, error_type, message)),
+        _ => None,
+    }
+}
+
+/// Whether the script wants an operation not to be known, and whether with a status that says that all is well.
+pub(crate) fn scripted_unknown(shared: &Shared, operation: &str, body: &[u8]) -> Option<bool> {
+    let mut script = shared.script.lock().unwrap_or_else(PoisonError::into_inner);
+    script.take_unknown(operation, body)
 }

@@ -1,9 +1,12 @@
 //! The HTTP surface: which path is which operation, and who may call it.
 
 use crate::account::Received;
+use crate::guardrail::Guardrail;
+use crate::invoke::Ask;
 use crate::script::Rule;
 use crate::sigv4::{self, Denied, Signed};
-use crate::{Shared, control, invoke, sys};
+use crate::surface::Surface;
+use crate::{Shared, control, guardrail, invoke, lanes, sys};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -46,6 +49,7 @@ pub(crate) fn refuse(status: u16, error_type: &str, message: &str) -> Answer {
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/_sim/script", post(add_rules).delete(clear_rules))
+        .route("/_sim/guardrails", post(add_guardrail))
         .route("/_sim/requests", get(requests))
         .route("/_sim/account", get(account).delete(clear_account))
         .route("/_sim/health", get(|| async { "ok" }))
@@ -72,6 +76,15 @@ async fn clear_rules(State(shared): State<Arc<Shared>>) -> StatusCode {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn add_guardrail(State(shared): State<Arc<Shared>>, Json(guardrail): Json<Guardrail>) -> StatusCode {
+    shared
+        .guardrails
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(guardrail);
     StatusCode::NO_CONTENT
 }
 
@@ -138,7 +151,12 @@ fn authorize(shared: &Shared, request: &Signed<'_>) -> Result<(), Denied> {
         .get("authorization")
         .and_then(|v| v.to_str().ok())
         .unwrap_or("");
-    if let Some(key) = authorization.strip_prefix("Bearer ") {
+    let api_key = request.headers.get("x-api-key").and_then(|v| v.to_str().ok());
+    let is_lane = request.raw_path.contains("/anthropic/v1/");
+    if let Some(key) = authorization
+        .strip_prefix("Bearer ")
+        .or(api_key.filter(|_| is_lane))
+    {
         return if shared.bearer_keys.iter().any(|k| k == key) {
             Ok(())
         } else {
@@ -148,8 +166,11 @@ fn authorize(shared: &Shared, request: &Signed<'_>) -> Result<(), Denied> {
             })
         };
     }
-    let is_sts = request.raw_path == "/";
-    let services: &[&str] = if is_sts { &["sts"] } else { &["bedrock"] };
+    let services: &[&str] = match request.raw_path {
+        "/" => &["sts"],
+        path if path.starts_with("/mantle/") => &["bedrock-mantle"],
+        _ => &["bedrock"],
+    };
     let issued = shared.issued.lock().unwrap_or_else(PoisonError::into_inner);
     sigv4::verify(request, services, sys::now_ms(), |id| {
         shared
@@ -169,22 +190,43 @@ async fn route(shared: &Arc<Shared>, request_id: &str, request: &Signed<'_>) -> 
     };
     let segments: Vec<&str> = request.raw_path.split('/').skip(1).collect();
     match (request.method.as_str(), segments.as_slice()) {
-        ("POST", ["model", id, "invoke"]) => {
-            invoke::invoke(Arc::clone(shared), request_id, &decode(id), false, request.body).await
+        (
+            "POST",
+            [
+                "model",
+                id,
+                operation @ ("invoke" | "invoke-with-response-stream"),
+            ],
+        ) => {
+            let ask = Ask {
+                surface: Surface::InvokeModel,
+                model_id: &decode(id),
+                streaming: *operation != "invoke",
+                headers: request.headers,
+                body: request.body,
+            };
+            invoke::invoke(Arc::clone(shared), request_id, ask).await
         }
-        ("POST", ["model", id, "invoke-with-response-stream"]) => {
-            invoke::invoke(Arc::clone(shared), request_id, &decode(id), true, request.body).await
+        ("POST", ["anthropic", "v1", "messages"]) => {
+            let (headers, body) = (request.headers, request.body);
+            lanes::messages(Arc::clone(shared), request_id, Surface::Messages, headers, body).await
+        }
+        ("POST", ["mantle", "anthropic", "v1", "messages"]) => {
+            let (headers, body) = (request.headers, request.body);
+            lanes::messages(Arc::clone(shared), request_id, Surface::Mantle, headers, body).await
+        }
+        ("POST", ["mantle", "anthropic", "v1", "messages", "count_tokens"]) => {
+            lanes::count_tokens(shared, request_id, request.headers, request.body)
+        }
+        ("POST", ["guardrail", id, "version", version, "apply"]) => {
+            guardrail::apply(shared, &decode(id), &decode(version), request.body)
         }
         ("POST", ["model", id, "count-tokens"]) => invoke::count_tokens(shared, &decode(id), request.body),
         ("GET", ["inference-profiles"]) => control::list_profiles(shared, request.raw_query),
         ("GET", ["inference-profiles", id]) => control::get_profile(shared, &decode(id)),
         ("GET", ["foundation-models"]) => control::list_models(request.raw_query),
         ("POST", [""]) => control::sts(shared, request_id, request.body),
-        _ => refuse(
-            404,
-            "UnknownOperationException",
-            "The requested operation is not recognized by the service.",
-        ),
+        _ => lanes::unknown_operation(false),
     }
 }
 

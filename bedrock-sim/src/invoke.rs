@@ -1,14 +1,16 @@
-//! InvokeModel, InvokeModelWithResponseStream and CountTokens.
+//! InvokeModel, InvokeModelWithResponseStream and CountTokens, and what the other surfaces share with them.
 
 use crate::Shared;
 use crate::account::{Ending, Entry, Usage};
+use crate::guardrail::{self, Outcome};
 use crate::http::{Answer, answer, refuse};
 use crate::models::{self, Model, Named};
-use crate::reply::{self, Reply};
+use crate::reply::{self, Block, Reply};
 use crate::script::{Action, Pace};
 use crate::stream::{Body, Events, usage_json};
+use crate::surface::{Framing, Surface};
 use crate::{billing, strict, sys};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -18,22 +20,25 @@ use std::time::Duration;
 
 const VALIDATION: &str = "ValidationException";
 
+/// What is asked for.
+pub(crate) struct Ask<'a> {
+    pub(crate) surface: Surface,
+    pub(crate) model_id: &'a str,
+    pub(crate) streaming: bool,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [u8],
+}
+
 /// What an invocation is about.
 struct Call<'a> {
     request_id: &'a str,
-    model_id: &'a str,
     place: usize,
 }
 
 /// Answers an invocation.
-pub(crate) async fn invoke(
-    shared: Arc<Shared>,
-    request_id: &str,
-    model_id: &str,
-    streaming: bool,
-    body: &[u8],
-) -> Answer {
-    let operation = if streaming { "stream" } else { "invoke" };
+pub(crate) async fn invoke(shared: Arc<Shared>, request_id: &str, ask: Ask<'_>) -> Answer {
+    let (model_id, body) = (ask.model_id, ask.body);
+    let operation = ask.surface.operation(ask.streaming);
     let place = shared.books.open(Entry {
         request_id: request_id.to_owned(),
         model: model_id.to_owned(),
@@ -48,11 +53,7 @@ pub(crate) async fn invoke(
         ended_at_ms: None,
         content: Value::Null,
     });
-    let call = Call {
-        request_id,
-        model_id,
-        place,
-    };
+    let call = Call { request_id, place };
     let mut unfinished = Unfinished {
         shared: &shared,
         call: &call,
@@ -63,7 +64,7 @@ pub(crate) async fn invoke(
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take(operation, model_id, body);
-    let result = answer_invocation(&shared, &call, streaming, body, action).await;
+    let result = answer_invocation(&shared, &call, &ask, action).await;
     let answer = match result {
         Ok(answer) => answer,
         Err((status, error_type, message)) => {
@@ -72,7 +73,7 @@ pub(crate) async fn invoke(
                 entry.error = Some(error_type.clone());
                 entry.ended_at_ms = Some(sys::now_ms());
             });
-            refuse(status, &error_type, &message)
+            ask.surface.refuse(status, &error_type, &message, request_id)
         }
     };
     unfinished.armed = false;
@@ -108,16 +109,16 @@ fn invalid(message: impl Into<String>) -> Refusal {
     (400, VALIDATION.to_owned(), message.into())
 }
 
-fn parse(body: &[u8], model_id: &str) -> Result<(Value, &'static Model), Refusal> {
-    let model = match models::find(model_id) {
-        Named::Model(model) => model,
-        Named::ProfileOnly => {
-            return Err(invalid(format!(
-                "Invocation of model ID {model_id} with on-demand throughput isn\u{2019}t supported. Retry your request with \
-                 the ID or ARN of an inference profile that contains this model."
-            )));
-        }
-        Named::Unknown => return Err(invalid("The provided model identifier is invalid.")),
+fn parse(ask: &Ask<'_>) -> Result<(Value, &'static Model), Refusal> {
+    let (body, model_id) = (ask.body, ask.model_id);
+    let model = if ask.surface == Surface::Mantle {
+        // Foundation models only, whether or not they can be invoked without a profile elsewhere.
+        models::base(model_id).ok_or_else(|| {
+            let message = format!("The model '{model_id}' does not exist");
+            (404, "ResourceNotFoundException".to_owned(), message)
+        })?
+    } else {
+        named(model_id)?
     };
     let parsed = serde_json::from_slice(body).map_err(|e| {
         invalid(format!(
@@ -127,13 +128,26 @@ fn parse(body: &[u8], model_id: &str) -> Result<(Value, &'static Model), Refusal
     Ok((parsed, model))
 }
 
+fn named(model_id: &str) -> Result<&'static Model, Refusal> {
+    Ok(match models::find(model_id) {
+        Named::Model(model) => model,
+        Named::ProfileOnly => {
+            return Err(invalid(format!(
+                "Invocation of model ID {model_id} with on-demand throughput isn\u{2019}t supported. Retry your request with \
+                 the ID or ARN of an inference profile that contains this model."
+            )));
+        }
+        Named::Unknown => return Err(invalid("The provided model identifier is invalid.")),
+    })
+}
+
 async fn answer_invocation(
     shared: &Arc<Shared>,
     call: &Call<'_>,
-    streaming: bool,
-    body: &[u8],
+    ask: &Ask<'_>,
     action: Option<Action>,
 ) -> Result<Answer, Refusal> {
+    let streaming = ask.streaming;
     let pace = match &action {
         Some(Action::Error {
             status,
@@ -150,8 +164,17 @@ async fn answer_invocation(
         Some(Action::Pace(pace)) => Some(*pace),
         _ => None,
     };
-    let (parsed, model) = parse(body, call.model_id)?;
-    strict::check(&parsed, model).map_err(invalid)?;
+    let (mut parsed, model) = parse(ask)?;
+    let guard = match ask.surface {
+        Surface::InvokeModel => {
+            strict::check(&parsed, model).map_err(invalid)?;
+            guardrail::asked(shared, ask.headers, &parsed).map_err(invalid)?
+        }
+        surface => {
+            strict::check_lane(&parsed, ask.headers, model, surface).map_err(invalid)?;
+            None
+        }
+    };
     let prompt = billing::prompt_tokens(&parsed);
     if prompt > model.context {
         return Err(invalid(format!(
@@ -159,12 +182,7 @@ async fn answer_invocation(
             model.context
         )));
     }
-    let reply = reply::plan(&parsed, model, pace);
-    let mut usage = {
-        let mut cache = shared.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.bill(&parsed, model, sys::now_ms())
-    };
-    usage.output = reply.blocks.iter().map(reply::Block::tokens).sum();
+    let (reply, usage, guarded) = decide(shared, &mut parsed, model, pace, guard.as_ref());
     let content = format!(
         "[{}]",
         reply
@@ -187,23 +205,84 @@ async fn answer_invocation(
     let id = format!("msg_bdrk_{}", call.request_id.replace('-', ""));
     let name = model.id.trim_start_matches("anthropic.");
     if streaming {
+        let framing = match ask.surface {
+            Surface::InvokeModel => Framing::EventStream,
+            Surface::Messages | Surface::Mantle => Framing::Sse(call.request_id.to_owned()),
+        };
         let events = match &action {
             Some(Action::Events { events }) => Events::scripted(events),
-            _ => Events::of(&reply, &id, name, &usage),
+            _ => Events::of(&reply, &id, name, &usage, &framing, guarded.as_ref()),
         };
         let body = Body::new(
             Arc::clone(shared),
             call.place,
             call.request_id.to_owned(),
             events,
-            pace,
+            (pace, &framing),
             action.as_ref(),
         );
+        if let Framing::Sse(_) = framing {
+            return Ok(answer(200, axum::body::Body::from_stream(body))
+                .with(header::CONTENT_TYPE, "text/event-stream; charset=utf-8"));
+        }
         return Ok(answer(200, axum::body::Body::from_stream(body))
             .with(header::CONTENT_TYPE, "application/vnd.amazon.eventstream")
             .with("x-amzn-bedrock-content-type", "application/json"));
     }
-    Ok(whole(shared, call, &id, name, &reply, &usage, &content, action))
+    let parts = Whole {
+        id: &id,
+        model: name,
+        reply: &reply,
+        usage: &usage,
+        content: &content,
+        guarded: guarded.as_ref(),
+    };
+    Ok(whole(shared, call, &parts, ask.surface, action))
+}
+
+/// What is said and billed, with what a guardrail makes of both.
+fn decide(
+    shared: &Shared,
+    parsed: &mut Value,
+    model: &Model,
+    pace: Option<Pace>,
+    guard: Option<&guardrail::Asked>,
+) -> (Reply, Usage, Option<Outcome>) {
+    let instead = |text: String| Reply {
+        blocks: vec![Block::Text { text, pieces: 1 }],
+        stop_reason: "end_turn",
+    };
+    if let Some((text, outcome)) = guard.and_then(|guard| guard.look_at_input(parsed)) {
+        // The model is not asked.
+        return (instead(text), Usage::default(), Some(outcome));
+    }
+    let mut reply = reply::plan(parsed, model, pace);
+    let mut usage = {
+        let mut cache = shared.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.bill(parsed, model, sys::now_ms())
+    };
+    usage.output = reply.blocks.iter().map(Block::tokens).sum();
+    let guarded = guard.map(|guard| {
+        let said: Vec<String> = reply.blocks.iter().map(Block::to_json).collect();
+        match guard.look_at_output(&said.join("\n")) {
+            Some((text, outcome)) => {
+                reply = instead(text);
+                outcome
+            }
+            None => guard.passed(),
+        }
+    });
+    (reply, usage, guarded)
+}
+
+/// The parts of a whole answer.
+struct Whole<'a> {
+    id: &'a str,
+    model: &'a str,
+    reply: &'a Reply,
+    usage: &'a Usage,
+    content: &'a str,
+    guarded: Option<&'a Outcome>,
 }
 
 fn last_text(body: &Value) -> String {
@@ -222,22 +301,32 @@ fn last_text(body: &Value) -> String {
     .unwrap_or_default()
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one answer, used once")]
 fn whole(
     shared: &Shared,
     call: &Call<'_>,
-    id: &str,
-    model: &str,
-    reply: &Reply,
-    usage: &Usage,
-    content: &str,
+    parts: &Whole<'_>,
+    surface: Surface,
     action: Option<Action>,
 ) -> Answer {
+    let Whole {
+        id,
+        model,
+        reply,
+        usage,
+        content,
+        guarded,
+    } = parts;
+    let own: String = guarded
+        .map(Outcome::keys)
+        .unwrap_or_default()
+        .iter()
+        .map(|(key, value)| format!(",\"{key}\":{value}"))
+        .collect();
     let text = match action {
         Some(Action::Events { events }) => events.first().map(Value::to_string).unwrap_or_default(),
         _ => format!(
             "{{\"id\":\"{id}\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"{model}\",\"content\":{content},\
-             \"stop_reason\":\"{}\",\"stop_sequence\":null,\"usage\":{}}}",
+             \"stop_reason\":\"{}\",\"stop_sequence\":null,\"usage\":{}{own}}}",
             reply.stop_reason,
             usage_json(usage, usage.output)
         ),
@@ -249,8 +338,11 @@ fn whole(
         entry.ended_at_ms = Some(sys::now_ms());
     });
     let written = usage.cache_write_5m + usage.cache_write_1h;
-    answer(200, text)
-        .with(header::CONTENT_TYPE, "application/json")
+    let answer = answer(200, text).with(header::CONTENT_TYPE, "application/json");
+    if surface != Surface::InvokeModel {
+        return answer;
+    }
+    answer
         .with("x-amzn-bedrock-input-token-count", usage.input.to_string())
         .with("x-amzn-bedrock-output-token-count", usage.output.to_string())
         .with(

@@ -1,4 +1,4 @@
-//! A stand-in for Amazon Bedrock Runtime, Bedrock and STS that speaks their wire formats.
+//! A stand-in for Amazon Bedrock Runtime, bedrock-mantle, Bedrock and STS that speaks their wire formats.
 //!
 //! It imports nothing of the gateway: tests hold the gateway against it. It is as strict as Bedrock is, answers with a
 //! conversation, fails by script, and keeps an exact account of the tokens that it handed out.
@@ -8,17 +8,21 @@ mod billing;
 mod binding;
 mod control;
 pub mod eventstream;
+mod guardrail;
 mod http;
 mod invoke;
+mod lanes;
 mod models;
 mod reply;
 mod script;
 mod sigv4;
 mod stream;
 mod strict;
+mod surface;
 mod sys;
 
 pub use account::{Ending, Entry, Received, Usage};
+pub use guardrail::Guardrail;
 pub use script::{Action, Match, Pace, Rule};
 pub use sigv4::Credential;
 
@@ -62,6 +66,7 @@ pub(crate) struct Shared {
     pub(crate) account_id: String,
     pub(crate) issued: Mutex<Vec<Credential>>,
     pub(crate) script: Mutex<script::Script>,
+    pub(crate) guardrails: Mutex<Vec<Guardrail>>,
     pub(crate) cache: Mutex<billing::PromptCache>,
     pub(crate) books: account::Books,
     pub(crate) counter: AtomicU64,
@@ -141,6 +146,7 @@ impl Builder {
             account_id: "111122223333".into(),
             issued: Mutex::default(),
             script: Mutex::default(),
+            guardrails: Mutex::default(),
             cache: Mutex::default(),
             books: account::Books::new(self.log_capacity),
             counter: AtomicU64::new(1),
@@ -214,6 +220,21 @@ impl Sim {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .add(rule);
+    }
+
+    /// Adds a guardrail.
+    pub fn guardrail(&self, guardrail: Guardrail) {
+        self.shared
+            .guardrails
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(guardrail);
+    }
+
+    /// What to set as the URL of bedrock-mantle.
+    #[must_use]
+    pub fn mantle_url(&self) -> String {
+        format!("{}/mantle", self.base_url())
     }
 
     /// Forgets all rules.

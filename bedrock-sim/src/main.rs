@@ -60,7 +60,10 @@ async fn main() -> ExitCode {
         }
     };
     println!("bedrock-sim listens on {}", sim.base_url());
-    println!("set AWS_ENDPOINT_URL_BEDROCK_RUNTIME, AWS_ENDPOINT_URL_BEDROCK and AWS_ENDPOINT_URL_STS to it");
+    println!(
+        "set AWS_ENDPOINT_URL_BEDROCK_RUNTIME, AWS_ENDPOINT_URL_BEDROCK and AWS_ENDPOINT_URL_STS to it,"
+    );
+    println!("and AWS_ENDPOINT_URL_BEDROCK_MANTLE to {}", sim.mantle_url());
     stop_signal().await;
     sim.shutdown().await;
     ExitCode::SUCCESS

@@ -124,6 +124,11 @@ pub(crate) fn find(id: &str) -> Named {
     Named::Unknown
 }
 
+/// The model whose foundation model's id this is.
+pub(crate) fn base(id: &str) -> Option<&'static Model> {
+    MODELS.iter().find(|model| model.id == id)
+}
+
 /// Every system-defined profile: its id, its geography and its model.
 pub(crate) fn profiles() -> impl Iterator<Item = (String, &'static str, &'static Model)> {
     MODELS.iter().flat_map(|m| {

@@ -52,7 +52,8 @@ pub struct Match {
     /// Part of the body.
     #[serde(default)]
     pub text: Option<String>,
-    /// `invoke`, `stream` or `count`.
+    /// `invoke`, `stream`, `messages`, `mantle`, `count`, `mantle-count` or `guardrail`. Without it a rule applies to the first
+    /// four.
     #[serde(default)]
     pub operation: Option<String>,
 }
@@ -128,6 +129,12 @@ pub enum Action {
     },
     /// Sets the answer's size and pace.
     Pace(Pace),
+    /// Does not know the operation, on `messages` and `mantle`.
+    UnknownOperation {
+        /// Whether the status says that all is well all the same.
+        #[serde(default)]
+        in_success: bool,
+    },
     /// Sends exactly these events (a stream) or the first of them as the whole answer (otherwise).
     Events {
         /// Anthropic's events.
@@ -199,19 +206,40 @@ impl Script {
 
     /// The action for a request, counting it against its rule.
     pub(crate) fn take(&mut self, operation: &str, model: &str, body: &[u8]) -> Option<Action> {
+        self.take_if(operation, Some(model), body, |action| {
+            !matches!(action, Action::UnknownOperation { .. })
+        })
+    }
+
+    /// The same for what is decided before the model is known.
+    pub(crate) fn take_unknown(&mut self, operation: &str, body: &[u8]) -> Option<bool> {
+        let unknown = |action: &Action| matches!(action, Action::UnknownOperation { .. });
+        match self.take_if(operation, None, body, unknown) {
+            Some(Action::UnknownOperation { in_success }) => Some(in_success),
+            _ => None,
+        }
+    }
+
+    fn take_if(
+        &mut self,
+        operation: &str,
+        model: Option<&str>,
+        body: &[u8],
+        is_wanted: impl Fn(&Action) -> bool,
+    ) -> Option<Action> {
         let contains = |part: &Option<String>, whole: &str| part.as_deref().is_none_or(|p| whole.contains(p));
         for (rule, seen, used) in &mut self.rules {
-            let wanted = rule.matches.operation.as_deref();
-            let operation_fits = match wanted {
-                Some(wanted) => wanted == operation,
-                None => operation != "count",
+            let operation_fits = match rule.matches.operation.as_deref() {
+                Some(named) => named == operation,
+                None => ["invoke", "stream", "messages", "mantle"].contains(&operation),
             };
             let text_fits = rule
                 .matches
                 .text
                 .as_deref()
                 .is_none_or(|text| memchr::memmem::find(body, text.as_bytes()).is_some());
-            if !operation_fits || !text_fits || !contains(&rule.matches.model, model) {
+            let model_fits = model.is_none_or(|model| contains(&rule.matches.model, model));
+            if !operation_fits || !text_fits || !model_fits || !is_wanted(&rule.action) {
                 continue;
             }
             if rule.times.is_some_and(|times| *used >= times) {

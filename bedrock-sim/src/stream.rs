@@ -3,8 +3,10 @@
 use crate::Shared;
 use crate::account::{Ending, Usage};
 use crate::eventstream;
+use crate::guardrail::Outcome;
 use crate::reply::{Block, Reply};
 use crate::script::{Action, Pace};
+use crate::surface::{Framing, envelope};
 use bytes::Bytes;
 use futures_util::Stream;
 use serde_json::{Value, json};
@@ -33,7 +35,14 @@ pub(crate) struct Events(Vec<(Value, u64, u64)>);
 
 impl Events {
     /// The events of a planned reply.
-    pub(crate) fn of(reply: &Reply, id: &str, model: &str, usage: &Usage) -> Self {
+    pub(crate) fn of(
+        reply: &Reply,
+        id: &str,
+        model: &str,
+        usage: &Usage,
+        framing: &Framing,
+        guarded: Option<&Outcome>,
+    ) -> Self {
         let mut events = vec![(message_start(id, model, usage), 0, 0)];
         for (index, block) in reply.blocks.iter().enumerate() {
             push_block(&mut events, index, block);
@@ -45,14 +54,17 @@ impl Events {
             0,
             0,
         ));
-        events.push((
-            json!({"type": "message_stop", "amazon-bedrock-invocationMetrics": {
+        let mut stop = json!({"type": "message_stop"});
+        if matches!(framing, Framing::EventStream) {
+            stop["amazon-bedrock-invocationMetrics"] = json!({
                 "inputTokenCount": usage.input, "outputTokenCount": usage.output, "invocationLatency": 900,
                 "firstByteLatency": 300, "cacheReadInputTokenCount": usage.cache_read,
-                "cacheWriteInputTokenCount": cache_written}}),
-            0,
-            0,
-        ));
+                "cacheWriteInputTokenCount": cache_written});
+        }
+        for (key, value) in guarded.map(Outcome::keys).unwrap_or_default() {
+            stop[key] = value;
+        }
+        events.push((stop, 0, 0));
         Self(events)
     }
 
@@ -153,8 +165,59 @@ fn pieces(text: &str, count: usize) -> Vec<String> {
     chars.chunks(size).map(|chunk| chunk.iter().collect()).collect()
 }
 
+impl Framing {
+    fn event(&self, event: &Value) -> Bytes {
+        match self {
+            Self::EventStream => eventstream::chunk(event.to_string().as_bytes()),
+            Self::Sse(_) => sse(event["type"].as_str().unwrap_or_default(), &event.to_string()),
+        }
+    }
+
+    fn exception(&self, error_type: &str, message: &str, original_status: Option<u16>) -> Bytes {
+        match self {
+            Self::EventStream => {
+                let mut body = json!({"message": message});
+                if let Some(status) = original_status {
+                    body["originalStatusCode"] = json!(status);
+                    body["originalMessage"] = json!(message);
+                }
+                eventstream::exception(error_type, &body)
+            }
+            Self::Sse(request_id) => sse("error", &envelope(error_type, message, request_id)),
+        }
+    }
+
+    fn error(&self, code: &str, message: &str) -> Bytes {
+        match self {
+            Self::EventStream => eventstream::error(code, message),
+            Self::Sse(request_id) => sse("error", &envelope(code, message, request_id)),
+        }
+    }
+
+    fn spoilt(&self, bytes: &Bytes) -> Bytes {
+        match self {
+            Self::EventStream => eventstream::spoil(bytes),
+            Self::Sse(_) => sse("content_block_delta", "{\"type\":\"content_block_"),
+        }
+    }
+
+    fn unknown(&self) -> Bytes {
+        match self {
+            Self::EventStream => {
+                let headers = [(":event-type", "novelty"), (":message-type", "event")];
+                eventstream::frame(&headers, b"{}")
+            }
+            Self::Sse(_) => sse("novelty", "{\"type\":\"novelty\"}"),
+        }
+    }
+}
+
+fn sse(kind: &str, json: &str) -> Bytes {
+    Bytes::from(format!("event: {kind}\ndata: {json}\n\n"))
+}
+
 /// Turns events into steps, with what the script wants done on the way.
-fn steps(events: Events, pace: Pace, action: Option<&Action>) -> VecDeque<Step> {
+fn steps(events: Events, pace: Pace, action: Option<&Action>, framing: &Framing) -> VecDeque<Step> {
     let mut steps = VecDeque::new();
     let wait = |ms: u64| Step::Wait(Duration::from_millis(ms));
     if pace.first_ms > 0 {
@@ -167,7 +230,7 @@ fn steps(events: Events, pace: Pace, action: Option<&Action>) -> VecDeque<Step> 
     };
     let count = events.0.len();
     for (i, (event, tokens, content)) in events.0.into_iter().enumerate() {
-        let bytes = eventstream::chunk(event.to_string().as_bytes());
+        let bytes = framing.event(&event);
         match action {
             Some(Action::Exception {
                 after,
@@ -175,16 +238,11 @@ fn steps(events: Events, pace: Pace, action: Option<&Action>) -> VecDeque<Step> 
                 message,
                 original_status,
             }) if *after == i => {
-                let mut body = json!({"message": message});
-                if let Some(status) = original_status {
-                    body["originalStatusCode"] = json!(status);
-                    body["originalMessage"] = json!(message);
-                }
-                steps.push_back(plain(eventstream::exception(error_type, &body)));
+                steps.push_back(plain(framing.exception(error_type, message, *original_status)));
                 return steps;
             }
             Some(Action::ErrorMessage { after, code, message }) if *after == i => {
-                steps.push_back(plain(eventstream::error(code, message)));
+                steps.push_back(plain(framing.error(code, message)));
                 return steps;
             }
             Some(Action::Cut { after, half_frame }) if *after == i => {
@@ -197,7 +255,7 @@ fn steps(events: Events, pace: Pace, action: Option<&Action>) -> VecDeque<Step> 
                 return steps;
             }
             Some(Action::BadChecksum { after }) if *after == i => {
-                steps.push_back(plain(eventstream::spoil(&bytes)));
+                steps.push_back(plain(framing.spoilt(&bytes)));
                 return steps;
             }
             Some(Action::End { after }) if *after == i => return steps,
@@ -207,8 +265,7 @@ fn steps(events: Events, pace: Pace, action: Option<&Action>) -> VecDeque<Step> 
                 ms,
             }) if *after == i => steps.push_back(wait(*ms)),
             Some(Action::UnknownEvent { after }) if *after == i => {
-                let headers = [(":event-type", "novelty"), (":message-type", "event")];
-                steps.push_back(plain(eventstream::frame(&headers, b"{}")));
+                steps.push_back(plain(framing.unknown()));
             }
             _ => {}
         }
@@ -244,7 +301,7 @@ impl Body {
         place: usize,
         request_id: String,
         events: Events,
-        pace: Pace,
+        (pace, framing): (Pace, &Framing),
         action: Option<&Action>,
     ) -> Self {
         let ending = match action {
@@ -258,7 +315,7 @@ impl Body {
             _ => Ending::Completed,
         };
         Self {
-            steps: steps(events, pace, action),
+            steps: steps(events, pace, action, framing),
             sleep: None,
             shared,
             place,

@@ -5,9 +5,12 @@
 
 mod betas;
 mod cache;
+mod lanes;
 mod messages;
 mod thinking;
 mod tools;
+
+pub(crate) use lanes::{check as check_lane, check_count};
 
 use betas::check as check_betas;
 use cache::check as check_cache_marks;

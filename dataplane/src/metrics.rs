@@ -1,7 +1,7 @@
 //! What the data plane counts. Label values are bounded: canonical model names, statuses, and names that clients chose only
 //! up to a limit.
 
-use ccag_domain::{ModelName, Tokens, UsageRecord};
+use ccag_domain::{Lane, ModelName, Tokens, UsageRecord};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -40,6 +40,18 @@ struct DroppedLabels {
     name: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GuardrailLabels {
+    stage: &'static str,
+    lane: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProbeLabels {
+    lane: &'static str,
+    outcome: &'static str,
+}
+
 /// All metrics.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -49,6 +61,8 @@ pub(crate) struct Metrics {
     dropped: Family<DroppedLabels, Counter>,
     passed: Family<DroppedLabels, Counter>,
     dropped_names: Mutex<HashSet<String>>,
+    guardrails: Family<GuardrailLabels, Counter>,
+    lane_probes: Family<ProbeLabels, Counter>,
     first_token: Histogram,
     duration: Histogram,
     pub(crate) in_flight: Gauge,
@@ -72,6 +86,8 @@ impl Metrics {
             dropped: Family::default(),
             passed: Family::default(),
             dropped_names: Mutex::default(),
+            guardrails: Family::default(),
+            lane_probes: Family::default(),
             first_token: Histogram::new(exponential_buckets(0.05, 2.0, 14)),
             duration: Histogram::new(exponential_buckets(0.05, 2.0, 16)),
             in_flight: Gauge::default(),
@@ -109,6 +125,16 @@ impl Metrics {
             "unknown_passed",
             "Tool types, content, events and whatever else no rule names and that passed all the same, by name",
             self.passed.clone(),
+        );
+        r.register(
+            "guardrail_interventions",
+            "Requests that a guardrail stepped into, by what it found fault with and by lane",
+            self.guardrails.clone(),
+        );
+        r.register(
+            "lane_probes",
+            "Requests of the gateway's own to find out whether a lane serves a model",
+            self.lane_probes.clone(),
         );
         r.register(
             "first_token_seconds",
@@ -220,6 +246,23 @@ impl Metrics {
         let plain = name.len() <= 48 && name.bytes().all(|b| b.is_ascii_alphanumeric());
         let error = if plain { name } else { "Other" }.to_owned();
         self.upstream_errors.get_or_create(&ErrorLabels { error }).inc();
+    }
+
+    /// A guardrail stepped in; `stage` is `input` or `output`.
+    pub(crate) fn guardrail(&self, stage: &'static str, lane: Lane) {
+        let lane = lane.as_str();
+        self.guardrails
+            .get_or_create(&GuardrailLabels { stage, lane })
+            .inc();
+    }
+
+    /// A lane was probed.
+    pub(crate) fn lane_probe(&self, lane: Lane, serves: bool) {
+        let labels = ProbeLabels {
+            lane: lane.as_str(),
+            outcome: if serves { "serves" } else { "failed" },
+        };
+        self.lane_probes.get_or_create(&labels).inc();
     }
 
     /// Something of the client's did not go to Bedrock.

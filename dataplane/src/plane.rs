@@ -3,6 +3,7 @@
 use crate::admission::Admission;
 use crate::bedrock::attempt::Bedrock;
 use crate::bedrock::health::EndpointHealth;
+use crate::bedrock::lanes::LaneTable;
 use crate::bedrock::{AwsUpstream, Upstream};
 use crate::config::DataPlaneConfig;
 use crate::http::{Forward, Gateway, inference, with_fallback};
@@ -278,6 +279,8 @@ impl Parts {
             bedrock: Arc::new(Bedrock {
                 upstream,
                 health: EndpointHealth::new(Arc::clone(&self.clock)),
+                lanes: LaneTable::new(Arc::clone(&self.clock)),
+                life: life.clone(),
                 metrics: Arc::clone(&self.metrics),
                 pins: Pins::default(),
                 learning: Arc::clone(&self.learning),

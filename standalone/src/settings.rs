@@ -92,6 +92,7 @@ impl Settings {
             config.aws = AwsSettings {
                 region: Some("us-east-1".into()),
                 runtime_url: Some(sim.base_url()),
+                mantle_url: Some(sim.mantle_url()),
                 sts_url: Some(sim.base_url()),
                 bearer_token: None,
                 credentials: AwsCredentials::Static {

@@ -16,7 +16,7 @@ pub(super) const DISPLAY_UPDATES: &str = "thinking-display-updates-2026-08-18";
 pub(super) const COMPUTER_2501: &str = "computer-use-2025-01-24";
 pub(super) const COMPUTER_2511: &str = "computer-use-2025-11-24";
 
-pub(super) const BETAS: &[&str] = &[
+pub(in crate::strict) const BETAS: &[&str] = &[
     "interleaved-thinking-2025-05-14",
     CONTEXT_MANAGEMENT,
     "thinking-token-count-2026-05-13",

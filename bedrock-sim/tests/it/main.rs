@@ -3,6 +3,7 @@
 
 mod account;
 mod faults;
+mod lanes;
 mod strangers;
 
 use bedrock_sim::Sim;

@@ -41,6 +41,16 @@ async fn the_anthropic_sdk_completes_a_tool_loop_with_thinking() {
     run("anthropic_check.py").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_anthropic_sdks_mantle_client_completes_a_tool_loop_on_both_lanes() {
+    run("lanes_check.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_sees_guardrails_step_in() {
+    run("guardrail_check.py").await;
+}
+
 #[tokio::test]
 async fn a_request_without_signature_is_refused_where_signatures_are_demanded() {
     let sim = Sim::builder()

@@ -4,7 +4,7 @@ use super::{App, capabilities, keys, users, validate};
 use crate::store::{Store, rows};
 use ccag_admin_api::{CreateKey, CreateUser, Secret};
 use ccag_domain::ids::ulid;
-use ccag_domain::{Actor, Code, Endpoint, EndpointId, ObjectKind, Problem, Role, UserId, catalogue};
+use ccag_domain::{Actor, Code, Endpoint, EndpointId, Lanes, ObjectKind, Problem, Role, UserId, catalogue};
 use serde_json::json;
 
 /// What the first start should make.
@@ -81,6 +81,9 @@ async fn seed_catalogue(app: &App) -> Result<(), Problem> {
             external_id: None,
             geography: None,
             runtime_url: None,
+            lanes: Lanes::default(),
+            mantle_url: None,
+            guardrail: None,
             weight: 1,
             enabled: true,
             is_default: true,

@@ -256,6 +256,7 @@ impl Pricing {
             price_id,
             price_assumed: assumed,
             received_at_ms: now_ms,
+            surface: record.surface.as_str().to_owned(),
         }
     }
 }

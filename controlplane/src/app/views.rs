@@ -5,7 +5,7 @@ use crate::store::entity::{team, usage_record, user, virtual_key};
 use crate::store::rows::read;
 use ccag_admin_api::{KeyState, KeyView, LedgerRow, TeamView, Timestamp, UserView};
 use ccag_domain::{
-    AccountState, EndpointId, Geography, KeyId, NanoUsd, Outcome, PriceId, ReplicaId, RequestId, Role,
+    AccountState, EndpointId, Geography, KeyId, Lane, NanoUsd, Outcome, PriceId, ReplicaId, RequestId, Role,
     TeamId, UnixMs, UsageId, UserId,
 };
 
@@ -103,5 +103,6 @@ pub(super) fn ledger(row: usage_record::Model, show_bedrock: bool) -> Result<Led
         price_assumed: row.price_assumed,
         first_token_ms: row.first_token_ms.map(small),
         duration_ms: small(row.duration_ms),
+        surface: read(T, "surface", Lane::parse(&row.surface))?,
     })
 }

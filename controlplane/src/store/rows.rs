@@ -4,8 +4,8 @@ use super::StoreError;
 use super::entity::{capability_book, endpoint, learnt_fact, model, price, team, user, virtual_key};
 use ccag_domain::price::LongContext;
 use ccag_domain::{
-    AccountState, CapabilityBook, Endpoint, EndpointId, Geography, KeyDigest, KeyGrant, KeyId, LearntFact,
-    Model, ModelName, NanoUsd, Price, PriceId, Rates, Team, TeamId, UnixMs, User, UserId,
+    AccountState, CapabilityBook, Endpoint, EndpointId, Geography, Guardrail, KeyDigest, KeyGrant, KeyId,
+    LearntFact, Model, ModelName, NanoUsd, Price, PriceId, Rates, Team, TeamId, UnixMs, User, UserId,
 };
 
 /// Reads text with a domain type's own reader.
@@ -43,7 +43,18 @@ pub(super) fn team(row: &team::Model, endpoint_ids: &[String]) -> Result<Team, S
             .iter()
             .map(|id| read("team_endpoints", "endpoint_id", EndpointId::parse(id).ok()))
             .collect::<Result<_, _>>()?,
+        guardrail: guardrail(T, row.guardrail.as_deref())?,
     })
+}
+
+/// A guardrail, from JSON. One that cannot be read makes the whole row unreadable: nothing is served without it.
+fn guardrail(table: &'static str, json: Option<&str>) -> Result<Option<Guardrail>, StoreError> {
+    optional(table, "guardrail", json, |t| serde_json::from_str(t).ok())
+}
+
+/// A guardrail as JSON.
+pub(crate) fn guardrail_json(guardrail: Option<&Guardrail>) -> Option<String> {
+    guardrail.and_then(|g| serde_json::to_string(g).ok())
 }
 
 pub(super) fn user(row: &user::Model) -> Result<User, StoreError> {
@@ -68,6 +79,10 @@ pub(crate) fn endpoint(row: &endpoint::Model) -> Result<Endpoint, StoreError> {
         weight: read(T, "weight", u32::try_from(row.weight).ok())?,
         enabled: row.enabled,
         is_default: row.is_default,
+        lanes: optional(T, "lanes", row.lanes.as_deref(), |t| serde_json::from_str(t).ok())?
+            .unwrap_or_default(),
+        mantle_url: row.mantle_url.clone(),
+        guardrail: guardrail(T, row.guardrail.as_deref())?,
     })
 }
 
@@ -86,6 +101,9 @@ pub(crate) fn endpoint_row(endpoint: &Endpoint, created_at_ms: UnixMs) -> endpoi
         enabled: endpoint.enabled,
         is_default: endpoint.is_default,
         created_at_ms,
+        lanes: serde_json::to_string(&endpoint.lanes).ok(),
+        mantle_url: endpoint.mantle_url.clone(),
+        guardrail: guardrail_json(endpoint.guardrail.as_ref()),
     }
 }
 
@@ -257,7 +275,39 @@ pub(super) fn fact_row(fact: &LearntFact) -> learnt_fact::Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ccag_domain::catalogue;
+    use ccag_domain::{GuardrailTrace, Lane, Lanes, catalogue};
+
+    #[test]
+    fn an_endpoint_with_lanes_and_a_guardrail_survives_the_database() {
+        let mut one = Endpoint {
+            id: EndpointId::parse("end_1").unwrap(),
+            name: "Prod".into(),
+            region: None,
+            role_arn: None,
+            external_id: None,
+            geography: None,
+            runtime_url: None,
+            lanes: Lanes::new([Lane::Mantle]),
+            mantle_url: Some("https://mantle.example".into()),
+            guardrail: Some(Guardrail {
+                id: "gr1".into(),
+                version: "3".into(),
+                trace: GuardrailTrace::Enabled,
+                tag_input: true,
+            }),
+            weight: 1,
+            enabled: true,
+            is_default: true,
+        };
+        assert_eq!(endpoint(&endpoint_row(&one, 1)).unwrap(), one);
+        // A row of before there were lanes.
+        let mut row = endpoint_row(&one, 1);
+        (row.lanes, row.guardrail) = (None, None);
+        (one.lanes, one.guardrail) = (Lanes::default(), None);
+        assert_eq!(endpoint(&row).unwrap(), one);
+        row.guardrail = Some("{}".into());
+        assert!(endpoint(&row).is_err());
+    }
 
     #[test]
     fn the_built_in_catalogue_survives_the_database() {

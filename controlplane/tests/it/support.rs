@@ -337,6 +337,7 @@ pub(crate) fn record(seed: u64) -> UsageRecord {
         duration_ms: 1_200,
         session_id: Some("session".into()),
         replica_id: ccag_domain::ReplicaId::parse("rep_test").unwrap(),
+        surface: ccag_domain::Lane::InvokeModel,
     }
 }
 

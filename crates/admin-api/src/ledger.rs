@@ -2,7 +2,8 @@
 
 use crate::Timestamp;
 use ccag_domain::{
-    EndpointId, Geography, KeyId, NanoUsd, Outcome, PriceId, ReplicaId, RequestId, TeamId, UsageId, UserId,
+    EndpointId, Geography, KeyId, Lane, NanoUsd, Outcome, PriceId, ReplicaId, RequestId, TeamId, UsageId,
+    UserId,
 };
 use std::fmt::Write;
 
@@ -83,11 +84,13 @@ pub struct LedgerRow {
     pub first_token_ms: Option<u32>,
     /// From arrival to the end, in milliseconds.
     pub duration_ms: u32,
+    /// The lane that Bedrock was asked through.
+    pub surface: Lane,
 }
 
 impl LedgerRow {
     /// The names of the columns, in the order of the fields.
-    pub const COLUMNS: [&'static str; 29] = [
+    pub const COLUMNS: [&'static str; 30] = [
         "id",
         "request_id",
         "aws_request_id",
@@ -117,6 +120,7 @@ impl LedgerRow {
         "price_assumed",
         "first_token_ms",
         "duration_ms",
+        "surface",
     ];
 
     /// The header line of a CSV export, with its line break.
@@ -153,7 +157,7 @@ impl LedgerRow {
         // Writing to a String cannot fail.
         let _ = write!(
             line,
-            "{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
+            "{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
             self.attempts,
             self.input_tokens,
             self.output_tokens,
@@ -166,6 +170,7 @@ impl LedgerRow {
             self.price_assumed,
             opt(&first_token),
             self.duration_ms,
+            self.surface,
         );
         line
     }

@@ -1,6 +1,6 @@
 //! Where requests go: one AWS account, region and role.
 
-use crate::EndpointId;
+use crate::{EndpointId, Guardrail, Lanes};
 use std::fmt;
 
 /// The geography of a cross-region inference profile: the prefix of its id, which decides where the request may run and
@@ -109,6 +109,12 @@ pub struct Endpoint {
     pub geography: Option<Geography>,
     /// Instead of the region's public Bedrock Runtime URL, for example a VPC endpoint.
     pub runtime_url: Option<String>,
+    /// The lanes that it may use, the preferred one first.
+    pub lanes: Lanes,
+    /// Instead of the region's public bedrock-mantle URL.
+    pub mantle_url: Option<String>,
+    /// What its requests must pass, unless their team has a guardrail of its own.
+    pub guardrail: Option<Guardrail>,
     /// Its share of the conversations among its peers; 0 takes no new ones.
     pub weight: u32,
     /// Whether it takes requests at all.

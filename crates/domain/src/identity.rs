@@ -1,6 +1,6 @@
 //! People, teams, and who is asking.
 
-use crate::{EndpointId, KeyId, SessionId, TeamId, UserId};
+use crate::{EndpointId, Guardrail, KeyId, SessionId, TeamId, UserId};
 use std::fmt;
 
 /// What a user may do in the console and the admin API.
@@ -82,6 +82,8 @@ pub struct Team {
     pub state: AccountState,
     /// The endpoints that its requests may use; empty means the default endpoint.
     pub endpoints: Vec<EndpointId>,
+    /// What its requests must pass, whichever endpoint they go through; it wins over the endpoint's own.
+    pub guardrail: Option<Guardrail>,
 }
 
 /// A user as data planes know them: no name and no e-mail, since data planes need neither.

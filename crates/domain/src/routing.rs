@@ -1,16 +1,18 @@
 //! Which endpoints a request tries, and in which order: decided without shared state, so that every data plane picks the
 //! same endpoint for the same conversation and Bedrock's prompt cache, which is per account and region, stays warm.
 
-use crate::{BedrockModel, Endpoint, Model, Team};
+use crate::{BedrockModel, Endpoint, Lane, Model, Team};
 use sha2::{Digest, Sha256};
 
-/// One attempt of a route: this endpoint, asked for this model.
+/// One attempt of a route: this endpoint, asked for this model through this lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// The endpoint.
     pub endpoint: Endpoint,
     /// What it is asked for.
     pub model: BedrockModel,
+    /// The lane that it is asked through: [`order`] says the one that serves everything, the data plane chooses.
+    pub lane: Lane,
 }
 
 /// Why there is no route.
@@ -81,6 +83,7 @@ pub fn order(
             let candidate = Candidate {
                 endpoint: endpoint.clone(),
                 model,
+                lane: Lane::InvokeModel,
             };
             Some((score(endpoint, affinity), candidate))
         })
@@ -111,7 +114,7 @@ fn score(endpoint: &Endpoint, affinity: &str) -> f64 {
 mod tests {
     use super::*;
     use crate::identity::AccountState;
-    use crate::{EndpointId, Geography, ModelName, TeamId, catalogue};
+    use crate::{EndpointId, Geography, Lanes, ModelName, TeamId, catalogue};
 
     fn endpoint(n: u32, weight: u32) -> Endpoint {
         Endpoint {
@@ -122,6 +125,9 @@ mod tests {
             external_id: None,
             geography: None,
             runtime_url: None,
+            lanes: Lanes::default(),
+            mantle_url: None,
+            guardrail: None,
             weight,
             enabled: true,
             is_default: true,
@@ -173,6 +179,7 @@ mod tests {
             name: "t".into(),
             state: AccountState::Active,
             endpoints: vec![own.id.clone()],
+            guardrail: None,
         };
         let all = [own.clone(), other.clone()];
         assert_eq!(eligible(Some(&team), all.iter()).unwrap(), [&own]);

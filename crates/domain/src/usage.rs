@@ -1,7 +1,8 @@
 //! The record of one finished request.
 
 use crate::{
-    EndpointId, Geography, KeyId, ModelName, ReplicaId, RequestId, TeamId, Tokens, UnixMs, UsageId, UserId,
+    EndpointId, Geography, KeyId, Lane, ModelName, ReplicaId, RequestId, TeamId, Tokens, UnixMs, UsageId,
+    UserId,
 };
 
 /// How a request ended.
@@ -82,8 +83,16 @@ pub struct UsageRecord {
     pub first_token_ms: Option<u32>,
     /// From arrival to the end.
     pub duration_ms: u32,
-    /// Claude Code's session id, if it sent one.
+    /// Claude Code's session id, if it sent one; [`UsageRecord::LANE_PROBE`] for a request of the gateway's own.
     pub session_id: Option<String>,
     /// The data plane that served it.
     pub replica_id: ReplicaId,
+    /// The lane that Bedrock was asked through.
+    pub surface: Lane,
+}
+
+impl UsageRecord {
+    /// The session of the requests by which a data plane finds out whether a lane serves a model. They are billed, so they
+    /// have records, under the key whose request gave rise to them.
+    pub const LANE_PROBE: &'static str = "lane-probe";
 }

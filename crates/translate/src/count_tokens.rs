@@ -1,8 +1,9 @@
-//! Counting tokens: Anthropic's `count_tokens` body → Bedrock Runtime's `CountTokens`.
+//! Counting tokens: Anthropic's `count_tokens` body → Bedrock Runtime's `CountTokens`, or bedrock-mantle's `count_tokens`.
 
+use crate::json::{Doc, Edits, Value};
 use crate::profile::Profile;
-use crate::request::{Dropped, Headers, Peeked, prepare};
-use ccag_domain::Problem;
+use crate::request::{Dropped, Headers, Peeked, Target, prepare, prepare_for};
+use ccag_domain::{Code, Problem};
 
 /// A body for `CountTokens`.
 #[derive(Debug, Clone)]
@@ -32,6 +33,75 @@ pub fn prepare_count(
         body: body.into_bytes(),
         dropped: inner.dropped,
     })
+}
+
+/// A body for a lane that counts tokens in Anthropic's own way, with its headers.
+#[derive(Debug, Clone)]
+pub struct PreparedLaneCount {
+    /// The body.
+    pub body: Vec<u8>,
+    /// The headers that go with it.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+/// What Anthropic's count_tokens takes (Anthropic API reference, "Count tokens in a Message"); what else a client sends does
+/// not change the count.
+const COUNTED: [&str; 9] = [
+    "model",
+    "messages",
+    "system",
+    "tools",
+    "tool_choice",
+    "thinking",
+    "output_config",
+    "context_management",
+    "cache_control",
+];
+
+/// Makes the body for a lane's own `count_tokens`, for the model that Bedrock calls `model`.
+///
+/// # Errors
+/// As [`prepare`], and [`Code::InvalidRequest`] if the body is not what its first reading said.
+pub fn prepare_lane_count(
+    peeked: &Peeked<'_>,
+    headers: Headers<'_>,
+    profile: &Profile,
+    model: &str,
+) -> Result<PreparedLaneCount, Problem> {
+    let target = Target {
+        model,
+        guard_suffix: None,
+    };
+    let prepared = prepare_for(peeked, headers, profile, target)?;
+    let unreadable = || Problem::new(Code::InvalidRequest, "The request body is not valid JSON");
+    let text = std::str::from_utf8(&prepared.body).map_err(|_| unreadable())?;
+    let doc = Doc::parse(text, 1).map_err(|_| unreadable())?;
+    let counted = |key: &Value<'_>| COUNTED.iter().any(|name| key.is_text(name));
+    let removed: Vec<usize> = doc
+        .root()
+        .members()
+        .enumerate()
+        .filter(|(_, (key, _))| !counted(key))
+        .map(|(at, _)| at)
+        .collect();
+    let mut edits = Edits::default();
+    edits.remove_children(doc.root(), &removed);
+    Ok(PreparedLaneCount {
+        body: edits.apply(text),
+        headers: prepared.headers,
+    })
+}
+
+/// Reads Anthropic's `{"input_tokens":n}`.
+#[must_use]
+pub fn read_lane_answer(body: &[u8]) -> Option<u64> {
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        input_tokens: u64,
+    }
+    serde_json::from_slice::<Answer>(body)
+        .ok()
+        .map(|a| a.input_tokens)
 }
 
 /// The answer for the client: `{"input_tokens":n}`.

@@ -30,8 +30,20 @@ pub struct Translated {
     pub stop_reason: Option<String>,
     /// The tools that were called, each once.
     pub tools: Vec<String>,
-    /// Whether a guardrail stepped in.
-    pub guardrail_intervened: bool,
+    /// What a guardrail did.
+    pub guardrail: GuardrailOutcome,
+}
+
+/// What Bedrock's own guardrail did to a whole answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GuardrailOutcome {
+    /// There was none, or it found nothing.
+    #[default]
+    Passed,
+    /// It blocked the prompt: the answer is the guardrail's message and the model was not asked.
+    InputBlocked,
+    /// It stepped into the answer.
+    OutputBlocked,
 }
 
 /// Gives the model back as the client asked for it, takes out Bedrock's own keys, completes the cache counts and reads the
@@ -55,7 +67,8 @@ pub fn translate(
     let mut edits = Edits::default();
     let mut usage = Usage::default();
     let mut removed = Vec::new();
-    let mut guardrail_intervened = false;
+    let mut intervened = false;
+    let mut traced = None;
     for (i, (key, value)) in root.members().enumerate() {
         match key.raw_text().unwrap_or_default() {
             "model" if !value.is_text(asked_model) => edits.replace(value, quoted(asked_model)),
@@ -68,7 +81,8 @@ pub fn translate(
                     removed.push(i);
                     match own {
                         "invocationMetrics" => usage.metrics(value),
-                        "guardrailAction" => guardrail_intervened = value.is_text("INTERVENED"),
+                        "guardrailAction" => intervened = value.is_text("INTERVENED"),
+                        "trace" => traced = value.get("guardrail"),
                         _ => {}
                     }
                 }
@@ -90,9 +104,37 @@ pub fn translate(
         message_id: string("id"),
         stop_reason: string("stop_reason"),
         tools: tool_names(root),
-        guardrail_intervened,
+        guardrail: outcome(intervened, traced, usage.output),
         body: edits.apply(text),
     })
+}
+
+/// Whether it was the prompt: the trace says so where there is one; without it, an answer for which the model wrote nothing.
+fn outcome(intervened: bool, traced: Option<Value<'_>>, output_tokens: u64) -> GuardrailOutcome {
+    let has = |name: &str| traced.and_then(|t| t.get(name)).is_some_and(|v| !v.is_empty());
+    match (intervened, has("input"), has("outputs")) {
+        (false, ..) => GuardrailOutcome::Passed,
+        (true, true, false) => GuardrailOutcome::InputBlocked,
+        (true, false, false) if output_tokens == 0 => GuardrailOutcome::InputBlocked,
+        (true, ..) => GuardrailOutcome::OutputBlocked,
+    }
+}
+
+/// The text of a message, as far as it can be shown; for an answer that is a guardrail's message.
+#[must_use]
+pub fn text_of(body: &[u8]) -> String {
+    let Ok(text) = std::str::from_utf8(body) else {
+        return String::new();
+    };
+    let Ok(doc) = Doc::parse(text, 4) else {
+        return String::new();
+    };
+    let blocks = doc.root().get("content").into_iter().flat_map(Value::elements);
+    let texts: Vec<_> = blocks
+        .filter_map(|block| block.get("text")?.text())
+        .filter(|text| !text.is_empty())
+        .collect();
+    texts.join("\n")
 }
 
 /// Adds cache counts that only the headers tell. Zeros tell nothing.

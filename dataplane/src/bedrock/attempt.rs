@@ -7,15 +7,17 @@ use super::events::{Events, Step};
 use super::fault::Fault;
 use super::health::EndpointHealth;
 use super::job::Job;
+use super::lanes::{self, LaneTable, guard};
 use super::{Call, Operation, Reply, Upstream, UpstreamBody};
 use crate::metrics::Metrics;
 use crate::profiles::{Learning, Pins};
 use crate::usage::Ticket;
 use bytes::{Bytes, BytesMut};
+use ccag_daemon::Lifecycle;
 use ccag_domain::routing::Candidate;
-use ccag_domain::{Problem, RequestId, Tokens};
-use ccag_translate::error::{Retry, UpstreamError};
-use ccag_translate::response::{self, HeaderCounts};
+use ccag_domain::{Lane, Problem, RequestId, Tokens};
+use ccag_translate::error::{Retry, UpstreamError, Words};
+use ccag_translate::response::{self, GuardrailOutcome, HeaderCounts};
 use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,10 +33,17 @@ const ERROR_TIME: Duration = Duration::from_secs(10);
 /// The most that a whole answer may have: 128 000 tokens are about half a megabyte.
 const ANSWER_BYTES: usize = 64 << 20;
 
+/// A guardrail's message has at most 500 characters (Amazon Bedrock API reference, "CreateGuardrail"); what is longer than this
+/// with the events around it is none.
+const LONGEST_BLOCK_BYTES: usize = 8 * 1024;
+
 /// What all walks share.
 pub(crate) struct Bedrock {
     pub(crate) upstream: Arc<dyn Upstream>,
     pub(crate) health: EndpointHealth,
+    pub(crate) lanes: LaneTable,
+    /// For the probes of lanes.
+    pub(crate) life: Lifecycle,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pins: Pins,
     pub(crate) learning: Arc<Learning>,
@@ -83,13 +92,13 @@ pub(crate) struct Failure {
 }
 
 /// An answer without its ticket.
-enum Answered {
+pub(super) enum Answered {
     Stream(Box<Begun>),
     Whole { body: Bytes, tokens: Tokens },
 }
 
 /// A stream that has begun, without its ticket.
-struct Begun {
+pub(super) struct Begun {
     events: Events,
     upstream: UpstreamBody,
     out: Vec<u8>,
@@ -109,27 +118,40 @@ pub(crate) async fn walk(
     let mut again = true;
     let mut reductions = MAX_REDUCTIONS;
     let mut last = Fault::no_route();
-    for candidate in route.iter().take(MAX_ENDPOINTS) {
-        job.meet(candidate, &bedrock.learning);
+    for endpoint in route.iter().take(MAX_ENDPOINTS) {
+        let mut candidate = enter(&bedrock, endpoint, &job, &ticket);
+        if let Err(problem) = job.meet(&candidate, &bedrock) {
+            return Err(failure(
+                Fault::refused_here("RequestRefused", problem),
+                spent,
+                ticket,
+            ));
+        }
         loop {
-            ticket.attempt(candidate);
-            let fault = match once(&bedrock, candidate, &job, &mut ticket).await {
+            ticket.attempt(&candidate);
+            let fault = match once(&bedrock, &candidate, &job, &mut ticket).await {
                 Ok((answered, aws_request_id)) => {
-                    bedrock.health.succeeded(candidate);
-                    job.source
-                        .rules
-                        .worked(candidate, &bedrock.pins, &bedrock.learning);
+                    bedrock.health.succeeded(&candidate);
+                    job.rules().worked(&candidate, &bedrock.pins, &bedrock.learning);
                     return Ok(finish(answered, aws_request_id, ticket));
                 }
                 Err(fault) => fault,
             };
-            bedrock.health.failed(candidate, fault.error.health);
-            report(&bedrock.metrics, &ticket, candidate, &fault);
+            report(&bedrock.metrics, &ticket, &candidate, &fault);
             if !fault.reached {
                 ticket.not_reached();
             }
             spent += fault.tokens;
             last = fault;
+            if bedrock.lanes.leave(&candidate, &job.lane.asked, &last, !again) {
+                candidate = endpoint.clone();
+                if let Err(problem) = job.meet(&candidate, &bedrock) {
+                    last = Fault::refused_here("RequestRefused", problem);
+                    return Err(failure(last, spent, ticket));
+                }
+                continue;
+            }
+            bedrock.health.failed(&candidate, last.error.health);
             match &last.error.retry {
                 Retry::Never => return Err(failure(last, spent, ticket)),
                 Retry::SameOnce if again => again = false,
@@ -144,7 +166,7 @@ pub(crate) async fn walk(
                     reductions -= 1;
                 }
                 Retry::OtherHistory => {
-                    if reductions == 0 || !job.other_history(candidate) {
+                    if reductions == 0 || !job.other_history(&candidate) {
                         return Err(failure(last, spent, ticket));
                     }
                     reductions -= 1;
@@ -154,6 +176,28 @@ pub(crate) async fn walk(
         }
     }
     Err(failure(last, spent, ticket))
+}
+
+/// The lane that the job takes at an endpoint; a lane that it would rather take is looked for meanwhile.
+fn enter(bedrock: &Arc<Bedrock>, endpoint: &Candidate, job: &Job, ticket: &Ticket) -> Candidate {
+    if job.lane.needs_invoke_model(endpoint) {
+        return endpoint.clone();
+    }
+    let asked = &job.lane.asked;
+    let choice = bedrock
+        .lanes
+        .choose(endpoint, asked, bedrock.upstream.home_region());
+    if let Some(probe) = choice.probe {
+        match job.rules_on(probe.lane, bedrock) {
+            Ok(rules) => {
+                let own = (asked.clone(), rules, ticket.for_probe());
+                let run = lanes::probe::run(Arc::clone(bedrock), probe, own);
+                bedrock.life.spawn("probe of a lane", run);
+            }
+            Err(problem) => tracing::error!(%problem, lane = probe.lane.as_str(), "a lane cannot be probed"),
+        }
+    }
+    choice.candidate
 }
 
 fn finish(answered: Answered, aws_request_id: Option<String>, ticket: Ticket) -> Answer {
@@ -218,20 +262,37 @@ fn report(metrics: &Metrics, ticket: &Ticket, candidate: &Candidate, fault: &Fau
 }
 
 /// One attempt, until there is content, a whole answer, or a fault.
-async fn once(
+pub(super) async fn once(
     bedrock: &Bedrock,
     candidate: &Candidate,
     job: &Job,
     ticket: &mut Ticket,
 ) -> Result<(Answered, Option<String>), Fault> {
+    let guarded = job
+        .lane
+        .guardrail(candidate)
+        .filter(|_| guard::is_applied_here(candidate.lane));
+    if let Some(guardrail) = guarded {
+        // Whatever comes of it, the model has not been asked.
+        guard::check_input(bedrock, candidate, guardrail, job)
+            .await
+            .map_err(|fault| Fault {
+                reached: false,
+                ..fault
+            })?;
+    }
     let call = Call {
         endpoint: &candidate.endpoint,
         model: &candidate.model.id,
-        operation: if job.streaming {
-            Operation::InvokeStream
-        } else {
-            Operation::Invoke
+        operation: match candidate.lane {
+            Lane::InvokeModel if job.streaming => Operation::InvokeStream,
+            Lane::InvokeModel => Operation::Invoke,
+            Lane::Messages => Operation::Messages,
+            Lane::Mantle => Operation::Mantle,
         },
+        headers: job
+            .headers(candidate)
+            .map_err(|problem| Fault::refused_here("GuardrailMisconfigured", problem))?,
         body: job.body.clone(),
     };
     let reply = bedrock
@@ -244,11 +305,11 @@ async fn once(
     let answered = if !reply.status.is_success() {
         Err(refused(reply, &job.model_said, bedrock.health.throttles(candidate)).await)
     } else if job.streaming {
-        begin(reply, job, ticket.request_id(), bedrock.patience)
+        begin(bedrock, candidate, reply, job, ticket.request_id())
             .await
             .map(|begun| Answered::Stream(Box::new(begun)))
     } else {
-        whole(reply, job).await
+        whole(bedrock, candidate, reply, job).await
     };
     match answered {
         Ok(answered) => Ok((answered, aws_request_id)),
@@ -274,8 +335,16 @@ async fn refused(reply: Reply, model: &str, throttles: u32) -> Fault {
     Fault::of_refusal(status, &headers, &bytes, model, throttles)
 }
 
+/// An error inside an answer whose status says that all is well.
+fn refused_in_success(body: &[u8], model: &str) -> Option<Fault> {
+    Words::in_success(body)?;
+    // The status says nothing here; the error's name does.
+    let nothing = (http::StatusCode::BAD_GATEWAY, http::HeaderMap::new());
+    Some(Fault::of_refusal(nothing.0, &nothing.1, body, model, 0))
+}
+
 /// Reads a whole answer.
-async fn whole(reply: Reply, job: &Job) -> Result<Answered, Fault> {
+async fn whole(bedrock: &Bedrock, candidate: &Candidate, reply: Reply, job: &Job) -> Result<Answered, Fault> {
     let count = |name: &str| reply.headers.get(name)?.to_str().ok()?.parse().ok();
     let counts = HeaderCounts {
         input: count("x-amzn-bedrock-input-token-count"),
@@ -286,19 +355,67 @@ async fn whole(reply: Reply, job: &Job) -> Result<Answered, Fault> {
     let collected = collect(reply.body, ANSWER_BYTES)
         .await
         .map_err(|detail| Fault::cut(&detail))?;
-    let translated =
-        response::translate(&collected, &job.model_said, counts, job.writes_1h).map_err(Fault::unusable)?;
-    Ok(Answered::Whole {
-        body: translated.body.into(),
-        tokens: translated.tokens,
-    })
+    let translated = response::translate(&collected, &job.model_said, counts, job.writes_1h)
+        .map_err(|p| refused_in_success(&collected, &job.model_said).unwrap_or_else(|| Fault::unusable(p)))?;
+    let tokens = translated.tokens;
+    let mut body = Bytes::from(translated.body);
+    match translated.guardrail {
+        GuardrailOutcome::Passed => {}
+        GuardrailOutcome::OutputBlocked => bedrock.metrics.guardrail("output", candidate.lane),
+        GuardrailOutcome::InputBlocked => {
+            bedrock.metrics.guardrail("input", candidate.lane);
+            return Err(Fault {
+                tokens,
+                ..guard::blocked(&response::text_of(&body))
+            });
+        }
+    }
+    if let Some(guardrail) = job.lane.guardrail(candidate)
+        && guard::is_applied_here(candidate.lane)
+    {
+        let looked_at = guard::check_output(bedrock, candidate, guardrail, &body).await;
+        let looked_at = looked_at.map_err(|fault| Fault {
+            tokens,
+            reached: true,
+            ..fault
+        })?;
+        if let Some(instead) = looked_at {
+            body = instead;
+        }
+    }
+    Ok(Answered::Whole { body, tokens })
+}
+
+/// A lane that answers in JSON where a stream was asked for tells what went wrong.
+async fn event_stream(lane: Lane, reply: Reply, model: &str) -> Result<Reply, Fault> {
+    let content_type = reply.headers.get(http::header::CONTENT_TYPE);
+    let is_json = content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+    if lane == Lane::InvokeModel || !is_json {
+        return Ok(reply);
+    }
+    let body = tokio::time::timeout(ERROR_TIME, collect(reply.body, ERROR_BYTES))
+        .await
+        .unwrap_or_else(|_| Err("the answer does not end".to_owned()))
+        .map_err(|detail| Fault::cut(&detail))?;
+    Err(refused_in_success(&body, model).unwrap_or_else(|| Fault::cut("the answer is not a stream")))
 }
 
 /// Reads a stream up to its first content.
-async fn begin(reply: Reply, job: &Job, request_id: &RequestId, patience: Duration) -> Result<Begun, Fault> {
+async fn begin(
+    bedrock: &Bedrock,
+    candidate: &Candidate,
+    reply: Reply,
+    job: &Job,
+    request_id: &RequestId,
+) -> Result<Begun, Fault> {
+    let patience = bedrock.patience;
+    let reply = event_stream(candidate.lane, reply, &job.model_said).await?;
     let mut upstream = reply.body;
-    let mut events = Events::new(job, request_id);
+    let mut events = Events::new(job, candidate.lane, request_id);
     let mut out = Vec::new();
+    // Under a guardrail content is held back as long as it may be the guardrail's own: then Bedrock counts no prompt.
+    let guarded = job.lane.guardrail(candidate).is_some();
+    let mut last = Step::Opening;
     let mut deadline = Instant::now() + patience;
     loop {
         let frame = match tokio::time::timeout_at(deadline, upstream.frame()).await {
@@ -308,7 +425,7 @@ async fn begin(reply: Reply, job: &Job, request_id: &RequestId, patience: Durati
                     events,
                     upstream,
                     out,
-                    last: Step::Opening,
+                    last,
                     silent: true,
                 });
             }
@@ -337,6 +454,15 @@ async fn begin(reply: Reply, job: &Job, request_id: &RequestId, patience: Durati
                         ..Fault::of_end(reason)
                     });
                 }
+                Step::Content
+                    if guarded && events.tokens().0.prompt() == 0 && out.len() < LONGEST_BLOCK_BYTES =>
+                {
+                    last = Step::Content;
+                }
+                Step::Last if guarded && events.guardrail_intervened() && events.tokens().0.prompt() == 0 => {
+                    bedrock.metrics.guardrail("input", candidate.lane);
+                    return Err(guard::blocked(&guard::text_of_stream(&out)));
+                }
                 last @ (Step::Content | Step::Last) => {
                     return Ok(Begun {
                         events,
@@ -348,7 +474,9 @@ async fn begin(reply: Reply, job: &Job, request_id: &RequestId, patience: Durati
                 }
             }
         }
-        deadline = Instant::now() + patience;
+        if !matches!(last, Step::Content) {
+            deadline = Instant::now() + patience;
+        }
     }
 }
 

@@ -12,18 +12,10 @@ use http::{HeaderValue, Request, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// What a path segment may hold unencoded (RFC 3986, section 2.3).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// How connections are made and kept.
 #[derive(Debug, Clone)]
@@ -41,7 +33,7 @@ pub struct ClientConfig {
     pub ca_bundle: Option<PathBuf>,
 }
 
-/// Bedrock Runtime, through signed HTTP.
+/// Bedrock Runtime and bedrock-mantle, through signed HTTP.
 pub struct AwsUpstream {
     client: Client<Connector, Full<Bytes>>,
     credentials: CredentialStore,
@@ -49,6 +41,7 @@ pub struct AwsUpstream {
     answer_timeout: Duration,
     home_region: String,
     runtime_url: Option<String>,
+    mantle_url: Option<String>,
     use_fips: bool,
     bearer_token: Option<SecretString>,
 }
@@ -85,6 +78,7 @@ impl AwsUpstream {
             answer_timeout: config.answer_timeout,
             home_region: resolved.home_region,
             runtime_url: resolved.runtime_url,
+            mantle_url: resolved.mantle_url,
             use_fips: resolved.use_fips,
             bearer_token: resolved.bearer_token,
         })
@@ -100,29 +94,30 @@ impl AwsUpstream {
         Ok(region)
     }
 
-    fn url(&self, call: &Call<'_>, region: &str) -> String {
-        let base = match call
-            .endpoint
-            .runtime_url
-            .as_deref()
-            .or(self.runtime_url.as_deref())
-        {
+    fn url(&self, call: &Call<'_>, region: &str) -> Result<String, CallError> {
+        let (own, configured) = if call.operation.is_mantle() {
+            (&call.endpoint.mantle_url, &self.mantle_url)
+        } else {
+            (&call.endpoint.runtime_url, &self.runtime_url)
+        };
+        let base = match own.as_deref().or(configured.as_deref()) {
             Some(url) => url.trim_end_matches('/').to_owned(),
+            None if call.operation.is_mantle() => mantle_public_url(region, self.use_fips)?,
             None => public_url(region, self.use_fips),
         };
-        let model = utf8_percent_encode(call.model, SEGMENT);
-        format!("{base}/model/{model}/{}", call.operation.path_suffix())
+        Ok(format!("{base}{}", call.operation.path(call.model)))
     }
 
     async fn request(&self, call: &Call<'_>) -> Result<Request<Full<Bytes>>, CallError> {
         let region = self.region(call.endpoint)?;
-        let url = self.url(call, region);
+        let url = self.url(call, region)?;
         let accept = call.operation.accept();
         let mut request = Request::post(&url)
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, accept)
             .body(Full::new(call.body.clone()))
             .map_err(|e| CallError::Misconfigured(e.to_string()))?;
+        request.headers_mut().extend(call.headers.iter().cloned());
         match &self.bearer_token {
             Some(token) if call.endpoint.role_arn.is_none() => {
                 let mut value =
@@ -141,6 +136,8 @@ impl AwsUpstream {
                 let to_sign = ToSign {
                     url,
                     region: region.to_owned(),
+                    service: call.operation.service(),
+                    headers: call.headers.clone(),
                     content_type: "application/json",
                     accept,
                     body: call.body.clone(),
@@ -204,6 +201,21 @@ fn public_url(region: &str, use_fips: bool) -> String {
     format!("https://bedrock-runtime{fips}.{region}.{domain}")
 }
 
+/// The public URL of bedrock-mantle (AWS, "Inference using the Messages API"). It has no FIPS endpoint that is known, and
+/// another one is not used instead.
+fn mantle_public_url(region: &str, use_fips: bool) -> Result<String, CallError> {
+    if use_fips {
+        let text = "bedrock-mantle has no public FIPS endpoint: set the endpoint's mantle URL, or take the lane from it";
+        return Err(CallError::Misconfigured(text.to_owned()));
+    }
+    let domain = if region.starts_with("cn-") {
+        "api.amazonwebservices.com.cn"
+    } else {
+        "api.aws"
+    };
+    Ok(format!("https://bedrock-mantle.{region}.{domain}"))
+}
+
 /// The error and its causes, for logs.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -222,15 +234,20 @@ mod tests {
 
     #[test]
     fn model_ids_are_encoded_once_on_the_wire() {
-        let encode = |id: &str| utf8_percent_encode(id, SEGMENT).to_string();
         assert_eq!(
-            encode("us.anthropic.claude-haiku-4-5-20251001-v1:0"),
-            "us.anthropic.claude-haiku-4-5-20251001-v1%3A0"
+            Operation::InvokeStream.path("us.anthropic.claude-haiku-4-5-20251001-v1:0"),
+            "/model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/invoke-with-response-stream"
         );
         assert_eq!(
-            encode("arn:aws:bedrock:us-east-1:1:inference-profile/x"),
-            "arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fx"
+            Operation::Invoke.path("arn:aws:bedrock:us-east-1:1:inference-profile/x"),
+            "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fx/invoke"
         );
+        let apply = Operation::ApplyGuardrail { version: "DRAFT" };
+        assert_eq!(
+            apply.path("arn:aws:bedrock:us-east-1:1:guardrail/x"),
+            "/guardrail/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aguardrail%2Fx/version/DRAFT/apply"
+        );
+        assert_eq!(Operation::Mantle.path("x"), "/anthropic/v1/messages");
     }
 
     #[test]
@@ -243,6 +260,11 @@ mod tests {
             public_url("us-gov-west-1", true),
             "https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com"
         );
+        assert_eq!(
+            mantle_public_url("eu-west-1", false).unwrap(),
+            "https://bedrock-mantle.eu-west-1.api.aws"
+        );
+        assert!(mantle_public_url("us-gov-west-1", true).is_err());
     }
 
     #[test]
@@ -251,9 +273,5 @@ mod tests {
         assert!(CallError::TimedOut.reached_bedrock());
         assert!(!CallError::Connect(String::new()).reached_bedrock());
         assert!(!CallError::Credentials(String::new()).reached_bedrock());
-        assert_eq!(
-            Operation::InvokeStream.path_suffix(),
-            "invoke-with-response-stream"
-        );
     }
 }

@@ -1,10 +1,10 @@
 //! From Bedrock's bytes to steps of a stream: framing and translation come from `ccag-translate`, this drives them.
 
 use super::job::Job;
-use ccag_domain::{RequestId, Tokens};
+use ccag_domain::{Lane, RequestId, Tokens};
 use ccag_translate::error::{Failure, UpstreamError, classify};
 use ccag_translate::eventstream::{FrameReader, Message};
-use ccag_translate::stream::{EndReason, Fed, Finish, Phase, StreamOptions, StreamTranslator};
+use ccag_translate::stream::{EndReason, Fed, Finish, Phase, SseReader, StreamOptions, StreamTranslator};
 
 /// What came of the bytes that were fed.
 #[derive(Debug)]
@@ -19,9 +19,17 @@ pub(crate) enum Step {
     Ended(EndReason),
 }
 
+/// How a lane frames its events.
+enum Reader {
+    /// AWS's binary event stream.
+    Frames(FrameReader),
+    /// Server-sent events.
+    Sse(SseReader),
+}
+
 /// One stream of events.
 pub(crate) struct Events {
-    reader: FrameReader,
+    reader: Reader,
     translator: StreamTranslator,
     scratch: Vec<u8>,
     model: String,
@@ -29,14 +37,17 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    pub(crate) fn new(job: &Job, request_id: &RequestId) -> Self {
+    pub(crate) fn new(job: &Job, lane: Lane, request_id: &RequestId) -> Self {
         let options = StreamOptions {
             model: job.model_said.clone(),
             writes_1h: job.writes_1h,
             request_id: Some(request_id.to_string()),
         };
         Self {
-            reader: FrameReader::new(),
+            reader: match lane {
+                Lane::InvokeModel => Reader::Frames(FrameReader::new()),
+                Lane::Messages | Lane::Mantle => Reader::Sse(SseReader::new()),
+            },
             translator: StreamTranslator::new(options),
             scratch: Vec::new(),
             model: job.model_said.clone(),
@@ -46,7 +57,10 @@ impl Events {
 
     /// Takes in bytes.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
-        self.reader.push(bytes);
+        match &mut self.reader {
+            Reader::Frames(reader) => reader.push(bytes),
+            Reader::Sse(reader) => reader.push(bytes),
+        }
     }
 
     /// There are no more bytes.
@@ -57,17 +71,17 @@ impl Events {
     /// The next step; what the client gets of it is appended to `out`. `None`: more bytes are needed.
     pub(crate) fn next(&mut self, out: &mut Vec<u8>) -> Option<Step> {
         loop {
-            let next = match self.reader.next() {
+            let reader = match &mut self.reader {
+                Reader::Sse(_) => return self.next_sse(out),
+                Reader::Frames(reader) => reader,
+            };
+            let next = match reader.next() {
                 Ok(next) => next,
                 Err(error) => return Some(Step::Ended(damaged(&error))),
             };
             let Some(frame) = next else {
-                let reason = if self.reader.is_mid_frame() {
-                    EndReason::Cut
-                } else {
-                    EndReason::Clean
-                };
-                return self.ended.then_some(Step::Ended(reason));
+                let is_cut = reader.is_mid_frame();
+                return self.ended.then(|| no_more(is_cut));
             };
             let (kind, message, original_status) = match frame.message(&mut self.scratch) {
                 Ok(Message::Chunk(json)) => match self.translator.feed(json, out) {
@@ -96,6 +110,30 @@ impl Events {
                 original_status,
             )))));
         }
+    }
+
+    /// The same where the events come as text.
+    fn next_sse(&mut self, out: &mut Vec<u8>) -> Option<Step> {
+        let Reader::Sse(reader) = &mut self.reader else {
+            return None;
+        };
+        match reader.next() {
+            Ok(Some(data)) => Some(match self.translator.feed(data, out) {
+                Ok(Fed::Passed) => self.step(),
+                Ok(Fed::Error(error)) => Step::Ended(EndReason::Error(error)),
+                Err(error) => Step::Ended(damaged(&error)),
+            }),
+            Ok(None) => {
+                let is_cut = reader.is_mid_event();
+                self.ended.then(|| no_more(is_cut))
+            }
+            Err(error) => Some(Step::Ended(damaged(&error))),
+        }
+    }
+
+    /// Whether Bedrock's own guardrail has stepped in, as far as it has said so.
+    pub(crate) fn guardrail_intervened(&self) -> bool {
+        self.translator.observed().guardrail_intervened
     }
 
     fn step(&self) -> Step {
@@ -130,6 +168,11 @@ impl Events {
     pub(crate) fn tokens(&self) -> (Tokens, bool) {
         self.translator.tokens()
     }
+}
+
+/// The bytes are at an end.
+fn no_more(is_cut: bool) -> Step {
+    Step::Ended(if is_cut { EndReason::Cut } else { EndReason::Clean })
 }
 
 /// A stream that cannot be read on is as good as cut.

@@ -2,7 +2,9 @@
 
 use super::CallError;
 use ccag_domain::{Code, Problem, Tokens};
-use ccag_translate::error::{Failure, Health, Retry, Transport, UpstreamError, classify, classify_transport};
+use ccag_translate::error::{
+    Failure, Health, Retry, Transport, UpstreamError, Words, classify, classify_transport,
+};
 use ccag_translate::stream::EndReason;
 use http::{HeaderMap, StatusCode};
 
@@ -63,22 +65,13 @@ impl Fault {
         model: &str,
         throttles_in_a_row: u32,
     ) -> Self {
-        #[derive(serde::Deserialize, Default)]
-        struct Words {
-            #[serde(alias = "Message")]
-            message: Option<String>,
-            #[serde(rename = "__type", alias = "code")]
-            kind: Option<String>,
-            #[serde(rename = "originalStatusCode")]
-            original_status: Option<u16>,
-        }
-        let words: Words = serde_json::from_slice(body).unwrap_or_default();
+        let words = Words::read(body, status.as_u16());
         let kind = headers
             .get("x-amzn-errortype")
             .and_then(|v| v.to_str().ok())
             .map(str::to_owned)
             .or(words.kind);
-        let message = words.message.unwrap_or_default();
+        let message = words.message;
         let error = classify(&Failure {
             status: status.as_u16(),
             kind: kind.as_deref().unwrap_or_default(),
@@ -124,6 +117,16 @@ impl Fault {
             detail,
             true,
         )
+    }
+
+    /// The gateway itself refuses, on behalf of its rules or of a guardrail, before Bedrock was asked.
+    pub(crate) fn refused_here(kind: &str, problem: Problem) -> Self {
+        let detail = problem.message.clone();
+        let error = UpstreamError {
+            kind: kind.to_owned(),
+            ..own(problem, Retry::Never, Health::Fine)
+        };
+        Self::new(error, detail, false)
     }
 
     /// There was nothing to try.

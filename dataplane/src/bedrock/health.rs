@@ -117,7 +117,7 @@ fn key(candidate: &Candidate) -> Key {
 mod tests {
     use super::*;
     use ccag_domain::time::FixedClock;
-    use ccag_domain::{BedrockModel, Endpoint, Geography};
+    use ccag_domain::{BedrockModel, Endpoint, Geography, Lane, Lanes};
 
     fn candidate(n: u32) -> Candidate {
         Candidate {
@@ -129,6 +129,9 @@ mod tests {
                 external_id: None,
                 geography: None,
                 runtime_url: None,
+                lanes: Lanes::default(),
+                mantle_url: None,
+                guardrail: None,
                 weight: 1,
                 enabled: true,
                 is_default: true,
@@ -137,6 +140,7 @@ mod tests {
                 id: "m".into(),
                 geography: Geography::Us,
             },
+            lane: Lane::InvokeModel,
         }
     }
 

@@ -1,11 +1,14 @@
 //! What Bedrock is to be asked, and how to ask for less.
 
-use crate::profiles::{Learning, Rules};
+use super::attempt::Bedrock;
+use super::lanes::{Asked, guard};
+use crate::profiles::Rules;
 use bytes::Bytes;
-use ccag_domain::Problem;
 use ccag_domain::routing::Candidate;
-use ccag_translate::profile::Reduction;
-use ccag_translate::request::{self, Dropped, Headers, Operation as Kind};
+use ccag_domain::{Guardrail, Lane, Problem};
+use ccag_translate::profile::{Profile, Reduction};
+use ccag_translate::request::{self, Dropped, Headers, Operation as Kind, Target};
+use http::{HeaderName, HeaderValue};
 
 /// What is to be done.
 pub(crate) struct Job {
@@ -21,6 +24,8 @@ pub(crate) struct Job {
     pub(crate) passed: Vec<Dropped>,
     /// Whether cache writes are to be priced as living an hour.
     pub(crate) writes_1h: bool,
+    /// What the lanes want to know.
+    pub(crate) lane: LaneJob,
 }
 
 /// What a body for Bedrock is made of.
@@ -28,48 +33,196 @@ pub(crate) struct Source {
     pub(crate) body: Bytes,
     pub(crate) betas: Vec<String>,
     pub(crate) version: Option<String>,
+    /// The rules for `InvokeModel`.
     pub(crate) rules: Rules,
 }
 
 impl Source {
-    /// Makes the body.
+    /// Makes the body of `InvokeModel`, without tags.
     pub(crate) fn prepare(&self, peeked: &request::Peeked<'_>) -> Result<request::Prepared, Problem> {
+        self.prepare_by(peeked, self.rules.profile(), Target::default())
+    }
+
+    fn prepare_by(
+        &self,
+        peeked: &request::Peeked<'_>,
+        profile: &Profile,
+        target: Target<'_>,
+    ) -> Result<request::Prepared, Problem> {
         let betas: Vec<&str> = self.betas.iter().map(String::as_str).collect();
         let headers = Headers {
             betas: &betas,
             version: self.version.as_deref(),
         };
-        request::prepare(peeked, headers, self.rules.profile())
+        request::prepare_for(peeked, headers, profile, target)
+    }
+}
+
+/// What a job knows of lanes and guardrails.
+pub(crate) struct LaneJob {
+    pub(crate) asked: Asked,
+    guardrails: Guardrails,
+    /// What the body was made for last.
+    made: Made,
+    /// The rules of another lane than `InvokeModel`.
+    rules: Option<Rules>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Which guardrails can hold for a request.
+enum Guardrails {
+    /// None: it is the gateway's own.
+    None,
+    /// The team's, else that of the endpoint that it goes to.
+    Configured {
+        team: Option<Guardrail>,
+        /// Names the configuration: no client knows it.
+        epoch: String,
+    },
+}
+
+/// What a body was made for. The default is what every job begins with: `InvokeModel`, where the model is not in the body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Made {
+    lane: Lane,
+    model: String,
+    guard_suffix: Option<String>,
+}
+
+impl LaneJob {
+    /// For a request of a client whose team may have a guardrail.
+    pub(crate) fn new(asked: Asked, team_guardrail: Option<Guardrail>, epoch: &str) -> Self {
+        let guardrails = Guardrails::Configured {
+            team: team_guardrail,
+            epoch: epoch.to_owned(),
+        };
+        Self {
+            guardrails,
+            ..Self::unguarded(asked)
+        }
+    }
+
+    /// For a request of the gateway's own.
+    pub(crate) fn unguarded(asked: Asked) -> Self {
+        Self {
+            asked,
+            guardrails: Guardrails::None,
+            made: Made::default(),
+            rules: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// The guardrail that holds at an endpoint.
+    pub(crate) fn guardrail<'g>(&'g self, candidate: &'g Candidate) -> Option<&'g Guardrail> {
+        match &self.guardrails {
+            Guardrails::None => None,
+            Guardrails::Configured { team, .. } => {
+                Guardrail::in_force(team.as_ref(), candidate.endpoint.guardrail.as_ref())
+            }
+        }
+    }
+
+    /// Whether only `InvokeModel` will do: a stream under a guardrail, which no call of our own can look at in time.
+    pub(crate) fn needs_invoke_model(&self, candidate: &Candidate) -> bool {
+        self.asked.streaming && self.guardrail(candidate).is_some()
+    }
+
+    fn made_for(&self, candidate: &Candidate) -> Made {
+        if candidate.lane != Lane::InvokeModel {
+            return Made {
+                lane: candidate.lane,
+                model: candidate.model.id.clone(),
+                guard_suffix: None,
+            };
+        }
+        let tagging = self.guardrail(candidate).filter(|guardrail| guardrail.tag_input);
+        let guard_suffix = match (&self.guardrails, tagging) {
+            (Guardrails::Configured { epoch, .. }, Some(guardrail)) => {
+                Some(guard::suffix(epoch, guardrail, &self.asked.conversation))
+            }
+            _ => None,
+        };
+        Made {
+            guard_suffix,
+            ..Made::default()
+        }
     }
 }
 
 impl Job {
-    /// The request goes to `candidate`.
-    pub(crate) fn meet(&mut self, candidate: &Candidate, learning: &Learning) {
-        if self.source.rules.meet(candidate, learning) {
-            self.rebuild();
+    /// The request goes to `candidate`: its rules are those of the candidate's lane, and the body is made anew where these, or
+    /// the guardrail, want another.
+    ///
+    /// # Errors
+    /// A [`Problem`] for what the lane's rules refuse.
+    pub(crate) fn meet(&mut self, candidate: &Candidate, bedrock: &Bedrock) -> Result<(), Problem> {
+        let wanted = self.lane.made_for(candidate);
+        if wanted.lane != self.lane.made.lane {
+            self.lane.rules = match wanted.lane {
+                Lane::InvokeModel => None,
+                lane => Some(self.rules_on(lane, bedrock)?),
+            };
+        }
+        let is_other = wanted != self.lane.made || self.body.is_empty();
+        self.lane.made = wanted;
+        let has_learnt = self.rules_mut().meet(candidate, &bedrock.learning);
+        if is_other || has_learnt {
+            self.rebuild()?;
+        }
+        Ok(())
+    }
+
+    /// The rules of the same conversation on a lane.
+    pub(crate) fn rules_on(&self, lane: Lane, bedrock: &Bedrock) -> Result<Rules, Problem> {
+        self.source
+            .rules
+            .on(lane.as_str(), &bedrock.pins, bedrock.lanes.now_ms())
+    }
+
+    /// The rules in force.
+    pub(crate) fn rules(&self) -> &Rules {
+        self.lane.rules.as_ref().unwrap_or(&self.source.rules)
+    }
+
+    fn rules_mut(&mut self) -> &mut Rules {
+        self.lane.rules.as_mut().unwrap_or(&mut self.source.rules)
+    }
+
+    /// The headers that go with the body to a candidate.
+    pub(crate) fn headers(&self, candidate: &Candidate) -> Result<Vec<(HeaderName, HeaderValue)>, Problem> {
+        match self.lane.guardrail(candidate) {
+            Some(guardrail) if candidate.lane == Lane::InvokeModel => guard::headers(guardrail),
+            _ => Ok(self.lane.headers.clone()),
         }
     }
 
     /// Makes the body again with less; false if that changes nothing.
     pub(crate) fn reduce(&mut self, by: &Reduction) -> bool {
-        self.source.rules.reduce(by) && self.rebuild()
+        self.rules_mut().reduce(by) && self.rebuild().is_ok()
     }
 
     /// Makes the body again with the history as it may have been sent before; false if there is no other.
     pub(crate) fn other_history(&mut self, candidate: &Candidate) -> bool {
-        self.source.rules.other_history(candidate) && self.rebuild()
+        self.rules_mut().other_history(candidate) && self.rebuild().is_ok()
     }
 
-    fn rebuild(&mut self) -> bool {
-        let Ok(peeked) = request::peek(&self.source.body, Kind::Messages) else {
-            return false;
+    fn rebuild(&mut self) -> Result<(), Problem> {
+        let peeked = request::peek(&self.source.body, Kind::Messages)?;
+        let target = Target {
+            model: &self.lane.made.model,
+            guard_suffix: self.lane.made.guard_suffix.as_deref(),
         };
-        let Ok(prepared) = self.source.prepare(&peeked) else {
-            return false;
-        };
+        let prepared = self.source.prepare_by(&peeked, self.rules().profile(), target)?;
+        self.lane.headers = prepared
+            .headers
+            .iter()
+            .filter_map(|(name, value)| {
+                Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
+            })
+            .collect();
         self.body = prepared.body.into();
         self.writes_1h = prepared.writes_1h;
-        true
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod events;
 pub(crate) mod fault;
 pub(crate) mod health;
 pub(crate) mod job;
+pub(crate) mod lanes;
 mod settings;
 mod sign;
 
@@ -19,8 +20,9 @@ pub use settings::{AwsCredentials, AwsSettings};
 use bytes::Bytes;
 use ccag_domain::Endpoint;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// An error of a connection, of any kind.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -28,31 +30,72 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// An answer's body. Dropping it before its end closes the connection, which is how a request is cancelled.
 pub type UpstreamBody = UnsyncBoxBody<Bytes, BoxError>;
 
-/// What Bedrock Runtime is asked to do.
+/// What a path segment may hold unencoded (RFC 3986, section 2.3).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// What Bedrock is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
+pub enum Operation<'a> {
     /// `InvokeModel`: the whole answer at once.
     Invoke,
     /// `InvokeModelWithResponseStream`: the answer as an event stream.
     InvokeStream,
     /// `CountTokens`.
     CountTokens,
+    /// Bedrock Runtime's `/anthropic/v1/messages`; the body says whether the answer is to be streamed.
+    Messages,
+    /// The same of bedrock-mantle.
+    Mantle,
+    /// bedrock-mantle's `/anthropic/v1/messages/count_tokens`.
+    MantleCount,
+    /// `ApplyGuardrail`: the call's `model` is the guardrail's id.
+    ApplyGuardrail {
+        /// The guardrail's version.
+        version: &'a str,
+    },
 }
 
-impl Operation {
-    /// The last segment of the path (Amazon Bedrock API reference, "InvokeModel" and following).
-    const fn path_suffix(self) -> &'static str {
+impl Operation<'_> {
+    /// The path (Amazon Bedrock API reference, "InvokeModel" and following; AWS, "Inference using the Messages API").
+    fn path(self, model: &str) -> String {
+        let segment = |text| utf8_percent_encode(text, SEGMENT);
         match self {
-            Self::Invoke => "invoke",
-            Self::InvokeStream => "invoke-with-response-stream",
-            Self::CountTokens => "count-tokens",
+            Self::Invoke => format!("/model/{}/invoke", segment(model)),
+            Self::InvokeStream => format!("/model/{}/invoke-with-response-stream", segment(model)),
+            Self::CountTokens => format!("/model/{}/count-tokens", segment(model)),
+            Self::Messages | Self::Mantle => "/anthropic/v1/messages".to_owned(),
+            Self::MantleCount => "/anthropic/v1/messages/count_tokens".to_owned(),
+            Self::ApplyGuardrail { version } => {
+                format!("/guardrail/{}/version/{}/apply", segment(model), segment(version))
+            }
         }
     }
 
     const fn accept(self) -> &'static str {
         match self {
-            Self::Invoke | Self::CountTokens => "application/json",
             Self::InvokeStream => "application/vnd.amazon.eventstream",
+            Self::Messages | Self::Mantle => "application/json, text/event-stream",
+            Self::Invoke | Self::CountTokens | Self::MantleCount | Self::ApplyGuardrail { .. } => {
+                "application/json"
+            }
+        }
+    }
+
+    /// Whether bedrock-mantle is asked, which is a service of its own with its own URL.
+    const fn is_mantle(self) -> bool {
+        matches!(self, Self::Mantle | Self::MantleCount)
+    }
+
+    /// The service that a request is signed for (Anthropic Python SDK 2.12.0, AnthropicBedrockMantle).
+    const fn service(self) -> &'static str {
+        if self.is_mantle() {
+            "bedrock-mantle"
+        } else {
+            "bedrock"
         }
     }
 }
@@ -65,7 +108,9 @@ pub struct Call<'a> {
     /// The model's id or ARN, not percent-encoded.
     pub model: &'a str,
     /// What for.
-    pub operation: Operation,
+    pub operation: Operation<'a>,
+    /// Headers beside those that every request has; they are signed.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The JSON body.
     pub body: Bytes,
 }
@@ -85,7 +130,8 @@ impl Reply {
     /// Bedrock's id of the request, for AWS support and CloudTrail.
     #[must_use]
     pub fn aws_request_id(&self) -> Option<String> {
-        let value = self.headers.get("x-amzn-requestid")?.to_str().ok()?;
+        let id = |name: &str| self.headers.get(name)?.to_str().ok();
+        let value = id("x-amzn-requestid").or_else(|| id("request-id"))?;
         Some(value.chars().take(64).collect())
     }
 }
@@ -130,7 +176,7 @@ impl CallError {
     }
 }
 
-/// Something that answers as Bedrock Runtime does.
+/// Something that answers as Bedrock does.
 pub trait Upstream: Send + Sync + 'static {
     /// Sends one request and resolves when the answer's headers are in. It never sends a request twice.
     fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Reply, CallError>>;

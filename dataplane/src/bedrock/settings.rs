@@ -28,6 +28,8 @@ pub struct AwsSettings {
     pub region: Option<String>,
     /// Instead of the public Bedrock Runtime URLs.
     pub runtime_url: Option<String>,
+    /// Instead of the public bedrock-mantle URLs.
+    pub mantle_url: Option<String>,
     /// Instead of the public STS URL.
     pub sts_url: Option<String>,
     /// A Bedrock API key: used instead of a signature for endpoints without a role.
@@ -41,6 +43,7 @@ pub(super) struct Resolved {
     pub(super) sdk: SdkConfig,
     pub(super) home_region: String,
     pub(super) runtime_url: Option<String>,
+    pub(super) mantle_url: Option<String>,
     pub(super) use_fips: bool,
     pub(super) bearer_token: Option<SecretString>,
 }
@@ -67,7 +70,12 @@ pub(super) async fn resolve(settings: AwsSettings) -> Resolved {
         loader = loader.credentials_provider(SharedCredentialsProvider::new(keys));
     }
     let sdk = loader.load().await;
-    let runtime_url = settings.runtime_url.or_else(|| configured_runtime_url(&sdk));
+    let runtime_url = settings
+        .runtime_url
+        .or_else(|| configured_url(&sdk, "Bedrock Runtime"));
+    let mantle_url = settings
+        .mantle_url
+        .or_else(|| configured_url(&sdk, "Bedrock Mantle"));
     let home_region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let use_fips = sdk.use_fips().unwrap_or(false);
     let sdk = match settings.sts_url {
@@ -78,16 +86,17 @@ pub(super) async fn resolve(settings: AwsSettings) -> Resolved {
         sdk,
         home_region,
         runtime_url,
+        mantle_url,
         use_fips,
         bearer_token: settings.bearer_token,
     }
 }
 
-/// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, the profile's `bedrock_runtime` section, or `AWS_ENDPOINT_URL`, in that order (AWS
-/// SDKs reference guide, "Service-specific endpoints").
-fn configured_runtime_url(sdk: &SdkConfig) -> Option<String> {
+/// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME` or `_BEDROCK_MANTLE`, the profile's section of that name, or `AWS_ENDPOINT_URL`, in
+/// that order (AWS SDKs reference guide, "Service-specific endpoints").
+fn configured_url(sdk: &SdkConfig, service_id: &str) -> Option<String> {
     let key = ServiceConfigKey::builder()
-        .service_id("Bedrock Runtime")
+        .service_id(service_id)
         .env("AWS_ENDPOINT_URL")
         .profile("endpoint_url")
         .build()

@@ -9,9 +9,6 @@ use ccag_domain::UnixMs;
 use http::{HeaderName, HeaderValue};
 use std::time::{Duration, UNIX_EPOCH};
 
-/// The service name that requests to Bedrock and Bedrock Runtime are signed for.
-const SERVICE: &str = "bedrock";
-
 /// Bodies from this size on are hashed on a thread of their own: SHA-256 takes half a millisecond per megabyte.
 const OFFLOAD_BYTES: usize = 256 * 1024;
 
@@ -20,8 +17,12 @@ const OFFLOAD_BYTES: usize = 256 * 1024;
 pub(super) struct ToSign {
     pub(super) url: String,
     pub(super) region: String,
+    /// The service that the signature is for.
+    pub(super) service: &'static str,
     pub(super) content_type: &'static str,
     pub(super) accept: &'static str,
+    /// Further headers.
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) body: Bytes,
     pub(super) now_ms: UnixMs,
 }
@@ -49,16 +50,22 @@ fn compute(request: &ToSign, credentials: &Credentials) -> Result<Vec<(HeaderNam
     let params = v4::SigningParams::builder()
         .identity(&identity)
         .region(&request.region)
-        .name(SERVICE)
+        .name(request.service)
         .time(UNIX_EPOCH + since_epoch)
         .settings(SigningSettings::default())
         .build()
         .map_err(|e| e.to_string())?
         .into();
+    let mut further = Vec::with_capacity(request.headers.len());
+    for (name, value) in &request.headers {
+        further.push((name.as_str(), value.to_str().map_err(|e| e.to_string())?));
+    }
     let signable = SignableRequest::new(
         "POST",
         &request.url,
-        [("content-type", request.content_type), ("accept", request.accept)].into_iter(),
+        [("content-type", request.content_type), ("accept", request.accept)]
+            .into_iter()
+            .chain(further.iter().map(|(name, value)| (*name, *value))),
         SignableBody::Bytes(&request.body),
     )
     .map_err(|e| e.to_string())?;

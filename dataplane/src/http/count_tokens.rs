@@ -1,19 +1,21 @@
-//! `POST /v1/messages/count_tokens`: Bedrock's own count where the model has one, else an estimate that says so. It is free
-//! and leaves no usage record.
+//! `POST /v1/messages/count_tokens`: Bedrock Runtime's own count where the model has one, else bedrock-mantle's where an
+//! endpoint has that lane, else an estimate that says so. It is free and leaves no usage record.
 
 use super::error::{render, set_request_id};
 use super::messages::{Admitted, identify, route};
 use super::{Gateway, body};
 use crate::admission;
 use crate::bedrock::attempt::{Bedrock, collect};
-use crate::bedrock::{Call, Operation as Ask};
+use crate::bedrock::{Call, Operation as Upstream};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use ccag_domain::routing::Candidate;
-use ccag_domain::{BedrockModel, Model, Problem, RequestId};
-use ccag_translate::count_tokens::{answer, prepare_count, read_answer};
+use ccag_domain::{BedrockModel, Lane, Model, Problem, RequestId};
+use ccag_translate::count_tokens::{
+    answer, prepare_count, prepare_lane_count, read_answer, read_lane_answer,
+};
 use ccag_translate::error::Health;
 use ccag_translate::request::{Headers, Operation, peek};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -26,11 +28,37 @@ const COUNTED_BY: HeaderName = HeaderName::from_static("x-ccag-token-count");
 /// Claude Code sends dozens of these at once and does not wait long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What to count, and where.
+/// Who counted; the last is nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counter {
+    /// `CountTokens` of Bedrock Runtime.
+    Runtime,
+    /// `count_tokens` of bedrock-mantle.
+    Mantle,
+}
+
+impl Counter {
+    /// What the client is told.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Runtime => "bedrock",
+            Self::Mantle => "mantle",
+        }
+    }
+}
+
+/// One way to have the tokens counted.
+struct Ask {
+    counter: Counter,
+    candidate: Candidate,
+    body: Bytes,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// What to count, and where: the ways in the order in which they are tried.
 struct Plan {
     model: Arc<Model>,
-    candidates: Vec<Candidate>,
-    body: Option<Bytes>,
+    ways: Vec<Ask>,
     estimate: u64,
 }
 
@@ -65,11 +93,11 @@ async fn count(gateway: Arc<Gateway>, request: Request, request_id: RequestId) -
         &body,
         gateway.bedrock.upstream.home_region(),
     )?;
-    let counted = ask(&gateway.bedrock, &plan).await;
-    let mut response = Response::new(Body::from(answer(counted.unwrap_or(plan.estimate))));
+    let counted = ask_in_turn(&gateway.bedrock, &plan).await;
+    let (count, by) = counted.map_or((plan.estimate, "estimate"), |(count, by)| (count, by.as_str()));
+    let mut response = Response::new(Body::from(answer(count)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let by = if counted.is_some() { "bedrock" } else { "estimate" };
     headers.insert(COUNTED_BY, HeaderValue::from_static(by));
     set_request_id(headers, &request_id);
     Ok(response)
@@ -80,58 +108,89 @@ fn plan(admitted: &Admitted, headers: &HeaderMap, body: &Bytes, home_region: &st
     let model = admission::model(&admitted.view, peeked.model())?;
     let affinity = format!("{:016x}", peeked.conversation_hash());
     let candidates = route(admitted, &model, home_region, &affinity)?;
-    let profile = admitted.view.profile(&model).filter(|_| model.counts_tokens);
-    let body = if let Some(profile) = profile {
-        let betas: Vec<&str> = headers
-            .get_all("anthropic-beta")
-            .iter()
-            .filter_map(|v| v.to_str().ok())
-            .collect();
-        let version = headers.get("anthropic-version").and_then(|v| v.to_str().ok());
-        Some(
-            prepare_count(
-                &peeked,
-                Headers {
-                    betas: &betas,
-                    version,
-                },
-                &profile,
-            )?
-            .body
-            .into(),
-        )
-    } else {
-        None
+    let betas: Vec<&str> = headers
+        .get_all("anthropic-beta")
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .collect();
+    let version = headers.get("anthropic-version").and_then(|v| v.to_str().ok());
+    let headers = Headers {
+        betas: &betas,
+        version,
     };
+    let mut ways = Vec::new();
+    let profile = admitted.view.profile(&model).filter(|_| model.counts_tokens);
+    if let Some((candidate, profile)) = candidates.first().zip(profile) {
+        ways.push(Ask {
+            counter: Counter::Runtime,
+            candidate: counting(candidate, &model, Lane::InvokeModel),
+            body: prepare_count(&peeked, headers, &profile)?.body.into(),
+            headers: Vec::new(),
+        });
+    }
+    let with_mantle = |candidate: &&Candidate| candidate.endpoint.lanes.contains(Lane::Mantle);
+    let book = admitted.view.books().current(Lane::Mantle.as_str());
+    if let Some((candidate, book)) = candidates.iter().find(with_mantle).zip(book) {
+        let profile = book.profile(&model);
+        let prepared = prepare_lane_count(&peeked, headers, &profile, &model.bedrock_id)?;
+        ways.push(Ask {
+            counter: Counter::Mantle,
+            candidate: counting(candidate, &model, Lane::Mantle),
+            body: prepared.body.into(),
+            headers: prepared
+                .headers
+                .iter()
+                .filter_map(|(name, value)| {
+                    Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
+                })
+                .collect(),
+        });
+    }
     Ok(Plan {
-        candidates,
-        body,
+        ways,
         estimate: peeked.estimated_input_tokens(),
         model,
     })
 }
 
-/// Bedrock's count; `None` if it has none, for whatever reason: the client is then served an estimate. An endpoint that
-/// does not count is left alone for a while: Claude Code sends dozens of these at once.
-async fn ask(bedrock: &Bedrock, plan: &Plan) -> Option<u64> {
-    let candidate = plan.candidates.first()?;
-    let body = plan.body.clone()?;
-    let counting = Candidate {
+/// The candidate under which health remembers that an endpoint does not count; its model's name is none that is asked for
+/// anything else.
+fn counting(candidate: &Candidate, model: &Model, lane: Lane) -> Candidate {
+    Candidate {
         endpoint: candidate.endpoint.clone(),
         model: BedrockModel {
-            // `CountTokens` knows foundation models, not inference profiles (Amazon Bedrock API reference, "CountTokens").
-            id: format!("count-tokens {}", plan.model.bedrock_id),
+            id: format!("count-tokens {lane} {}", model.bedrock_id),
             geography: candidate.model.geography,
         },
-    };
-    if bedrock.health.is_cooling(&counting) {
+        lane,
+    }
+}
+
+/// Bedrock's count and who made it; `None` if nobody did, for whatever reason: the client is then served an estimate.
+async fn ask_in_turn(bedrock: &Bedrock, plan: &Plan) -> Option<(u64, Counter)> {
+    for way in &plan.ways {
+        if let Some(count) = ask(bedrock, way, &plan.model).await {
+            return Some((count, way.counter));
+        }
+    }
+    None
+}
+
+/// One way's count. An endpoint that does not count is left alone for ten minutes: Claude Code sends dozens of these at once.
+async fn ask(bedrock: &Bedrock, way: &Ask, model: &Model) -> Option<u64> {
+    if bedrock.health.is_cooling(&way.candidate) {
         return None;
     }
     let call = Call {
-        endpoint: &candidate.endpoint,
-        model: &plan.model.bedrock_id,
-        operation: Ask::CountTokens,
-        body,
+        endpoint: &way.candidate.endpoint,
+        // Both know foundation models, not inference profiles (Amazon Bedrock API reference, "CountTokens").
+        model: &model.bedrock_id,
+        operation: match way.counter {
+            Counter::Runtime => Upstream::CountTokens,
+            Counter::Mantle => Upstream::MantleCount,
+        },
+        headers: way.headers.clone(),
+        body: way.body.clone(),
     };
     let ask = async {
         let reply = bedrock
@@ -141,7 +200,11 @@ async fn ask(bedrock: &Bedrock, plan: &Plan) -> Option<u64> {
             .map_err(|error| error.to_string())?;
         let status = reply.status;
         let bytes = collect(reply.body, 64 * 1024).await?;
-        match read_answer(&bytes) {
+        let count = match way.counter {
+            Counter::Runtime => read_answer(&bytes),
+            Counter::Mantle => read_lane_answer(&bytes),
+        };
+        match count {
             Some(count) if status.is_success() => Ok(count),
             _ => Err(format!("status {status}")),
         }
@@ -152,11 +215,12 @@ async fn ask(bedrock: &Bedrock, plan: &Plan) -> Option<u64> {
         Err(_) => "no answer in time".to_owned(),
     };
     tracing::info!(
-        endpoint = candidate.endpoint.name,
-        model = plan.model.bedrock_id,
+        endpoint = way.candidate.endpoint.name,
+        model = model.bedrock_id,
+        by = way.counter.as_str(),
         reason,
-        "Bedrock does not count tokens here; estimating for ten minutes"
+        "tokens are not counted here; not asking again for ten minutes"
     );
-    bedrock.health.failed(&counting, Health::ModelMissing);
+    bedrock.health.failed(&way.candidate, Health::ModelMissing);
     None
 }

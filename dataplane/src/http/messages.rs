@@ -5,7 +5,8 @@ use super::{Gateway, body, sse};
 use crate::admission;
 use crate::auth::{Authenticated, authenticate};
 use crate::bedrock::attempt::{self, Answer, Failure};
-use crate::bedrock::job::{Job, Source};
+use crate::bedrock::job::{Job, LaneJob, Source};
+use crate::bedrock::lanes::{Asked, ConversationKey};
 use crate::metrics::Metrics;
 use crate::profiles::{Conversation, Rules};
 use crate::sync::ConfigView;
@@ -185,7 +186,8 @@ fn plan(gateway: &Gateway, admitted: &Admitted, headers: &HeaderMap, body: &Byte
         .clone()
         .unwrap_or_else(|| format!("{:016x}", peeked.conversation_hash()));
     let rules = rules(gateway, admitted, &model, &peeked, &affinity).map_err(of_model)?;
-    let job = translate(rules, &peeked, headers, body).map_err(of_model)?;
+    let lane = lane(admitted, &model, &peeked, &affinity);
+    let job = translate(rules, lane, &peeked, headers, body).map_err(of_model)?;
     let home_region = gateway.bedrock.upstream.home_region();
     let route = route(admitted, &model, home_region, &affinity).map_err(of_model)?;
     let input_estimate = peeked.estimated_input_tokens();
@@ -216,8 +218,27 @@ fn rules(
     Rules::of(conversation, model, known, &gateway.bedrock.pins, now)
 }
 
+/// What the lanes and guardrails want to know of the request.
+fn lane(admitted: &Admitted, model: &Arc<Model>, peeked: &Peeked<'_>, affinity: &str) -> LaneJob {
+    let (view, caller) = (&admitted.view, &admitted.who.caller);
+    let asked = Asked {
+        conversation: ConversationKey::new(&caller.key_id, affinity, &model.name),
+        model: Arc::clone(model),
+        streaming: peeked.stream(),
+    };
+    let team = caller.team_id.as_ref().and_then(|id| view.team(id));
+    let guardrail = team.and_then(|team| team.guardrail.clone());
+    LaneJob::new(asked, guardrail, view.epoch())
+}
+
 /// The body for Bedrock.
-fn translate(rules: Rules, peeked: &Peeked<'_>, headers: &HeaderMap, body: &Bytes) -> Result<Job, Problem> {
+fn translate(
+    rules: Rules,
+    lane: LaneJob,
+    peeked: &Peeked<'_>,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Job, Problem> {
     let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
     let source = Source {
         body: body.clone(),
@@ -238,6 +259,7 @@ fn translate(rules: Rules, peeked: &Peeked<'_>, headers: &HeaderMap, body: &Byte
         dropped: prepared.dropped,
         passed: prepared.passed,
         writes_1h: prepared.writes_1h,
+        lane,
     })
 }
 

@@ -13,7 +13,7 @@ use crate::metrics::Metrics;
 use crate::usage::{Ending, NotSpooled, Ticket, wait};
 use bytes::Bytes;
 use ccag_daemon::Lifecycle;
-use ccag_domain::{Code, Outcome, Problem, RequestId};
+use ccag_domain::{Code, Lane, Outcome, Problem, RequestId};
 use ccag_translate::stream::{EndReason, PING, error_event};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -137,6 +137,9 @@ impl StreamBody {
                 }
             }
             Step::Last => {
+                if self.events.guardrail_intervened() {
+                    self.metrics.guardrail("output", Lane::InvokeModel);
+                }
                 let held = self.out.split_off(mark);
                 self.record(Outcome::Completed, None, held.into());
             }

@@ -215,7 +215,7 @@ impl Learning {
 mod tests {
     use super::*;
     use ccag_domain::time::FixedClock;
-    use ccag_domain::{BedrockModel, Endpoint, EndpointId, Geography};
+    use ccag_domain::{BedrockModel, Endpoint, EndpointId, Geography, Lane, Lanes};
 
     fn candidate(n: u32) -> Candidate {
         Candidate {
@@ -227,6 +227,9 @@ mod tests {
                 external_id: None,
                 geography: None,
                 runtime_url: None,
+                lanes: Lanes::default(),
+                mantle_url: None,
+                guardrail: None,
                 weight: 1,
                 enabled: true,
                 is_default: true,
@@ -235,6 +238,7 @@ mod tests {
                 id: "m".into(),
                 geography: Geography::Us,
             },
+            lane: Lane::InvokeModel,
         }
     }
 

@@ -28,6 +28,16 @@ impl PinKey {
         name.copy_from_slice(&hash.finalize()[..16]);
         Self(name)
     }
+
+    /// The same conversation on another surface, where it may be sent otherwise.
+    pub(crate) fn on(&self, surface: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update(surface.as_bytes());
+        let mut name = [0; 16];
+        name.copy_from_slice(&hash.finalize()[..16]);
+        Self(name)
+    }
 }
 
 /// What a conversation was last translated by, with success.

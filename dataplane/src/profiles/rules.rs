@@ -50,14 +50,47 @@ impl Rules {
         now_ms: UnixMs,
     ) -> Result<Self, Problem> {
         let key = PinKey::new(conversation.key, conversation.affinity, &model.name);
+        let known = (books, lessons);
+        Self::begin(
+            (INVOKE_MODEL, key),
+            conversation.has_history,
+            model,
+            known,
+            (pins, now_ms),
+        )
+    }
+
+    /// The rules of the same conversation on another surface, where it has a history of its own.
+    ///
+    /// # Errors
+    /// As [`Rules::of`].
+    pub(crate) fn on(&self, surface: &str, pins: &Pins, now_ms: UnixMs) -> Result<Self, Problem> {
+        let key = self.key.on(surface);
+        let known = (&self.books, &self.lessons);
+        Self::begin(
+            (surface, key),
+            self.has_history,
+            &self.model,
+            known,
+            (pins, now_ms),
+        )
+    }
+
+    fn begin(
+        (surface, key): (&str, PinKey),
+        has_history: bool,
+        model: &Arc<Model>,
+        (books, lessons): (&Arc<Books>, &Arc<Lessons>),
+        (pins, now_ms): (&Pins, UnixMs),
+    ) -> Result<Self, Problem> {
         let pin = pins.find(&key);
         let pinned = pin
             .as_ref()
             .and_then(|pin| books.find(&pin.surface, &pin.version));
         let book = match pinned {
             Some(book) => Some(book),
-            None if conversation.has_history => books.likely(INVOKE_MODEL, now_ms),
-            None => books.current(INVOKE_MODEL),
+            None if has_history => books.likely(surface, now_ms),
+            None => books.current(surface),
         };
         let book =
             Arc::clone(book.ok_or_else(|| Problem::new(Code::Internal, "there are no rules for Bedrock"))?);
@@ -67,7 +100,7 @@ impl Rules {
             lessons: Arc::clone(lessons),
             model: Arc::clone(model),
             key,
-            has_history: conversation.has_history,
+            has_history,
             reductions: pin
                 .as_ref()
                 .map(|pin| pin.reductions.to_vec())

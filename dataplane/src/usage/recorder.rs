@@ -81,6 +81,23 @@ impl Ticket {
         }
     }
 
+    /// A ticket for a request of the gateway's own that this one gives rise to: it finds out whether a lane serves the model.
+    /// It is billed, so it owes a record of its own, under the same key.
+    pub(crate) fn for_probe(&self) -> Self {
+        let recorder = &self.recorder;
+        let start = Start {
+            request_id: RequestId::generate(recorder.clock.as_ref(), recorder.rng.as_ref()),
+            caller: self.start.caller.clone(),
+            model: self.start.model.clone(),
+            streaming: false,
+            session_id: Some(UsageRecord::LANE_PROBE.to_owned()),
+            started_at_ms: recorder.clock.now_ms(),
+            started: Instant::now(),
+            input_estimate: 16,
+        };
+        Self::new(Arc::clone(recorder), start)
+    }
+
     pub(crate) fn request_id(&self) -> &RequestId {
         &self.start.request_id
     }
@@ -167,6 +184,7 @@ impl Ticket {
             duration_ms: whole_ms(start.started.elapsed()),
             session_id: start.session_id.clone(),
             replica_id: recorder.replica_id.clone(),
+            surface: attempt.candidate.lane,
         };
         recorder.metrics.recorded(&record);
         tracing::info!(

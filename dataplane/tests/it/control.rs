@@ -2,8 +2,8 @@
 
 use ccag_domain::identity::AccountState;
 use ccag_domain::{
-    Change, ConfigObject, Endpoint, EndpointId, KeyDigest, KeyGrant, KeyId, ObjectKind, ObjectRef, Revision,
-    Snapshot, Team, TeamId, User, UserId, catalogue, config::ChangeStep,
+    Change, ConfigObject, Endpoint, EndpointId, KeyDigest, KeyGrant, KeyId, Lanes, ObjectKind, ObjectRef,
+    Revision, Snapshot, Team, TeamId, User, UserId, catalogue, config::ChangeStep,
 };
 use ccag_proto::v1;
 use ccag_proto::v1::config_server::{Config, ConfigServer};
@@ -57,6 +57,9 @@ pub fn endpoint(n: u32, default: bool) -> Endpoint {
         external_id: None,
         geography: None,
         runtime_url: None,
+        lanes: Lanes::default(),
+        mantle_url: None,
+        guardrail: None,
         weight: 1,
         enabled: true,
         is_default: default,
@@ -92,6 +95,7 @@ pub fn team(id: &str, endpoints: &[u32]) -> Team {
             .iter()
             .map(|n| EndpointId::parse(&format!("end_{n}")).unwrap())
             .collect(),
+        guardrail: None,
     }
 }
 

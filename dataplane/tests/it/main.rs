@@ -14,6 +14,8 @@ mod control;
 mod exchanges;
 mod failures;
 mod fake;
+mod guardrails;
+mod lanes;
 mod process;
 mod profiles;
 mod recording;

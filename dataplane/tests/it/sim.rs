@@ -10,10 +10,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-fn aws(sim: &Sim) -> AwsSettings {
+pub fn aws(sim: &Sim) -> AwsSettings {
     AwsSettings {
         region: Some("us-east-1".into()),
         runtime_url: Some(sim.base_url()),
+        mantle_url: Some(sim.mantle_url()),
         sts_url: Some(sim.base_url()),
         bearer_token: None,
         credentials: AwsCredentials::Static {
@@ -23,13 +24,13 @@ fn aws(sim: &Sim) -> AwsSettings {
     }
 }
 
-async fn world(sim: &Sim, objects: Vec<ConfigObject>) -> (Control, Rig) {
+pub async fn world(sim: &Sim, objects: Vec<ConfigObject>) -> (Control, Rig) {
     let control = Control::start(ControlPlane::new(objects)).await;
     let rig = Rig::start(control.addr, with(aws(sim))).await;
     (control, rig)
 }
 
-fn with(aws: AwsSettings) -> Options {
+pub fn with(aws: AwsSettings) -> Options {
     Options {
         change: Box::new(move |config| config.aws = aws),
         real_client: true,
@@ -37,7 +38,7 @@ fn with(aws: AwsSettings) -> Options {
     }
 }
 
-async fn signed_sim() -> Sim {
+pub async fn signed_sim() -> Sim {
     Sim::builder()
         .credential("AKIDEXAMPLE", "a-secret")
         .start()
@@ -46,7 +47,7 @@ async fn signed_sim() -> Sim {
 }
 
 /// The text that a stream carries.
-fn text_of(sse: &str) -> String {
+pub fn text_of(sse: &str) -> String {
     sse.lines()
         .filter_map(|line| line.strip_prefix("data: "))
         .map(|data| serde_json::from_str::<serde_json::Value>(data).unwrap())
@@ -55,7 +56,7 @@ fn text_of(sse: &str) -> String {
         .collect()
 }
 
-fn planned_text(entry: &bedrock_sim::Entry) -> String {
+pub fn planned_text(entry: &bedrock_sim::Entry) -> String {
     let blocks = entry.content.as_array().unwrap().iter();
     blocks.filter_map(|b| b["text"].as_str()).collect()
 }

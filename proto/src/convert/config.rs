@@ -6,8 +6,8 @@ use ccag_domain::config::{ChangeStep, Settings, UnpricedPolicy};
 use ccag_domain::identity::AccountState;
 use ccag_domain::price::LongContext;
 use ccag_domain::{
-    Change, ConfigObject, Endpoint, KeyDigest, KeyGrant, Model, ModelName, NanoUsd, ObjectKind, ObjectRef,
-    Price, Rates, Revision, Snapshot, Team, User,
+    Change, ConfigObject, Endpoint, KeyDigest, KeyGrant, Lanes, Model, ModelName, NanoUsd, ObjectKind,
+    ObjectRef, Price, Rates, Revision, Snapshot, Team, User,
 };
 
 impl From<ConfigObject> for v1::Object {
@@ -175,6 +175,7 @@ impl From<Team> for v1::Team {
             name: team.name,
             state: state_to_wire(team.state),
             endpoint_ids: team.endpoints.into_iter().map(Into::into).collect(),
+            guardrail: team.guardrail.map(Into::into),
         }
     }
 }
@@ -191,6 +192,7 @@ impl TryFrom<v1::Team> for Team {
                 .into_iter()
                 .map(|text| id("endpoint_ids", text))
                 .collect::<Result<_, _>>()?,
+            guardrail: message.guardrail.map(TryInto::try_into).transpose()?,
         })
     }
 }
@@ -229,6 +231,14 @@ impl From<Endpoint> for v1::Endpoint {
             weight: endpoint.weight,
             enabled: endpoint.enabled,
             is_default: endpoint.is_default,
+            lanes: endpoint
+                .lanes
+                .as_slice()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            mantle_url: endpoint.mantle_url,
+            guardrail: endpoint.guardrail.map(Into::into),
         }
     }
 }
@@ -247,6 +257,10 @@ impl TryFrom<v1::Endpoint> for Endpoint {
             weight: message.weight,
             enabled: message.enabled,
             is_default: message.is_default,
+            lanes: Lanes::parse(message.lanes.iter().map(String::as_str))
+                .map_err(|name| InvalidMessage::unusable("lanes", name))?,
+            mantle_url: message.mantle_url,
+            guardrail: message.guardrail.map(TryInto::try_into).transpose()?,
         })
     }
 }
@@ -403,7 +417,7 @@ impl TryFrom<v1::Settings> for Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ccag_domain::catalogue;
+    use ccag_domain::{EndpointId, Guardrail, GuardrailTrace, Lane, TeamId, catalogue};
 
     #[test]
     fn the_whole_catalogue_survives_the_wire() {
@@ -416,6 +430,67 @@ mod tests {
             let wire = v1::Object::from(object.clone());
             assert_eq!(wire.object_ref(), Some(object.object_ref()));
             assert_eq!(ConfigObject::try_from(wire), Ok(object));
+        }
+    }
+
+    fn guarded() -> Endpoint {
+        Endpoint {
+            id: EndpointId::parse("end_1").unwrap(),
+            name: "prod".into(),
+            region: Some("eu-central-1".into()),
+            role_arn: None,
+            external_id: None,
+            geography: None,
+            runtime_url: None,
+            lanes: Lanes::new([Lane::Messages, Lane::InvokeModel, Lane::Mantle]),
+            mantle_url: Some("https://mantle.example".into()),
+            guardrail: Some(Guardrail {
+                id: "gr1".into(),
+                version: "DRAFT".into(),
+                trace: GuardrailTrace::EnabledFull,
+                tag_input: true,
+            }),
+            weight: 1,
+            enabled: true,
+            is_default: false,
+        }
+    }
+
+    #[test]
+    fn lanes_and_guardrails_survive_the_wire() {
+        let endpoint = guarded();
+        assert_eq!(
+            Endpoint::try_from(v1::Endpoint::from(endpoint.clone())),
+            Ok(endpoint.clone())
+        );
+        let team = Team {
+            id: TeamId::parse("team_1").unwrap(),
+            name: "t".into(),
+            state: AccountState::Active,
+            endpoints: vec![endpoint.id],
+            guardrail: endpoint.guardrail,
+        };
+        assert_eq!(Team::try_from(v1::Team::from(team.clone())), Ok(team));
+    }
+
+    #[test]
+    fn an_endpoint_of_a_control_plane_without_lanes_has_the_default_one() {
+        let mut wire = v1::Endpoint::from(guarded());
+        wire.lanes.clear();
+        assert_eq!(Endpoint::try_from(wire).unwrap().lanes, Lanes::default());
+    }
+
+    #[test]
+    fn an_endpoint_whose_guardrail_makes_no_sense_is_refused_whole() {
+        for (id, version, trace) in [("a/b", "1", ""), ("gr1", "latest", ""), ("gr1", "1", "loud")] {
+            let mut wire = v1::Endpoint::from(guarded());
+            wire.guardrail = Some(v1::Guardrail {
+                id: id.into(),
+                version: version.into(),
+                trace: trace.into(),
+                tag_input: false,
+            });
+            assert!(Endpoint::try_from(wire).is_err(), "{id} {version} {trace}");
         }
     }
 

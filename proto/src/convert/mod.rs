@@ -3,9 +3,10 @@
 
 mod capability;
 mod config;
+mod guardrail;
 mod usage;
 
-use ccag_domain::Geography;
+use ccag_domain::{Geography, Lane};
 
 /// A message that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,4 +44,12 @@ fn optional_id<T: std::str::FromStr>(
 
 fn geography(text: &str) -> Result<Geography, InvalidMessage> {
     Geography::parse(text).ok_or_else(|| InvalidMessage::unusable("geography", text))
+}
+
+/// A lane; a sender that does not know lanes means the only one that there was.
+fn lane(field: &'static str, text: &str) -> Result<Lane, InvalidMessage> {
+    if text.is_empty() {
+        return Ok(Lane::InvokeModel);
+    }
+    Lane::parse(text).ok_or_else(|| InvalidMessage::unusable(field, text))
 }

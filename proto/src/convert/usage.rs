@@ -1,6 +1,6 @@
 //! Usage records.
 
-use super::{InvalidMessage, geography, id, optional_id};
+use super::{InvalidMessage, geography, id, lane, optional_id};
 use crate::v1;
 use ccag_domain::{ModelName, Outcome, Tokens, UsageRecord};
 
@@ -59,6 +59,7 @@ impl From<UsageRecord> for v1::UsageRecord {
             duration_ms: record.duration_ms,
             session_id: record.session_id,
             replica_id: record.replica_id.into(),
+            surface: record.surface.as_str().to_owned(),
         }
     }
 }
@@ -97,6 +98,7 @@ impl TryFrom<v1::UsageRecord> for UsageRecord {
             duration_ms: message.duration_ms,
             session_id: message.session_id,
             replica_id: id("replica_id", message.replica_id)?,
+            surface: lane("surface", &message.surface)?,
         })
     }
 }
@@ -104,7 +106,7 @@ impl TryFrom<v1::UsageRecord> for UsageRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ccag_domain::{EndpointId, Geography, KeyId, ReplicaId, RequestId, UsageId};
+    use ccag_domain::{EndpointId, Geography, KeyId, Lane, ReplicaId, RequestId, UsageId};
 
     fn record() -> UsageRecord {
         UsageRecord {
@@ -136,6 +138,7 @@ mod tests {
             duration_ms: 9,
             session_id: Some("s".into()),
             replica_id: ReplicaId::parse("rep_1").unwrap(),
+            surface: Lane::Messages,
         }
     }
 
@@ -145,6 +148,13 @@ mod tests {
             UsageRecord::try_from(v1::UsageRecord::from(record())),
             Ok(record())
         );
+    }
+
+    #[test]
+    fn a_record_of_before_there_were_lanes_went_through_invoke_model() {
+        let mut wire = v1::UsageRecord::from(record());
+        wire.surface.clear();
+        assert_eq!(UsageRecord::try_from(wire).unwrap().surface, Lane::InvokeModel);
     }
 
     #[test]

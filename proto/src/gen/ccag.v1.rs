@@ -207,6 +207,9 @@ pub struct Team {
     pub state: i32,
     #[prost(string, repeated, tag = "4")]
     pub endpoint_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Wins over that of the endpoint.
+    #[prost(message, optional, tag = "5")]
+    pub guardrail: ::core::option::Option<Guardrail>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct User {
@@ -240,6 +243,26 @@ pub struct Endpoint {
     pub enabled: bool,
     #[prost(bool, tag = "10")]
     pub is_default: bool,
+    /// `invoke-model`, `messages`, `mantle`, the preferred one first; `invoke-model` is always meant, in the end if not named.
+    #[prost(string, repeated, tag = "11")]
+    pub lanes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "12")]
+    pub mantle_url: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "13")]
+    pub guardrail: ::core::option::Option<Guardrail>,
+}
+/// An Amazon Bedrock guardrail that requests must pass.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Guardrail {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub version: ::prost::alloc::string::String,
+    /// `disabled`, `enabled` or `enabled-full`; empty means `disabled`.
+    #[prost(string, tag = "3")]
+    pub trace: ::prost::alloc::string::String,
+    #[prost(bool, tag = "4")]
+    pub tag_input: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Model {
@@ -740,6 +763,9 @@ pub struct UsageRecord {
     pub session_id: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, tag = "22")]
     pub replica_id: ::prost::alloc::string::String,
+    /// The lane that Bedrock was asked through; empty means `invoke-model`.
+    #[prost(string, tag = "24")]
+    pub surface: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

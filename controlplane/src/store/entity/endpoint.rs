@@ -18,6 +18,11 @@ pub struct Model {
     pub enabled: bool,
     pub is_default: bool,
     pub created_at_ms: i64,
+    /// JSON: a list of names.
+    pub lanes: Option<String>,
+    pub mantle_url: Option<String>,
+    /// JSON.
+    pub guardrail: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -11,6 +11,8 @@ pub struct Model {
     pub name_key: String,
     pub state: String,
     pub created_at_ms: i64,
+    /// JSON.
+    pub guardrail: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

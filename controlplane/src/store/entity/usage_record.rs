@@ -36,6 +36,7 @@ pub struct Model {
     pub price_id: String,
     pub price_assumed: bool,
     pub received_at_ms: i64,
+    pub surface: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -96,6 +96,24 @@ pub fn classify_event(kind: &str, message: &str, model: &str) -> UpstreamError {
     }
 }
 
+/// AWS's name for an error type of Anthropic's, as an answer with a status of its own has it.
+pub(super) fn aws_kind(anthropic: &str, status: u16) -> Option<&'static str> {
+    Some(match anthropic {
+        "overloaded_error" => "ServiceUnavailableException",
+        "rate_limit_error" => "ThrottlingException",
+        "timeout_error" => "ModelTimeoutException",
+        "invalid_request_error" => "ValidationException",
+        // The lanes' own front door, not the user's.
+        "authentication_error" => "UnrecognizedClientException",
+        "permission_error" => "AccessDeniedException",
+        "not_found_error" => "ResourceNotFoundException",
+        "request_too_large" => "RequestEntityTooLargeException",
+        "api_error" if status == 424 => "ModelErrorException",
+        "api_error" => "InternalServerException",
+        _ => return None,
+    })
+}
+
 /// Understands a failure of the connection.
 #[must_use]
 pub fn classify_transport(transport: Transport) -> UpstreamError {

@@ -6,9 +6,11 @@
 mod classify;
 mod redact;
 mod validation;
+mod words;
 
 pub use classify::{classify, classify_event, classify_transport};
 pub use redact::redact;
+pub use words::Words;
 
 use crate::profile::Reduction;
 use ccag_domain::{Code, Problem};

@@ -56,6 +56,15 @@ pub(super) fn validation(model: &str, message: &str) -> Answer {
             Health::CountingUnsupported,
         );
     }
+    if has("guardrail identifier") || has("guardrail version") {
+        let text =
+            "the guardrail that requests must pass is not available; an administrator has to correct it";
+        return (
+            Problem::new(Code::PolicyBlocked, text),
+            Retry::NextEndpoint,
+            Health::Fine,
+        );
+    }
     if has("tool type '") && has("is not supported") {
         return (
             Problem::new(Code::PolicyBlocked, message),

@@ -3,7 +3,7 @@
 use super::Profile;
 use super::model::{FilteredModel, ModelFilter};
 use super::table::{DisabledThinking, Row, Rows, Table};
-use ccag_domain::ModelName;
+use ccag_domain::{Lane, ModelName};
 use serde::Deserialize;
 use std::sync::{Arc, LazyLock};
 
@@ -91,13 +91,35 @@ pub struct RuleBook {
 }
 
 /// The rule books that this release ships, by surface.
-const SHIPPED: [(&str, &str); 1] = [("invoke-model", include_str!("../../profiles/invoke-model.json"))];
+const SHIPPED: [(&str, &str); 3] = [
+    ("invoke-model", include_str!("../../profiles/invoke-model.json")),
+    ("messages", include_str!("../../profiles/messages.json")),
+    ("mantle", include_str!("../../profiles/mantle.json")),
+];
 
 static INVOKE_MODEL: LazyLock<RuleBook> = LazyLock::new(|| {
     RuleBook::from_json(SHIPPED[0].1.as_bytes()).expect("the shipped rule book is valid: a test reads it")
 });
 
+static MESSAGES: LazyLock<RuleBook> = LazyLock::new(|| {
+    RuleBook::from_json(SHIPPED[1].1.as_bytes()).expect("the shipped rule book is valid: a test reads it")
+});
+
+static MANTLE: LazyLock<RuleBook> = LazyLock::new(|| {
+    RuleBook::from_json(SHIPPED[2].1.as_bytes()).expect("the shipped rule book is valid: a test reads it")
+});
+
 impl RuleBook {
+    /// The rules that this release ships for a lane.
+    #[must_use]
+    pub fn of(lane: Lane) -> &'static Self {
+        match lane {
+            Lane::InvokeModel => &INVOKE_MODEL,
+            Lane::Messages => &MESSAGES,
+            Lane::Mantle => &MANTLE,
+        }
+    }
+
     /// The rules for Bedrock Runtime's `InvokeModel` that this release ships.
     #[must_use]
     pub fn invoke_model() -> &'static Self {
@@ -156,7 +178,7 @@ impl RuleBook {
         &self.version
     }
 
-    /// The surface: `invoke-model`.
+    /// The surface, which is the name of a lane: `invoke-model`.
     #[must_use]
     pub fn surface(&self) -> &str {
         &self.surface
@@ -252,6 +274,40 @@ mod tests {
             let shipped = RuleBook::from_json(RuleBook::shipped(surface).unwrap().as_bytes()).unwrap();
             assert_eq!(shipped.surface(), surface);
         }
+    }
+
+    #[test]
+    fn every_lane_has_a_book_of_its_own_name() {
+        for lane in Lane::ALL {
+            let book = RuleBook::of(lane);
+            assert_eq!(book.surface(), lane.as_str());
+            let profile = book.profile(&ModelName::canonical("claude-opus-5-5"), 1);
+            assert_eq!(profile.lane(), lane);
+        }
+    }
+
+    #[test]
+    fn a_beta_that_was_refused_by_name_is_not_sent_again_even_where_unknown_ones_are() {
+        let model = ModelName::canonical("claude-opus-5-5");
+        let profile = RuleBook::of(Lane::Messages).profile(&model, 1);
+        let unheard = "unheard-of-2030-01-01";
+        assert_eq!(profile.betas.action(unheard), Some(Action::Keep));
+        let reduced = profile
+            .reduced(&crate::profile::Reduction::Beta(unheard.into()))
+            .unwrap();
+        assert_eq!(reduced.betas.action(unheard), Some(Action::Drop));
+        assert!(
+            reduced
+                .reduced(&crate::profile::Reduction::Beta(unheard.into()))
+                .is_none()
+        );
+        // What becomes the refused beta goes, too.
+        let search = crate::profile::Reduction::Beta("tool-search-tool-2025-10-19".into());
+        let reduced = profile.reduced(&search).unwrap();
+        assert_eq!(
+            reduced.betas.action("advanced-tool-use-2025-11-20"),
+            Some(Action::Drop)
+        );
     }
 
     #[test]

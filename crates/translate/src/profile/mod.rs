@@ -16,7 +16,7 @@ pub use overlay::{TABLES, overlaid};
 pub use reduction::Reduction;
 pub use table::{Action, DisabledThinking, Feature, Features, Refusal, Row, Table};
 
-use ccag_domain::ModelName;
+use ccag_domain::{Lane, ModelName};
 use std::sync::Arc;
 
 /// The rules of one surface for one model.
@@ -65,6 +65,12 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// The lane that the rules are for: each surface is one.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        Lane::parse(&self.surface).unwrap_or_default()
+    }
+
     /// The same profile without the things that Bedrock has just refused, or `None` if it cannot be reduced that way.
     ///
     /// For conversations that are already running this changes what is sent; models that sign their thinking over the
@@ -86,7 +92,9 @@ impl Profile {
             }
             // Whatever becomes this beta must not be sent either.
             Reduction::Beta(name) => {
-                reduced.retain_betas(|row| row.name != *name && row.to.as_deref() != Some(name))
+                let asked = reduced.betas.forbid(name);
+                let added = reduced.add_betas.retain(|row| row.name != *name);
+                asked || added
             }
             Reduction::Path(path) => reduced.without_path(path),
             Reduction::ThinkingHistory => {

@@ -59,6 +59,8 @@ pub enum Feature {
     /// The computer tool of January 2025.
     #[serde(rename = "computer_20250124")]
     Computer2501,
+    /// A tool with `input_examples`.
+    InputExamples,
 }
 
 /// A set of [`Feature`]s.
@@ -240,6 +242,30 @@ impl Table {
         let changed = rows.len() < self.rows.ordered.len();
         self.rows = Arc::new(Rows::from(rows));
         changed
+    }
+
+    /// Leaves out everything called `name` from now on, also where a rule for all names would let it through; says whether
+    /// that changes anything.
+    pub(crate) fn forbid(&mut self, name: &str) -> bool {
+        let becomes_it = |row: &&Row| row.to.as_deref() == Some(name);
+        let mut names: Vec<String> = vec![name.to_owned()];
+        names.extend(
+            self.rows
+                .ordered
+                .iter()
+                .filter(becomes_it)
+                .map(|row| row.name.clone()),
+        );
+        let lets_through = |row: &Row| row.action != Action::Drop && names.contains(&row.name);
+        let is_open = self.action(name).is_some_and(|action| action != Action::Drop);
+        if !is_open && !self.rows.ordered.iter().any(lets_through) {
+            return false;
+        }
+        self.retain(|row| !names.contains(&row.name));
+        for name in &names {
+            self.set_action(name, Action::Drop);
+        }
+        true
     }
 
     /// Gives everything called `name` another action; says whether that changes anything.

@@ -55,7 +55,15 @@ impl Plan<'_> {
         };
         if content.kind() == Kind::String {
             if content.raw_text() != Some("") {
-                let block = format!("[{{\"type\":\"text\",\"text\":{},{member}}}]", content.raw());
+                let text = match self.guard_tags() {
+                    // This edit takes the place of those that would have tagged the text.
+                    Some((open, close)) => {
+                        let inside = &content.raw()[1..content.raw().len() - 1];
+                        format!("\"{open}{inside}{close}\"")
+                    }
+                    None => content.raw().to_owned(),
+                };
+                let block = format!("[{{\"type\":\"text\",\"text\":{text},{member}}}]");
                 self.edits.replace(content, block);
             }
             return;

@@ -56,6 +56,9 @@ impl Plan<'_> {
         for (at, (key, value)) in message.members().enumerate() {
             if key.is_text("content") {
                 emptied = value.is_array() && self.blocks(i, value, place)?;
+                if place == Place::User {
+                    self.guard(value);
+                }
                 continue;
             }
             if key.is_text("role") {
@@ -130,6 +133,12 @@ impl Plan<'_> {
             return Ok(true);
         }
         self.block_members(i, block, kind)?;
+        if kind == "text"
+            && matches!(place, Place::User | Place::ToolResult)
+            && let Some(text) = block.get("text")
+        {
+            self.guard(text);
+        }
         Ok(false)
     }
 
@@ -141,6 +150,7 @@ impl Plan<'_> {
                     // An emptied tool result is one without content, which is allowed.
                     self.blocks(i, value, Place::ToolResult)?;
                 }
+                "content" if kind == "tool_result" => self.guard(value),
                 "caller" if kind == "tool_use" => {
                     let direct = value.get("type").is_some_and(|t| t.is_text("direct"));
                     match self.profile.blocks.find("caller") {

@@ -1,6 +1,6 @@
-//! A client's Messages request → the body that Bedrock takes.
+//! A client's Messages request → the body, and for some lanes the headers, that Bedrock takes.
 //!
-//! [`peek`] reads the body once, checks it and leaves an index; [`prepare`] follows the [`Profile`](crate::profile::Profile)
+//! [`peek`] reads the body once, checks it and leaves an index; [`prepare_for`] follows the [`Profile`](crate::profile::Profile)
 //! of the model and splices. It can be called again for another model, endpoint or a reduced profile without reading the
 //! body again.
 
@@ -14,9 +14,11 @@ mod plan;
 mod prepare;
 mod roles;
 mod system;
+mod target;
 mod thinking;
 mod tools;
 
 pub use peek::{Operation, Peeked, peek};
 pub use plan::{Dropped, DroppedKind};
-pub use prepare::{Headers, Prepared, prepare};
+pub use prepare::{Headers, Prepared, prepare, prepare_for};
+pub use target::Target;

@@ -59,10 +59,12 @@ pub(crate) struct Plan<'p> {
     pub(crate) strict_version: bool,
     pub(crate) writes_1h: bool,
     pub(crate) cache_markers: u32,
+    /// The suffix of the tags around what a guardrail is to look at.
+    pub(crate) guard_suffix: Option<&'p str>,
 }
 
 impl<'p> Plan<'p> {
-    pub(crate) fn new(profile: &'p Profile, strict_version: bool) -> Self {
+    pub(crate) fn new(profile: &'p Profile, strict_version: bool, guard_suffix: Option<&'p str>) -> Self {
         Self {
             profile,
             edits: Edits::default(),
@@ -73,6 +75,7 @@ impl<'p> Plan<'p> {
             strict_version,
             writes_1h: false,
             cache_markers: 0,
+            guard_suffix,
         }
     }
 

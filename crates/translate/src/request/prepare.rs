@@ -4,10 +4,11 @@ use super::betas;
 use super::peek::{Operation, Peeked};
 use super::plan::{Dropped, DroppedKind, Plan};
 use super::system::System;
+use super::target::{self, Target};
 use super::thinking::Thinking;
 use crate::json::{Kind, Value, quoted};
 use crate::profile::{Action, DisabledThinking, Feature, Profile};
-use ccag_domain::{Code, Problem};
+use ccag_domain::{Code, Lane, Problem};
 use std::borrow::Cow;
 
 /// The API version whose stricter semantics clients can ask for (Anthropic, "Versions").
@@ -34,8 +35,10 @@ pub struct Headers<'h> {
 /// A body for Bedrock, and what was done to make it.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// The body of `InvokeModel`.
+    /// The body.
     pub body: Vec<u8>,
+    /// The headers of Anthropic's that go with it; none for `InvokeModel`, where the body says it all.
+    pub headers: Vec<(&'static str, String)>,
     /// The most output tokens that Bedrock is asked for: the client's wish, bounded by the model's maximum.
     pub max_tokens: u64,
     /// The betas that were sent.
@@ -65,16 +68,31 @@ struct Parts<'d> {
     max_tokens: Option<Value<'d>>,
 }
 
-/// Makes the body for Bedrock.
+/// Makes the body of `InvokeModel`, without tags for a guardrail.
+///
+/// # Errors
+/// As [`prepare_for`].
+pub fn prepare(peeked: &Peeked<'_>, headers: Headers<'_>, profile: &Profile) -> Result<Prepared, Problem> {
+    prepare_for(peeked, headers, profile, Target::default())
+}
+
+/// Makes the body for Bedrock, and the headers where the lane that the profile is for has them.
 ///
 /// The result depends on nothing but the arguments, so that every turn of a conversation sends the same prefix.
 ///
 /// # Errors
 /// A [`Problem`] for what the profile refuses.
-pub fn prepare(peeked: &Peeked<'_>, headers: Headers<'_>, profile: &Profile) -> Result<Prepared, Problem> {
+pub fn prepare_for<'t>(
+    peeked: &Peeked<'_>,
+    headers: Headers<'_>,
+    profile: &'t Profile,
+    target: Target<'t>,
+) -> Result<Prepared, Problem> {
+    let lane = profile.lane();
     let root = peeked.root();
     let requested = betas::requested(headers.betas, root);
-    let mut plan = Plan::new(profile, headers.version == Some(STRICT_VERSION));
+    let guard_suffix = target.guard_suffix.filter(|_| lane == Lane::InvokeModel);
+    let mut plan = Plan::new(profile, headers.version == Some(STRICT_VERSION), guard_suffix);
     if peeked.model().ends_with("[1m]") {
         plan.features.add(Feature::OneMillion);
     }
@@ -82,7 +100,7 @@ pub fn prepare(peeked: &Peeked<'_>, headers: Headers<'_>, profile: &Profile) -> 
         plan.features.add(Feature::ClearAtBeta);
     }
     let mut removed = Vec::new();
-    let parts = top_level(&mut plan, root, &mut removed)?;
+    let parts = top_level(&mut plan, root, (lane, target.model), &mut removed)?;
     let mut front = Front::default();
 
     let max_tokens = max_tokens(&mut plan, peeked, &parts, &mut front);
@@ -118,17 +136,25 @@ pub fn prepare(peeked: &Peeked<'_>, headers: Headers<'_>, profile: &Profile) -> 
         }
     }
     let betas = plan.betas(&requested)?;
-    if !betas.is_empty() {
-        let list: Vec<String> = betas.iter().map(|b| quoted(b)).collect();
-        front.add("anthropic_beta", &format!("[{}]", list.join(",")));
+    let strict = strict_version(&plan);
+    if lane == Lane::InvokeModel {
+        if let Some(suffix) = guard_suffix {
+            let config = format!("{{\"tagSuffix\":{}}}", quoted(suffix));
+            front.add("amazon-bedrock-guardrailConfig", &config);
+        }
+        if !betas.is_empty() {
+            let list: Vec<String> = betas.iter().map(|b| quoted(b)).collect();
+            front.add("anthropic_beta", &format!("[{}]", list.join(",")));
+        }
+        front.add("anthropic_version", &quoted(strict.unwrap_or(BEDROCK_VERSION)));
     }
-    front.add("anthropic_version", &quoted(version(&plan)));
 
     removed.sort_unstable();
     plan.edits.insert(root.start() + 1, front.text);
     plan.edits.remove_children(root, &removed);
     Ok(Prepared {
         body: plan.edits.apply(peeked.doc.text),
+        headers: target::headers(lane, target::header_version(strict), &betas),
         max_tokens,
         betas,
         dropped: plan.dropped,
@@ -151,19 +177,17 @@ impl Front {
     }
 }
 
-fn version(plan: &Plan<'_>) -> &'static str {
+/// The stricter version, if it was asked for and the model takes it.
+fn strict_version(plan: &Plan<'_>) -> Option<&'static str> {
     let takes_strict = plan.profile.versions.action(STRICT_VERSION) == Some(Action::Keep);
-    if plan.strict_version && takes_strict {
-        STRICT_VERSION
-    } else {
-        BEDROCK_VERSION
-    }
+    (plan.strict_version && takes_strict).then_some(STRICT_VERSION)
 }
 
 /// Decides on every member by name and hands out those that need a closer look.
 fn top_level<'d>(
     plan: &mut Plan<'_>,
     root: Value<'d>,
+    (lane, model): (Lane, &str),
     removed: &mut Vec<usize>,
 ) -> Result<Parts<'d>, Problem> {
     let mut parts = Parts::default();
@@ -183,7 +207,10 @@ fn top_level<'d>(
         };
         strict_sampling(plan, &name)?;
         match name.as_ref() {
-            "model" | "stream" | "anthropic_version" | "anthropic_beta" | "betas" => removed.push(i),
+            "model" | "stream" if lane == Lane::InvokeModel || action == Action::Move => removed.push(i),
+            "model" if !model.is_empty() => plan.edits.replace(value, quoted(model)),
+            "anthropic_version" | "anthropic_beta" | "betas" => removed.push(i),
+            "metadata" if action == Action::Rewrite => plan.metadata(value),
             "messages" => parts.messages = Some(value),
             "system" => parts.system = Some((i, value)),
             "tools" => parts.tools = Some((i, value)),
@@ -226,6 +253,10 @@ fn max_tokens(plan: &mut Plan<'_>, peeked: &Peeked<'_>, parts: &Parts<'_>, front
             plan.edits.replace(value, limit.to_string());
         }
         return asked.min(limit);
+    }
+    if peeked.operation == Operation::CountTokens && plan.profile.lane() != Lane::InvokeModel {
+        // Anthropic's own count_tokens has no such field.
+        return limit;
     }
     let budget = parts
         .thinking

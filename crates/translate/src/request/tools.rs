@@ -108,6 +108,7 @@ impl Plan<'_> {
                     "cache_control" => self.cache_control(value)?,
                     "input_schema" => self.schema(value),
                     "defer_loading" if value.bool() == Some(true) => self.features.add(Feature::DeferLoading),
+                    "input_examples" => self.features.add(Feature::InputExamples),
                     _ => self.goes_by(row, DroppedKind::Tool, &name),
                 },
             }

@@ -11,6 +11,7 @@ mod bedrock;
 mod errors;
 mod exchanges;
 mod frames;
+mod lanes;
 mod recorded;
 mod requests;
 mod responses;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
 }
 
@@ -23,7 +23,7 @@ fn keys(value: &Value) -> String {
 }
 
 /// What matters of a body, without the prose.
-fn summary(body: &Value) -> String {
+pub(crate) fn summary(body: &Value) -> String {
     let mut out = String::new();
     for (key, value) in body.as_object().unwrap() {
         match key.as_str() {

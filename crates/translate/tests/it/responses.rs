@@ -1,7 +1,7 @@
 //! Answers that are not streamed.
 
 use ccag_domain::Tokens;
-use ccag_translate::response::{HeaderCounts, translate};
+use ccag_translate::response::{GuardrailOutcome, HeaderCounts, text_of, translate};
 
 const BODY: &str = r#"{"id":"msg_bdrk_01","type":"message","role":"assistant","model":"us.anthropic.claude-opus-5-5", "content":[{"type":"tool_use","id":"toolu_bdrk_01","name":"t","input":{"n":1.0,"b":1e2}}],"stop_reason":"tool_use","usage":{"input_tokens":10,"output_tokens":2},"amazon-bedrock-guardrailAction":"INTERVENED"}"#;
 
@@ -34,7 +34,44 @@ fn only_the_model_the_counts_and_bedrocks_own_keys_change() {
         (done.message_id.unwrap(), done.tools),
         ("msg_bdrk_01".to_owned(), vec!["t".to_owned()])
     );
-    assert!(done.guardrail_intervened);
+    assert_eq!(done.guardrail, GuardrailOutcome::OutputBlocked);
+}
+
+#[test]
+fn a_blocked_prompt_is_told_from_a_blocked_answer() {
+    let outcome = |usage: &str, rest: &str| {
+        let body = format!(
+            r#"{{"type":"message","content":[{{"type":"text","text":"No \u00e4."}}],"usage":{usage}{rest}}}"#
+        );
+        assert_eq!(text_of(body.as_bytes()), "No ä.");
+        let done = translate(body.as_bytes(), "m", HeaderCounts::default(), false).unwrap();
+        assert!(!String::from_utf8(done.body).unwrap().contains("amazon-bedrock"));
+        done.guardrail
+    };
+    let action = |action: &str| format!(r#","amazon-bedrock-guardrailAction":"{action}""#);
+    let trace = |trace: &str| {
+        let action = action("INTERVENED");
+        format!(r#"{action},"amazon-bedrock-trace":{{"guardrail":{trace}}}"#)
+    };
+    let (none, some) = ("{}", r#"{"input_tokens":3,"output_tokens":5}"#);
+    assert_eq!(outcome(some, ""), GuardrailOutcome::Passed);
+    assert_eq!(outcome(some, &action("NONE")), GuardrailOutcome::Passed);
+    assert_eq!(
+        outcome(none, &action("INTERVENED")),
+        GuardrailOutcome::InputBlocked
+    );
+    assert_eq!(
+        outcome(some, &action("INTERVENED")),
+        GuardrailOutcome::OutputBlocked
+    );
+    assert_eq!(
+        outcome(some, &trace(r#"{"input":{"gr":{}}}"#)),
+        GuardrailOutcome::InputBlocked
+    );
+    assert_eq!(
+        outcome(some, &trace(r#"{"outputs":[{}]}"#)),
+        GuardrailOutcome::OutputBlocked
+    );
 }
 
 #[test]

@@ -37,6 +37,7 @@ impl Sim {
             ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", url.clone()),
             ("AWS_ENDPOINT_URL_BEDROCK", url.clone()),
             ("AWS_ENDPOINT_URL_STS", url),
+            ("AWS_ENDPOINT_URL_BEDROCK_MANTLE", self.0.mantle_url()),
         ]
     }
 

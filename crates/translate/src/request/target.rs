@@ -1,0 +1,67 @@
+//! What a prepared request is for: the lane's own form of it, and the marks of a guardrail.
+
+use super::plan::Plan;
+use crate::json::{Kind, Value, quoted};
+use ccag_domain::Lane;
+use sha2::{Digest, Sha256};
+
+/// The version header of Anthropic's API for requests that ask for no other (Anthropic, "Versions").
+const API_VERSION: &str = "2023-06-01";
+
+/// The beginning of the element that a guardrail looks into (Amazon Bedrock user guide, "Apply tags to user input").
+const GUARD: &str = "amazon-bedrock-guardrails-guardContent_";
+
+/// What a request is prepared for, beside the surface and model that its profile is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Target<'t> {
+    /// The id that Bedrock is asked for. Lanes whose body names the model need it.
+    pub model: &'t str,
+    /// The suffix of the tags around what a guardrail is to look at, on `InvokeModel`: at most 20 letters and digits, the
+    /// same for all turns of a conversation, and nothing that a client can guess.
+    pub guard_suffix: Option<&'t str>,
+}
+
+/// The headers of Anthropic's format that a lane wants with the body.
+pub(crate) fn headers(lane: Lane, version: &str, betas: &[String]) -> Vec<(&'static str, String)> {
+    if lane == Lane::InvokeModel {
+        return Vec::new();
+    }
+    let mut headers = vec![("anthropic-version", version.to_owned())];
+    if !betas.is_empty() {
+        headers.push(("anthropic-beta", betas.join(",")));
+    }
+    headers
+}
+
+/// The version that goes into the header.
+pub(crate) fn header_version(strict: Option<&'static str>) -> &'static str {
+    strict.unwrap_or(API_VERSION)
+}
+
+impl Plan<'_> {
+    /// Replaces `user_id` by something of letters and digits that stays the same for the same user.
+    pub(crate) fn metadata(&mut self, metadata: Value<'_>) {
+        if let Some(id) = metadata.get("user_id").filter(|v| v.kind() == Kind::String) {
+            let digest = Sha256::digest(id.text().unwrap_or_default().as_bytes());
+            let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+            self.edits.replace(id, quoted(&hex));
+        }
+    }
+
+    /// Tags a text for the guardrail, if tags are wanted.
+    pub(crate) fn guard(&mut self, text: Value<'_>) {
+        let Some((open, close)) = self.guard_tags() else {
+            return;
+        };
+        if text.kind() == Kind::String && text.raw_text() != Some("") {
+            self.edits.insert(text.start() + 1, open);
+            self.edits.insert(text.end() - 1, close);
+        }
+    }
+
+    /// The tags, if any are wanted.
+    pub(crate) fn guard_tags(&self) -> Option<(String, String)> {
+        let suffix = self.guard_suffix?;
+        Some((format!("<{GUARD}{suffix}>"), format!("</{GUARD}{suffix}>")))
+    }
+}
