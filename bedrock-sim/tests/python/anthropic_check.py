@@ -2,7 +2,7 @@
 
 import sys
 
-from anthropic import AnthropicBedrock
+from anthropic import AnthropicBedrock, BadRequestError
 
 URL, KEY_ID, SECRET = sys.argv[1:4]
 client = AnthropicBedrock(
@@ -21,13 +21,20 @@ TOOLS = [
 ]
 ASK = [{"role": "user", "content": "Use the weather tool for `Zürich`"}]
 
-whole = client.messages.create(
-    model="us.anthropic.claude-haiku-4-5-20251001-v1:0",
-    max_tokens=4000,
-    thinking={"type": "enabled", "budget_tokens": 2000},
-    tools=TOOLS,
-    messages=ASK,
-)
+HAIKU = {
+    "model": "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+    "max_tokens": 4000,
+    "thinking": {"type": "enabled", "budget_tokens": 2000},
+    "tools": TOOLS,
+    "messages": ASK,
+}
+# The client's own version of the API is not known to models that have a version in their id.
+try:
+    client.messages.create(**HAIKU)
+    raise SystemExit("a version that the model does not know was taken")
+except BadRequestError as error:
+    assert "anthropic_version" in str(error), error
+whole = client.messages.create(**HAIKU, extra_body={"anthropic_version": "bedrock-2023-05-31"})
 assert [block.type for block in whole.content] == ["thinking", "text", "tool_use"], whole
 assert whole.content[2].input == {"city": "Zürich", "unit": "C"}, whole
 assert whole.stop_reason == "tool_use"

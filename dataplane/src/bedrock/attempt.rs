@@ -303,7 +303,10 @@ pub(super) async fn once(
     let aws_request_id = reply.aws_request_id();
     ticket.answered(aws_request_id.clone());
     let answered = if !reply.status.is_success() {
-        Err(refused(reply, &job.model_said, bedrock.health.throttles(candidate)).await)
+        let throttles = bedrock.health.throttles(candidate);
+        Err(refused(reply, &job.model_said, throttles)
+            .await
+            .of_passed(&job.passed))
     } else if job.streaming {
         begin(bedrock, candidate, reply, job, ticket.request_id())
             .await

@@ -5,6 +5,7 @@ use ccag_domain::{Code, Problem, Tokens};
 use ccag_translate::error::{
     Failure, Health, Retry, Transport, UpstreamError, Words, classify, classify_transport,
 };
+use ccag_translate::request::{Dropped, DroppedKind};
 use ccag_translate::stream::EndReason;
 use http::{HeaderMap, StatusCode};
 
@@ -82,6 +83,17 @@ impl Fault {
         });
         let detail = format!("{status}: {}", message.chars().take(500).collect::<String>());
         Self::new(error, detail, true)
+    }
+
+    /// The same, where the request had something in it that no rule names.
+    pub(crate) fn of_passed(self, passed: &[Dropped]) -> Self {
+        match passed.iter().find(|one| one.kind == DroppedKind::ToolType) {
+            Some(tool) => Self {
+                error: self.error.with_unheard_of_tool(&tool.name),
+                ..self
+            },
+            None => self,
+        }
     }
 
     /// The stream ended before any content.

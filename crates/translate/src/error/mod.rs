@@ -93,7 +93,24 @@ pub struct UpstreamError {
     pub health: Health,
 }
 
+/// What Bedrock answers to a server tool that it has not, and to what else it cannot name.
+const NAMELESS: &str = "The provided request is not valid";
+
 impl UpstreamError {
+    /// The same for a request with a tool of a type that nobody here has heard of. Bedrock refuses tools that it has not in
+    /// words that name nothing, and Claude Code would send the whole prompt six times in search of the cause.
+    #[must_use]
+    pub fn with_unheard_of_tool(self, tool: &str) -> Self {
+        if self.kind != "ValidationException" || !self.problem.message.contains(NAMELESS) {
+            return self;
+        }
+        let message = format!("tool type '{tool}' is not available on Bedrock");
+        Self {
+            problem: Problem::new(Code::PolicyBlocked, message).field("tools"),
+            ..self
+        }
+    }
+
     /// The error as an event inside a stream: clients retry on overload there, not on rate limits.
     #[must_use]
     pub fn in_stream(&self) -> Problem {

@@ -8,7 +8,7 @@ use ccag_domain::{Problem, Tokens};
 use ccag_translate::error::{Failure, Retry, UpstreamError, classify};
 use ccag_translate::eventstream::{FrameReader, Message};
 use ccag_translate::profile::Profile;
-use ccag_translate::request::{Headers, Operation, peek, prepare};
+use ccag_translate::request::{DroppedKind, Headers, Operation, peek, prepare};
 use ccag_translate::response::{HeaderCounts, translate};
 use ccag_translate::stream::{EndReason, Fed, Observed, Phase, StreamOptions, StreamTranslator};
 use serde_json::{Value, json};
@@ -186,10 +186,17 @@ fn run(vector: &Value) -> (Vec<String>, Seen) {
     let mut last = None;
     for reply in vector["replies"].as_array().unwrap() {
         let prepared = prepare(&peeked, Headers::default(), &profile).unwrap();
+        let unheard_of = prepared
+            .passed
+            .into_iter()
+            .find(|p| p.kind == DroppedKind::ToolType);
         asked.push(String::from_utf8(prepared.body).unwrap());
         let error = match answer(reply, peeked.model()) {
             Came::Seen(seen) => return (asked, seen),
-            Came::Failed(error) => error,
+            Came::Failed(error) => match unheard_of {
+                Some(tool) => error.with_unheard_of_tool(&tool.name),
+                None => error,
+            },
         };
         let reduced = match &error.retry {
             Retry::Reduced(by) => profile.reduced(by),
