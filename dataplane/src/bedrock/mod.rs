@@ -11,6 +11,7 @@ pub(crate) mod fault;
 pub(crate) mod health;
 pub(crate) mod job;
 pub(crate) mod lanes;
+mod reading;
 mod settings;
 mod sign;
 
