@@ -40,12 +40,19 @@ struct DroppedLabels {
     name: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SearchLabels {
+    provider: &'static str,
+    outcome: &'static str,
+}
+
 /// All metrics.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     tokens: Family<TokenLabels, Counter>,
     upstream_errors: Family<ErrorLabels, Counter>,
+    searches: Family<SearchLabels, Counter>,
     dropped: Family<DroppedLabels, Counter>,
     dropped_names: Mutex<HashSet<String>>,
     first_token: Histogram,
@@ -68,6 +75,7 @@ impl Metrics {
             requests: Family::default(),
             tokens: Family::default(),
             upstream_errors: Family::default(),
+            searches: Family::default(),
             dropped: Family::default(),
             dropped_names: Mutex::default(),
             first_token: Histogram::new(exponential_buckets(0.05, 2.0, 14)),
@@ -97,6 +105,11 @@ impl Metrics {
             "upstream_errors",
             "Failed attempts by Bedrock's error type",
             self.upstream_errors.clone(),
+        );
+        r.register(
+            "web_searches",
+            "Web searches by service and outcome",
+            self.searches.clone(),
         );
         r.register(
             "dropped",
@@ -213,6 +226,13 @@ impl Metrics {
         let plain = name.len() <= 48 && name.bytes().all(|b| b.is_ascii_alphanumeric());
         let error = if plain { name } else { "Other" }.to_owned();
         self.upstream_errors.get_or_create(&ErrorLabels { error }).inc();
+    }
+
+    /// A search service was asked; `outcome` is `ok` or the failure's name.
+    pub(crate) fn searched(&self, provider: &'static str, outcome: &'static str) {
+        self.searches
+            .get_or_create(&SearchLabels { provider, outcome })
+            .inc();
     }
 
     /// Something of the client's did not go to Bedrock.

@@ -17,6 +17,7 @@ mod m20261124_000005_usage;
 mod m20261124_000006_config;
 mod m20261124_000007_audit;
 mod m20261125_000008_capabilities;
+mod m20261125_000012_web_search;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000006_config::Migration),
             Box::new(m20261124_000007_audit::Migration),
             Box::new(m20261125_000008_capabilities::Migration),
+            Box::new(m20261125_000012_web_search::Migration),
         ]
     }
 }

@@ -103,5 +103,6 @@ pub(super) fn ledger(row: usage_record::Model, show_bedrock: bool) -> Result<Led
         price_assumed: row.price_assumed,
         first_token_ms: row.first_token_ms.map(small),
         duration_ms: small(row.duration_ms),
+        web_searches: small(row.web_searches),
     })
 }

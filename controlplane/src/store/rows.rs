@@ -5,7 +5,7 @@ use super::entity::{capability_book, endpoint, learnt_fact, model, price, team, 
 use ccag_domain::price::LongContext;
 use ccag_domain::{
     AccountState, CapabilityBook, Endpoint, EndpointId, Geography, KeyDigest, KeyGrant, KeyId, LearntFact,
-    Model, ModelName, NanoUsd, Price, PriceId, Rates, Team, TeamId, UnixMs, User, UserId,
+    Model, ModelName, NanoUsd, Price, PriceId, Rates, SearchProvider, Team, TeamId, UnixMs, User, UserId,
 };
 
 /// Reads text with a domain type's own reader.
@@ -46,12 +46,13 @@ pub(super) fn team(row: &team::Model, endpoint_ids: &[String]) -> Result<Team, S
     })
 }
 
-pub(super) fn user(row: &user::Model) -> Result<User, StoreError> {
+pub(super) fn user(row: &user::Model, search: Option<SearchProvider>) -> Result<User, StoreError> {
     const T: &str = "users";
     Ok(User {
         id: read(T, "id", UserId::parse(&row.id).ok())?,
         state: read(T, "state", AccountState::parse(&row.state))?,
         team_id: optional(T, "team_id", row.team_id.as_deref(), |t| TeamId::parse(t).ok())?,
+        search,
     })
 }
 

@@ -83,11 +83,13 @@ pub struct LedgerRow {
     pub first_token_ms: Option<u32>,
     /// From arrival to the end, in milliseconds.
     pub duration_ms: u32,
+    /// Successful web searches; their price is part of the cost.
+    pub web_searches: u32,
 }
 
 impl LedgerRow {
     /// The names of the columns, in the order of the fields.
-    pub const COLUMNS: [&'static str; 29] = [
+    pub const COLUMNS: [&'static str; 30] = [
         "id",
         "request_id",
         "aws_request_id",
@@ -117,6 +119,7 @@ impl LedgerRow {
         "price_assumed",
         "first_token_ms",
         "duration_ms",
+        "web_searches",
     ];
 
     /// The header line of a CSV export, with its line break.
@@ -153,7 +156,7 @@ impl LedgerRow {
         // Writing to a String cannot fail.
         let _ = write!(
             line,
-            "{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
+            "{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
             self.attempts,
             self.input_tokens,
             self.output_tokens,
@@ -166,6 +169,7 @@ impl LedgerRow {
             self.price_assumed,
             opt(&first_token),
             self.duration_ms,
+            self.web_searches,
         );
         line
     }

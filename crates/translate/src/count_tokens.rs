@@ -1,7 +1,8 @@
 //! Counting tokens: Anthropic's `count_tokens` body → Bedrock Runtime's `CountTokens`.
 
 use crate::profile::Profile;
-use crate::request::{Dropped, Headers, Peeked, prepare};
+use crate::request::{Dropped, Headers, Peeked, prepare_with};
+use crate::search::Terms;
 use ccag_domain::Problem;
 
 /// A body for `CountTokens`.
@@ -17,13 +18,26 @@ pub struct PreparedCount {
 /// [`Operation::CountTokens`](crate::request::Operation::CountTokens).
 ///
 /// # Errors
-/// As [`prepare`].
+/// As [`prepare_with`].
 pub fn prepare_count(
     peeked: &Peeked<'_>,
     headers: Headers<'_>,
     profile: &Profile,
 ) -> Result<PreparedCount, Problem> {
-    let inner = prepare(peeked, headers, profile)?;
+    prepare_count_with(peeked, headers, profile, &Terms::default())
+}
+
+/// The same with the web search tool and earlier searches as `terms` say.
+///
+/// # Errors
+/// As [`prepare_with`].
+pub fn prepare_count_with(
+    peeked: &Peeked<'_>,
+    headers: Headers<'_>,
+    profile: &Profile,
+    terms: &Terms,
+) -> Result<PreparedCount, Problem> {
+    let inner = prepare_with(peeked, headers, profile, terms)?;
     let mut body = String::with_capacity(inner.body.len() * 4 / 3 + 48);
     body.push_str(r#"{"input":{"invokeModel":{"body":""#);
     base64_simd::STANDARD.encode_append(&inner.body, &mut body);

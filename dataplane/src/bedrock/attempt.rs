@@ -9,7 +9,7 @@ use super::health::EndpointHealth;
 use super::job::Job;
 use super::{Call, Operation, Reply, Upstream, UpstreamBody};
 use crate::metrics::Metrics;
-use crate::profiles::{Learning, Pins};
+use crate::profiles::{Learning, Pins, Rules};
 use crate::usage::Ticket;
 use bytes::{Bytes, BytesMut};
 use ccag_domain::routing::Candidate;
@@ -62,6 +62,8 @@ pub(crate) struct Opened {
     /// Whether a ping is due already.
     pub(crate) silent: bool,
     pub(crate) aws_request_id: Option<String>,
+    /// The rules by which Bedrock took the request in the end.
+    pub(crate) rules: Rules,
     pub(crate) ticket: Ticket,
 }
 
@@ -119,7 +121,7 @@ pub(crate) async fn walk(
                     job.source
                         .rules
                         .worked(candidate, &bedrock.pins, &bedrock.learning);
-                    return Ok(finish(answered, aws_request_id, ticket));
+                    return Ok(finish(answered, aws_request_id, job.source.rules, ticket));
                 }
                 Err(fault) => fault,
             };
@@ -156,7 +158,12 @@ pub(crate) async fn walk(
     Err(failure(last, spent, ticket))
 }
 
-fn finish(answered: Answered, aws_request_id: Option<String>, ticket: Ticket) -> Answer {
+fn finish(
+    answered: Answered,
+    aws_request_id: Option<String>,
+    rules: Rules,
+    ticket: Ticket,
+) -> Answer {
     match answered {
         Answered::Stream(begun) => {
             let Begun {
@@ -173,6 +180,7 @@ fn finish(answered: Answered, aws_request_id: Option<String>, ticket: Ticket) ->
                 last,
                 silent,
                 aws_request_id,
+                rules,
                 ticket,
             };
             Answer::Stream(Box::new(opened))

@@ -6,6 +6,8 @@ use ccag_domain::Problem;
 use ccag_domain::routing::Candidate;
 use ccag_translate::profile::Reduction;
 use ccag_translate::request::{self, Dropped, Headers, Operation as Kind};
+use ccag_translate::search::Terms;
+use std::sync::Arc;
 
 /// What is to be done.
 pub(crate) struct Job {
@@ -22,11 +24,14 @@ pub(crate) struct Job {
 }
 
 /// What a body for Bedrock is made of.
+#[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) body: Bytes,
     pub(crate) betas: Vec<String>,
     pub(crate) version: Option<String>,
     pub(crate) rules: Rules,
+    /// What becomes of web search.
+    pub(crate) terms: Arc<Terms>,
 }
 
 impl Source {
@@ -37,7 +42,7 @@ impl Source {
             betas: &betas,
             version: self.version.as_deref(),
         };
-        request::prepare(peeked, headers, self.rules.profile())
+        request::prepare_with(peeked, headers, self.rules.profile(), &self.terms)
     }
 }
 

@@ -7,15 +7,17 @@ use super::{Gateway, body};
 use crate::admission;
 use crate::bedrock::attempt::{Bedrock, collect};
 use crate::bedrock::{Call, Operation as Ask};
+use crate::search::terms;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use ccag_domain::routing::Candidate;
 use ccag_domain::{BedrockModel, Model, Problem, RequestId};
-use ccag_translate::count_tokens::{answer, prepare_count, read_answer};
+use ccag_translate::count_tokens::{answer, prepare_count_with, read_answer};
 use ccag_translate::error::Health;
 use ccag_translate::request::{Headers, Operation, peek};
+use ccag_translate::search::Terms;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,13 +91,17 @@ fn plan(admitted: &Admitted, headers: &HeaderMap, body: &Bytes, home_region: &st
             .collect();
         let version = headers.get("anthropic-version").and_then(|v| v.to_str().ok());
         Some(
-            prepare_count(
+            prepare_count_with(
                 &peeked,
                 Headers {
                     betas: &betas,
                     version,
                 },
                 &profile,
+                &Terms {
+                    enabled: true,
+                    ..terms(&admitted.view)
+                },
             )?
             .body
             .into(),

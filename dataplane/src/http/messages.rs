@@ -1,13 +1,14 @@
 //! `POST /v1/messages`, from top to bottom.
 
 use super::error::{render, set_aws_request_id, set_request_id};
-use super::{Gateway, body, sse};
+use super::{Gateway, body, search, sse};
 use crate::admission;
 use crate::auth::{Authenticated, authenticate};
 use crate::bedrock::attempt::{self, Answer, Failure};
 use crate::bedrock::job::{Job, Source};
 use crate::metrics::Metrics;
 use crate::profiles::{Conversation, Rules};
+use crate::search::{Wanted, terms};
 use crate::sync::ConfigView;
 use crate::usage::{Ending, Start, Ticket};
 use axum::body::Body;
@@ -17,6 +18,7 @@ use bytes::Bytes;
 use ccag_domain::routing::{self, Candidate, NoRoute};
 use ccag_domain::{Code, Model, ModelName, Outcome, Problem, RequestId, UnixMs};
 use ccag_translate::request::{self, Operation, Peeked};
+use ccag_translate::search::Terms;
 use http::{HeaderMap, HeaderValue, header};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -66,6 +68,9 @@ struct Plan {
     model: Arc<Model>,
     route: Vec<Candidate>,
     job: Job,
+    /// The client's own wish: a request with searches is always streamed from Bedrock.
+    streaming: bool,
+    search: Option<Wanted>,
     session_id: Option<String>,
     input_estimate: u64,
 }
@@ -91,9 +96,26 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
         started_at_ms,
         started,
     );
-    let Plan { route, job, .. } = plan;
+    let Plan {
+        route,
+        job,
+        streaming,
+        search,
+        ..
+    } = plan;
     // From here on the configuration is no longer needed; a stream must not keep an old revision alive.
     drop(admitted);
+    if let Some(wanted) = search {
+        let task = search::Task {
+            wanted,
+            route,
+            job,
+            ticket,
+            in_flight,
+            streaming,
+        };
+        return search::serve(&gateway, task).await;
+    }
     match attempt::walk(Arc::clone(&gateway.bedrock), route, job, ticket).await {
         Ok(Answer::Stream(opened)) => {
             let aws_request_id = opened.aws_request_id.clone();
@@ -175,12 +197,15 @@ fn plan(gateway: &Gateway, admitted: &Admitted, headers: &HeaderMap, body: &Byte
         problem,
         model: Some(model.name.clone()),
     };
+    let search = Wanted::of(&admitted.view, &admitted.who.caller, &peeked).map_err(of_model)?;
     let session_id = session(headers, &peeked);
     let affinity = session_id
         .clone()
         .unwrap_or_else(|| format!("{:016x}", peeked.conversation_hash()));
     let rules = rules(gateway, admitted, &model, &peeked, &affinity).map_err(of_model)?;
-    let job = translate(rules, &peeked, headers, body).map_err(of_model)?;
+    let mut job = translate(rules, terms(&admitted.view), &peeked, headers, body).map_err(of_model)?;
+    let streaming = job.streaming;
+    job.streaming |= search.is_some();
     let home_region = gateway.bedrock.upstream.home_region();
     let route = route(admitted, &model, home_region, &affinity).map_err(of_model)?;
     let input_estimate = peeked.estimated_input_tokens();
@@ -188,6 +213,8 @@ fn plan(gateway: &Gateway, admitted: &Admitted, headers: &HeaderMap, body: &Byte
         model,
         route,
         job,
+        streaming,
+        search,
         session_id,
         input_estimate,
     })
@@ -212,7 +239,13 @@ fn rules(
 }
 
 /// The body for Bedrock.
-fn translate(rules: Rules, peeked: &Peeked<'_>, headers: &HeaderMap, body: &Bytes) -> Result<Job, Problem> {
+fn translate(
+    rules: Rules,
+    terms: Terms,
+    peeked: &Peeked<'_>,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Job, Problem> {
     let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
     let source = Source {
         body: body.clone(),
@@ -223,6 +256,7 @@ fn translate(rules: Rules, peeked: &Peeked<'_>, headers: &HeaderMap, body: &Byte
             .collect(),
         version: headers.get("anthropic-version").and_then(text),
         rules,
+        terms: Arc::new(terms),
     };
     let prepared = source.prepare(peeked)?;
     Ok(Job {
@@ -284,7 +318,7 @@ fn ticket(
         request_id,
         caller: admitted.who.caller.clone(),
         model: plan.model.name.clone(),
-        streaming: plan.job.streaming,
+        streaming: plan.streaming,
         session_id: plan.session_id.clone(),
         started_at_ms,
         started,
@@ -314,7 +348,7 @@ async fn whole_answer(whole: attempt::Whole, request_id: &RequestId) -> Response
 }
 
 /// Every attempt failed: the client gets the last one's reason.
-async fn failed(failure: Failure, metrics: &Metrics, request_id: &RequestId) -> Response {
+pub(super) async fn failed(failure: Failure, metrics: &Metrics, request_id: &RequestId) -> Response {
     let Failure {
         ticket,
         problem,

@@ -16,6 +16,7 @@ mod fake;
 mod process;
 mod profiles;
 mod recording;
+mod search;
 mod sim;
 mod streaming;
 mod world;

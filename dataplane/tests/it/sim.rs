@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-fn aws(sim: &Sim) -> AwsSettings {
+pub fn aws(sim: &Sim) -> AwsSettings {
     AwsSettings {
         region: Some("us-east-1".into()),
         runtime_url: Some(sim.base_url()),
@@ -23,7 +23,7 @@ fn aws(sim: &Sim) -> AwsSettings {
     }
 }
 
-async fn world(sim: &Sim, objects: Vec<ConfigObject>) -> (Control, Rig) {
+pub async fn world(sim: &Sim, objects: Vec<ConfigObject>) -> (Control, Rig) {
     let control = Control::start(ControlPlane::new(objects)).await;
     let rig = Rig::start(control.addr, with(aws(sim))).await;
     (control, rig)
@@ -37,7 +37,7 @@ fn with(aws: AwsSettings) -> Options {
     }
 }
 
-async fn signed_sim() -> Sim {
+pub async fn signed_sim() -> Sim {
     Sim::builder()
         .credential("AKIDEXAMPLE", "a-secret")
         .start()
@@ -364,8 +364,7 @@ async fn tokens_are_counted_by_bedrock() {
     assert!(answer.json()["input_tokens"].as_u64().unwrap() > 0);
 }
 
-/// Requests of real clients, recorded; the web search one has to be emulated, which is not built yet, and one names a model
-/// that nobody has.
+/// Requests of real clients, recorded. Web search is off in this world, and one names a model that nobody has.
 #[tokio::test]
 async fn what_claude_code_sends_is_accepted() {
     let sim = signed_sim().await;

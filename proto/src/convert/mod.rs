@@ -3,6 +3,7 @@
 
 mod capability;
 mod config;
+mod search;
 mod usage;
 
 use ccag_domain::Geography;

@@ -59,6 +59,7 @@ impl From<UsageRecord> for v1::UsageRecord {
             duration_ms: record.duration_ms,
             session_id: record.session_id,
             replica_id: record.replica_id.into(),
+            web_searches: record.web_searches,
         }
     }
 }
@@ -97,6 +98,7 @@ impl TryFrom<v1::UsageRecord> for UsageRecord {
             duration_ms: message.duration_ms,
             session_id: message.session_id,
             replica_id: id("replica_id", message.replica_id)?,
+            web_searches: message.web_searches,
         })
     }
 }
@@ -136,6 +138,7 @@ mod tests {
             duration_ms: 9,
             session_id: Some("s".into()),
             replica_id: ReplicaId::parse("rep_1").unwrap(),
+            web_searches: 3,
         }
     }
 

@@ -36,6 +36,7 @@ pub struct Model {
     pub price_id: String,
     pub price_assumed: bool,
     pub received_at_ms: i64,
+    pub web_searches: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

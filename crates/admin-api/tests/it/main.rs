@@ -121,6 +121,7 @@ fn row() -> LedgerRow {
         price_assumed: false,
         first_token_ms: None,
         duration_ms: 900,
+        web_searches: 2,
     }
 }
 

@@ -19,4 +19,7 @@ mod tools;
 
 pub use peek::{Operation, Peeked, peek};
 pub use plan::{Dropped, DroppedKind};
-pub use prepare::{Headers, Prepared, prepare};
+pub use prepare::{Headers, Prepared, prepare, prepare_with};
+
+pub(crate) use messages::Place;
+pub(crate) use plan::Plan;

@@ -2,11 +2,12 @@
 
 use super::betas;
 use super::peek::{Operation, Peeked};
-use super::plan::{Dropped, DroppedKind, Plan};
+use super::plan::{Dropped, DroppedKind, Plan, Search};
 use super::system::System;
 use super::thinking::Thinking;
 use crate::json::{Kind, Value, quoted};
 use crate::profile::{Action, Feature, Profile};
+use crate::search::{Terms, asked, upstream_name};
 use ccag_domain::{Code, Problem};
 use std::borrow::Cow;
 
@@ -66,9 +67,28 @@ struct Parts<'d> {
 /// # Errors
 /// A [`Problem`] for what the profile refuses.
 pub fn prepare(peeked: &Peeked<'_>, headers: Headers<'_>, profile: &Profile) -> Result<Prepared, Problem> {
+    prepare_with(peeked, headers, profile, &Terms::default())
+}
+
+/// Makes the body for Bedrock, with the web search tool and earlier searches as `terms` say.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_with(
+    peeked: &Peeked<'_>,
+    headers: Headers<'_>,
+    profile: &Profile,
+    terms: &Terms,
+) -> Result<Prepared, Problem> {
+    asked(peeked)?;
     let root = peeked.root();
     let requested = betas::requested(headers.betas, root);
     let mut plan = Plan::new(profile, headers.version == Some(STRICT_VERSION));
+    plan.search = Search {
+        enabled: terms.enabled,
+        key: terms.key.clone(),
+        upstream_name: upstream_name(root),
+    };
     if peeked.model().ends_with("[1m]") {
         plan.features.add(Feature::OneMillion);
     }
@@ -85,7 +105,7 @@ pub fn prepare(peeked: &Peeked<'_>, headers: Headers<'_>, profile: &Profile) -> 
         if tools.is_empty() || tools.kind() == Kind::Null {
             removed.push(i);
         } else {
-            plan.tools(tools)?;
+            plan.tools(peeked.doc.text, tools)?;
         }
     }
     let instruction = options(

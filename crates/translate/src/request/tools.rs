@@ -10,7 +10,7 @@ const SCHEMA_DEPTH: usize = 64;
 
 impl Plan<'_> {
     /// Looks through the tools.
-    pub(crate) fn tools(&mut self, tools: Value<'_>) -> Result<(), Problem> {
+    pub(crate) fn tools(&mut self, text: &str, tools: Value<'_>) -> Result<(), Problem> {
         for tool in tools.elements() {
             let kind = tool
                 .get("type")
@@ -22,6 +22,10 @@ impl Plan<'_> {
             }
             let row = self.profile.tools.find(&kind);
             match row.map(|row| (row.action, row)) {
+                Some((Action::Emulate, _)) if self.search.enabled && kind.starts_with("web_search_") => {
+                    self.search_tool(text, tool)?;
+                    continue;
+                }
                 Some((Action::Refuse | Action::Emulate, row)) => {
                     return Err(row.problem(&format!("tool type '{kind}'")));
                 }

@@ -1,6 +1,6 @@
 //! Anthropic's events as they come from Bedrock → server-sent events for the client.
 
-mod sse;
+pub(crate) mod sse;
 mod translator;
 
 pub use sse::{PING, error_event};

@@ -12,6 +12,7 @@ mod frames;
 mod recorded;
 mod requests;
 mod responses;
+mod search;
 mod splice;
 mod streams;
 mod vectors;
