@@ -158,12 +158,7 @@ pub(crate) async fn walk(
     Err(failure(last, spent, ticket))
 }
 
-fn finish(
-    answered: Answered,
-    aws_request_id: Option<String>,
-    rules: Rules,
-    ticket: Ticket,
-) -> Answer {
+fn finish(answered: Answered, aws_request_id: Option<String>, rules: Rules, ticket: Ticket) -> Answer {
     match answered {
         Answered::Stream(begun) => {
             let Begun {

@@ -92,8 +92,12 @@ impl Disk {
             && secret.revision == view.revision().0
         {
             for object in secret.objects {
-                if let Ok(object) = ConfigObject::try_from(object) {
-                    view.put(object);
+                let put = ConfigObject::try_from(object).map_err(|error| error.to_string());
+                if let Err(error) = put.and_then(|object| view.put(object).map_err(|e| e.to_string())) {
+                    tracing::warn!(
+                        error,
+                        "a saved secret cannot be used; it comes with the next configuration"
+                    );
                 }
             }
         }
@@ -183,7 +187,7 @@ mod tests {
             ..SearchProvider::duckduckgo()
         });
         let mut view = ConfigView::empty("epoch-1", Revision(7));
-        view.put(ConfigObject::Settings(settings.clone()));
+        view.put(ConfigObject::Settings(settings.clone())).unwrap();
         let disk = Disk::new(dir.path(), Some(key));
         disk.save(&view).unwrap();
         for entry in std::fs::read_dir(dir.path()).unwrap() {
