@@ -93,7 +93,7 @@ impl Disk {
         {
             for object in secret.objects {
                 let put = ConfigObject::try_from(object).map_err(|error| error.to_string());
-                if let Err(error) = put.and_then(|object| view.put(object).map_err(|e| e.to_string())) {
+                if let Err(error) = put.and_then(|object| view.put(object)) {
                     tracing::warn!(
                         error,
                         "a saved secret cannot be used; it comes with the next configuration"
