@@ -99,7 +99,7 @@ const fn optional(ask: Ask, kind: &'static str) -> Ask {
 }
 
 const URL_HELP: &str = "Where the server is, for SearXNG and Custom.";
-const KEY_HELP: &str = "What the service has given you. Left empty, the stored one stays. It is stored encrypted and never shown again.";
+const KEY_HELP: &str = "What the service has given you. Left empty, the stored one stays. It is stored encrypted and not shown here.";
 const RESULTS_HELP: &str = "How many results a search gives: 1 to 20.";
 
 const MODE: Ask = ask(
