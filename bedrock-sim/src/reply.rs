@@ -14,9 +14,24 @@ pub(crate) struct Reply {
 
 /// One content block of an answer.
 pub(crate) enum Block {
-    Thinking { text: String, signature: String },
-    Text { text: String, pieces: usize },
-    ToolUse { id: String, name: String, input: String },
+    Thinking {
+        text: String,
+        signature: String,
+    },
+    Text {
+        text: String,
+        pieces: usize,
+    },
+    /// Text with a citation of a search result.
+    Cited {
+        text: String,
+        citation: Value,
+    },
+    ToolUse {
+        id: String,
+        name: String,
+        input: String,
+    },
 }
 
 impl Block {
@@ -27,6 +42,9 @@ impl Block {
                 json!({"type": "thinking", "thinking": text, "signature": signature}).to_string()
             }
             Self::Text { text, .. } => json!({"type": "text", "text": text}).to_string(),
+            Self::Cited { text, citation } => {
+                json!({"type": "text", "text": text, "citations": [citation]}).to_string()
+            }
             Self::ToolUse { id, name, input } => {
                 format!(
                     "{{\"type\":\"tool_use\",\"id\":{},\"name\":{},\"input\":{input}}}",
@@ -41,7 +59,7 @@ impl Block {
     pub(crate) fn tokens(&self) -> u64 {
         let bytes = match self {
             Self::Thinking { text, .. } => text.len() + 40,
-            Self::Text { text, .. } => text.len(),
+            Self::Text { text, .. } | Self::Cited { text, .. } => text.len(),
             Self::ToolUse { name, input, .. } => name.len() + input.len(),
         };
         u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX).max(1)
@@ -64,22 +82,26 @@ pub(crate) fn plan(body: &Value, model: &Model, pace: Option<Pace>) -> Reply {
             text: shown,
         });
     }
-    if let Some(tool) = chosen_tool(body, &said) {
-        let name = tool
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
+    let chosen = chosen_tools(body, &said);
+    if !chosen.is_empty() {
+        let name = |tool: &Value| tool["name"].as_str().unwrap_or_default().to_owned();
+        // A turn that brings a tool's result has no words of its own.
+        let words = match said.prompt.as_str() {
+            "" => body["messages"][0]["content"].to_string(),
+            prompt => prompt.to_owned(),
+        };
+        let names: Vec<String> = chosen.iter().map(|tool| name(tool)).collect();
         blocks.push(Block::Text {
-            text: format!("I will use the {name} tool."),
+            text: format!("I will use the {} tool.", names.join(" tool and the ")),
             pieces: 2,
         });
-        let input = tool_input(tool, &said.prompt);
-        blocks.push(Block::ToolUse {
-            id: tool_use_id(body),
-            name,
-            input,
-        });
+        for (n, tool) in chosen.into_iter().enumerate() {
+            blocks.push(Block::ToolUse {
+                id: tool_use_id(body, n),
+                name: name(tool),
+                input: tool_input(tool, &words),
+            });
+        }
         return Reply {
             blocks,
             stop_reason: "tool_use",
@@ -109,6 +131,7 @@ pub(crate) fn plan(body: &Value, model: &Model, pace: Option<Pace>) -> Reply {
     }
     let pieces = pace.events.unwrap_or_else(|| (chars / 24).clamp(1, 400)).max(1);
     blocks.push(Block::Text { text, pieces });
+    blocks.extend(cited(body));
     Reply { blocks, stop_reason }
 }
 
@@ -155,7 +178,14 @@ fn text_of(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
         Value::Array(blocks) => {
-            let texts: Vec<&str> = blocks.iter().filter_map(|b| b["text"].as_str()).collect();
+            let texts: Vec<String> = blocks
+                .iter()
+                .filter_map(|b| match b["text"].as_str() {
+                    Some(text) => Some(text.to_owned()),
+                    None if b["type"] == "search_result" => Some(text_of(&b["content"])),
+                    None => None,
+                })
+                .collect();
             texts.join("\n")
         }
         _ => String::new(),
@@ -188,43 +218,87 @@ fn wants_thinking(body: &Value, model: &Model) -> bool {
     }
 }
 
-/// The tool to use: the one that `tool_choice` forces, or one that the person asks for by name ("use the Bash tool"). A
-/// turn that brings a tool's result is answered in words.
-fn chosen_tool<'a>(body: &'a Value, said: &LastTurn) -> Option<&'a Value> {
-    let tools = body.get("tools")?.as_array()?;
-    let usable = |tool: &&Value| tool["input_schema"].is_object();
-    let named = |name: &str| tools.iter().filter(usable).find(|t| t["name"] == name);
+/// What a person says to have the tools used that they name, one after the other: all in one turn.
+const TOGETHER: &str = "in parallel";
+
+/// What a person says to have a tool used in every turn, whatever it gives.
+const FOREVER: &str = "again and again";
+
+/// The tools to use: the one that `tool_choice` forces, or one that the person asks for by name ("use the Bash tool", "use
+/// the Bash tool and the web_search tool in parallel"). A turn that brings a tool's result is answered in words, unless the
+/// conversation began with the wish to use a tool "again and again".
+fn chosen_tools<'a>(body: &'a Value, said: &LastTurn) -> Vec<&'a Value> {
+    let Some(tools) = body["tools"].as_array() else {
+        return Vec::new();
+    };
+    let usable: Vec<&Value> = tools.iter().filter(|t| t["input_schema"].is_object()).collect();
     let choice = &body["tool_choice"];
     match choice["type"].as_str() {
-        Some("none") => return None,
-        Some("tool") => return named(choice["name"].as_str()?),
+        Some("none") => return Vec::new(),
+        Some("tool") => {
+            let named = usable.into_iter().find(|t| t["name"] == choice["name"]);
+            return named.into_iter().collect();
+        }
         Some("any") if said.tool_result.is_none() => {
-            return asked_for(tools, &said.prompt).or_else(|| tools.iter().find(usable));
+            let asked = asked_for(&usable, &said.prompt);
+            let first = usable.first().copied();
+            return if asked.is_empty() {
+                first.into_iter().collect()
+            } else {
+                asked
+            };
         }
         _ => {}
     }
-    if said.tool_result.is_some() {
-        return None;
+    if said.tool_result.is_none() {
+        return asked_for(&usable, &said.prompt);
     }
-    asked_for(tools, &said.prompt)
+    let first = body["messages"][0]["content"].to_string();
+    if first.contains(FOREVER) {
+        return asked_for(&usable, &first);
+    }
+    Vec::new()
 }
 
-fn asked_for<'a>(tools: &'a [Value], prompt: &str) -> Option<&'a Value> {
-    tools
-        .iter()
-        .filter(|tool| tool["input_schema"].is_object())
-        .find(|tool| {
-            tool["name"]
-                .as_str()
-                .is_some_and(|name| prompt.contains(&format!("{name} tool")))
-        })
+fn asked_for<'a>(tools: &[&'a Value], prompt: &str) -> Vec<&'a Value> {
+    let most = if prompt.contains(TOGETHER) { usize::MAX } else { 1 };
+    let asked = |tool: &&&Value| {
+        let name = tool["name"].as_str();
+        name.is_some_and(|name| prompt.contains(&format!("{name} tool")))
+    };
+    tools.iter().filter(asked).take(most).copied().collect()
 }
 
-/// An id that depends on the conversation so far.
-fn tool_use_id(body: &Value) -> String {
+/// An id that depends on the conversation so far, for the `n`th tool of a turn.
+fn tool_use_id(body: &Value, n: usize) -> String {
     let digest = Sha256::digest(body["messages"].to_string().as_bytes());
     let tail: String = digest.iter().take(12).map(|b| format!("{b:02x}")).collect();
-    format!("toolu_bdrk_{tail}")
+    match n {
+        0 => format!("toolu_bdrk_{tail}"),
+        n => format!("toolu_bdrk_{tail}{n}"),
+    }
+}
+
+/// A sentence with a citation, if the last turn brings search results that may be cited.
+fn cited(body: &Value) -> Option<Block> {
+    let last = body["messages"]
+        .as_array()?
+        .iter()
+        .rev()
+        .find(|m| m["role"] == "user")?;
+    let results = last["content"]
+        .as_array()?
+        .iter()
+        .filter(|b| b["type"] == "tool_result");
+    let result = results
+        .flat_map(|b| b["content"].as_array().into_iter().flatten())
+        .find(|b| b["type"] == "search_result" && b["citations"]["enabled"] == true)?;
+    Some(Block::Cited {
+        text: "So says the first result.".to_owned(),
+        citation: json!({"type": "search_result_location", "cited_text": result["content"][0]["text"],
+            "source": result["source"], "title": result["title"], "search_result_index": 0,
+            "start_block_index": 0, "end_block_index": 1}),
+    })
 }
 
 const MAIN_PARAMETERS: [&str; 8] = [

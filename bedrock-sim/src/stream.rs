@@ -124,6 +124,16 @@ fn push_block(events: &mut Vec<(Value, u64, u64)>, index: usize, block: &Block) 
                 events.push((delta(json!({"type": "text_delta", "text": piece})), 0, size));
             }
         }
+        Block::Cited { text, citation } => {
+            events.push((start(json!({"type": "text", "text": "", "citations": []})), 0, 0));
+            events.push((
+                delta(json!({"type": "citations_delta", "citation": citation})),
+                0,
+                0,
+            ));
+            let size = text.len() as u64;
+            events.push((delta(json!({"type": "text_delta", "text": text})), 0, size));
+        }
         Block::ToolUse { id, name, input } => {
             events.push((
                 start(json!({"type": "tool_use", "id": id, "name": name, "input": {}})),

@@ -1,6 +1,6 @@
 //! The command line: every command and flag with its documentation.
 
-use crate::commands::{auth, capabilities, completions, keys, teams, usage, users};
+use crate::commands::{auth, capabilities, completions, keys, teams, usage, users, web_search};
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
 
@@ -94,6 +94,9 @@ pub(crate) enum Command {
     /// What Bedrock takes: the rules, what was learnt from refusals, and what clients send that is not passed on
     #[command(subcommand)]
     Capabilities(capabilities::Capabilities),
+    /// Web search: the rules for everybody, and your own search service
+    #[command(subcommand)]
+    WebSearch(web_search::WebSearch),
     /// Show the data planes, what they have applied and what they still hold
     Fleet,
     /// Show the models that the gateway serves

@@ -8,6 +8,7 @@ pub(crate) mod keys;
 pub(crate) mod teams;
 pub(crate) mod usage;
 pub(crate) mod users;
+pub(crate) mod web_search;
 
 use crate::args::{Cli, Command, Global};
 use crate::client::{Client, parse_url};
@@ -39,6 +40,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::Users(command) => command.run(&context(&global, out)?).await,
         Command::Usage(command) => command.run(&context(&global, out)?).await,
         Command::Capabilities(command) => command.run(&context(&global, out)?).await,
+        Command::WebSearch(command) => command.run(&context(&global, out)?).await,
         Command::Fleet => gateway::fleet(&context(&global, out)?).await,
         Command::Models => gateway::models(&context(&global, out)?).await,
         Command::Pricing => gateway::pricing(&context(&global, out)?).await,

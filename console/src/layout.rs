@@ -21,6 +21,8 @@ pub enum Section {
     Users,
     /// What Bedrock takes.
     Capabilities,
+    /// Web search.
+    WebSearch,
     /// Data planes.
     Fleet,
 }
@@ -50,6 +52,7 @@ const GROUPS: [(&str, &[Entry]); 3] = [
             entry(Section::Keys, "Keys", path::KEYS, false),
             entry(Section::Teams, "Teams", path::TEAMS, true),
             entry(Section::Users, "Users", path::USERS, true),
+            entry(Section::WebSearch, "Web search", path::WEB_SEARCH, false),
         ],
     ),
     (

@@ -20,6 +20,13 @@ pub const KEY_CREATED: &str = "/console/keys/created";
 pub const TEAMS: &str = "/console/teams";
 /// List of users, and the form target that makes one.
 pub const USERS: &str = "/console/users";
+/// Web search, and the form target for one's own service.
+pub const WEB_SEARCH: &str = "/console/web-search";
+/// Form target for the rules of web search.
+pub const WEB_SEARCH_RULES: &str = "/console/web-search/rules";
+/// Form target that tries the service for everybody.
+pub const WEB_SEARCH_TEST: &str = "/console/web-search/test";
+
 /// The data planes.
 pub const FLEET: &str = "/console/fleet";
 /// What Bedrock takes.
@@ -81,6 +88,12 @@ pub fn delete_rule(id: &str) -> String {
 #[must_use]
 pub fn forget_lesson(id: &str) -> String {
     format!("{CAPABILITIES}/learnt/{}/forget", encode(id))
+}
+
+/// The form target that does `what` (`use`, `test` or `delete`) with one of one's own search services.
+#[must_use]
+pub fn web_search_service(kind: &str, what: &str) -> String {
+    format!("{WEB_SEARCH}/{}/{what}", encode(kind))
 }
 
 /// The log-in page that leads on to `next`.

@@ -13,6 +13,7 @@ pub mod http;
 pub mod latency;
 pub mod metrics;
 mod plane;
+mod secrets;
 pub mod store;
 
 pub use app::bootstrap::{Bootstrap, BootstrapReport};

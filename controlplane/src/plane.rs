@@ -108,7 +108,7 @@ impl ControlPlane {
         let ready = life.ready_guard("the configuration in the database");
         // Another part of the process may have installed it already.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let store = Store::connect(&config.database).await?;
+        let store = Store::connect(&config.database, &config.master_key).await?;
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
         let ttl_ms = i64::try_from(config.session_ttl.as_millis()).unwrap_or(i64::MAX);
@@ -219,12 +219,12 @@ async fn bootstrap(app: &App, config: &ControlPlaneConfig) -> Result<BootstrapRe
             let migrator = match app.store.backend() {
                 Backend::Sqlite => app.store.clone(),
                 Backend::Postgres => {
-                    Store::connect(&ConnectOptions {
+                    let options = ConnectOptions {
                         max_connections: 3,
                         statement_timeout: Duration::ZERO,
                         ..config.database.clone()
-                    })
-                    .await?
+                    };
+                    Store::connect(&options, &config.master_key).await?
                 }
             };
             let report = bootstrap::run(app, &migrator, &config.bootstrap).await;

@@ -15,6 +15,7 @@ mod metrics;
 mod plane;
 mod profiles;
 mod ratelimit;
+mod search;
 mod sync;
 mod tls;
 mod usage;

@@ -47,6 +47,12 @@ struct GuardrailLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SearchLabels {
+    provider: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ProbeLabels {
     lane: &'static str,
     outcome: &'static str,
@@ -58,6 +64,7 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     tokens: Family<TokenLabels, Counter>,
     upstream_errors: Family<ErrorLabels, Counter>,
+    searches: Family<SearchLabels, Counter>,
     dropped: Family<DroppedLabels, Counter>,
     passed: Family<DroppedLabels, Counter>,
     dropped_names: Mutex<HashSet<String>>,
@@ -83,6 +90,7 @@ impl Metrics {
             requests: Family::default(),
             tokens: Family::default(),
             upstream_errors: Family::default(),
+            searches: Family::default(),
             dropped: Family::default(),
             passed: Family::default(),
             dropped_names: Mutex::default(),
@@ -115,6 +123,11 @@ impl Metrics {
             "upstream_errors",
             "Failed attempts by Bedrock's error type",
             self.upstream_errors.clone(),
+        );
+        r.register(
+            "web_searches",
+            "Web searches by service and outcome",
+            self.searches.clone(),
         );
         r.register(
             "dropped",
@@ -263,6 +276,13 @@ impl Metrics {
             outcome: if serves { "serves" } else { "failed" },
         };
         self.lane_probes.get_or_create(&labels).inc();
+    }
+
+    /// A search service was asked; `outcome` is `ok` or the failure's name.
+    pub(crate) fn searched(&self, provider: &'static str, outcome: &'static str) {
+        self.searches
+            .get_or_create(&SearchLabels { provider, outcome })
+            .inc();
     }
 
     /// Something of the client's did not go to Bedrock.

@@ -15,6 +15,7 @@ use crate::usage::{Recorder, Shipper, Spool, SpoolConfig, SpoolError};
 use axum::Router;
 use ccag_daemon::{Lifecycle, OsRng, SharedRegistry, SystemClock};
 use ccag_domain::{Clock, ReplicaId, Revision, Rng};
+use ccag_search::Searcher;
 use prometheus_client::registry::Registry;
 use std::io;
 use std::path::PathBuf;
@@ -48,6 +49,9 @@ pub enum StartError {
     /// The way to the control plane is wrong.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
     /// The certificates to trust cannot be read.
     #[error(transparent)]
     Certificates(#[from] BadBundle),
@@ -237,7 +241,7 @@ impl Parts {
             segment_bytes: SEGMENT_BYTES.min(config.spool_max_bytes / 8),
             sync_interval: config.spool_sync,
         })?;
-        let disk = Disk::new(&config.data_dir);
+        let disk = Disk::new(&config.data_dir, config.control.snapshot_key());
         let replica_id = disk.replica_id(clock.as_ref(), rng.as_ref()).map_err(data_dir)?;
         let link = Link::new(&config.control)?;
         let mut registry = Registry::default();
@@ -297,6 +301,7 @@ impl Parts {
             ping: config.ping,
             idle: config.idle,
             forward: config.forward_control.clone().map(Forward::new).transpose()?,
+            searcher: Searcher::new().map_err(|error| StartError::Tls(error.to_string()))?,
         })
     }
 

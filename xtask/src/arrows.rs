@@ -21,17 +21,25 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ccag-domain",
             "ccag-migrations",
             "ccag-proto",
+            "ccag-search",
             "ccag-translate",
         ],
     ),
     ("ccag-daemon", &["ccag-domain"]),
     (
         "ccag-dataplane",
-        &["ccag-daemon", "ccag-domain", "ccag-proto", "ccag-translate"],
+        &[
+            "ccag-daemon",
+            "ccag-domain",
+            "ccag-proto",
+            "ccag-search",
+            "ccag-translate",
+        ],
     ),
     ("ccag-domain", &[]),
     ("ccag-migrations", &[]),
     ("ccag-proto", &["ccag-domain"]),
+    ("ccag-search", &["ccag-domain"]),
     (
         "ccag-standalone",
         &[
@@ -58,6 +66,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "ccag-translate",
         &["tokio", "hyper", "axum", "reqwest", "tonic"],
         "translation is pure: no I/O, no async",
+    ),
+    (
+        "ccag-search",
+        &["sea-orm", "sqlx", "axum", "tonic"],
+        "both planes search with it",
     ),
     (
         "ccag-domain",

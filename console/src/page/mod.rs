@@ -13,6 +13,7 @@ mod overview;
 mod rule;
 mod teams;
 mod users;
+mod web_search;
 
 pub use crate::layout::Section;
 pub use crate::part::chart::DayUsage;
@@ -31,6 +32,7 @@ pub use overview::{FleetHealth, OverviewPage, Share, Spend};
 pub use rule::{DeleteRulePage, NewRuleForm, NewRulePage};
 pub use teams::{NewTeamForm, TeamRow, TeamsPage};
 pub use users::{NewUserForm, UserRow, UsersPage};
+pub use web_search::{RulesForm, ServiceForm, ServiceRow, WebSearchPage};
 
 use crate::PageContext;
 use leptos::prelude::AnyView;

@@ -262,6 +262,51 @@ fn user_samples() -> Vec<Sample> {
     ]
 }
 
+pub(super) fn web_search() -> Vec<Sample> {
+    use crate::page::{RulesForm, ServiceForm, ServiceRow, WebSearchPage};
+    use ccag_domain::{SearchKind, WebSearchMode};
+    let row = |kind, active| ServiceRow {
+        kind,
+        url: Some(super::HOSTILE.to_owned()),
+        max_results: 5,
+        has_key: active,
+        active,
+    };
+    let member = |mode, own| WebSearchPage {
+        mode,
+        own,
+        ..WebSearchPage::default()
+    };
+    let refused = WebSearchPage {
+        mode: WebSearchMode::PerUser,
+        global: Some(row(SearchKind::Searxng, true)),
+        rules: Some(RulesForm {
+            price: Field::new(super::HOSTILE).with_error("Give a number of dollars such as 0.008."),
+            ..RulesForm::default()
+        }),
+        own: vec![row(SearchKind::Tavily, true), row(SearchKind::Custom, false)],
+        form: ServiceForm {
+            url: Field::new("http://10.0.0.1/").with_error("The address is not on the public internet."),
+            ..ServiceForm::default()
+        },
+        trouble: None,
+    };
+    let here = path::WEB_SEARCH;
+    vec![
+        sample("web-search-admin", context(Role::Admin, here), refused),
+        sample(
+            "web-search-member",
+            context(Role::Member, here),
+            member(WebSearchMode::PerUser, Vec::new()),
+        ),
+        sample(
+            "web-search-off",
+            context(Role::Member, here),
+            member(WebSearchMode::Disabled, Vec::new()),
+        ),
+    ]
+}
+
 pub(super) fn samples() -> Vec<Sample> {
     let mut samples = key_samples();
     samples.extend(new_key_samples());

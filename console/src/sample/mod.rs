@@ -72,6 +72,7 @@ pub fn all() -> Vec<Sample> {
     samples.extend(usage::samples());
     samples.extend(access::samples());
     samples.extend(capabilities::samples());
+    samples.extend(access::web_search());
     samples.extend(errors());
     samples
 }

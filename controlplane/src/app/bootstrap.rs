@@ -4,7 +4,9 @@ use super::{App, capabilities, keys, users, validate};
 use crate::store::{Store, rows};
 use ccag_admin_api::{CreateKey, CreateUser, Secret};
 use ccag_domain::ids::ulid;
-use ccag_domain::{Actor, Code, Endpoint, EndpointId, Lanes, ObjectKind, Problem, Role, UserId, catalogue};
+use ccag_domain::{
+    Actor, Code, Endpoint, EndpointId, Lanes, ObjectKind, Problem, Role, SealKey, UserId, catalogue,
+};
 use serde_json::json;
 
 /// What the first start should make.
@@ -43,6 +45,7 @@ pub async fn run(app: &App, migrator: &Store, wanted: &Bootstrap) -> Result<Boot
     app.store.insert_epoch(&ulid(&*app.clock, &*app.rng)).await?;
     seed_catalogue(app).await?;
     capabilities::seed(app).await?;
+    seed_sealing_key(app).await?;
     let report = seed_admin(app, wanted).await?;
     for username in &wanted.more_admins {
         add_admin(app, username, None).await?;
@@ -102,6 +105,26 @@ async fn seed_catalogue(app: &App) -> Result<(), Problem> {
         );
         tx.commit(now, entry).await?;
     }
+    Ok(())
+}
+
+/// Makes the key that search results are sealed with, once.
+async fn seed_sealing_key(app: &App) -> Result<(), Problem> {
+    let mut tx = app.store.change().await?;
+    tx.serialize().await?;
+    if tx.has_sealing_key().await? {
+        return Ok(());
+    }
+    let key = SealKey::generate(&*app.rng);
+    tx.insert_sealing_key(app.store.secrets(), &key).await?;
+    let entry = app.audit(
+        &Actor::System,
+        "web_search.seal",
+        ObjectKind::Settings,
+        "settings",
+        json!({}),
+    );
+    tx.commit(app.now_ms(), entry).await?;
     Ok(())
 }
 

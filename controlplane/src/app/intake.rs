@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 /// The most tokens of one class that a request can have used: far above any context window.
 const MAX_TOKENS: u64 = 1_000_000_000;
 
+/// The most web searches that a request can have had.
+const MAX_SEARCHES: u32 = 10_000;
+
 /// The times that a record can have, in milliseconds: the years 2020 to 2099.
 const TIMES: std::ops::Range<i64> = 1_577_836_800_000..4_102_444_800_000;
 
@@ -166,6 +169,9 @@ fn check(record: &UsageRecord) -> Result<(), String> {
             return Err(format!("absurd count of {class} tokens: {count}"));
         }
     }
+    if record.web_searches > MAX_SEARCHES {
+        return Err(format!("absurd count of web searches: {}", record.web_searches));
+    }
     if !TIMES.contains(&record.started_at_ms) {
         return Err(format!("absurd time: {}", record.started_at_ms));
     }
@@ -189,6 +195,8 @@ fn clean(text: &str, max: usize) -> String {
 struct Pricing {
     book: PriceBook,
     aliases: HashMap<ModelName, ModelName>,
+    /// Of one web search.
+    search: NanoUsd,
 }
 
 impl Pricing {
@@ -208,6 +216,7 @@ impl Pricing {
         Ok(Self {
             book: PriceBook::new(prices),
             aliases,
+            search: app.store.find_web_search().await?.price,
         })
     }
 
@@ -220,6 +229,8 @@ impl Pricing {
             // The book is never empty: the built-in one stands in.
             None => (NanoUsd::ZERO, "price_none".to_owned(), true),
         };
+        let searches = self.search.0.saturating_mul(i64::from(record.web_searches));
+        let cost = cost + NanoUsd(searches);
         if assumed {
             tracing::warn!(model = %model, "a model without a price was priced as the dearest of its family");
         }
@@ -257,6 +268,7 @@ impl Pricing {
             price_assumed: assumed,
             received_at_ms: now_ms,
             surface: record.surface.as_str().to_owned(),
+            web_searches: i64::from(record.web_searches),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod models;
 pub mod names;
 pub mod passwords;
 mod rollup;
+pub mod search;
 pub mod sessions;
 pub mod teams;
 pub mod throttle;

@@ -104,5 +104,6 @@ pub(super) fn ledger(row: usage_record::Model, show_bedrock: bool) -> Result<Led
         first_token_ms: row.first_token_ms.map(small),
         duration_ms: small(row.duration_ms),
         surface: read(T, "surface", Lane::parse(&row.surface))?,
+        web_searches: small(row.web_searches),
     })
 }

@@ -14,6 +14,7 @@ mod status;
 mod teams;
 mod usage;
 mod users;
+mod web_search;
 
 pub(crate) use auth::SESSION_COOKIE;
 pub use client::Network;
@@ -109,6 +110,15 @@ fn api() -> Router<HttpState> {
         .route(paths::USER_ACTIVATE, post(users::activate))
         .route(paths::USAGE_SUMMARY, get(usage::summary))
         .route(paths::USAGE_EXPORT, get(usage::export))
+        .route(
+            paths::WEB_SEARCH,
+            get(web_search::rules).put(web_search::set_rules),
+        )
+        .route(paths::WEB_SEARCH_TEST, post(web_search::test_global))
+        .route(paths::SEARCH_PROVIDERS, get(web_search::own).put(web_search::put))
+        .route(paths::SEARCH_PROVIDER_ACTIVATE, post(web_search::activate))
+        .route(paths::SEARCH_PROVIDER_TEST, post(web_search::test))
+        .route(paths::SEARCH_PROVIDER, delete(web_search::remove))
         .route(paths::FLEET, get(status::fleet))
         .route(paths::STATUS, get(status::status))
         .route(paths::MODELS, get(status::models))

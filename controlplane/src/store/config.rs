@@ -4,7 +4,8 @@ use super::entity::{
     capability_book, config_change, config_revision, endpoint, learnt_fact, model, price, setting, team,
     team_endpoint, user, virtual_key,
 };
-use super::{Store, StoreError, capabilities, dialect, prices, rows};
+use super::{Store, StoreError, capabilities, dialect, prices, rows, search};
+use crate::secrets::Secrets;
 use ccag_domain::config::{ChangeStep, Settings, UnpricedPolicy};
 use ccag_domain::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot, UnixMs};
 use sea_orm::{
@@ -71,7 +72,7 @@ impl Store {
             let step = match seen.get(&object) {
                 Some(step) => step.clone(),
                 None => {
-                    let step = load(&tx, &object).await?;
+                    let step = load(&tx, self.secrets(), &object).await?;
                     seen.insert(object, step.clone());
                     step
                 }
@@ -92,7 +93,7 @@ impl Store {
     pub(crate) async fn load_snapshot(&self) -> Result<Snapshot, StoreError> {
         let tx = dialect::begin_read(&self.db, self.backend).await?;
         let position = position(&tx).await?;
-        let mut objects = vec![ConfigObject::Settings(settings(&tx).await?)];
+        let mut objects = vec![ConfigObject::Settings(settings(&tx, self.secrets()).await?)];
         let mut take = |object: Result<Option<ConfigObject>, StoreError>, id: &str| match object {
             Ok(object) => objects.extend(object),
             Err(error) => tracing::error!(id, %error, "an object is left out of the configuration"),
@@ -129,8 +130,13 @@ impl Store {
                 &row.id,
             );
         }
+        let mut services = search::active(&tx, self.secrets(), None).await?;
         for row in user::Entity::find().all(&tx).await? {
-            take(rows::user(&row).map(|o| Some(ConfigObject::User(o))), &row.id);
+            let service = services.remove(&row.id);
+            take(
+                rows::user(&row, service).map(|o| Some(ConfigObject::User(o))),
+                &row.id,
+            );
         }
         let active = virtual_key::Entity::find().filter(virtual_key::Column::State.eq("active"));
         for row in active.all(&tx).await? {
@@ -165,13 +171,14 @@ async fn position<C: ConnectionTrait>(db: &C) -> Result<Position, StoreError> {
     })
 }
 
-async fn settings<C: ConnectionTrait>(db: &C) -> Result<Settings, StoreError> {
+async fn settings<C: ConnectionTrait>(db: &C, secrets: &Secrets) -> Result<Settings, StoreError> {
     let row = setting::Entity::find_by_id(UNPRICED).one(db).await?;
     Ok(Settings {
         unpriced: match row.as_ref().map(|r| r.value.as_str()) {
             Some("dearest") => UnpricedPolicy::Dearest,
             _ => UnpricedPolicy::Refuse,
         },
+        web_search: search::rules(db, secrets).await?,
     })
 }
 
@@ -188,8 +195,12 @@ async fn endpoints_by_team(tx: &DatabaseTransaction) -> Result<HashMap<String, V
 }
 
 /// What an object is now: its state, or that it is gone. One that cannot be read counts as gone.
-async fn load(tx: &DatabaseTransaction, object: &ObjectRef) -> Result<ChangeStep, StoreError> {
-    let found = match find(tx, object).await {
+async fn load(
+    tx: &DatabaseTransaction,
+    secrets: &Secrets,
+    object: &ObjectRef,
+) -> Result<ChangeStep, StoreError> {
+    let found = match find(tx, secrets, object).await {
         Err(error @ StoreError::Unreadable { .. }) => {
             tracing::error!(kind = object.kind.as_str(), id = object.id, %error, "an object is left out of the configuration");
             None
@@ -202,7 +213,11 @@ async fn load(tx: &DatabaseTransaction, object: &ObjectRef) -> Result<ChangeStep
     })
 }
 
-async fn find(tx: &DatabaseTransaction, object: &ObjectRef) -> Result<Option<ConfigObject>, StoreError> {
+async fn find(
+    tx: &DatabaseTransaction,
+    secrets: &Secrets,
+    object: &ObjectRef,
+) -> Result<Option<ConfigObject>, StoreError> {
     let id = object.id.as_str();
     Ok(match object.kind {
         ObjectKind::Key => match virtual_key::Entity::find_by_id(id).one(tx).await? {
@@ -224,7 +239,10 @@ async fn find(tx: &DatabaseTransaction, object: &ObjectRef) -> Result<Option<Con
             None => None,
         },
         ObjectKind::User => match user::Entity::find_by_id(id).one(tx).await? {
-            Some(row) => Some(ConfigObject::User(rows::user(&row)?)),
+            Some(row) => {
+                let service = search::active(tx, secrets, Some(id)).await?.remove(id);
+                Some(ConfigObject::User(rows::user(&row, service)?))
+            }
             None => None,
         },
         ObjectKind::Endpoint => match endpoint::Entity::find_by_id(id).one(tx).await? {
@@ -243,7 +261,7 @@ async fn find(tx: &DatabaseTransaction, object: &ObjectRef) -> Result<Option<Con
             Some(row) => Some(ConfigObject::Price(rows::price(&row)?)),
             None => None,
         },
-        ObjectKind::Settings => Some(ConfigObject::Settings(settings(tx).await?)),
+        ObjectKind::Settings => Some(ConfigObject::Settings(settings(tx, secrets).await?)),
         ObjectKind::CapabilityBook => match capability_book::Entity::find_by_id(id).one(tx).await? {
             Some(row) => Some(ConfigObject::CapabilityBook(rows::book(&row)?)),
             None => None,

@@ -219,6 +219,7 @@ impl Tx {
     pub(crate) async fn delete_user(&mut self, id: &str) -> Result<(), StoreError> {
         self.touch(ObjectKind::User, id);
         self.delete_sessions_of(id).await?;
+        self.delete_search_providers(id).await?;
         user::Entity::delete_by_id(id).exec(&self.tx).await?;
         Ok(())
     }

@@ -19,6 +19,7 @@ mod prices;
 mod rollups;
 mod routing;
 pub(crate) mod rows;
+pub(crate) mod search;
 mod sessions;
 mod tx;
 
@@ -33,8 +34,10 @@ pub(crate) use ledger::{LedgerFilter, QuarantineRow};
 pub(crate) use rollups::{GroupBy, RollupFilter, RollupSum};
 pub(crate) use tx::Tx;
 
+use crate::secrets::Secrets;
 use sea_orm::sea_query::LikeExpr;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
+use secrecy::SecretString;
 use std::sync::Arc;
 use tokio::sync::{Mutex, watch};
 
@@ -47,6 +50,7 @@ pub struct Store {
     writer: Option<Arc<Mutex<()>>>,
     /// The latest revision that this process has committed or been told of.
     revision: Arc<watch::Sender<u64>>,
+    secrets: Secrets,
 }
 
 impl std::fmt::Debug for Store {
@@ -58,11 +62,11 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens a pool. Postgres is not contacted before the first query, so a process may start before its database.
+    /// Opens a pool; secrets in the database are sealed under `master_key`. Postgres is not contacted before the first query, so a process may start before its database.
     ///
     /// # Errors
     /// If the URL is of neither database, or the SQLite file cannot be opened.
-    pub async fn connect(options: &ConnectOptions) -> Result<Self, StoreError> {
+    pub async fn connect(options: &ConnectOptions, master_key: &SecretString) -> Result<Self, StoreError> {
         let backend = Backend::of(&options.url)?;
         let db = dialect::connect(backend, options).await?;
         Ok(Self {
@@ -70,6 +74,7 @@ impl Store {
             backend,
             writer: (backend == Backend::Sqlite).then(Arc::default),
             revision: Arc::new(watch::Sender::new(0)),
+            secrets: Secrets::new(master_key),
         })
     }
 
@@ -77,6 +82,11 @@ impl Store {
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.backend
+    }
+
+    /// Opens the secrets in it.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Whether the database answers.

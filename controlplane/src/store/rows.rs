@@ -5,7 +5,8 @@ use super::entity::{capability_book, endpoint, learnt_fact, model, price, team, 
 use ccag_domain::price::LongContext;
 use ccag_domain::{
     AccountState, CapabilityBook, Endpoint, EndpointId, Geography, Guardrail, KeyDigest, KeyGrant, KeyId,
-    LearntFact, Model, ModelName, NanoUsd, Price, PriceId, Rates, Team, TeamId, UnixMs, User, UserId,
+    LearntFact, Model, ModelName, NanoUsd, Price, PriceId, Rates, SearchProvider, Team, TeamId, UnixMs, User,
+    UserId,
 };
 
 /// Reads text with a domain type's own reader.
@@ -57,12 +58,13 @@ pub(crate) fn guardrail_json(guardrail: Option<&Guardrail>) -> Option<String> {
     guardrail.and_then(|g| serde_json::to_string(g).ok())
 }
 
-pub(super) fn user(row: &user::Model) -> Result<User, StoreError> {
+pub(super) fn user(row: &user::Model, search: Option<SearchProvider>) -> Result<User, StoreError> {
     const T: &str = "users";
     Ok(User {
         id: read(T, "id", UserId::parse(&row.id).ok())?,
         state: read(T, "state", AccountState::parse(&row.state))?,
         team_id: optional(T, "team_id", row.team_id.as_deref(), |t| TeamId::parse(t).ok())?,
+        search,
     })
 }
 

@@ -15,3 +15,4 @@ mod replicas;
 mod suite;
 mod support;
 mod watch;
+mod web_search;

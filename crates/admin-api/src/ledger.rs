@@ -86,11 +86,13 @@ pub struct LedgerRow {
     pub duration_ms: u32,
     /// The lane that Bedrock was asked through.
     pub surface: Lane,
+    /// Successful web searches; their price is part of the cost.
+    pub web_searches: u32,
 }
 
 impl LedgerRow {
     /// The names of the columns, in the order of the fields.
-    pub const COLUMNS: [&'static str; 30] = [
+    pub const COLUMNS: [&'static str; 31] = [
         "id",
         "request_id",
         "aws_request_id",
@@ -121,6 +123,7 @@ impl LedgerRow {
         "first_token_ms",
         "duration_ms",
         "surface",
+        "web_searches",
     ];
 
     /// The header line of a CSV export, with its line break.
@@ -157,7 +160,7 @@ impl LedgerRow {
         // Writing to a String cannot fail.
         let _ = write!(
             line,
-            "{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
+            "{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
             self.attempts,
             self.input_tokens,
             self.output_tokens,
@@ -171,6 +174,7 @@ impl LedgerRow {
             opt(&first_token),
             self.duration_ms,
             self.surface,
+            self.web_searches,
         );
         line
     }

@@ -19,6 +19,7 @@ mod teams;
 mod timestamp;
 mod usage;
 mod users;
+mod web_search;
 
 pub use auth::{LoginRequest, LoginResponse, Me, SESSION_TOKEN_PREFIX};
 pub use capabilities::{BookView, CapabilitiesView, FactView, RuleView, SeenView, SurfaceView, WriteRule};
@@ -35,6 +36,10 @@ pub use usage::{
     ExportQuery, GroupBy, Percentiles, TimeRange, UsageGroup, UsageQuery, UsageSummary, UsageTotals,
 };
 pub use users::{CreateUser, ListUsers, SetTeam, UpdateUser, UserList, UserView};
+pub use web_search::{
+    NameSearchProvider, PutSearchProvider, SearchProviderList, SearchProviderView, SearchTest, SetWebSearch,
+    WebSearchView,
+};
 
 /// How many items a list holds if the request does not say.
 pub const DEFAULT_PAGE: u32 = 100;

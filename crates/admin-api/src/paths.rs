@@ -1,6 +1,6 @@
 //! Where things are. The constants are route templates, the functions fill them in.
 
-use ccag_domain::{KeyId, RuleId, TeamId, UserId};
+use ccag_domain::{KeyId, RuleId, SearchKind, TeamId, UserId};
 
 /// `POST`: sign in.
 pub const LOGIN: &str = "/auth/login";
@@ -40,6 +40,19 @@ pub const USER_ACTIVATE: &str = "/admin/users/{id}/activate";
 pub const USAGE_SUMMARY: &str = "/admin/usage/summary";
 /// `GET`: the ledger.
 pub const USAGE_EXPORT: &str = "/admin/usage/export";
+
+/// `GET`, `PUT`: the rules of web search.
+pub const WEB_SEARCH: &str = "/admin/websearch-mode";
+/// `POST`: try the service for everybody.
+pub const WEB_SEARCH_TEST: &str = "/admin/websearch-mode/test";
+/// `GET`: one's own search services, `PUT`: add or change one, and use it.
+pub const SEARCH_PROVIDERS: &str = "/admin/search-providers";
+/// `POST`: use another of one's own; answers with the list.
+pub const SEARCH_PROVIDER_ACTIVATE: &str = "/admin/search-providers/activate";
+/// `POST`: try one of one's own.
+pub const SEARCH_PROVIDER_TEST: &str = "/admin/search-providers/test";
+/// `DELETE`: forget one of one's own; 204.
+pub const SEARCH_PROVIDER: &str = "/admin/search-providers/{kind}";
 
 /// `GET`: the data planes.
 pub const FLEET: &str = "/admin/fleet";
@@ -135,6 +148,12 @@ pub fn capability_rule(id: &RuleId) -> String {
 #[must_use]
 pub fn learnt_fact(id: &str) -> String {
     fill(LEARNT_FACT, "{id}", id)
+}
+
+/// One of one's own search services.
+#[must_use]
+pub fn search_provider(kind: SearchKind) -> String {
+    fill(SEARCH_PROVIDER, "{kind}", kind.as_str())
 }
 
 /// Ids hold only letters, digits, `_` and `-`: nothing in them needs escaping.

@@ -1,6 +1,6 @@
 //! The configuration that the control plane pushes to data planes: a snapshot, then changes in revision order.
 
-use crate::{CapabilityBook, Endpoint, KeyGrant, LearntFact, Model, Price, Team, User};
+use crate::{CapabilityBook, Endpoint, KeyGrant, LearntFact, Model, Price, Team, User, WebSearch};
 
 /// A position in the history of the configuration. Revisions grow by one with every change and are comparable only
 /// within one epoch, which names the database they were counted in.
@@ -99,6 +99,8 @@ pub enum UnpricedPolicy {
 pub struct Settings {
     /// What to do with a model that has no price.
     pub unpriced: UnpricedPolicy,
+    /// Web search.
+    pub web_search: WebSearch,
 }
 
 /// One pushed object.

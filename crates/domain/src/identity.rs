@@ -1,6 +1,6 @@
 //! People, teams, and who is asking.
 
-use crate::{EndpointId, Guardrail, KeyId, SessionId, TeamId, UserId};
+use crate::{EndpointId, Guardrail, KeyId, SearchProvider, SessionId, TeamId, UserId};
 use std::fmt;
 
 /// What a user may do in the console and the admin API.
@@ -95,6 +95,8 @@ pub struct User {
     pub state: AccountState,
     /// Their team.
     pub team_id: Option<TeamId>,
+    /// The search service that they have chosen.
+    pub search: Option<SearchProvider>,
 }
 
 /// Who sends a model request.

@@ -73,6 +73,9 @@ pub struct UsageRecord {
     pub status: u16,
     /// What it used.
     pub tokens: Tokens,
+    /// Successful web searches, which are priced each. A request that was answered from a search alone has one and no
+    /// tokens, and was not put to Bedrock: its attempts are 0.
+    pub web_searches: u32,
     /// Whether the output count is an estimate from what passed, because Bedrock's own did not arrive.
     pub estimated: bool,
     /// How many times Bedrock was asked.

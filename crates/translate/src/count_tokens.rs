@@ -2,7 +2,8 @@
 
 use crate::json::{Doc, Edits, Value};
 use crate::profile::Profile;
-use crate::request::{Dropped, Headers, Peeked, Target, prepare, prepare_for};
+use crate::request::{Dropped, Headers, Peeked, Target, prepare_for, prepare_with};
+use crate::search::Terms;
 use ccag_domain::{Code, Problem};
 
 /// A body for `CountTokens`.
@@ -18,13 +19,26 @@ pub struct PreparedCount {
 /// [`Operation::CountTokens`](crate::request::Operation::CountTokens).
 ///
 /// # Errors
-/// As [`prepare`].
+/// As [`prepare_with`].
 pub fn prepare_count(
     peeked: &Peeked<'_>,
     headers: Headers<'_>,
     profile: &Profile,
 ) -> Result<PreparedCount, Problem> {
-    let inner = prepare(peeked, headers, profile)?;
+    prepare_count_with(peeked, headers, profile, &Terms::default())
+}
+
+/// The same with the web search tool and earlier searches as `terms` say.
+///
+/// # Errors
+/// As [`prepare_with`].
+pub fn prepare_count_with(
+    peeked: &Peeked<'_>,
+    headers: Headers<'_>,
+    profile: &Profile,
+    terms: &Terms,
+) -> Result<PreparedCount, Problem> {
+    let inner = prepare_with(peeked, headers, profile, terms)?;
     let mut body = String::with_capacity(inner.body.len() * 4 / 3 + 48);
     body.push_str(r#"{"input":{"invokeModel":{"body":""#);
     base64_simd::STANDARD.encode_append(&inner.body, &mut body);
@@ -66,11 +80,12 @@ pub fn prepare_lane_count(
     peeked: &Peeked<'_>,
     headers: Headers<'_>,
     profile: &Profile,
-    model: &str,
+    (model, terms): (&str, &Terms),
 ) -> Result<PreparedLaneCount, Problem> {
     let target = Target {
         model,
-        guard_suffix: None,
+        terms: Some(terms),
+        ..Target::default()
     };
     let prepared = prepare_for(peeked, headers, profile, target)?;
     let unreadable = || Problem::new(Code::InvalidRequest, "The request body is not valid JSON");

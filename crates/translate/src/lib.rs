@@ -8,6 +8,7 @@
 //! * [`stream`]: events → server-sent events for the client, with what they tell about usage;
 //! * [`response`]: the same for answers that are not streamed;
 //! * [`error`]: what AWS says went wrong → what the client is told, and what to try instead;
+//! * [`search`]: web search, which Bedrock does not have;
 //! * [`profile`]: what Bedrock takes, as data;
 //! * [`model`]: what a client means by a model's name.
 
@@ -19,6 +20,7 @@ pub mod model;
 pub mod profile;
 pub mod request;
 pub mod response;
+pub mod search;
 pub mod stream;
 mod usage;
 

@@ -52,6 +52,16 @@ impl Usage {
         }
     }
 
+    /// Adds the counts of another call.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.input += other.input;
+        self.output += other.output;
+        self.cache_read += other.cache_read;
+        self.cache_write += other.cache_write;
+        self.write_5m += other.write_5m;
+        self.write_1h += other.write_1h;
+    }
+
     /// The counts by class. Writes that were not broken down count as one-hour writes if the request asked for any, so that
     /// they are never priced too low.
     pub(crate) fn tokens(&self, writes_1h: bool) -> Tokens {

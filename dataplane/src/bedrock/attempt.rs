@@ -11,7 +11,7 @@ use super::lanes::{self, LaneTable, guard};
 use super::reading::{begin, whole};
 use super::{Call, Operation, Reply, Upstream, UpstreamBody};
 use crate::metrics::Metrics;
-use crate::profiles::{Learning, Pins};
+use crate::profiles::{Learning, Pins, Rules};
 use crate::usage::Ticket;
 use bytes::{Bytes, BytesMut};
 use ccag_daemon::Lifecycle;
@@ -63,6 +63,8 @@ pub(crate) struct Opened {
     /// Whether a ping is due already.
     pub(crate) silent: bool,
     pub(crate) aws_request_id: Option<String>,
+    /// The rules by which Bedrock took the request in the end.
+    pub(crate) rules: Rules,
     pub(crate) ticket: Ticket,
 }
 
@@ -125,7 +127,7 @@ pub(crate) async fn walk(
                 Ok((answered, aws_request_id)) => {
                     bedrock.health.succeeded(&candidate);
                     job.rules().worked(&candidate, &bedrock.pins, &bedrock.learning);
-                    return Ok(finish(answered, aws_request_id, ticket));
+                    return Ok(finish(answered, aws_request_id, job.source.rules, ticket));
                 }
                 Err(fault) => fault,
             };
@@ -192,7 +194,7 @@ fn enter(bedrock: &Arc<Bedrock>, endpoint: &Candidate, job: &Job, ticket: &Ticke
     choice.candidate
 }
 
-fn finish(answered: Answered, aws_request_id: Option<String>, ticket: Ticket) -> Answer {
+fn finish(answered: Answered, aws_request_id: Option<String>, rules: Rules, ticket: Ticket) -> Answer {
     match answered {
         Answered::Stream(begun) => {
             let Begun {
@@ -209,6 +211,7 @@ fn finish(answered: Answered, aws_request_id: Option<String>, ticket: Ticket) ->
                 last,
                 silent,
                 aws_request_id,
+                rules,
                 ticket,
             };
             Answer::Stream(Box::new(opened))

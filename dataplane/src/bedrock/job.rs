@@ -8,7 +8,9 @@ use ccag_domain::routing::Candidate;
 use ccag_domain::{Guardrail, Lane, Problem};
 use ccag_translate::profile::{Profile, Reduction};
 use ccag_translate::request::{self, Dropped, Headers, Operation as Kind, Target};
+use ccag_translate::search::Terms;
 use http::{HeaderName, HeaderValue};
+use std::sync::Arc;
 
 /// What is to be done.
 pub(crate) struct Job {
@@ -29,12 +31,15 @@ pub(crate) struct Job {
 }
 
 /// What a body for Bedrock is made of.
+#[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) body: Bytes,
     pub(crate) betas: Vec<String>,
     pub(crate) version: Option<String>,
     /// The rules for `InvokeModel`.
     pub(crate) rules: Rules,
+    /// What becomes of web search.
+    pub(crate) terms: Arc<Terms>,
 }
 
 impl Source {
@@ -54,6 +59,10 @@ impl Source {
             betas: &betas,
             version: self.version.as_deref(),
         };
+        let target = Target {
+            terms: Some(&self.terms),
+            ..target
+        };
         request::prepare_for(peeked, headers, profile, target)
     }
 }
@@ -70,6 +79,7 @@ pub(crate) struct LaneJob {
 }
 
 /// Which guardrails can hold for a request.
+#[derive(Clone)]
 enum Guardrails {
     /// None: it is the gateway's own.
     None,
@@ -107,6 +117,17 @@ impl LaneJob {
         Self {
             asked,
             guardrails: Guardrails::None,
+            made: Made::default(),
+            rules: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// For another call of the same request.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            asked: self.asked.clone(),
+            guardrails: self.guardrails.clone(),
             made: Made::default(),
             rules: None,
             headers: Vec::new(),
@@ -212,6 +233,7 @@ impl Job {
         let target = Target {
             model: &self.lane.made.model,
             guard_suffix: self.lane.made.guard_suffix.as_deref(),
+            terms: None,
         };
         let prepared = self.source.prepare_by(&peeked, self.rules().profile(), target)?;
         self.lane.headers = prepared

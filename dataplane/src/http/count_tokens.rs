@@ -7,6 +7,7 @@ use super::{Gateway, body};
 use crate::admission;
 use crate::bedrock::attempt::{Bedrock, collect};
 use crate::bedrock::{Call, Operation as Upstream};
+use crate::search::terms;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
@@ -14,10 +15,11 @@ use bytes::Bytes;
 use ccag_domain::routing::Candidate;
 use ccag_domain::{BedrockModel, Lane, Model, Problem, RequestId};
 use ccag_translate::count_tokens::{
-    answer, prepare_count, prepare_lane_count, read_answer, read_lane_answer,
+    answer, prepare_count_with, prepare_lane_count, read_answer, read_lane_answer,
 };
 use ccag_translate::error::Health;
 use ccag_translate::request::{Headers, Operation, peek};
+use ccag_translate::search::Terms;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,13 +120,20 @@ fn plan(admitted: &Admitted, headers: &HeaderMap, body: &Bytes, home_region: &st
         betas: &betas,
         version,
     };
+    // A tool that is not carried out at the moment still has its tokens.
+    let terms = Terms {
+        enabled: true,
+        ..terms(&admitted.view)
+    };
     let mut ways = Vec::new();
     let profile = admitted.view.profile(&model).filter(|_| model.counts_tokens);
     if let Some((candidate, profile)) = candidates.first().zip(profile) {
         ways.push(Ask {
             counter: Counter::Runtime,
             candidate: counting(candidate, &model, Lane::InvokeModel),
-            body: prepare_count(&peeked, headers, &profile)?.body.into(),
+            body: prepare_count_with(&peeked, headers, &profile, &terms)?
+                .body
+                .into(),
             headers: Vec::new(),
         });
     }
@@ -132,7 +141,7 @@ fn plan(admitted: &Admitted, headers: &HeaderMap, body: &Bytes, home_region: &st
     let book = admitted.view.books().current(Lane::Mantle.as_str());
     if let Some((candidate, book)) = candidates.iter().find(with_mantle).zip(book) {
         let profile = book.profile(&model);
-        let prepared = prepare_lane_count(&peeked, headers, &profile, &model.bedrock_id)?;
+        let prepared = prepare_lane_count(&peeked, headers, &profile, (&model.bedrock_id, &terms))?;
         ways.push(Ask {
             counter: Counter::Mantle,
             candidate: counting(candidate, &model, Lane::Mantle),

@@ -1,7 +1,7 @@
 //! `POST /v1/messages`, from top to bottom.
 
 use super::error::{render, set_aws_request_id, set_request_id};
-use super::{Gateway, body, sse};
+use super::{Gateway, body, search, sse};
 use crate::admission;
 use crate::auth::{Authenticated, authenticate};
 use crate::bedrock::attempt::{self, Answer, Failure};
@@ -9,6 +9,7 @@ use crate::bedrock::job::{Job, LaneJob, Source};
 use crate::bedrock::lanes::{Asked, ConversationKey};
 use crate::metrics::Metrics;
 use crate::profiles::{Conversation, Rules};
+use crate::search::{Wanted, terms};
 use crate::sync::ConfigView;
 use crate::usage::{Ending, Start, Ticket};
 use axum::body::Body;
@@ -18,6 +19,7 @@ use bytes::Bytes;
 use ccag_domain::routing::{self, Candidate, NoRoute};
 use ccag_domain::{Code, Model, ModelName, Outcome, Problem, RequestId, UnixMs};
 use ccag_translate::request::{self, Operation, Peeked};
+use ccag_translate::search::Terms;
 use http::{HeaderMap, HeaderValue, header};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -67,6 +69,9 @@ struct Plan {
     model: Arc<Model>,
     route: Vec<Candidate>,
     job: Job,
+    /// The client's own wish: a request with searches is always streamed from Bedrock.
+    streaming: bool,
+    search: Option<Wanted>,
     session_id: Option<String>,
     input_estimate: u64,
 }
@@ -92,9 +97,26 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
         started_at_ms,
         started,
     );
-    let Plan { route, job, .. } = plan;
+    let Plan {
+        route,
+        job,
+        streaming,
+        search,
+        ..
+    } = plan;
     // From here on the configuration is no longer needed; a stream must not keep an old revision alive.
     drop(admitted);
+    if let Some(wanted) = search {
+        let task = search::Task {
+            wanted,
+            route,
+            job,
+            ticket,
+            in_flight,
+            streaming,
+        };
+        return search::serve(&gateway, task).await;
+    }
     match attempt::walk(Arc::clone(&gateway.bedrock), route, job, ticket).await {
         Ok(Answer::Stream(opened)) => {
             let aws_request_id = opened.aws_request_id.clone();
@@ -181,13 +203,18 @@ fn plan(gateway: &Gateway, admitted: &Admitted, headers: &HeaderMap, body: &Byte
         problem,
         model: Some(model.name.clone()),
     };
+    let search = Wanted::of(&admitted.view, &admitted.who.caller, &peeked).map_err(of_model)?;
     let session_id = session(headers, &peeked);
     let affinity = session_id
         .clone()
         .unwrap_or_else(|| format!("{:016x}", peeked.conversation_hash()));
     let rules = rules(gateway, admitted, &model, &peeked, &affinity).map_err(of_model)?;
-    let lane = lane(admitted, &model, &peeked, &affinity);
-    let job = translate(rules, lane, &peeked, headers, body).map_err(of_model)?;
+    let mut lane = lane(admitted, &model, &peeked, &affinity);
+    // A request with searches is always streamed from Bedrock.
+    lane.asked.streaming |= search.is_some();
+    let mut job = translate(rules, lane, terms(&admitted.view), &peeked, headers, body).map_err(of_model)?;
+    let streaming = job.streaming;
+    job.streaming |= search.is_some();
     let home_region = gateway.bedrock.upstream.home_region();
     let route = route(admitted, &model, home_region, &affinity).map_err(of_model)?;
     let input_estimate = peeked.estimated_input_tokens();
@@ -195,6 +222,8 @@ fn plan(gateway: &Gateway, admitted: &Admitted, headers: &HeaderMap, body: &Byte
         model,
         route,
         job,
+        streaming,
+        search,
         session_id,
         input_estimate,
     })
@@ -235,6 +264,7 @@ fn lane(admitted: &Admitted, model: &Arc<Model>, peeked: &Peeked<'_>, affinity: 
 fn translate(
     rules: Rules,
     lane: LaneJob,
+    terms: Terms,
     peeked: &Peeked<'_>,
     headers: &HeaderMap,
     body: &Bytes,
@@ -249,6 +279,7 @@ fn translate(
             .collect(),
         version: headers.get("anthropic-version").and_then(text),
         rules,
+        terms: Arc::new(terms),
     };
     let prepared = source.prepare(peeked)?;
     Ok(Job {
@@ -312,7 +343,7 @@ fn ticket(
         request_id,
         caller: admitted.who.caller.clone(),
         model: plan.model.name.clone(),
-        streaming: plan.job.streaming,
+        streaming: plan.streaming,
         session_id: plan.session_id.clone(),
         started_at_ms,
         started,
@@ -342,7 +373,7 @@ async fn whole_answer(whole: attempt::Whole, request_id: &RequestId) -> Response
 }
 
 /// Every attempt failed: the client gets the last one's reason.
-async fn failed(failure: Failure, metrics: &Metrics, request_id: &RequestId) -> Response {
+pub(super) async fn failed(failure: Failure, metrics: &Metrics, request_id: &RequestId) -> Response {
     let Failure {
         ticket,
         problem,

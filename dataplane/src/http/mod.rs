@@ -7,6 +7,7 @@ mod forward;
 mod messages;
 mod models;
 mod routes;
+mod search;
 mod sse;
 
 pub(crate) use forward::Forward;
@@ -19,6 +20,7 @@ use crate::sync::{ConfigView, Current, NoView};
 use crate::usage::Recorder;
 use ccag_daemon::Lifecycle;
 use ccag_domain::{Clock, Code, Problem, RequestId, Rng};
+use ccag_search::Searcher;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +38,7 @@ pub(crate) struct Gateway {
     pub(crate) ping: Duration,
     pub(crate) idle: Duration,
     pub(crate) forward: Option<Forward>,
+    pub(crate) searcher: Searcher,
 }
 
 impl Gateway {

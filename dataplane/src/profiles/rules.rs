@@ -19,7 +19,7 @@ pub(crate) struct Conversation<'c> {
 }
 
 /// The rules that one request follows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Rules {
     books: Arc<Books>,
     lessons: Arc<Lessons>,
@@ -180,6 +180,13 @@ impl Rules {
             return true;
         }
         self.reduce(&Reduction::ThinkingHistory)
+    }
+
+    /// The request takes another call after one that has worked: it keeps to what that one was translated by.
+    pub(crate) fn go_on(&mut self, pins: &Pins) {
+        self.pin = pins.find(&self.key);
+        self.has_history = true;
+        self.fresh.clear();
     }
 
     /// `candidate` has taken the request: the conversation keeps to these rules, and what was refused before is learnt.

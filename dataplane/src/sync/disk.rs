@@ -1,10 +1,14 @@
 //! What a data plane keeps so that it can start while the control plane is gone: the last snapshot, when the control plane
 //! was last heard of, and its own id.
+//!
+//! The snapshot holds no secret in clear: API keys of search services and the key that search results are sealed with are in
+//! a file of their own, sealed under a key that is derived from the join token. Without a join token, as in one process with
+//! the control plane, they are not written at all.
 
 use super::apply::{self, Applied};
 use super::view::ConfigView;
 use crate::files::write_atomic;
-use ccag_domain::{Clock, ReplicaId, Rng, UnixMs};
+use ccag_domain::{Clock, ConfigObject, ReplicaId, Rng, SealKey, SearchProvider, UnixMs};
 use ccag_proto::v1;
 use prost::Message;
 use std::io;
@@ -14,15 +18,27 @@ use std::path::{Path, PathBuf};
 /// the message follow.
 const MAGIC: &[u8; 8] = b"CCAGSNP1";
 
+/// What the secrets are sealed as.
+const SECRETS: &[u8] = b"secrets of a snapshot";
+
 /// The files of one data directory.
 #[derive(Debug, Clone)]
 pub(crate) struct Disk {
     dir: PathBuf,
+    /// What secrets are sealed with.
+    key: Option<SealKey>,
 }
 
 impl Disk {
-    pub(crate) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned() }
+    pub(crate) fn new(dir: &Path, key: Option<SealKey>) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            key,
+        }
+    }
+
+    fn secrets_path(&self) -> PathBuf {
+        self.dir.join("secrets.bin")
     }
 
     fn snapshot_path(&self) -> PathBuf {
@@ -31,12 +47,24 @@ impl Disk {
 
     /// Writes the view.
     pub(crate) fn save(&self, view: &ConfigView) -> io::Result<()> {
-        let message = v1::Snapshot {
+        let snapshot = |objects: Vec<ConfigObject>| v1::Snapshot {
             epoch: view.epoch().to_owned(),
             revision: view.revision().0,
-            objects: view.objects().into_iter().map(Into::into).collect(),
+            objects: objects.into_iter().map(Into::into).collect(),
         };
-        let payload = message.encode_to_vec();
+        let (mut open, mut secret) = (Vec::new(), Vec::new());
+        for object in view.objects() {
+            let (without, had_secrets) = without_secrets(object.clone());
+            open.push(without);
+            if had_secrets {
+                secret.push(object);
+            }
+        }
+        if let Some(key) = &self.key {
+            let sealed = key.seal(SECRETS, &snapshot(secret).encode_to_vec());
+            write_atomic(&self.secrets_path(), &sealed, true)?;
+        }
+        let payload = snapshot(open).encode_to_vec();
         let mut bytes = Vec::with_capacity(payload.len() + 12);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
@@ -55,11 +83,35 @@ impl Disk {
                 return None;
             }
         };
-        let Some(Applied { view, .. }) = decode(&bytes).map(apply::snapshot) else {
+        let Some(Applied { mut view, .. }) = decode(&bytes).map(apply::snapshot) else {
             tracing::error!(path = %path.display(), "the saved configuration is damaged and not used");
             return None;
         };
+        if let Some(secret) = self.load_secrets()
+            && secret.epoch == view.epoch()
+            && secret.revision == view.revision().0
+        {
+            for object in secret.objects {
+                let put = ConfigObject::try_from(object).map_err(|error| error.to_string());
+                if let Err(error) = put.and_then(|object| view.put(object)) {
+                    tracing::warn!(
+                        error,
+                        "a saved secret cannot be used; it comes with the next configuration"
+                    );
+                }
+            }
+        }
         Some(view)
+    }
+
+    /// The objects with secrets, whole. Those of another revision are of no use: they may have been withdrawn.
+    fn load_secrets(&self) -> Option<v1::Snapshot> {
+        let sealed = std::fs::read(self.secrets_path()).ok()?;
+        let Some(opened) = self.key.as_ref()?.open(SECRETS, &sealed) else {
+            tracing::warn!("the saved secrets cannot be opened; they come with the next configuration");
+            return None;
+        };
+        v1::Snapshot::decode(opened.as_slice()).ok()
     }
 
     /// Remembers when the control plane was last heard of.
@@ -91,6 +143,23 @@ impl Disk {
     }
 }
 
+/// The object without what must not be written in clear, and whether it had any of that.
+fn without_secrets(mut object: ConfigObject) -> (ConfigObject, bool) {
+    let strip = |provider: &mut Option<SearchProvider>| {
+        let key = provider.as_mut().and_then(|p| p.api_key.take());
+        key.is_some()
+    };
+    let had = match &mut object {
+        ConfigObject::Settings(settings) => {
+            let sealed = settings.web_search.sealing_key.take().is_some();
+            strip(&mut settings.web_search.provider) || sealed
+        }
+        ConfigObject::User(user) => strip(&mut user.search),
+        _ => false,
+    };
+    (object, had)
+}
+
 fn decode(bytes: &[u8]) -> Option<v1::Snapshot> {
     let rest = bytes.strip_prefix(MAGIC)?;
     let (checksum, payload) = rest.split_first_chunk::<4>()?;
@@ -102,14 +171,42 @@ fn decode(bytes: &[u8]) -> Option<v1::Snapshot> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ccag_domain::config::Settings;
     use ccag_domain::rng::SequenceRng;
     use ccag_domain::time::FixedClock;
-    use ccag_domain::{ConfigObject, Revision, catalogue};
+    use ccag_domain::{Revision, ServiceSecret, catalogue};
+
+    #[test]
+    fn secrets_survive_a_restart_and_stand_nowhere_in_clear() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = SealKey::derive(b"join-me", "snapshot");
+        let mut settings = Settings::default();
+        settings.web_search.sealing_key = Some(SealKey::new(*b"0123456789abcdef0123456789abcdef"));
+        settings.web_search.provider = Some(SearchProvider {
+            api_key: Some(ServiceSecret::new("tvly-hush-hush")),
+            ..SearchProvider::duckduckgo()
+        });
+        let mut view = ConfigView::empty("epoch-1", Revision(7));
+        view.put(ConfigObject::Settings(settings.clone())).unwrap();
+        let disk = Disk::new(dir.path(), Some(key));
+        disk.save(&view).unwrap();
+        for entry in std::fs::read_dir(dir.path()).unwrap() {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            for secret in [b"tvly-hush".as_slice(), b"0123456789abcdef"] {
+                assert!(!bytes.windows(secret.len()).any(|w| w == secret));
+            }
+        }
+        assert_eq!(disk.load().unwrap().settings(), &settings);
+        let stranger = Disk::new(dir.path(), Some(SealKey::derive(b"other", "snapshot")));
+        assert_eq!(stranger.load().unwrap().settings().web_search.sealing_key, None);
+        let keyless = Disk::new(dir.path(), None);
+        assert_eq!(keyless.load().unwrap().settings().web_search.sealing_key, None);
+    }
 
     #[test]
     fn a_view_survives_a_restart_and_a_damaged_file_is_not_used() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = Disk::new(dir.path());
+        let disk = Disk::new(dir.path(), None);
         assert!(disk.load().is_none());
         let mut view = ConfigView::empty("epoch-1", Revision(7));
         for model in catalogue::models() {
@@ -132,7 +229,7 @@ mod tests {
     #[test]
     fn the_replica_id_is_made_once() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = Disk::new(dir.path());
+        let disk = Disk::new(dir.path(), None);
         let rng = SequenceRng::new(1);
         let first = disk.replica_id(&FixedClock(1), &rng).unwrap();
         assert_eq!(disk.replica_id(&FixedClock(2), &rng).unwrap(), first);
@@ -141,7 +238,7 @@ mod tests {
     #[test]
     fn a_last_contact_in_the_future_counts_as_now() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = Disk::new(dir.path());
+        let disk = Disk::new(dir.path(), None);
         assert_eq!(disk.load_contact(5), None);
         disk.save_contact(100).unwrap();
         assert_eq!(disk.load_contact(50), Some(50));

@@ -1,5 +1,6 @@
 //! The way to the control plane.
 
+use ccag_domain::SealKey;
 use ccag_proto::MAX_MESSAGE_BYTES;
 use ccag_proto::v1::config_client::ConfigClient;
 use ccag_proto::v1::usage_client::UsageClient;
@@ -27,6 +28,22 @@ pub enum ControlLink {
     },
     /// Through a channel that is already there, such as a pipe within the process.
     Channel(Channel),
+}
+
+impl ControlLink {
+    /// What secrets on disk are sealed with.
+    pub(crate) fn snapshot_key(&self) -> Option<SealKey> {
+        match self {
+            Self::Url {
+                join_token: Some(token),
+                ..
+            } => Some(SealKey::derive(
+                token.expose_secret().as_bytes(),
+                "secrets of a data plane's snapshot",
+            )),
+            Self::Url { .. } | Self::Channel(_) => None,
+        }
+    }
 }
 
 /// The control plane cannot be reached in the way that is configured.

@@ -59,6 +59,12 @@ pub(crate) struct Ticket {
     before: Option<Attempt>,
     first_token: Option<Duration>,
     attempts: u32,
+    /// What calls before the present one have used, where a request takes several, and whether that is an estimate.
+    carried: Tokens,
+    carried_estimated: bool,
+    searches: u32,
+    /// Whether Bedrock is being asked now.
+    asking: bool,
     done: bool,
 }
 
@@ -77,6 +83,10 @@ impl Ticket {
             before: None,
             first_token: None,
             attempts: 0,
+            carried: Tokens::default(),
+            carried_estimated: false,
+            searches: 0,
+            asking: false,
             done: false,
         }
     }
@@ -109,6 +119,7 @@ impl Ticket {
     /// Bedrock is about to be asked.
     pub(crate) fn attempt(&mut self, candidate: &Candidate) {
         self.attempts += 1;
+        self.asking = true;
         self.before = self.attempt.take();
         self.attempt = Some(Attempt {
             candidate: candidate.clone(),
@@ -119,6 +130,7 @@ impl Ticket {
     /// The present attempt did not reach Bedrock after all; those before still count.
     pub(crate) fn not_reached(&mut self) {
         self.attempts = self.attempts.saturating_sub(1);
+        self.asking = false;
         self.attempt = self.before.take();
     }
 
@@ -127,6 +139,27 @@ impl Ticket {
         if let Some(attempt) = &mut self.attempt {
             attempt.aws_request_id = aws_request_id;
         }
+    }
+
+    /// A call that was answered whole is over, and the request goes on: its ending will be about the rest.
+    pub(crate) fn carry(&mut self, tokens: Tokens, estimated: bool) {
+        self.asking = false;
+        self.carried += tokens;
+        self.carried_estimated |= estimated;
+    }
+
+    /// A web search has given something.
+    pub(crate) fn searched(&mut self) {
+        self.searches += 1;
+    }
+
+    /// The request is answered without asking Bedrock, and owes a record nevertheless: it names whom Bedrock would have
+    /// been asked through.
+    pub(crate) fn owed_without_asking(&mut self, candidate: &Candidate) {
+        self.attempt.get_or_insert_with(|| Attempt {
+            candidate: candidate.clone(),
+            aws_request_id: None,
+        });
     }
 
     /// The first content is about to go to the client.
@@ -176,8 +209,9 @@ impl Ticket {
             outcome: ending.outcome,
             error: ending.error,
             status: ending.status,
-            tokens: ending.tokens,
-            estimated: ending.estimated,
+            tokens: self.carried + ending.tokens,
+            web_searches: self.searches,
+            estimated: ending.estimated || self.carried_estimated,
             attempts: self.attempts,
             started_at_ms: start.started_at_ms,
             first_token_ms: self.first_token.map(whole_ms),
@@ -225,16 +259,18 @@ impl Recorder {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.done {
+            // What a call that has not been answered yet may cost.
+            let input = if self.asking { self.start.input_estimate } else { 0 };
             // Nobody is left to wait for the spool.
             let _ = self.spool(Ending {
                 outcome: Outcome::Abandoned,
                 status: 499,
                 error: None,
                 tokens: Tokens {
-                    input: self.start.input_estimate,
+                    input,
                     ..Tokens::default()
                 },
-                estimated: true,
+                estimated: self.asking,
             });
         }
     }

@@ -83,6 +83,7 @@ pub fn user(id: &str) -> User {
         id: UserId::parse(id).unwrap(),
         state: AccountState::Active,
         team_id: None,
+        search: None,
     }
 }
 

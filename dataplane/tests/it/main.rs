@@ -19,6 +19,7 @@ mod lanes;
 mod process;
 mod profiles;
 mod recording;
+mod search;
 mod sim;
 mod streaming;
 mod world;

@@ -365,8 +365,7 @@ async fn tokens_are_counted_by_bedrock() {
     assert!(answer.json()["input_tokens"].as_u64().unwrap() > 0);
 }
 
-/// Requests of real clients, recorded; the web search one has to be emulated, which is not built yet, and one names a model
-/// that nobody has.
+/// Requests of real clients, recorded. Web search is off in this world, and one names a model that nobody has.
 #[tokio::test]
 async fn what_claude_code_sends_is_accepted() {
     let sim = signed_sim().await;

@@ -203,6 +203,7 @@ impl From<User> for v1::User {
             id: user.id.into(),
             state: state_to_wire(user.state),
             team_id: user.team_id.map(Into::into),
+            search: user.search.map(Into::into),
         }
     }
 }
@@ -214,6 +215,7 @@ impl TryFrom<v1::User> for User {
             id: id("id", message.id)?,
             state: state_from_wire(message.state)?,
             team_id: optional_id("team_id", message.team_id)?,
+            search: message.search.map(TryInto::try_into).transpose()?,
         })
     }
 }
@@ -398,6 +400,7 @@ impl From<Settings> for v1::Settings {
         };
         Self {
             unpriced: unpriced.into(),
+            web_search: Some(settings.web_search.into()),
         }
     }
 }
@@ -410,7 +413,14 @@ impl TryFrom<v1::Settings> for Settings {
             Ok(v1::UnpricedPolicy::Dearest) => UnpricedPolicy::Dearest,
             _ => return Err(InvalidMessage::unusable("unpriced", message.unpriced)),
         };
-        Ok(Self { unpriced })
+        Ok(Self {
+            unpriced,
+            web_search: message
+                .web_search
+                .map(TryInto::try_into)
+                .transpose()?
+                .unwrap_or_default(),
+        })
     }
 }
 
@@ -500,6 +510,7 @@ mod tests {
             id: "user_1".into(),
             state: 7,
             team_id: None,
+            search: None,
         };
         assert_eq!(
             User::try_from(user.clone()).unwrap_err().to_string(),

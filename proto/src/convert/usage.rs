@@ -60,6 +60,7 @@ impl From<UsageRecord> for v1::UsageRecord {
             session_id: record.session_id,
             replica_id: record.replica_id.into(),
             surface: record.surface.as_str().to_owned(),
+            web_searches: record.web_searches,
         }
     }
 }
@@ -99,6 +100,7 @@ impl TryFrom<v1::UsageRecord> for UsageRecord {
             session_id: message.session_id,
             replica_id: id("replica_id", message.replica_id)?,
             surface: lane("surface", &message.surface)?,
+            web_searches: message.web_searches,
         })
     }
 }
@@ -139,6 +141,7 @@ mod tests {
             session_id: Some("s".into()),
             replica_id: ReplicaId::parse("rep_1").unwrap(),
             surface: Lane::Messages,
+            web_searches: 3,
         }
     }
 

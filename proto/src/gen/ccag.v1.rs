@@ -219,6 +219,9 @@ pub struct User {
     pub state: i32,
     #[prost(string, optional, tag = "3")]
     pub team_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// The search service that they have chosen.
+    #[prost(message, optional, tag = "4")]
+    pub search: ::core::option::Option<SearchProvider>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Endpoint {
@@ -327,10 +330,43 @@ pub struct LongContext {
     #[prost(message, optional, tag = "2")]
     pub rates: ::core::option::Option<Rates>,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Settings {
     #[prost(enumeration = "UnpricedPolicy", tag = "1")]
     pub unpriced: i32,
+    #[prost(message, optional, tag = "2")]
+    pub web_search: ::core::option::Option<WebSearch>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WebSearch {
+    #[prost(enumeration = "WebSearchMode", tag = "1")]
+    pub mode: i32,
+    #[prost(message, optional, tag = "2")]
+    pub provider: ::core::option::Option<SearchProvider>,
+    /// Per search.
+    #[prost(int64, tag = "3")]
+    pub price_nano_usd: i64,
+    /// Answer Claude Code's own search requests without asking the model.
+    #[prost(bool, tag = "4")]
+    pub shortcut: bool,
+    /// What clients carry is sealed with this: 32 bytes.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub sealing_key: ::prost::bytes::Bytes,
+}
+/// A search service with its credentials, in clear: the channel protects them.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SearchProvider {
+    /// `duckduckgo`, `tavily`, `serper`, `brave`, `searxng` or `custom`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub url: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub api_key: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(uint32, tag = "4")]
+    pub max_results: u32,
+    #[prost(bool, tag = "5")]
+    pub allow_private_address: bool,
 }
 /// One version of the rules for a surface of Bedrock.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -421,6 +457,38 @@ impl UnpricedPolicy {
             "UNPRICED_POLICY_UNSPECIFIED" => Some(Self::Unspecified),
             "UNPRICED_POLICY_REFUSE" => Some(Self::Refuse),
             "UNPRICED_POLICY_DEAREST" => Some(Self::Dearest),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum WebSearchMode {
+    Unspecified = 0,
+    Disabled = 1,
+    Global = 2,
+    PerUser = 3,
+}
+impl WebSearchMode {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WEB_SEARCH_MODE_UNSPECIFIED",
+            Self::Disabled => "WEB_SEARCH_MODE_DISABLED",
+            Self::Global => "WEB_SEARCH_MODE_GLOBAL",
+            Self::PerUser => "WEB_SEARCH_MODE_PER_USER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WEB_SEARCH_MODE_UNSPECIFIED" => Some(Self::Unspecified),
+            "WEB_SEARCH_MODE_DISABLED" => Some(Self::Disabled),
+            "WEB_SEARCH_MODE_GLOBAL" => Some(Self::Global),
+            "WEB_SEARCH_MODE_PER_USER" => Some(Self::PerUser),
             _ => None,
         }
     }
@@ -766,6 +834,9 @@ pub struct UsageRecord {
     /// The lane that Bedrock was asked through; empty means `invoke-model`.
     #[prost(string, tag = "24")]
     pub surface: ::prost::alloc::string::String,
+    /// Successful web searches.
+    #[prost(uint32, tag = "23")]
+    pub web_searches: u32,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

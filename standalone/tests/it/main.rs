@@ -26,3 +26,4 @@ mod recorded_requests;
 mod sdks;
 mod silence;
 mod split;
+mod web_search;

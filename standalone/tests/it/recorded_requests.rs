@@ -1,6 +1,7 @@
 //! Every recorded request of the real client, replayed.
 
 use crate::harness::{Started, standalone};
+use crate::web_search;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -51,8 +52,6 @@ fn expected_status(recording: &str, number: usize) -> u16 {
         ("2.1.330-custom_model_name", _) => 404,
         // Auto mode's `safeguards`: named as the fault, the client leaves them out for the rest of its session.
         ("2.1.330-interactive_first_message", 2) => 400,
-        // The side request with the `web_search_20250305` server tool, which Bedrock does not have.
-        ("2.1.330-web_search", 1) => 400,
         _ => 200,
     }
 }
@@ -60,6 +59,9 @@ fn expected_status(recording: &str, number: usize) -> u16 {
 #[tokio::test(flavor = "multi_thread")]
 async fn bedrock_refuses_none_of_what_claude_code_sends() {
     let it = standalone().await;
+    let rules = web_search::rules(&web_search::search_service(), true);
+    it.admin.put("/admin/websearch-mode", &rules).await;
+    it.admin.fleet_of(1).await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut faults = Vec::new();
     let mut served = 0;

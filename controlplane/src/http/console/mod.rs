@@ -18,6 +18,7 @@ mod overview;
 mod teams;
 mod users;
 mod visitor;
+mod web_search;
 
 use super::HttpState;
 use axum::Router;
@@ -67,6 +68,10 @@ pub(crate) fn router() -> Router<HttpState> {
             "/console/capabilities/learnt/{id}/forget",
             post(capabilities::forget),
         )
+        .route(path::WEB_SEARCH, get(web_search::show).post(web_search::choose))
+        .route(path::WEB_SEARCH_RULES, post(web_search::set_rules))
+        .route(path::WEB_SEARCH_TEST, post(web_search::test_global))
+        .route("/console/web-search/{kind}/{what}", post(web_search::change))
         .route(path::FLEET, get(fleet::show))
         .route("/console/assets/{name}", get(serve_asset))
         .route("/console/{*rest}", get(nothing_here))

@@ -84,6 +84,7 @@ impl FromRequestParts<HttpState> for Guest {
 fn page_of_form(action: &str) -> &str {
     match action {
         path::KEYS => path::NEW_KEY,
+        other if other.starts_with(path::WEB_SEARCH) => path::WEB_SEARCH,
         path::LOGIN | path::LOGOUT | path::THEME => path::HOME,
         other => other.strip_suffix("/state").map_or(other, |list| {
             list.rsplit_once('/').map_or(path::HOME, |(list, _)| list)

@@ -15,6 +15,7 @@ pub mod login_failure;
 pub mod model;
 pub mod price;
 pub mod replica;
+pub mod search_provider;
 pub mod seen_feature;
 pub mod session;
 pub mod setting;

@@ -37,6 +37,7 @@ pub struct Model {
     pub price_assumed: bool,
     pub received_at_ms: i64,
     pub surface: String,
+    pub web_searches: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -122,6 +122,7 @@ fn row() -> LedgerRow {
         first_token_ms: None,
         duration_ms: 900,
         surface: Lane::InvokeModel,
+        web_searches: 2,
     }
 }
 
@@ -143,7 +144,7 @@ fn csv_has_the_columns_of_the_json_in_their_order_and_no_formulas() {
         row().to_csv(),
         "use_1,req_1,,1970-01-01T00:00:00.000Z,key_1,,team_1,\"'=cmd,\"\"x\"\"\",\
          us.anthropic.claude-opus-5-5,us,end_1,rep_1,,true,completed,200,,1,3,4,5,6,7,false,123456,price_1,\
-         false,,900,invoke-model\r\n"
+         false,,900,invoke-model,2\r\n"
     );
 }
 

@@ -3,6 +3,7 @@
 use super::plan::{DroppedKind, Plan};
 use crate::json::{Edits, Kind, Value, quoted};
 use crate::profile::{Action, Feature};
+use crate::search::{as_text, has_searches};
 use ccag_domain::{Code, Problem};
 
 /// Where a block stands.
@@ -39,7 +40,9 @@ impl Plan<'_> {
                 } else {
                     Place::User
                 };
-                if self.message(i, message, place)? {
+                if place == Place::Assistant && has_searches(message) {
+                    self.searched_message(text, messages, i, message)?;
+                } else if self.message(i, message, place)? {
                     removed.push(i);
                 }
                 previous = Some(message);
@@ -100,7 +103,7 @@ impl Plan<'_> {
     }
 
     /// Looks through one block; says whether it is to go.
-    fn block(&mut self, i: usize, block: Value<'_>, place: Place) -> Result<bool, Problem> {
+    pub(crate) fn block(&mut self, i: usize, block: Value<'_>, place: Place) -> Result<bool, Problem> {
         let kind = block.get("type").and_then(|t| t.raw_text()).unwrap_or_default();
         let profile = self.profile;
         let row = match block.get("name").and_then(|n| n.raw_text()) {
@@ -120,6 +123,11 @@ impl Plan<'_> {
                 let note = quoted(&format!("{kind}: {}", block.raw()));
                 self.edits
                     .replace(block, format!("{{\"type\":\"text\",\"text\":{note}}}"));
+                return Ok(false);
+            }
+            // Searches stand in messages of the assistant, which are rewritten whole.
+            Some((Action::Emulate, _)) => {
+                self.edits.replace(block, as_text(block));
                 return Ok(false);
             }
             _ => self.goes_by(row, DroppedKind::Content, kind),
@@ -146,7 +154,8 @@ impl Plan<'_> {
         for (at, (key, value)) in block.members().enumerate() {
             match key.raw_text().unwrap_or_default() {
                 "cache_control" => self.cache_control(value)?,
-                "content" if value.is_array() && kind != "web_search_tool_result" => {
+                "citations" if kind == "text" => self.searched_citations(block, at, value),
+                "content" if value.is_array() => {
                     // An emptied tool result is one without content, which is allowed.
                     self.blocks(i, value, Place::ToolResult)?;
                 }

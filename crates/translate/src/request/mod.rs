@@ -20,5 +20,8 @@ mod tools;
 
 pub use peek::{Operation, Peeked, peek};
 pub use plan::{Dropped, DroppedKind};
-pub use prepare::{Headers, Prepared, prepare, prepare_for};
+pub use prepare::{Headers, Prepared, prepare, prepare_for, prepare_with};
 pub use target::Target;
+
+pub(crate) use messages::Place;
+pub(crate) use plan::Plan;

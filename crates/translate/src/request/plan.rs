@@ -2,7 +2,7 @@
 
 use crate::json::{Edits, Value};
 use crate::profile::{Action, Features, Profile, Row, Table};
-use ccag_domain::Problem;
+use ccag_domain::{Problem, SealKey};
 
 /// What kind of thing was left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,6 +61,19 @@ pub(crate) struct Plan<'p> {
     pub(crate) cache_markers: u32,
     /// The suffix of the tags around what a guardrail is to look at.
     pub(crate) guard_suffix: Option<&'p str>,
+    /// Web search.
+    pub(crate) search: Search,
+}
+
+/// What becomes of web search in a request.
+#[derive(Debug, Default)]
+pub(crate) struct Search {
+    /// Whether searches are carried out.
+    pub(crate) enabled: bool,
+    /// What earlier results are sealed with.
+    pub(crate) key: Option<SealKey>,
+    /// What the model calls the tool.
+    pub(crate) upstream_name: String,
 }
 
 impl<'p> Plan<'p> {
@@ -76,6 +89,7 @@ impl<'p> Plan<'p> {
             writes_1h: false,
             cache_markers: 0,
             guard_suffix,
+            search: Search::default(),
         }
     }
 

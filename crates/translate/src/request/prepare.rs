@@ -2,12 +2,13 @@
 
 use super::betas;
 use super::peek::{Operation, Peeked};
-use super::plan::{Dropped, DroppedKind, Plan};
+use super::plan::{Dropped, DroppedKind, Plan, Search};
 use super::system::System;
 use super::target::{self, Target};
 use super::thinking::Thinking;
 use crate::json::{Kind, Value, quoted};
 use crate::profile::{Action, DisabledThinking, Feature, Profile};
+use crate::search::{Terms, asked, upstream_name};
 use ccag_domain::{Code, Lane, Problem};
 use std::borrow::Cow;
 
@@ -76,6 +77,23 @@ pub fn prepare(peeked: &Peeked<'_>, headers: Headers<'_>, profile: &Profile) -> 
     prepare_for(peeked, headers, profile, Target::default())
 }
 
+/// The same, with the web search tool and earlier searches as `terms` say.
+///
+/// # Errors
+/// As [`prepare_for`].
+pub fn prepare_with(
+    peeked: &Peeked<'_>,
+    headers: Headers<'_>,
+    profile: &Profile,
+    terms: &Terms,
+) -> Result<Prepared, Problem> {
+    let target = Target {
+        terms: Some(terms),
+        ..Target::default()
+    };
+    prepare_for(peeked, headers, profile, target)
+}
+
 /// Makes the body for Bedrock, and the headers where the lane that the profile is for has them.
 ///
 /// The result depends on nothing but the arguments, so that every turn of a conversation sends the same prefix.
@@ -88,11 +106,17 @@ pub fn prepare_for<'t>(
     profile: &'t Profile,
     target: Target<'t>,
 ) -> Result<Prepared, Problem> {
+    asked(peeked)?;
     let lane = profile.lane();
     let root = peeked.root();
     let requested = betas::requested(headers.betas, root);
     let guard_suffix = target.guard_suffix.filter(|_| lane == Lane::InvokeModel);
     let mut plan = Plan::new(profile, headers.version == Some(STRICT_VERSION), guard_suffix);
+    plan.search = Search {
+        enabled: target.terms.is_some_and(|terms| terms.enabled),
+        key: target.terms.and_then(|terms| terms.key.clone()),
+        upstream_name: upstream_name(root),
+    };
     if peeked.model().ends_with("[1m]") {
         plan.features.add(Feature::OneMillion);
     }
@@ -111,7 +135,7 @@ pub fn prepare_for<'t>(
     if let Some((i, tools)) = parts.tools {
         if tools.is_empty() || tools.kind() == Kind::Null {
             removed.push(i);
-        } else if plan.tools(tools)? {
+        } else if plan.tools(peeked.doc.text, tools)? {
             removed.push(i);
             removed.extend(parts.tool_choice);
         }

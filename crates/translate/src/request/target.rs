@@ -2,6 +2,7 @@
 
 use super::plan::Plan;
 use crate::json::{Kind, Value, quoted};
+use crate::search::Terms;
 use ccag_domain::Lane;
 use sha2::{Digest, Sha256};
 
@@ -12,13 +13,15 @@ const API_VERSION: &str = "2023-06-01";
 const GUARD: &str = "amazon-bedrock-guardrails-guardContent_";
 
 /// What a request is prepared for, beside the surface and model that its profile is for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Target<'t> {
     /// The id that Bedrock is asked for. Lanes whose body names the model need it.
     pub model: &'t str,
     /// The suffix of the tags around what a guardrail is to look at, on `InvokeModel`: at most 20 letters and digits, the
     /// same for all turns of a conversation, and nothing that a client can guess.
     pub guard_suffix: Option<&'t str>,
+    /// What becomes of web search; without terms it is not carried out.
+    pub terms: Option<&'t Terms>,
 }
 
 /// The headers of Anthropic's format that a lane wants with the body.

@@ -10,7 +10,7 @@ const SCHEMA_DEPTH: usize = 64;
 
 impl Plan<'_> {
     /// Looks through the tools; says whether none is left.
-    pub(crate) fn tools(&mut self, tools: Value<'_>) -> Result<bool, Problem> {
+    pub(crate) fn tools(&mut self, text: &str, tools: Value<'_>) -> Result<bool, Problem> {
         let profile = self.profile;
         let mut removed = Vec::new();
         let mut count = 0;
@@ -26,6 +26,10 @@ impl Plan<'_> {
             }
             let row = profile.tools.find(&kind);
             match row.map(|row| (row.action, row)) {
+                Some((Action::Emulate, _)) if self.search.enabled && kind.starts_with("web_search_") => {
+                    self.search_tool(text, tool)?;
+                    continue;
+                }
                 Some((Action::Refuse | Action::Emulate, row)) => {
                     return Err(row.problem(&format!("tool type '{kind}'")));
                 }

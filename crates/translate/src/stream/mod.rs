@@ -1,7 +1,7 @@
 //! Anthropic's events as they come from Bedrock → server-sent events for the client.
 
 mod reader;
-mod sse;
+pub(crate) mod sse;
 mod translator;
 
 pub use reader::{EventTooLong, SseReader};

@@ -5,6 +5,7 @@ use ccag_domain::{Code, Lane, ModelName, Problem, catalogue};
 use ccag_translate::count_tokens::{prepare_lane_count, read_lane_answer};
 use ccag_translate::profile::{Profile, Reduction, RuleBook};
 use ccag_translate::request::{Headers, Operation, Prepared, Target, peek, prepare_for};
+use ccag_translate::search::Terms;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -20,6 +21,7 @@ fn prepared(lane: Lane, body: &Value, betas: &[&str], version: Option<&str>) -> 
     let target = Target {
         model: "us.anthropic.x",
         guard_suffix: None,
+        terms: None,
     };
     prepare_for(
         &peeked,
@@ -174,7 +176,13 @@ fn counting_takes_the_base_model_and_no_limit() {
         betas: &["token-counting-2024-11-01,claude-code-20250219"],
         version: None,
     };
-    let count = prepare_lane_count(&peeked, headers, &rules, "anthropic.claude-opus-5-5").unwrap();
+    let count = prepare_lane_count(
+        &peeked,
+        headers,
+        &rules,
+        ("anthropic.claude-opus-5-5", &Terms::default()),
+    )
+    .unwrap();
     assert_eq!(
         serde_json::from_slice::<Value>(&count.body).unwrap(),
         json!({"model": "anthropic.claude-opus-5-5", "messages": [{"role": "user", "content": "hi"}]})
@@ -205,6 +213,7 @@ fn what_users_and_tools_say_is_tagged_for_the_guardrail_and_nothing_else() {
         let target = Target {
             model: "m",
             guard_suffix: Some("abc123"),
+            terms: None,
         };
         let rules = profile(lane, "claude-opus-5-5");
         body_of(&prepare_for(&peeked, Headers::default(), &rules, target).unwrap())
@@ -246,6 +255,7 @@ fn a_text_that_gets_a_marker_of_its_own_is_tagged_all_the_same() {
     let target = Target {
         model: "m",
         guard_suffix: Some("s"),
+        terms: None,
     };
     let rules = profile(Lane::InvokeModel, "claude-opus-4-5");
     let sent = body_of(&prepare_for(&peeked, Headers::default(), &rules, target).unwrap());

@@ -16,6 +16,7 @@ mod recorded;
 mod requests;
 mod responses;
 mod rules;
+mod search;
 mod splice;
 mod streams;
 mod vectors;

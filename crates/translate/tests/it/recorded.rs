@@ -3,7 +3,9 @@
 //! `UPDATE_GOLDEN=1 cargo test -p ccag-translate` writes the files anew; read the difference before committing it.
 
 use crate::profile;
-use ccag_translate::request::{Headers, Operation, peek, prepare};
+use ccag_domain::SealKey;
+use ccag_translate::request::{Headers, Operation, peek, prepare_with};
+use ccag_translate::search::Terms;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -83,7 +85,11 @@ fn translated(file: &Path) -> String {
             version: request["version"].as_str(),
         };
         let _ = writeln!(out, "== {i} {} stream={}", peeked.model(), peeked.stream());
-        match prepare(&peeked, headers, &profile(peeked.model())) {
+        let terms = Terms {
+            enabled: true,
+            key: Some(SealKey::new([7; 32])),
+        };
+        match prepare_with(&peeked, headers, &profile(peeked.model()), &terms) {
             Err(problem) => {
                 let _ = writeln!(
                     out,

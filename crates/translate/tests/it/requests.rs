@@ -305,7 +305,7 @@ fn what_only_anthropic_can_do_is_refused_in_one_answer() {
     assert_eq!(refusal(&callers).0, Code::PolicyBlocked);
     let image = json!({"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": "https://x"}}]}]});
     assert_eq!(refusal(&image).0, Code::PolicyBlocked);
-    let searched = json!({"messages": [{"role": "assistant", "content": [{"type": "web_search_tool_result", "tool_use_id": "x", "content": []}]}]});
+    let searched = json!({"messages": [{"role": "assistant", "content": [{"type": "web_fetch_tool_result", "tool_use_id": "x", "content": []}]}]});
     assert_eq!(refusal(&searched).0, Code::PolicyBlocked);
     assert_eq!(
         refusal(&json!({"amazon-bedrock-trace": "ENABLED"})).0,

@@ -8,7 +8,6 @@ use serde_json::Value;
 /// Vectors that later work is to make pass, and why they do not yet.
 const NOT_YET: &[(&str, &str)] = &[
     ("V-mod-005", "needs GetInferenceProfile"),
-    ("V-ws-005", "web search is refused as a whole"),
     ("V-gr-005", "guardrail tags come with guardrails"),
 ];
 

@@ -29,6 +29,7 @@ pub(crate) async fn run(
             betas: Vec::new(),
             version: None,
             rules,
+            terms: Arc::default(),
         },
         model_said: model.name.to_string(),
         streaming: false,
