@@ -49,7 +49,7 @@ fn hit(n: usize) -> SearchHit {
         url: format!("https://example.com/{n}"),
         title: format!("Pagina {n} “ünïcode” \\ \"q\""),
         text: format!("text of {n}\nwith a line"),
-        age: (n % 2 == 0).then(|| "2 days ago".to_owned()),
+        age: n.is_multiple_of(2).then(|| "2 days ago".to_owned()),
     }
 }
 
