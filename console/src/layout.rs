@@ -21,6 +21,10 @@ pub enum Section {
     Users,
     /// What Bedrock takes.
     Capabilities,
+    /// Endpoints.
+    Endpoints,
+    /// Models and prices.
+    Models,
     /// Data planes.
     Fleet,
 }
@@ -56,6 +60,8 @@ const GROUPS: [(&str, &[Entry]); 3] = [
         "Operations",
         &[
             entry(Section::Capabilities, "Capabilities", path::CAPABILITIES, true),
+            entry(Section::Endpoints, "Endpoints", path::ENDPOINTS, true),
+            entry(Section::Models, "Models and prices", path::MODELS, false),
             entry(Section::Fleet, "Fleet", path::FLEET, true),
         ],
     ),

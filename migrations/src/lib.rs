@@ -18,6 +18,7 @@ mod m20261124_000006_config;
 mod m20261124_000007_audit;
 mod m20261125_000008_capabilities;
 mod m20261125_000008_lanes;
+mod m20261125_000010_catalogue;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000007_audit::Migration),
             Box::new(m20261125_000008_capabilities::Migration),
             Box::new(m20261125_000008_lanes::Migration),
+            Box::new(m20261125_000010_catalogue::Migration),
         ]
     }
 }

@@ -1,6 +1,10 @@
 //! The pages: one module each, a model that the control plane fills and the view of it.
 
 mod capabilities;
+mod endpoint_delete;
+mod endpoint_edit;
+mod endpoint_models;
+mod endpoints;
 mod error;
 mod fleet;
 mod key_created;
@@ -9,8 +13,14 @@ mod key_new;
 mod key_revoke;
 mod keys;
 mod login;
+mod model_delete;
+mod model_edit;
+mod model_price;
+mod models;
 mod overview;
+mod price_import;
 mod rule;
+mod team_endpoints;
 mod teams;
 mod users;
 
@@ -19,6 +29,10 @@ pub use crate::part::chart::DayUsage;
 pub use crate::part::key::{KeyState, KeySummary, Named};
 pub use crate::part::list::PAGE_SIZE;
 pub use capabilities::{CapabilitiesPage, LessonRow, OwnRuleRow, RuleFilter, RuleRow, SeenRow, VersionRow};
+pub use endpoint_delete::DeleteEndpointPage;
+pub use endpoint_edit::{EndpointForm, EndpointPage};
+pub use endpoint_models::{EndpointModelsPage, OfferedRow};
+pub use endpoints::{EndpointRow, EndpointsPage};
 pub use error::{ErrorPage, Trouble};
 pub use fleet::{FleetPage, Rejected, ReplicaRow};
 pub use key_created::KeyCreatedPage;
@@ -27,8 +41,14 @@ pub use key_new::{Expiry, NewKeyForm, NewKeyPage};
 pub use key_revoke::RevokeKeyPage;
 pub use keys::{KeyListQuery, KeyRow, KeySort, KeysPage, StateFilter};
 pub use login::{LoginPage, LoginTrouble};
+pub use model_delete::DeleteModelPage;
+pub use model_edit::{ModelForm, ModelPage};
+pub use model_price::{PriceForm, PricePage, PriceRow};
+pub use models::{ModelRow, ModelsPage};
 pub use overview::{FleetHealth, OverviewPage, Share, Spend};
+pub use price_import::{ImportOutcome, ImportPage, ImportedPrice};
 pub use rule::{DeleteRulePage, NewRuleForm, NewRulePage};
+pub use team_endpoints::{TeamEndpointChoice, TeamEndpointsPage};
 pub use teams::{NewTeamForm, TeamRow, TeamsPage};
 pub use users::{NewUserForm, UserRow, UsersPage};
 

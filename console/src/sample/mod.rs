@@ -4,6 +4,7 @@
 
 mod access;
 mod capabilities;
+mod operations;
 mod usage;
 
 use crate::page::{ErrorPage, LoginPage, LoginTrouble, Trouble};
@@ -72,6 +73,7 @@ pub fn all() -> Vec<Sample> {
     samples.extend(usage::samples());
     samples.extend(access::samples());
     samples.extend(capabilities::samples());
+    samples.extend(operations::samples());
     samples.extend(errors());
     samples
 }

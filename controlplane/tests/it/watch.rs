@@ -20,13 +20,13 @@ on_both!(
 );
 
 /// A data plane's end of the stream.
-struct Follower {
+pub(crate) struct Follower {
     out: mpsc::Sender<v1::WatchRequest>,
     inbound: tonic::Streaming<v1::WatchResponse>,
 }
 
 impl Follower {
-    async fn start(plane: &Plane, epoch: &str, revision: u64) -> Self {
+    pub(crate) async fn start(plane: &Plane, epoch: &str, revision: u64) -> Self {
         let (out, outbound) = mpsc::channel(8);
         let hello = v1::Hello {
             replica_id: "rep_test".into(),
@@ -60,7 +60,7 @@ impl Follower {
         }
     }
 
-    async fn snapshot(&mut self) -> v1::Snapshot {
+    pub(crate) async fn snapshot(&mut self) -> v1::Snapshot {
         match self.next().await {
             Down::Snapshot(snapshot) => snapshot,
             other => panic!("not a snapshot: {other:?}"),
@@ -68,7 +68,7 @@ impl Follower {
     }
 
     /// The next `count` changes, however they are batched.
-    async fn changes(&mut self, count: usize) -> Vec<v1::Change> {
+    pub(crate) async fn changes(&mut self, count: usize) -> Vec<v1::Change> {
         let mut changes = Vec::new();
         while changes.len() < count {
             match self.next().await {

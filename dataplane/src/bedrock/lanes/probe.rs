@@ -33,6 +33,7 @@ pub(crate) async fn run(
         model_said: model.name.to_string(),
         streaming: false,
         dropped: Vec::new(),
+        passed: Vec::new(),
         writes_1h: false,
         lane: LaneJob::unguarded(Asked {
             streaming: false,
