@@ -37,7 +37,7 @@ fn profile(shared: &Shared, id: &str, geography: &str, model: &Model) -> Value {
         "inferenceProfileName": format!("{} {}", geography.to_uppercase(), model.name),
         "inferenceProfileArn": format!("arn:aws:bedrock:{region}:{account}:inference-profile/{id}"),
         "description": format!("Routes requests to {} in {geography}.", model.name),
-        "models": [{"modelArn": format!("arn:aws:bedrock:{region}::foundation-model/{}", model.id)}],
+        "models": destinations(shared, geography, model),
         "status": "ACTIVE",
         "type": "SYSTEM_DEFINED",
         "createdAt": "2026-01-01T00:00:00Z",
@@ -45,12 +45,73 @@ fn profile(shared: &Shared, id: &str, geography: &str, model: &Model) -> Value {
     })
 }
 
+/// An application inference profile: a copy of a system-defined one, or of a foundation model in this region.
+#[derive(Debug, Clone)]
+pub(crate) struct Application {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// The id that it was copied from.
+    pub(crate) source: String,
+}
+
+fn application(shared: &Shared, profile: &Application) -> Value {
+    let (region, account) = (&shared.region, &shared.account_id);
+    let source = &profile.source;
+    let found = profiles().find(|(id, ..)| id == source);
+    let models = match found {
+        Some((_, geography, model)) => destinations(shared, geography, model),
+        None => json!([{"modelArn": format!("arn:aws:bedrock:{region}::foundation-model/{source}")}]),
+    };
+    json!({
+        "inferenceProfileId": profile.id,
+        "inferenceProfileName": profile.name,
+        "inferenceProfileArn": format!(
+            "arn:aws:bedrock:{region}:{account}:application-inference-profile/{}", profile.id
+        ),
+        "models": models,
+        "status": "ACTIVE",
+        "type": "APPLICATION",
+        "createdAt": "2026-02-01T00:00:00Z",
+        "updatedAt": "2026-02-01T00:00:00Z"
+    })
+}
+
+/// The foundation model in the regions that a profile can send requests to.
+fn destinations(shared: &Shared, geography: &str, model: &Model) -> Value {
+    let home = shared.region.as_str();
+    let regions: &[&str] = match geography {
+        // A global profile also names the model without a region.
+        "global" => &["", home],
+        "us" => &["us-east-1", "us-east-2", "us-west-2"],
+        "eu" => &["eu-central-1", "eu-north-1", "eu-west-1", "eu-west-3"],
+        "au" => &["ap-southeast-2", "ap-southeast-4"],
+        "jp" => &["ap-northeast-1", "ap-northeast-3"],
+        "apac" => &["ap-northeast-1", "ap-south-1", "ap-southeast-1"],
+        "us-gov" => &["us-gov-east-1", "us-gov-west-1"],
+        _ => &[home],
+    };
+    let arns = regions.iter().map(
+        |region| json!({"modelArn": format!("arn:aws:bedrock:{region}::foundation-model/{}", model.id)}),
+    );
+    Value::Array(arns.collect())
+}
+
+/// What an application inference profile stands for; any other id stands for itself.
+pub(crate) fn behind(shared: &Shared, id: &str) -> String {
+    let Some((head, bare)) = id.split_once(":application-inference-profile/") else {
+        return id.to_owned();
+    };
+    let ours = head == format!("arn:aws:bedrock:{}:{}", shared.region, shared.account_id);
+    let known = shared.applications.lock().unwrap_or_else(PoisonError::into_inner);
+    known
+        .iter()
+        .find(|profile| ours && profile.id == bare)
+        .map_or_else(|| id.to_owned(), |profile| profile.source.clone())
+}
+
 /// ListInferenceProfiles: `maxResults` to a page, the next page's token is a position.
 pub(crate) fn list_profiles(shared: &Shared, raw_query: &str) -> Answer {
     let query = query(raw_query);
-    if query.get("type").is_some_and(|t| t == "APPLICATION") {
-        return json_answer(&json!({"inferenceProfileSummaries": []}));
-    }
     let number = |name: &str| query.get(name).map(|v| v.parse::<usize>());
     let (size, from) = match (number("maxResults"), number("nextToken")) {
         (None | Some(Ok(1..=1000)), None | Some(Ok(_))) => (
@@ -59,13 +120,15 @@ pub(crate) fn list_profiles(shared: &Shared, raw_query: &str) -> Answer {
         ),
         _ => return refuse(400, "ValidationException", "1 validation error detected"),
     };
-    let all: Vec<_> = profiles().collect();
-    let page: Vec<Value> = all
-        .iter()
-        .skip(from)
-        .take(size)
-        .map(|(id, g, m)| profile(shared, id, g, m))
-        .collect();
+    let all: Vec<Value> = if query.get("type").is_some_and(|t| t == "APPLICATION") {
+        let known = shared.applications.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().map(|p| application(shared, p)).collect()
+    } else {
+        profiles().map(|(id, g, m)| profile(shared, &id, g, m)).collect()
+    };
+    // AWS takes `maxResults` as a bound and not as a promise: pages may be shorter.
+    let size = size.min(shared.page);
+    let page: Vec<&Value> = all.iter().skip(from).take(size).collect();
     let mut body = json!({"inferenceProfileSummaries": page});
     if from + size < all.len() {
         body["nextToken"] = json!((from + size).to_string());
@@ -76,6 +139,10 @@ pub(crate) fn list_profiles(shared: &Shared, raw_query: &str) -> Answer {
 /// GetInferenceProfile, by id or ARN.
 pub(crate) fn get_profile(shared: &Shared, id: &str) -> Answer {
     let bare = id.rsplit('/').next().unwrap_or(id);
+    let known = shared.applications.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = known.iter().find(|p| p.id == bare) {
+        return json_answer(&application(shared, found));
+    }
     match profiles().find(|(known, ..)| known == bare) {
         Some((id, geography, model)) => json_answer(&profile(shared, &id, geography, model)),
         None => refuse(
@@ -85,6 +152,9 @@ pub(crate) fn get_profile(shared: &Shared, id: &str) -> Answer {
         ),
     }
 }
+
+/// Models whose end has been announced.
+const LEGACY: &[&str] = &["anthropic.claude-opus-4-1-20250805-v1:0"];
 
 /// ListFoundationModels.
 pub(crate) fn list_models(raw_query: &str) -> Answer {
@@ -111,7 +181,7 @@ pub(crate) fn list_models(raw_query: &str) -> Answer {
                 "outputModalities": ["TEXT"],
                 "responseStreamingSupported": true,
                 "inferenceTypesSupported": types,
-                "modelLifecycle": {"status": "ACTIVE"}
+                "modelLifecycle": {"status": if LEGACY.contains(&m.id.as_str()) { "LEGACY" } else { "ACTIVE" }}
             })
         })
         .collect();

@@ -109,8 +109,9 @@ fn invalid(message: impl Into<String>) -> Refusal {
     (400, VALIDATION.to_owned(), message.into())
 }
 
-fn parse(ask: &Ask<'_>) -> Result<(Value, &'static Model), Refusal> {
-    let (body, model_id) = (ask.body, ask.model_id);
+/// `model_id` is what the model that was asked for stands for.
+fn parse(ask: &Ask<'_>, model_id: &str) -> Result<(Value, &'static Model), Refusal> {
+    let body = ask.body;
     let model = if ask.surface == Surface::Mantle {
         // Foundation models only, whether or not they can be invoked without a profile elsewhere.
         models::base(model_id).ok_or_else(|| {
@@ -164,7 +165,8 @@ async fn answer_invocation(
         Some(Action::Pace(pace)) => Some(*pace),
         _ => None,
     };
-    let (mut parsed, model) = parse(ask)?;
+    let behind = crate::control::behind(shared, ask.model_id);
+    let (mut parsed, model) = parse(ask, &behind)?;
     let guard = match ask.surface {
         Surface::InvokeModel => {
             strict::check(&parsed, model).map_err(invalid)?;

@@ -65,6 +65,9 @@ pub(crate) struct Shared {
     pub(crate) region: String,
     pub(crate) account_id: String,
     pub(crate) issued: Mutex<Vec<Credential>>,
+    pub(crate) applications: Mutex<Vec<control::Application>>,
+    /// The most profiles on one page of a list.
+    pub(crate) page: usize,
     pub(crate) script: Mutex<script::Script>,
     pub(crate) guardrails: Mutex<Vec<Guardrail>>,
     pub(crate) cache: Mutex<billing::PromptCache>,
@@ -80,6 +83,7 @@ pub struct Builder {
     bearer_keys: Vec<String>,
     log_capacity: usize,
     max_body: usize,
+    page: usize,
 }
 
 /// Anthropic's own limit for a request is 32 MB; what InvokeModel adds to the body is less than the rest.
@@ -131,6 +135,13 @@ impl Builder {
         self
     }
 
+    /// Puts at most so many inference profiles on one page of a list, whatever is asked for.
+    #[must_use]
+    pub fn page(mut self, profiles: usize) -> Self {
+        self.page = profiles.max(1);
+        self
+    }
+
     /// Starts serving.
     ///
     /// # Errors
@@ -145,6 +156,8 @@ impl Builder {
             region: "us-east-1".into(),
             account_id: "111122223333".into(),
             issued: Mutex::default(),
+            applications: Mutex::default(),
+            page: self.page,
             script: Mutex::default(),
             guardrails: Mutex::default(),
             cache: Mutex::default(),
@@ -198,6 +211,7 @@ impl Sim {
             bearer_keys: Vec::new(),
             log_capacity: 1_000,
             max_body: MAX_BODY,
+            page: 1_000,
         }
     }
 
@@ -235,6 +249,24 @@ impl Sim {
     #[must_use]
     pub fn mantle_url(&self) -> String {
         format!("{}/mantle", self.base_url())
+    }
+
+    /// Makes an application inference profile of a system-defined one or a foundation model, as `CreateInferenceProfile`
+    /// does, and returns its ARN.
+    pub fn application_profile(&self, name: &str, source: &str) -> String {
+        let mut known = self
+            .shared
+            .applications
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let id = format!("sim{:09}", known.len() + 1);
+        known.push(control::Application {
+            id: id.clone(),
+            name: name.to_owned(),
+            source: source.to_owned(),
+        });
+        let (region, account) = (&self.shared.region, &self.shared.account_id);
+        format!("arn:aws:bedrock:{region}:{account}:application-inference-profile/{id}")
     }
 
     /// Forgets all rules.

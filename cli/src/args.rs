@@ -1,12 +1,14 @@
 //! The command line: every command and flag with its documentation.
 
-use crate::commands::{auth, capabilities, completions, keys, teams, usage, users, web_search};
+use crate::commands::{
+    auth, capabilities, completions, endpoints, keys, models, pricing, teams, usage, users, web_search,
+};
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
-Names or ids: wherever a KEY, TEAM or USER is asked for, its id (`key_…`, `team_…`, `user_…`) or its name will do, \
-as long as only one has that name. A key may also be given by its secret or by the prefix that lists show.
+Names or ids: wherever a KEY, TEAM, USER or ENDPOINT is asked for, its id (`key_…`, `team_…`, `user_…`, `end_…`) or its \
+name will do, as long as only one has that name. A key may also be given by its secret or by the prefix that lists show.
 
 Exit codes:
   0  done
@@ -19,7 +21,7 @@ Exit codes:
 
 Files: ~/.ccag/config.json (URL and user name) and ~/.ccag/token (the session token, readable by you alone).";
 
-/// Manages a CCAG gateway: keys, teams, users, usage, and the data planes.
+/// Manages a CCAG gateway: keys, teams, users, endpoints, usage, and the data planes.
 ///
 /// Start with `ccag login --url https://gateway.example.com`. Everything after that uses the same gateway and session.
 /// With --json a command writes one JSON document to standard output and nothing else, so that scripts can rely on it:
@@ -88,6 +90,9 @@ pub(crate) enum Command {
     /// Users: who may sign in, and whose keys work
     #[command(subcommand)]
     Users(users::Users),
+    /// Endpoints: the AWS accounts, regions and roles that requests leave through
+    #[command(subcommand)]
+    Endpoints(endpoints::Endpoints),
     /// What was used, and what it cost
     #[command(subcommand)]
     Usage(usage::Usage),
@@ -99,10 +104,16 @@ pub(crate) enum Command {
     WebSearch(web_search::WebSearch),
     /// Show the data planes, what they have applied and what they still hold
     Fleet,
-    /// Show the models that the gateway serves
-    Models,
-    /// Show what the models cost, in dollars per million tokens
-    Pricing,
+    /// The models that the gateway serves; without a command, list them
+    Models {
+        #[command(subcommand)]
+        command: Option<models::Models>,
+    },
+    /// What the models cost, in dollars per million tokens; without a command, list it
+    Pricing {
+        #[command(subcommand)]
+        command: Option<pricing::Pricing>,
+    },
     /// Show the gateway's version, configuration revision, database and data planes
     Status,
     /// Write a completion script for a shell to standard output

@@ -102,6 +102,22 @@ impl Client {
         self.answer(self.request(method, path, &())?.json(body)).await
     }
 
+    /// Sends a text file, with a query, and reads the answer.
+    pub(crate) async fn upload<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+        file: String,
+    ) -> Result<T, CliError> {
+        let request = self.request(Method::POST, path, query)?;
+        self.answer(
+            request
+                .header(CONTENT_TYPE, "text/plain; charset=utf-8")
+                .body(file),
+        )
+        .await
+    }
+
     /// Does something that needs no body, and reads the answer.
     pub(crate) async fn act<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
         self.answer(self.request(Method::POST, path, &())?).await

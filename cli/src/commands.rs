@@ -3,8 +3,11 @@
 pub(crate) mod auth;
 pub(crate) mod capabilities;
 pub(crate) mod completions;
+pub(crate) mod endpoints;
 pub(crate) mod gateway;
 pub(crate) mod keys;
+pub(crate) mod models;
+pub(crate) mod pricing;
 pub(crate) mod teams;
 pub(crate) mod usage;
 pub(crate) mod users;
@@ -38,12 +41,13 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::Keys(command) => command.run(&context(&global, out)?).await,
         Command::Teams(command) => command.run(&context(&global, out)?).await,
         Command::Users(command) => command.run(&context(&global, out)?).await,
+        Command::Endpoints(command) => command.run(&context(&global, out)?).await,
         Command::Usage(command) => command.run(&context(&global, out)?).await,
         Command::Capabilities(command) => command.run(&context(&global, out)?).await,
         Command::WebSearch(command) => command.run(&context(&global, out)?).await,
         Command::Fleet => gateway::fleet(&context(&global, out)?).await,
-        Command::Models => gateway::models(&context(&global, out)?).await,
-        Command::Pricing => gateway::pricing(&context(&global, out)?).await,
+        Command::Models { command } => models::run(command, &context(&global, out)?).await,
+        Command::Pricing { command } => pricing::run(command, &context(&global, out)?).await,
         Command::Status => gateway::status(&context(&global, out)?).await,
     }
 }

@@ -4,10 +4,11 @@ use crate::client::Client;
 use crate::error::CliError;
 use crate::human::NONE;
 use ccag_admin_api::{
-    KeyList, KeyView, ListKeys, ListTeams, ListUsers, MAX_PAGE, TeamList, TeamView, UserList, UserView, paths,
+    EndpointList, KeyList, KeyView, ListKeys, ListTeams, ListUsers, MAX_PAGE, TeamList, TeamView, UserList,
+    UserView, paths,
 };
 use ccag_domain::key::KEY_PREFIX;
-use ccag_domain::{KeyId, TeamId, UserId};
+use ccag_domain::{EndpointId, KeyId, TeamId, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -148,6 +149,21 @@ pub(crate) async fn user(client: &Client, text: &str) -> Result<UserId, CliError
             .map(|user| (user.id, user.state.as_str()))
             .collect(),
     )
+}
+
+/// The endpoint with this id or name, whatever the case.
+pub(crate) async fn endpoint(client: &Client, text: &str) -> Result<EndpointId, CliError> {
+    if let Ok(id) = EndpointId::parse(text) {
+        return Ok(id);
+    }
+    let list: EndpointList = client.get(paths::ENDPOINTS).await?;
+    let found = list
+        .endpoints
+        .into_iter()
+        .filter(|endpoint| endpoint.name.to_lowercase() == text.to_lowercase())
+        .map(|endpoint| (endpoint.id, if endpoint.enabled { "enabled" } else { "disabled" }))
+        .collect();
+    one("endpoint", text, found)
 }
 
 /// The same for something that may be left out.

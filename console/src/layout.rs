@@ -23,6 +23,10 @@ pub enum Section {
     Capabilities,
     /// Web search.
     WebSearch,
+    /// Endpoints.
+    Endpoints,
+    /// Models and prices.
+    Models,
     /// Data planes.
     Fleet,
 }
@@ -59,6 +63,8 @@ const GROUPS: [(&str, &[Entry]); 3] = [
         "Operations",
         &[
             entry(Section::Capabilities, "Capabilities", path::CAPABILITIES, true),
+            entry(Section::Endpoints, "Endpoints", path::ENDPOINTS, true),
+            entry(Section::Models, "Models and prices", path::MODELS, false),
             entry(Section::Fleet, "Fleet", path::FLEET, true),
         ],
     ),

@@ -18,6 +18,16 @@ pub const NEW_KEY: &str = "/console/keys/new";
 pub const KEY_CREATED: &str = "/console/keys/created";
 /// List of teams, and the form target that makes one.
 pub const TEAMS: &str = "/console/teams";
+/// List of endpoints, and the form target that makes one.
+pub const ENDPOINTS: &str = "/console/endpoints";
+/// Page with the form for a new endpoint.
+pub const NEW_ENDPOINT: &str = "/console/endpoints/new";
+/// List of models and what they cost, and the form target that adds one.
+pub const MODELS: &str = "/console/models";
+/// Page with the form for a new model.
+pub const NEW_MODEL: &str = "/console/models/new";
+/// Page with the form that takes in AWS's price list, which is also the form's target.
+pub const IMPORT_PRICES: &str = "/console/models/import";
 /// List of users, and the form target that makes one.
 pub const USERS: &str = "/console/users";
 /// Web search, and the form target for one's own service.
@@ -70,6 +80,66 @@ pub fn keys_search(text: &str) -> String {
 #[must_use]
 pub fn team_state(id: &str) -> String {
     format!("{TEAMS}/{}/state", encode(id))
+}
+
+/// The page and form that say which endpoints a team may use.
+#[must_use]
+pub fn team_endpoints(id: &str) -> String {
+    format!("{TEAMS}/{}/endpoints", encode(id))
+}
+
+/// An endpoint's page with the form that changes it, which is also the form's target.
+#[must_use]
+pub fn endpoint(id: &str) -> String {
+    format!("{ENDPOINTS}/{}", encode(id))
+}
+
+/// The form target that makes an endpoint the only default.
+#[must_use]
+pub fn endpoint_default(id: &str) -> String {
+    format!("{}/default", endpoint(id))
+}
+
+/// The page with the models that an endpoint offers.
+#[must_use]
+pub fn endpoint_models(id: &str) -> String {
+    format!("{}/models", endpoint(id))
+}
+
+/// The form target that asks AWS what an endpoint offers.
+#[must_use]
+pub fn discover_endpoint(id: &str) -> String {
+    format!("{}/discover", endpoint(id))
+}
+
+/// The page that asks before an endpoint is deleted, and the form target that does it.
+#[must_use]
+pub fn delete_endpoint(id: &str) -> String {
+    format!("{}/delete", endpoint(id))
+}
+
+/// A model's page with the form that changes it, which is also the form's target.
+#[must_use]
+pub fn model(name: &str) -> String {
+    format!("{MODELS}/{}", encode(name))
+}
+
+/// The page with a model's prices and the form that sets a new one, which is also the form's target.
+#[must_use]
+pub fn model_price(name: &str) -> String {
+    format!("{}/price", model(name))
+}
+
+/// The form target that goes back to the built-in price.
+#[must_use]
+pub fn reset_price(name: &str) -> String {
+    format!("{}/price/reset", model(name))
+}
+
+/// The page that asks before a model is taken out of the catalogue, and the form target that does it.
+#[must_use]
+pub fn delete_model(name: &str) -> String {
+    format!("{}/delete", model(name))
 }
 
 /// The form target that changes a user's state.

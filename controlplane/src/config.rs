@@ -4,6 +4,7 @@ use crate::app::bootstrap::Bootstrap;
 use crate::http::Network;
 use crate::store::{Backend, ConnectOptions};
 use ccag_admin_api::Secret;
+use ccag_aws::{AwsSettings, ControlConfig};
 use ccag_daemon::TelemetryConfig;
 use ccag_daemon::config::ConfigError;
 use secrecy::{ExposeSecret, SecretString};
@@ -43,6 +44,11 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("ADMIN_USERNAME", "admin.username"),
     ("ADMIN_PASSWORD", "admin.password"),
     ("ADMIN_USERS", "admin.users"),
+    ("AWS_REGION", "aws.region"),
+    ("AWS_DEFAULT_REGION", "aws.region"),
+    ("AWS_BEARER_TOKEN_BEDROCK", "aws.bearer_token"),
+    ("AWS_CA_BUNDLE", "aws.ca_bundle"),
+    ("CCAG_DISCOVER_HOURS", "aws.discover_hours"),
 ];
 
 /// What a control plane needs to run, as a library takes it.
@@ -64,6 +70,12 @@ pub struct ControlPlaneConfig {
     pub trusted_proxies: Vec<Network>,
     /// How long a session lasts.
     pub session_ttl: Duration,
+    /// How AWS is reached to ask what endpoints offer.
+    pub aws: AwsSettings,
+    /// How connections to AWS are made.
+    pub aws_client: ControlConfig,
+    /// How often it is asked again; `None` is only when somebody wants it.
+    pub discover_every: Option<Duration>,
 }
 
 impl ControlPlaneConfig {
@@ -84,6 +96,9 @@ impl ControlPlaneConfig {
             join_token: None,
             trusted_proxies: Vec::new(),
             session_ttl: Duration::from_secs(24 * 3_600),
+            aws: AwsSettings::default(),
+            aws_client: ControlConfig::default(),
+            discover_every: None,
         }
     }
 }
@@ -157,6 +172,7 @@ struct File {
     database: DatabaseSection,
     grpc: GrpcSection,
     admin: AdminSection,
+    aws: AwsSection,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
@@ -195,6 +211,15 @@ struct AdminSection {
     username: String,
     password: Hidden,
     users: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AwsSection {
+    region: String,
+    bearer_token: Hidden,
+    ca_bundle: String,
+    discover_hours: u64,
 }
 
 /// A secret that is empty where none is set.
@@ -256,6 +281,21 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
         master_key: master_key(file.master_key.text())?,
         join_token: Some(join_token(file.grpc.join_token.text())?),
         trusted_proxies: networks(&file.trusted_proxies)?,
+        aws: AwsSettings {
+            region: Some(file.aws.region.clone()).filter(|region| !region.is_empty()),
+            bearer_token: file.aws.bearer_token.get().map(|token| token.to_owned().into()),
+            ..AwsSettings::default()
+        },
+        aws_client: ControlConfig {
+            ca_bundle: Some(file.aws.ca_bundle.as_str())
+                .filter(|path| !path.is_empty())
+                .map(Into::into),
+            ..ControlConfig::default()
+        },
+        discover_every: match file.aws.discover_hours {
+            0 => None,
+            hours => Some(Duration::from_secs(hours.min(8_760) * 3_600)),
+        },
         session_ttl: match file.session_ttl_hours {
             hours @ 1..=8_760 => Duration::from_secs(hours * 3_600),
             hours => {

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::app::bootstrap::{self, BootstrapReport};
+use crate::app::discovery::{self, AwsAccess};
 use crate::config::{ControlPlaneConfig, GrpcTls};
 use crate::grpc::{FleetWriter, Hub, Services};
 use crate::http::{self, HttpState};
@@ -112,10 +113,20 @@ impl ControlPlane {
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
         let ttl_ms = i64::try_from(config.session_ttl.as_millis()).unwrap_or(i64::MAX);
-        let app = App::new(store, world.clock, world.rng, metrics, ttl_ms);
+        let aws = AwsAccess::new(config.aws.clone(), config.aws_client.clone());
+        let app = App::new(store, world.clock, world.rng, metrics, ttl_ms, aws);
         let report = bootstrap(&app, &config).await?;
         let hub = Hub::new(app.clone());
         hub.start(life, ready);
+        if let Some(every) = config.discover_every {
+            let (asking, shutdown) = (discovery::keep_fresh(app.clone(), every), life.shutdown());
+            life.spawn("discovery", async move {
+                tokio::select! {
+                    () = asking => {}
+                    () = shutdown.cancelled() => {}
+                }
+            });
+        }
         let fleet = FleetWriter::default();
         fleet.start(app.clone(), life);
         let services = Services {

@@ -17,11 +17,10 @@ mod profiles;
 mod ratelimit;
 mod search;
 mod sync;
-mod tls;
 mod usage;
 
+pub use ccag_aws::BadBundle;
 pub use config::DataPlaneConfig;
 pub use plane::{DataPlane, StartError, World};
 pub use sync::{ControlLink, LinkError};
-pub use tls::BadBundle;
 pub use usage::SpoolError;

@@ -18,6 +18,7 @@ mod m20261124_000006_config;
 mod m20261124_000007_audit;
 mod m20261125_000008_capabilities;
 mod m20261125_000008_lanes;
+mod m20261125_000010_catalogue;
 mod m20261125_000012_web_search;
 mod table;
 
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000007_audit::Migration),
             Box::new(m20261125_000008_capabilities::Migration),
             Box::new(m20261125_000008_lanes::Migration),
+            Box::new(m20261125_000010_catalogue::Migration),
             Box::new(m20261125_000012_web_search::Migration),
         ]
     }

@@ -33,7 +33,7 @@ async fn main() -> Result<()> {
         true => Some(Sim::builder().log_capacity(0).start().await?),
         false => None,
     };
-    let control = ControlPlane::start(settings.control.clone(), &life).await?;
+    let control = ControlPlane::start(settings.control_plane(sim.as_ref()), &life).await?;
     let pipe = pipe::open(&life, control.grpc());
     let data = DataPlane::start(settings.data_plane(pipe.channel, sim.as_ref()), &life).await?;
     if let Some(address) = settings.ops_listen {

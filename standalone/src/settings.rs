@@ -3,9 +3,9 @@
 use crate::args::Args;
 use anyhow::{Context, Result};
 use bedrock_sim::Sim;
+use ccag_aws::{AwsCredentials, AwsSettings};
 use ccag_controlplane::ControlPlaneConfig;
 use ccag_daemon::OsRng;
-use ccag_dataplane::bedrock::{AwsCredentials, AwsSettings};
 use ccag_dataplane::{ControlLink, DataPlaneConfig};
 use ccag_domain::Rng;
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use tonic::transport::Channel;
 
 /// What both planes run with.
 pub(crate) struct Settings {
-    pub(crate) control: ControlPlaneConfig,
+    control: ControlPlaneConfig,
     data: DataPlaneConfig,
     /// How long open streams may go on after a stop.
     pub(crate) drain: Duration,
@@ -84,24 +84,39 @@ impl Settings {
         })
     }
 
+    /// The control plane's configuration.
+    pub(crate) fn control_plane(&self, sim: Option<&Sim>) -> ControlPlaneConfig {
+        let mut config = self.control.clone();
+        if let Some(sim) = sim {
+            config.aws = simulated(sim);
+        }
+        config
+    }
+
     /// The data plane's configuration, once there is a way to the control plane.
     pub(crate) fn data_plane(&self, channel: Channel, sim: Option<&Sim>) -> DataPlaneConfig {
         let mut config = self.data.clone();
         config.control = ControlLink::Channel(channel);
         if let Some(sim) = sim {
-            config.aws = AwsSettings {
-                region: Some("us-east-1".into()),
-                runtime_url: Some(sim.base_url()),
-                mantle_url: Some(sim.mantle_url()),
-                sts_url: Some(sim.base_url()),
-                bearer_token: None,
-                credentials: AwsCredentials::Static {
-                    access_key_id: "AKIASIMULATED".into(),
-                    secret_access_key: "simulated".to_owned().into(),
-                },
-            };
+            config.aws = simulated(sim);
         }
         config
+    }
+}
+
+/// How both planes reach the simulator instead of AWS.
+fn simulated(sim: &Sim) -> AwsSettings {
+    AwsSettings {
+        region: Some("us-east-1".into()),
+        runtime_url: Some(sim.base_url()),
+        control_url: Some(sim.base_url()),
+        mantle_url: Some(sim.mantle_url()),
+        sts_url: Some(sim.base_url()),
+        bearer_token: None,
+        credentials: AwsCredentials::Static {
+            access_key_id: "AKIASIMULATED".into(),
+            secret_access_key: "simulated".to_owned().into(),
+        },
     }
 }
 

@@ -11,11 +11,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("bedrock-sim", &[]),
     ("ccag", &["ccag-admin-api", "ccag-domain"]),
     ("ccag-admin-api", &["ccag-domain"]),
+    ("ccag-aws", &["ccag-domain"]),
     ("ccag-console", &["ccag-domain"]),
     (
         "ccag-controlplane",
         &[
             "ccag-admin-api",
+            "ccag-aws",
             "ccag-console",
             "ccag-daemon",
             "ccag-domain",
@@ -29,6 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "ccag-dataplane",
         &[
+            "ccag-aws",
             "ccag-daemon",
             "ccag-domain",
             "ccag-proto",
@@ -44,6 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "ccag-standalone",
         &[
             "bedrock-sim",
+            "ccag-aws",
             "ccag-controlplane",
             "ccag-daemon",
             "ccag-dataplane",
@@ -91,6 +95,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "ccag-proto",
         &["sea-orm", "axum-extra", "leptos"],
         "the contract is messages and conversions alone",
+    ),
+    (
+        "ccag-aws",
+        &["axum", "sea-orm", "tonic", "leptos"],
+        "what both planes need of AWS, and nothing else",
     ),
     (
         "ccag-migrations",

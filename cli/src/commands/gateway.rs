@@ -1,11 +1,11 @@
-//! The gateway itself: data planes, models, prices, status.
+//! The gateway itself: data planes, status.
 
 use super::Context;
 use crate::clock;
 use crate::error::CliError;
 use crate::human::{ago, count, duration, moment, or_none};
 use crate::table::{Table, card};
-use ccag_admin_api::{FleetView, ModelList, PriceList, ReplicaView, StatusView, paths};
+use ccag_admin_api::{FleetView, ReplicaView, StatusView, paths};
 
 /// Shows the data planes.
 pub(crate) async fn fleet(context: &Context) -> Result<(), CliError> {
@@ -62,85 +62,6 @@ fn state(replica: &ReplicaView) -> &'static str {
         (true, true) => "draining",
         (false, _) => "gone",
     }
-}
-
-/// Shows the models.
-pub(crate) async fn models(context: &Context) -> Result<(), CliError> {
-    let list: ModelList = context.client.get(paths::MODELS).await?;
-    context.out.show(&list, |list| {
-        let mut table = Table::new(&[
-            "NAME",
-            "TITLE",
-            ">CONTEXT",
-            ">OUTPUT",
-            "PROFILES",
-            "PRICED",
-            "BEDROCK ID",
-        ]);
-        for model in &list.models {
-            let profiles: Vec<&str> = model
-                .geographies
-                .iter()
-                .map(|geography| geography.as_str())
-                .collect();
-            table.row([
-                model.name.clone(),
-                model.display_name.clone(),
-                count(model.context_tokens.into()),
-                count(model.max_output_tokens.into()),
-                profiles.join(" "),
-                if model.priced { "yes" } else { "no" }.to_owned(),
-                model.bedrock_id.clone(),
-            ]);
-        }
-        table.render("No models.")
-    })
-}
-
-/// Shows the prices.
-pub(crate) async fn pricing(context: &Context) -> Result<(), CliError> {
-    let list: PriceList = context.client.get(paths::PRICING).await?;
-    context.out.show(&list, |list| {
-        let mut table = Table::new(&[
-            "MODEL", ">INPUT", ">OUTPUT", ">CACHE READ", ">WRITE 5 MIN", ">WRITE 1 H", ">REGIONAL", "SOURCE",
-        ]);
-        for price in &list.prices {
-            let tiers = std::iter::once((price.model.clone(), price.rates)).chain(price.long_context.map(|long| {
-                let name = format!("{} above {} tokens", price.model, count(long.above_prompt_tokens));
-                (name, long.rates)
-            }));
-            for (name, rates) in tiers {
-                let amounts = [
-                    rates.input_nano_usd,
-                    rates.output_nano_usd,
-                    rates.cache_read_nano_usd,
-                    rates.cache_write_5m_nano_usd,
-                    rates.cache_write_1h_nano_usd,
-                ];
-                let [input, output, read, five, hour] = amounts.map(crate::human::money);
-                table.row([
-                    name,
-                    input,
-                    output,
-                    read,
-                    five,
-                    hour,
-                    permille(price.regional_permille),
-                    price.source.clone(),
-                ]);
-            }
-        }
-        format!(
-            "Dollars per million tokens, in the global geography and in a single region; regional profiles cost what \
-             REGIONAL says of it.\n\n{}",
-            table.render("No prices.")
-        )
-    })
-}
-
-/// 1100 as `110.0 %`.
-fn permille(n: u32) -> String {
-    format!("{}.{} %", n / 10, n % 10)
 }
 
 /// Shows the gateway as a whole.

@@ -3,10 +3,13 @@
 use super::Context;
 use super::users::table as user_table;
 use crate::error::CliError;
-use crate::human::{count, moment};
+use crate::human::{count, moment, or_none};
 use crate::names;
 use crate::table::{Table, card};
-use ccag_admin_api::{AddMember, CreateTeam, ListTeams, TeamList, TeamView, UpdateTeam, UserList, paths};
+use ccag_admin_api::{
+    AddMember, AssignedEndpoint, CreateTeam, ListTeams, SetTeamEndpoints, TeamEndpoints, TeamList, TeamView,
+    UpdateTeam, UserList, paths,
+};
 use ccag_domain::AccountState;
 use clap::Subcommand;
 use reqwest::Method;
@@ -70,6 +73,38 @@ pub(crate) enum Teams {
         #[arg(required = true, value_name = "USER")]
         users: Vec<String>,
     },
+    /// Give a team a guardrail, which wins over those of its endpoints, or take it away
+    SetGuardrail {
+        /// The team's id or name
+        team: String,
+        #[command(flatten)]
+        guardrail: super::endpoints::GuardrailArgs,
+        /// No guardrail of its own
+        #[arg(long, conflicts_with = "guardrail", required_unless_present = "guardrail")]
+        none: bool,
+    },
+    /// List the endpoints that a team may use
+    Endpoints {
+        /// The team's id or name
+        team: String,
+    },
+    /// Say which endpoints a team may use, and that it may use no others
+    ///
+    /// For example: ccag teams set-endpoints platform --endpoint europe:1 --endpoint fallback:2
+    SetEndpoints {
+        /// The team's id or name
+        team: String,
+        /// An endpoint's id or name, and where it stands in lists after a colon; may be given several times
+        #[arg(
+            long = "endpoint",
+            value_name = "ENDPOINT[:N]",
+            required_unless_present = "default"
+        )]
+        endpoints: Vec<String>,
+        /// Take all of them away: the team uses the default endpoints
+        #[arg(long, conflicts_with = "endpoints")]
+        default: bool,
+    },
 }
 
 impl Teams {
@@ -89,7 +124,7 @@ impl Teams {
             Self::Rename { team, name } => {
                 let update = UpdateTeam {
                     name: Some(name),
-                    state: None,
+                    ..UpdateTeam::default()
                 };
                 change(context, &team, &update).await
             }
@@ -105,6 +140,19 @@ impl Teams {
             Self::Members { team } => members(context, &team).await,
             Self::AddMember { team, users } => add(context, &team, &users).await,
             Self::RemoveMember { team, users } => remove(context, &team, &users).await,
+            Self::SetGuardrail { team, guardrail, .. } => {
+                let update = UpdateTeam {
+                    guardrail: guardrail.read()?.into(),
+                    ..UpdateTeam::default()
+                };
+                change(context, &team, &update).await
+            }
+            Self::Endpoints { team } => {
+                let id = names::team(&context.client, &team).await?;
+                let found: TeamEndpoints = context.client.get(&paths::team_endpoints(&id)).await?;
+                show_endpoints(context, &found)
+            }
+            Self::SetEndpoints { team, endpoints, .. } => set_endpoints(context, &team, &endpoints).await,
         }
     }
 }
@@ -131,8 +179,8 @@ async fn list(context: &Context) -> Result<(), CliError> {
 
 async fn set_state(context: &Context, team: &str, state: AccountState) -> Result<(), CliError> {
     let update = UpdateTeam {
-        name: None,
         state: Some(state),
+        ..UpdateTeam::default()
     };
     change(context, team, &update).await
 }
@@ -153,6 +201,15 @@ fn show(context: &Context, team: &TeamView) -> Result<(), CliError> {
             ("Name", team.name.clone()),
             ("State", team.state.as_str().to_owned()),
             ("Members", count(team.member_count)),
+            (
+                "Guardrail",
+                or_none(
+                    team.guardrail
+                        .as_ref()
+                        .map(super::endpoints::guardrail_text)
+                        .as_ref(),
+                ),
+            ),
             ("Created", moment(Some(team.created_at))),
         ])
     })
@@ -211,4 +268,41 @@ async fn remove(context: &Context, team: &str, users: &[String]) -> Result<(), C
                 .collect();
             lines.join("\n")
         })
+}
+
+async fn set_endpoints(context: &Context, team: &str, endpoints: &[String]) -> Result<(), CliError> {
+    let client = &context.client;
+    let id = names::team(client, team).await?;
+    let mut assigned = Vec::with_capacity(endpoints.len());
+    for text in endpoints {
+        // A name may hold a colon; what follows the last one is a place only if it is a number.
+        let (name, priority) = match text.rsplit_once(':') {
+            Some((name, place)) if place.parse::<u32>().is_ok() => (name, place.parse().ok()),
+            _ => (text.as_str(), None),
+        };
+        assigned.push(AssignedEndpoint {
+            endpoint_id: names::endpoint(client, name).await?,
+            priority,
+        });
+    }
+    let request = SetTeamEndpoints { endpoints: assigned };
+    let found: TeamEndpoints = client
+        .send(Method::PUT, &paths::team_endpoints(&id), &request)
+        .await?;
+    show_endpoints(context, &found)
+}
+
+fn show_endpoints(context: &Context, found: &TeamEndpoints) -> Result<(), CliError> {
+    context.out.show(found, |found| {
+        let mut table = Table::new(&["ID", "NAME", ">PLACE", "STATE"]);
+        for endpoint in &found.endpoints {
+            table.row([
+                endpoint.endpoint_id.to_string(),
+                endpoint.name.clone(),
+                endpoint.priority.to_string(),
+                if endpoint.enabled { "enabled" } else { "disabled" }.to_owned(),
+            ]);
+        }
+        table.render("No endpoints of its own: the team uses the default ones.")
+    })
 }

@@ -129,6 +129,7 @@ fn team(id: &str, name: &str) -> TeamView {
         name: name.into(),
         state: AccountState::Active,
         member_count: 0,
+        guardrail: None,
         created_at: made_at(),
     }
 }
@@ -608,7 +609,7 @@ async fn models() -> Json<ModelList> {
         models: models
             .iter()
             .take(2)
-            .map(|model| ModelView::new(model, true))
+            .map(|model| ModelView::new(model, "built-in", true))
             .collect(),
     })
 }

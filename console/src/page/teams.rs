@@ -32,6 +32,8 @@ pub struct TeamRow {
     pub created_at_ms: UnixMs,
     /// Spend of the last 30 days.
     pub spend_30_days: NanoUsd,
+    /// How many endpoints are assigned to it; with none it uses the default ones.
+    pub endpoints: u64,
 }
 
 /// The teams, and the form for a new one.
@@ -109,6 +111,7 @@ impl TeamsPage {
             Column::text("State"),
             Column::number("Users"),
             Column::number("Spend, 30 days"),
+            Column::text("Endpoints"),
             Column::text("Created"),
             Column::text("Change"),
         ];
@@ -122,6 +125,7 @@ impl TeamsPage {
                         {cell("State", account_badge(team.state))}
                         {number_cell("Users", text(grouped(team.users)))}
                         {number_cell("Spend, 30 days", money(team.spend_30_days))}
+                        {cell("Endpoints", endpoints_of(team))}
                         {cell("Created", ago(team.created_at_ms, context.now_ms))}
                         {cell("Change", state_switch(context, path::team_state(&team.id), &team.name, team.state))}
                     </tr>
@@ -131,6 +135,16 @@ impl TeamsPage {
             .collect();
         table("Teams", columns, rows)
     }
+}
+
+/// Which endpoints a team uses, with a way to change that.
+fn endpoints_of(team: &TeamRow) -> AnyView {
+    let label = match team.endpoints {
+        0 => "default".to_owned(),
+        n => format!("{} of its own", grouped(n)),
+    };
+    let name = format!("Endpoints of {}: {label}", team.name);
+    view! { <a href=path::team_endpoints(&team.id) aria-label=name>{label}</a> }.into_any()
 }
 
 /// The state of a user or a team in a word.

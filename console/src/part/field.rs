@@ -128,6 +128,28 @@ pub(crate) fn select(ask: Ask, field: &Field, choices: &[Choice]) -> AnyView {
     ask.frame(field, control.into_any())
 }
 
+/// A box to tick; it is sent as `yes`.
+pub(crate) fn checkbox(
+    id: String,
+    name: &'static str,
+    value: String,
+    label: String,
+    help: String,
+    on: bool,
+) -> AnyView {
+    let help_id = format!("{id}-help");
+    let described = (!help.is_empty()).then(|| help_id.clone());
+    let help = (!help.is_empty()).then(|| view! { <p class="field-help" id=help_id>{help}</p> });
+    view! {
+        <div class="field check">
+            <input type="checkbox" id=id.clone() name=name value=value checked=on aria-describedby=described />
+            <label for=id>{label}</label>
+            {help}
+        </div>
+    }
+    .into_any()
+}
+
 /// The entries of a drop-down list, one of them chosen.
 pub(crate) fn options(choices: &[Choice], chosen: &str) -> AnyView {
     choices

@@ -181,6 +181,7 @@ fn team(id: &str, name: &str, state: AccountState, users: u64, spend: i64) -> Te
         users,
         created_at_ms: NOW_MS - 90 * DAY_MS,
         spend_30_days: NanoUsd(spend),
+        endpoints: users / 4,
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod access;
 mod capabilities;
+mod operations;
 mod usage;
 
 use crate::page::{ErrorPage, LoginPage, LoginTrouble, Trouble};
@@ -73,6 +74,7 @@ pub fn all() -> Vec<Sample> {
     samples.extend(access::samples());
     samples.extend(capabilities::samples());
     samples.extend(access::web_search());
+    samples.extend(operations::samples());
     samples.extend(errors());
     samples
 }

@@ -87,6 +87,7 @@ async fn seed_catalogue(app: &App) -> Result<(), Problem> {
             lanes: Lanes::default(),
             mantle_url: None,
             guardrail: None,
+            offers: std::sync::Arc::default(),
             weight: 1,
             enabled: true,
             is_default: true,

@@ -3,7 +3,7 @@
 use super::{App, rollup};
 use crate::store::entity::usage_record;
 use crate::store::{QuarantineRow, StoreError, rows};
-use ccag_domain::{ModelName, NanoUsd, PriceBook, UsageRecord, catalogue};
+use ccag_domain::{DatedPrice, ModelName, NanoUsd, PriceBook, PriceHistory, UsageRecord, catalogue};
 use std::collections::{BTreeMap, HashMap};
 
 /// The most tokens of one class that a request can have used: far above any context window.
@@ -58,7 +58,7 @@ pub struct Receipt {
 /// [`StoreError`] if the database is not able to take anything now: the batch must be sent again.
 pub async fn take_in(app: &App, replica_id: &str, batch: Vec<Incoming>) -> Result<Receipt, StoreError> {
     let mut receipt = Receipt::default();
-    let pricing = Pricing::load(app).await?;
+    let mut pricing = Pricing::load(app).await?;
     let now = app.now_ms();
     // Sorted by id, each once: see the store.
     let mut rows: BTreeMap<String, usage_record::Model> = BTreeMap::new();
@@ -191,9 +191,11 @@ fn clean(text: &str, max: usize) -> String {
         .collect()
 }
 
-/// The price book, and the other names of models.
+/// The prices over time, and the other names of models.
 struct Pricing {
-    book: PriceBook,
+    history: PriceHistory,
+    /// The books of the stretches of time that records have asked for.
+    books: HashMap<usize, PriceBook>,
     aliases: HashMap<ModelName, ModelName>,
     /// Of one web search.
     search: NanoUsd,
@@ -202,11 +204,15 @@ struct Pricing {
 impl Pricing {
     async fn load(app: &App) -> Result<Self, StoreError> {
         let mut prices = Vec::new();
-        for row in app.store.list_prices().await? {
-            prices.push(rows::price(&row)?);
+        for row in app.store.list_price_history().await? {
+            prices.push(rows::dated_price(&row)?);
         }
         if prices.is_empty() {
-            prices = catalogue::prices();
+            prices.extend(catalogue::prices().into_iter().map(|price| DatedPrice {
+                price,
+                valid_from_ms: 0,
+                valid_until_ms: None,
+            }));
         }
         let mut aliases = HashMap::new();
         for row in app.store.list_models().await? {
@@ -214,19 +220,28 @@ impl Pricing {
             aliases.extend(model.aliases.into_iter().map(|alias| (alias, model.name.clone())));
         }
         Ok(Self {
-            book: PriceBook::new(prices),
+            history: PriceHistory::new(prices),
+            books: HashMap::new(),
             aliases,
             search: app.store.find_web_search().await?.price,
         })
     }
 
-    /// The ledger's row: the record, with what it cost at the prices in force now.
-    fn price(&self, record: UsageRecord, now_ms: i64) -> usage_record::Model {
+    /// The ledger's row: the record, with what it cost at the prices that were in force when it began.
+    fn price(&mut self, record: UsageRecord, now_ms: i64) -> usage_record::Model {
         let model = self.aliases.get(&record.model).unwrap_or(&record.model).clone();
-        let cost = self.book.cost(&model, record.geography, &record.tokens);
+        let (history, began) = (&self.history, record.started_at_ms);
+        let book = self
+            .books
+            .entry(history.stretch(began))
+            .or_insert_with(|| history.at(began));
+        let cost = book
+            .cost(&model, record.geography, &record.tokens)
+            // All prices were taken away: what there was before is better than nothing.
+            .or_else(|| PriceBook::new(catalogue::prices()).cost(&model, record.geography, &record.tokens));
         let (cost, price_id, assumed) = match cost {
             Some(cost) => (cost.amount, cost.price_id.to_string(), cost.assumed),
-            // The book is never empty: the built-in one stands in.
+            // The built-in book is never empty.
             None => (NanoUsd::ZERO, "price_none".to_owned(), true),
         };
         let searches = self.search.0.saturating_mul(i64::from(record.web_searches));

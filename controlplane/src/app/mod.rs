@@ -5,12 +5,17 @@
 
 pub mod bootstrap;
 pub mod capabilities;
+mod catalogue;
+pub mod discovery;
+pub mod endpoints;
 pub mod fleet;
 pub mod intake;
 pub mod keys;
 pub mod models;
 pub mod names;
 pub mod passwords;
+mod price_list;
+pub mod pricing;
 mod rollup;
 pub mod search;
 pub mod sessions;
@@ -19,6 +24,7 @@ pub mod throttle;
 pub mod usage;
 pub mod users;
 mod validate;
+mod validate_aws;
 mod views;
 
 use crate::metrics::Metrics;
@@ -40,6 +46,7 @@ pub struct Inner {
     pub rng: Arc<dyn Rng>,
     pub(crate) metrics: Metrics,
     pub(crate) passwords: passwords::Passwords,
+    pub(crate) aws: discovery::AwsAccess,
     /// How long a session lasts.
     pub session_ttl_ms: i64,
     /// Names this process among the control planes on one database.
@@ -73,11 +80,13 @@ impl App {
         rng: Arc<dyn Rng>,
         metrics: Metrics,
         session_ttl_ms: i64,
+        aws: discovery::AwsAccess,
     ) -> Self {
         Self(Arc::new(Inner {
             store,
             metrics,
             passwords: passwords::Passwords::new(),
+            aws,
             session_ttl_ms,
             instance: format!("cp_{}", ulid(&*clock, &*rng)),
             started_at_ms: clock.now_ms(),

@@ -1,8 +1,9 @@
 //! Teams.
 
-use super::{App, duplicate, not_found, require_admin, validate, views};
+use super::{App, duplicate, not_found, require_admin, validate, validate_aws, views};
 use crate::store::TeamQuery;
 use crate::store::entity::team;
+use crate::store::rows;
 use ccag_admin_api::{CreateTeam, TeamView, UpdateTeam};
 use ccag_domain::{AccountState, Actor, Code, ObjectKind, Problem, TeamId};
 use serde_json::json;
@@ -65,7 +66,7 @@ pub async fn find(app: &App, actor: &Actor, id: &TeamId) -> Result<TeamView, Pro
     view(app, row).await
 }
 
-/// Renames a team, suspends it or activates it.
+/// Renames a team, suspends it or activates it, or gives it a guardrail.
 ///
 /// # Errors
 /// [`Code::NotFound`], or [`Code::Conflict`] if another one has the name.
@@ -81,10 +82,13 @@ pub async fn update(app: &App, actor: &Actor, id: &TeamId, request: UpdateTeam) 
     if let Some(state) = request.state {
         row.state = state.as_str().to_owned();
     }
+    let held = rows::team(&row, &[])?.guardrail;
+    let guardrail = validate_aws::guardrail(request.guardrail.apply(held.map(Into::into)))?;
+    row.guardrail = rows::guardrail_json(guardrail.as_ref());
     tx.update_team(row.clone())
         .await
         .map_err(|e| taken(e, &row.name))?;
-    let details = json!({"name": row.name, "state": row.state});
+    let details = json!({"name": row.name, "state": row.state, "guardrail": row.guardrail});
     let entry = app.audit(actor, "team.update", ObjectKind::Team, &row.id, details);
     tx.commit(app.now_ms(), entry).await?;
     view(app, row).await

@@ -1,7 +1,7 @@
 //! What was used, for those who may see it: admins everything, members their own.
 
-use super::{App, views};
-use crate::store::{GroupBy, LedgerFilter, RollupFilter, RollupSum, rows};
+use super::{App, catalogue, views};
+use crate::store::{GroupBy, LedgerFilter, RollupFilter, RollupSum};
 use ccag_admin_api::{
     ExportQuery, GroupBy as ApiGroupBy, LedgerRow, Percentiles, TimeRange, Timestamp, UsageGroup, UsageQuery,
     UsageSummary, UsageTotals,
@@ -280,14 +280,11 @@ async fn model_name(app: &App, asked: Option<&str>) -> Result<Option<String>, Pr
     let Some(asked) = asked else {
         return Ok(None);
     };
-    let name = ModelName::canonical(asked);
-    for row in app.store.list_models().await? {
-        let model = rows::model(&row)?;
-        if model.name == name || model.aliases.contains(&name) {
-            return Ok(Some(model.name.to_string()));
-        }
-    }
-    Ok(Some(name.to_string()))
+    let models = catalogue::models(&app.store.list_models().await?)?;
+    let found = catalogue::find(&models, asked).map(|model| model.name.clone());
+    Ok(Some(
+        found.unwrap_or_else(|| ModelName::canonical(asked)).to_string(),
+    ))
 }
 
 async fn names(app: &App, by: ApiGroupBy, ids: &[String]) -> Result<HashMap<String, String>, Problem> {

@@ -1,9 +1,11 @@
 //! Rows as the admin API shows them.
 
-use crate::store::StoreError;
-use crate::store::entity::{team, usage_record, user, virtual_key};
-use crate::store::rows::read;
-use ccag_admin_api::{KeyState, KeyView, LedgerRow, TeamView, Timestamp, UserView};
+use crate::store::entity::{endpoint, team, usage_record, user, virtual_key};
+use crate::store::rows::{self, read};
+use crate::store::{Assignment, StoreError};
+use ccag_admin_api::{
+    EndpointTeam, EndpointView, KeyState, KeyView, LedgerRow, TeamView, Timestamp, UserView,
+};
 use ccag_domain::{
     AccountState, EndpointId, Geography, KeyId, Lane, NanoUsd, Outcome, PriceId, ReplicaId, RequestId, Role,
     TeamId, UnixMs, UsageId, UserId,
@@ -64,6 +66,39 @@ pub(super) fn team(row: &team::Model, member_count: u64) -> Result<TeamView, Sto
         name: row.name.clone(),
         state: read(T, "state", AccountState::parse(&row.state))?,
         member_count,
+        guardrail: rows::team(row, &[])?.guardrail.map(Into::into),
+        created_at: Timestamp::from_ms(row.created_at_ms),
+    })
+}
+
+/// An endpoint, with the teams among `assigned` that may use it.
+pub(super) fn endpoint(row: &endpoint::Model, assigned: &[Assignment]) -> Result<EndpointView, StoreError> {
+    let endpoint = rows::endpoint(row)?;
+    let teams = assigned
+        .iter()
+        .filter(|a| a.endpoint_id == row.id)
+        .map(|a| {
+            Ok(EndpointTeam {
+                id: id::<TeamId>("team_endpoints", "team_id", &a.team_id)?,
+                name: a.team_name.clone(),
+            })
+        })
+        .collect::<Result<_, StoreError>>()?;
+    Ok(EndpointView {
+        id: endpoint.id,
+        name: endpoint.name,
+        region: endpoint.region,
+        role_arn: endpoint.role_arn,
+        external_id: endpoint.external_id,
+        geography: endpoint.geography,
+        runtime_url: endpoint.runtime_url,
+        lanes: endpoint.lanes.into(),
+        mantle_url: endpoint.mantle_url,
+        guardrail: endpoint.guardrail.map(Into::into),
+        weight: endpoint.weight,
+        enabled: endpoint.enabled,
+        is_default: endpoint.is_default,
+        teams,
         created_at: Timestamp::from_ms(row.created_at_ms),
     })
 }

@@ -2,8 +2,10 @@
 
 mod auth;
 mod capabilities;
+mod catalogue;
 mod client;
 mod console;
+mod endpoints;
 mod extract;
 mod keys;
 mod middleware;
@@ -97,6 +99,26 @@ fn api() -> Router<HttpState> {
         )
         .route(paths::TEAM_MEMBERS, get(teams::members).post(teams::add_member))
         .route(paths::TEAM_MEMBER, delete(teams::remove_member))
+        .route(
+            paths::TEAM_ENDPOINTS,
+            get(endpoints::of_team).put(endpoints::assign),
+        )
+        .route(paths::ENDPOINTS, get(endpoints::list).post(endpoints::create))
+        .route(
+            paths::ENDPOINT,
+            get(endpoints::show)
+                .patch(endpoints::update)
+                .put(endpoints::replace)
+                .delete(endpoints::remove),
+        )
+        .route(paths::ENDPOINT_DEFAULT, put(endpoints::set_default))
+        .route(paths::ENDPOINT_MODELS, get(endpoints::models))
+        .route(paths::ENDPOINT_DISCOVER, post(endpoints::discover))
+        .route(
+            paths::ENDPOINT_PROFILES,
+            get(endpoints::pinned).post(endpoints::pin),
+        )
+        .route(paths::ENDPOINT_PROFILE, delete(endpoints::unpin))
         .route(paths::USERS, get(users::list).post(users::create))
         .route(
             paths::USER,
@@ -121,8 +143,6 @@ fn api() -> Router<HttpState> {
         .route(paths::SEARCH_PROVIDER, delete(web_search::remove))
         .route(paths::FLEET, get(status::fleet))
         .route(paths::STATUS, get(status::status))
-        .route(paths::MODELS, get(status::models))
-        .route(paths::PRICING, get(status::pricing))
         .route(paths::CAPABILITIES, get(capabilities::show))
         .route(paths::CAPABILITY_BOOK, get(capabilities::book))
         .route(paths::CAPABILITY_RULES, post(capabilities::add_rule))
@@ -131,4 +151,20 @@ fn api() -> Router<HttpState> {
             put(capabilities::replace_rule).delete(capabilities::delete_rule),
         )
         .route(paths::LEARNT_FACT, delete(capabilities::forget))
+        .route(
+            paths::MODELS,
+            get(catalogue::list_models).post(catalogue::create_model),
+        )
+        .route(
+            paths::MODEL,
+            get(catalogue::show_model)
+                .put(catalogue::replace_model)
+                .delete(catalogue::remove_model),
+        )
+        .route(paths::PRICING, get(catalogue::list_prices))
+        .route(paths::PRICING_IMPORT, post(catalogue::import_prices))
+        .route(
+            paths::PRICE,
+            put(catalogue::set_price).delete(catalogue::reset_price),
+        )
 }

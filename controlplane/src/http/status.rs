@@ -1,10 +1,10 @@
-//! Fleet, status, models, prices, health.
+//! Fleet, status, health.
 
 use super::auth::SignedIn;
 use super::{HttpState, Refusal};
-use crate::app::{VERSION, fleet, models};
+use crate::app::{VERSION, fleet};
 use axum::extract::State;
-use ccag_admin_api::{FleetView, ModelList, PriceList, StatusView};
+use ccag_admin_api::{FleetView, StatusView};
 use std::time::Duration;
 
 type Answer<T> = Result<axum::Json<T>, Refusal>;
@@ -27,12 +27,4 @@ pub(super) async fn fleet(who: SignedIn, State(state): State<HttpState>) -> Answ
 
 pub(super) async fn status(who: SignedIn, State(state): State<HttpState>) -> Answer<StatusView> {
     Ok(axum::Json(fleet::status(&state.app, &who.actor()).await?))
-}
-
-pub(super) async fn models(who: SignedIn, State(state): State<HttpState>) -> Answer<ModelList> {
-    Ok(axum::Json(models::list(&state.app, &who.actor()).await?))
-}
-
-pub(super) async fn pricing(who: SignedIn, State(state): State<HttpState>) -> Answer<PriceList> {
-    Ok(axum::Json(models::pricing(&state.app, &who.actor()).await?))
 }

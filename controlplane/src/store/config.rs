@@ -4,7 +4,7 @@ use super::entity::{
     capability_book, config_change, config_revision, endpoint, learnt_fact, model, price, setting, team,
     team_endpoint, user, virtual_key,
 };
-use super::{Store, StoreError, capabilities, dialect, prices, rows, search};
+use super::{Store, StoreError, capabilities, dialect, offers, prices, routing, rows, search};
 use crate::secrets::Secrets;
 use ccag_domain::config::{ChangeStep, Settings, UnpricedPolicy};
 use ccag_domain::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot, UnixMs};
@@ -98,13 +98,10 @@ impl Store {
             Ok(object) => objects.extend(object),
             Err(error) => tracing::error!(id, %error, "an object is left out of the configuration"),
         };
-        for row in endpoint::Entity::find().all(&tx).await? {
-            take(
-                rows::endpoint(&row).map(|o| Some(ConfigObject::Endpoint(o))),
-                &row.id,
-            );
+        for (id, endpoint) in offers::all_with_offers(&tx).await? {
+            take(endpoint.map(|o| Some(ConfigObject::Endpoint(o))), &id);
         }
-        for row in model::Entity::find().all(&tx).await? {
+        for row in routing::models(&tx).await? {
             take(rows::model(&row).map(|o| Some(ConfigObject::Model(o))), &row.name);
         }
         for row in prices::list_current(&tx).await? {
@@ -246,10 +243,11 @@ async fn find(
             None => None,
         },
         ObjectKind::Endpoint => match endpoint::Entity::find_by_id(id).one(tx).await? {
-            Some(row) => Some(ConfigObject::Endpoint(rows::endpoint(&row)?)),
+            Some(row) => Some(ConfigObject::Endpoint(offers::with_offers(tx, &row).await?)),
             None => None,
         },
         ObjectKind::Model => match model::Entity::find_by_id(id).one(tx).await? {
+            Some(row) if row.source == routing::REMOVED => None,
             Some(row) => Some(ConfigObject::Model(rows::model(&row)?)),
             None => None,
         },

@@ -18,9 +18,24 @@ impl Store {
     pub(crate) async fn list_prices(&self) -> Result<Vec<price::Model>, StoreError> {
         list_current(&self.db).await
     }
+
+    /// All prices that are or ever were in force: by model, the newest first.
+    pub(crate) async fn list_price_history(&self) -> Result<Vec<price::Model>, StoreError> {
+        Ok(price::Entity::find()
+            .order_by_asc(price::Column::Model)
+            .order_by_desc(price::Column::EffectiveFromMs)
+            .order_by_desc(price::Column::Id)
+            .all(&self.db)
+            .await?)
+    }
 }
 
 impl Tx {
+    /// The prices that are in force.
+    pub(crate) async fn list_prices(&self) -> Result<Vec<price::Model>, StoreError> {
+        list_current(&self.tx).await
+    }
+
     /// The models that have, or ever had, a price.
     pub(crate) async fn list_priced_models(&self) -> Result<Vec<String>, StoreError> {
         let rows = price::Entity::find().all(&self.tx).await?;
@@ -37,7 +52,7 @@ impl Tx {
     }
 
     /// Takes the price of a model out of force.
-    async fn retire_price(&mut self, model: &str, now_ms: UnixMs) -> Result<(), StoreError> {
+    pub(crate) async fn retire_price(&mut self, model: &str, now_ms: UnixMs) -> Result<(), StoreError> {
         self.touch(ObjectKind::Price, model);
         price::Entity::update_many()
             .col_expr(

@@ -1,9 +1,68 @@
-//! Endpoints and models.
+//! Endpoints, which teams may use them, and models.
 
-use super::entity::{endpoint, model};
+use super::entity::{endpoint, model, team, team_endpoint};
 use super::{Store, StoreError, Tx};
 use ccag_domain::ObjectKind;
-use sea_orm::{EntityTrait, IntoActiveModel, PaginatorTrait, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+/// The `source` of a built-in model that an admin has taken out of the catalogue: its row stays, so that the next start
+/// does not bring it back.
+pub(crate) const REMOVED: &str = "removed";
+
+/// The models of the catalogue, by name.
+pub(super) async fn models<C: ConnectionTrait>(db: &C) -> Result<Vec<model::Model>, StoreError> {
+    Ok(model::Entity::find()
+        .filter(model::Column::Source.ne(REMOVED))
+        .order_by_asc(model::Column::Name)
+        .all(db)
+        .await?)
+}
+
+/// Which team may use which endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Assignment {
+    /// The endpoint.
+    pub(crate) endpoint_id: String,
+    /// The team.
+    pub(crate) team_id: String,
+    /// The team's name.
+    pub(crate) team_name: String,
+}
+
+/// The assignments of one endpoint, or of all, by the names of the teams.
+async fn assignments<C: ConnectionTrait>(
+    db: &C,
+    endpoint_id: Option<&str>,
+) -> Result<Vec<Assignment>, StoreError> {
+    let mut select = team_endpoint::Entity::find();
+    if let Some(id) = endpoint_id {
+        select = select.filter(team_endpoint::Column::EndpointId.eq(id));
+    }
+    let rows = select.all(db).await?;
+    let ids: Vec<_> = rows.iter().map(|row| row.team_id.as_str()).collect();
+    let names: std::collections::HashMap<String, String> = team::Entity::find()
+        .select_only()
+        .columns([team::Column::Id, team::Column::Name])
+        .filter(team::Column::Id.is_in(ids))
+        .into_tuple::<(String, String)>()
+        .all(db)
+        .await?
+        .into_iter()
+        .collect();
+    let mut found: Vec<_> = rows
+        .into_iter()
+        .map(|row| Assignment {
+            team_name: names.get(&row.team_id).cloned().unwrap_or_default(),
+            endpoint_id: row.endpoint_id,
+            team_id: row.team_id,
+        })
+        .collect();
+    found.sort_by(|a, b| (&a.team_name, &a.team_id).cmp(&(&b.team_name, &b.team_id)));
+    Ok(found)
+}
 
 impl Store {
     pub(crate) async fn list_endpoints(&self) -> Result<Vec<endpoint::Model>, StoreError> {
@@ -13,11 +72,44 @@ impl Store {
             .await?)
     }
 
-    pub(crate) async fn list_models(&self) -> Result<Vec<model::Model>, StoreError> {
-        Ok(model::Entity::find()
-            .order_by_asc(model::Column::Name)
+    pub(crate) async fn find_endpoint(&self, id: &str) -> Result<Option<endpoint::Model>, StoreError> {
+        Ok(endpoint::Entity::find_by_id(id).one(&self.db).await?)
+    }
+
+    /// Which teams may use which endpoints: those of one endpoint, or all.
+    pub(crate) async fn list_assignments(
+        &self,
+        endpoint_id: Option<&str>,
+    ) -> Result<Vec<Assignment>, StoreError> {
+        assignments(&self.db, endpoint_id).await
+    }
+
+    /// The endpoints that are assigned to a team, in their order, with their positions.
+    pub(crate) async fn list_team_endpoints(
+        &self,
+        team_id: &str,
+    ) -> Result<Vec<(i64, endpoint::Model)>, StoreError> {
+        let assigned = team_endpoint::Entity::find()
+            .filter(team_endpoint::Column::TeamId.eq(team_id))
+            .order_by_asc(team_endpoint::Column::Position)
             .all(&self.db)
-            .await?)
+            .await?;
+        let ids: Vec<_> = assigned.iter().map(|row| row.endpoint_id.as_str()).collect();
+        let endpoints = endpoint::Entity::find()
+            .filter(endpoint::Column::Id.is_in(ids))
+            .all(&self.db)
+            .await?;
+        Ok(assigned
+            .iter()
+            .filter_map(|row| {
+                let found = endpoints.iter().find(|e| e.id == row.endpoint_id)?;
+                Some((row.position, found.clone()))
+            })
+            .collect())
+    }
+
+    pub(crate) async fn list_models(&self) -> Result<Vec<model::Model>, StoreError> {
+        models(&self.db).await
     }
 }
 
@@ -34,6 +126,87 @@ impl Tx {
         Ok(())
     }
 
+    pub(crate) async fn find_endpoint(&self, id: &str) -> Result<Option<endpoint::Model>, StoreError> {
+        Ok(endpoint::Entity::find_by_id(id)
+            .lock_exclusive()
+            .one(&self.tx)
+            .await?)
+    }
+
+    pub(crate) async fn list_endpoints(&self) -> Result<Vec<endpoint::Model>, StoreError> {
+        Ok(endpoint::Entity::find().all(&self.tx).await?)
+    }
+
+    pub(crate) async fn update_endpoint(&mut self, row: endpoint::Model) -> Result<(), StoreError> {
+        self.touch(ObjectKind::Endpoint, &row.id);
+        row.into_active_model().reset_all().update(&self.tx).await?;
+        Ok(())
+    }
+
+    /// Deletes an endpoint. Nothing may be assigned to it any more.
+    pub(crate) async fn delete_endpoint(&mut self, id: &str) -> Result<(), StoreError> {
+        self.touch(ObjectKind::Endpoint, id);
+        self.delete_offers(id).await?;
+        endpoint::Entity::delete_by_id(id).exec(&self.tx).await?;
+        Ok(())
+    }
+
+    /// The teams that an endpoint is assigned to.
+    pub(crate) async fn list_assignments(&self, endpoint_id: &str) -> Result<Vec<Assignment>, StoreError> {
+        assignments(&self.tx, Some(endpoint_id)).await
+    }
+
+    /// Replaces the endpoints that a team may use; the position comes with each.
+    pub(crate) async fn set_team_endpoints(
+        &mut self,
+        team_id: &str,
+        endpoints: &[(i64, String)],
+    ) -> Result<(), StoreError> {
+        self.touch(ObjectKind::Team, team_id);
+        team_endpoint::Entity::delete_many()
+            .filter(team_endpoint::Column::TeamId.eq(team_id))
+            .exec(&self.tx)
+            .await?;
+        if endpoints.is_empty() {
+            return Ok(());
+        }
+        let rows = endpoints.iter().map(|(position, id)| team_endpoint::ActiveModel {
+            team_id: Set(team_id.to_owned()),
+            endpoint_id: Set(id.clone()),
+            position: Set(*position),
+        });
+        team_endpoint::Entity::insert_many(rows)
+            .exec_without_returning(&self.tx)
+            .await?;
+        Ok(())
+    }
+
+    /// The models of the catalogue.
+    pub(crate) async fn list_models(&self) -> Result<Vec<model::Model>, StoreError> {
+        models(&self.tx).await
+    }
+
+    /// A model's row, also that of one that was taken out of the catalogue.
+    pub(crate) async fn find_model(&self, name: &str) -> Result<Option<model::Model>, StoreError> {
+        Ok(model::Entity::find_by_id(name)
+            .lock_exclusive()
+            .one(&self.tx)
+            .await?)
+    }
+
+    pub(crate) async fn update_model(&mut self, row: model::Model) -> Result<(), StoreError> {
+        self.touch(ObjectKind::Model, &row.name);
+        row.into_active_model().reset_all().update(&self.tx).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn delete_model(&mut self, name: &str) -> Result<(), StoreError> {
+        self.touch(ObjectKind::Model, name);
+        model::Entity::delete_by_id(name).exec(&self.tx).await?;
+        Ok(())
+    }
+
+    /// The names of all models that there are or were.
     pub(crate) async fn list_model_names(&self) -> Result<Vec<String>, StoreError> {
         let rows = model::Entity::find().all(&self.tx).await?;
         Ok(rows.into_iter().map(|row| row.name).collect())

@@ -4,10 +4,11 @@ use super::StoreError;
 use super::entity::{capability_book, endpoint, learnt_fact, model, price, team, user, virtual_key};
 use ccag_domain::price::LongContext;
 use ccag_domain::{
-    AccountState, CapabilityBook, Endpoint, EndpointId, Geography, Guardrail, KeyDigest, KeyGrant, KeyId,
-    LearntFact, Model, ModelName, NanoUsd, Price, PriceId, Rates, SearchProvider, Team, TeamId, UnixMs, User,
-    UserId,
+    AccountState, CapabilityBook, DatedPrice, Endpoint, EndpointId, Geography, Guardrail, KeyDigest,
+    KeyGrant, KeyId, LearntFact, Model, ModelName, NanoUsd, Price, PriceId, Rates, SearchProvider, Team,
+    TeamId, UnixMs, User, UserId,
 };
+use std::sync::Arc;
 
 /// Reads text with a domain type's own reader.
 pub(crate) fn read<T>(table: &'static str, column: &str, parsed: Option<T>) -> Result<T, StoreError> {
@@ -34,7 +35,7 @@ pub(super) fn grant(row: &virtual_key::Model) -> Result<Option<KeyGrant>, StoreE
     }))
 }
 
-pub(super) fn team(row: &team::Model, endpoint_ids: &[String]) -> Result<Team, StoreError> {
+pub(crate) fn team(row: &team::Model, endpoint_ids: &[String]) -> Result<Team, StoreError> {
     const T: &str = "teams";
     Ok(Team {
         id: read(T, "id", TeamId::parse(&row.id).ok())?,
@@ -68,6 +69,7 @@ pub(super) fn user(row: &user::Model, search: Option<SearchProvider>) -> Result<
     })
 }
 
+/// An endpoint, without what it offers: see [`super::offers`].
 pub(crate) fn endpoint(row: &endpoint::Model) -> Result<Endpoint, StoreError> {
     const T: &str = "endpoints";
     Ok(Endpoint {
@@ -85,6 +87,7 @@ pub(crate) fn endpoint(row: &endpoint::Model) -> Result<Endpoint, StoreError> {
             .unwrap_or_default(),
         mantle_url: row.mantle_url.clone(),
         guardrail: guardrail(T, row.guardrail.as_deref())?,
+        offers: Arc::default(),
     })
 }
 
@@ -186,8 +189,22 @@ pub(crate) fn price(row: &price::Model) -> Result<Price, StoreError> {
         ]),
         long_context,
         regional_permille: read(T, "regional_permille", u32::try_from(row.regional_permille).ok())?,
+        in_region_permille: read(
+            T,
+            "in_region_permille",
+            u32::try_from(row.in_region_permille).ok(),
+        )?,
         gov_permille: read(T, "gov_permille", u32::try_from(row.gov_permille).ok())?,
         source: row.source.clone(),
+    })
+}
+
+/// A price, and when it was in force.
+pub(crate) fn dated_price(row: &price::Model) -> Result<DatedPrice, StoreError> {
+    Ok(DatedPrice {
+        price: price(row)?,
+        valid_from_ms: row.effective_from_ms,
+        valid_until_ms: row.replaced_at_ms,
     })
 }
 
@@ -211,6 +228,8 @@ pub(crate) fn price_row(price: &Price, effective_from_ms: UnixMs) -> price::Mode
         long_cache_write_1h: long.map(|l| l.rates.cache_write_1h.0),
         regional_permille: i64::from(price.regional_permille),
         gov_permille: i64::from(price.gov_permille),
+        in_region_permille: i64::from(price.in_region_permille),
+        aws_sku: None,
         source: price.source.clone(),
         effective_from_ms,
         replaced_at_ms: None,
@@ -297,6 +316,7 @@ mod tests {
                 trace: GuardrailTrace::Enabled,
                 tag_input: true,
             }),
+            offers: Arc::default(),
             weight: 1,
             enabled: true,
             is_default: true,

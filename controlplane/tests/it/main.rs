@@ -9,6 +9,9 @@
 )]
 
 mod capabilities;
+mod catalogue;
+mod discovery;
+mod endpoints;
 mod http;
 mod intake;
 mod replicas;

@@ -1,8 +1,10 @@
 //! What holds on both databases, through the verbs.
 
 use crate::support::{NOON, Plane, SYSTEM, TestDb, on_both};
-use ccag_admin_api::{CreateKey, CreateTeam, CreateUser, KeyState, Patch, Secret, UpdateKey, UpdateUser};
-use ccag_controlplane::app::{keys, models, sessions, teams, users};
+use ccag_admin_api::{
+    CreateKey, CreateTeam, CreateUser, KeyState, Patch, PricingQuery, Secret, UpdateKey, UpdateUser,
+};
+use ccag_controlplane::app::{keys, pricing, sessions, teams, users};
 use ccag_controlplane::store::{KeyOrder, KeyQuery, KeyStateFilter, TeamQuery, UserQuery};
 use ccag_domain::{AccountState, Code, Role, TeamId, UserId};
 use std::sync::atomic::Ordering;
@@ -365,7 +367,10 @@ async fn a_restart_changes_nothing(db: TestDb) {
         (revision().await, db.count("SELECT COUNT(*) FROM models").await),
         before
     );
-    let prices = models::pricing(plane.app(), &SYSTEM).await.unwrap().prices;
+    let prices = pricing::list(plane.app(), &SYSTEM, PricingQuery::default())
+        .await
+        .unwrap()
+        .prices;
     let opus = prices.iter().find(|p| p.model == "claude-opus-5-5").unwrap();
     assert_eq!(opus.rates.input_nano_usd.0, 7);
     plane.stop().await;

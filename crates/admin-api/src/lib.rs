@@ -8,12 +8,15 @@
 mod auth;
 mod capabilities;
 mod catalogue;
+mod endpoints;
 mod fleet;
 mod keys;
 mod ledger;
+mod offers;
 mod patch;
 pub mod paths;
 mod problem;
+mod rate;
 mod secret;
 mod teams;
 mod timestamp;
@@ -23,12 +26,23 @@ mod web_search;
 
 pub use auth::{LoginRequest, LoginResponse, Me, SESSION_TOKEN_PREFIX};
 pub use capabilities::{BookView, CapabilitiesView, FactView, RuleView, SeenView, SurfaceView, WriteRule};
-pub use catalogue::{LongContextView, ModelList, ModelView, PriceList, PriceView, RatesView};
+pub use catalogue::{
+    ImportQuery, ImportReport, LongContextSpec, LongContextView, ModelList, ModelSpec, ModelView,
+    PriceChange, PriceList, PriceSpec, PriceView, PricingQuery, RatesView, SkippedRows,
+};
+pub use endpoints::{
+    AssignedEndpoint, CreateEndpoint, EndpointList, EndpointTeam, EndpointView, GuardrailSpec,
+    SetTeamEndpoints, TeamEndpoint, TeamEndpoints, UpdateEndpoint,
+};
 pub use fleet::{FleetView, RejectedObject, ReplicaCounts, ReplicaView, StatusView};
 pub use keys::{CreateKey, CreatedKey, KeyList, KeyState, KeyView, ListKeys, UpdateKey};
 pub use ledger::{CSV, ExportFormat, LedgerRow, NDJSON};
+pub use offers::{
+    EndpointModels, InvokedAs, LeftOut, OfferedModel, PinProfile, PinnedList, PinnedView, ProfileView,
+};
 pub use patch::Patch;
 pub use problem::{PROBLEM_JSON, ProblemBody};
+pub use rate::{InvalidRate, Rate};
 pub use secret::Secret;
 pub use teams::{AddMember, CreateTeam, ListTeams, TeamList, TeamView, UpdateTeam};
 pub use timestamp::{InvalidTimestamp, Timestamp};

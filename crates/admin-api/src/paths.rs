@@ -1,6 +1,6 @@
 //! Where things are. The constants are route templates, the functions fill them in.
 
-use ccag_domain::{KeyId, RuleId, SearchKind, TeamId, UserId};
+use ccag_domain::{EndpointId, KeyId, RuleId, SearchKind, TeamId, UserId};
 
 /// `POST`: sign in.
 pub const LOGIN: &str = "/auth/login";
@@ -24,6 +24,25 @@ pub const TEAM: &str = "/admin/teams/{id}";
 pub const TEAM_MEMBERS: &str = "/admin/teams/{id}/members";
 /// `DELETE`: take a user out of the team; 204.
 pub const TEAM_MEMBER: &str = "/admin/teams/{id}/members/{user_id}";
+
+/// `GET`: the endpoints that a team may use; `PUT`: say which.
+pub const TEAM_ENDPOINTS: &str = "/admin/teams/{id}/endpoints";
+
+/// `GET`: list, `POST`: create.
+pub const ENDPOINTS: &str = "/admin/endpoints";
+/// `GET`, `PATCH`, `PUT` (replaces it), `DELETE` (204; 409 while a team uses it, and for the last default).
+pub const ENDPOINT: &str = "/admin/endpoints/{id}";
+/// `PUT`: make it the only default; answers with the endpoint.
+pub const ENDPOINT_DEFAULT: &str = "/admin/endpoints/{id}/default";
+
+/// `GET`: what is known of the models that it offers.
+pub const ENDPOINT_MODELS: &str = "/admin/endpoints/{id}/models";
+/// `POST`: ask AWS what it offers; answers as [`ENDPOINT_MODELS`].
+pub const ENDPOINT_DISCOVER: &str = "/admin/endpoints/{id}/discover";
+/// `GET`: the application inference profiles that are invoked instead of AWS's own; `POST`: choose one.
+pub const ENDPOINT_PROFILES: &str = "/admin/endpoints/{id}/aip-overrides";
+/// `DELETE`: go back to AWS's own profile; 204.
+pub const ENDPOINT_PROFILE: &str = "/admin/endpoints/{id}/aip-overrides/{model}";
 
 /// `GET`: list, `POST`: create.
 pub const USERS: &str = "/admin/users";
@@ -58,10 +77,16 @@ pub const SEARCH_PROVIDER: &str = "/admin/search-providers/{kind}";
 pub const FLEET: &str = "/admin/fleet";
 /// `GET`: the gateway as a whole.
 pub const STATUS: &str = "/admin/status";
-/// `GET`: the models.
+/// `GET`: the models; `POST`: add one.
 pub const MODELS: &str = "/admin/models";
+/// `GET`, `PUT` (replaces it), `DELETE` (204).
+pub const MODEL: &str = "/admin/models/{name}";
 /// `GET`: the prices.
 pub const PRICING: &str = "/admin/pricing";
+/// `PUT`: what the model costs from now on; `DELETE`: back to the built-in price, or to none (204).
+pub const PRICE: &str = "/admin/pricing/{model}";
+/// `POST`: take in AWS's price list.
+pub const PRICING_IMPORT: &str = "/admin/pricing/import";
 
 /// `GET`: what Bedrock takes, what was learnt and what clients send.
 pub const CAPABILITIES: &str = "/admin/capabilities";
@@ -105,6 +130,52 @@ pub fn team_member(id: &TeamId, user: &UserId) -> String {
         &fill(TEAM_MEMBER, "{id}", id.as_str()),
         "{user_id}",
         user.as_str(),
+    )
+}
+
+/// The endpoints of a team.
+#[must_use]
+pub fn team_endpoints(id: &TeamId) -> String {
+    fill(TEAM_ENDPOINTS, "{id}", id.as_str())
+}
+
+/// One endpoint.
+#[must_use]
+pub fn endpoint(id: &EndpointId) -> String {
+    fill(ENDPOINT, "{id}", id.as_str())
+}
+
+/// Makes an endpoint the only default.
+#[must_use]
+pub fn endpoint_default(id: &EndpointId) -> String {
+    fill(ENDPOINT_DEFAULT, "{id}", id.as_str())
+}
+
+/// What is known of the models that an endpoint offers.
+#[must_use]
+pub fn endpoint_models(id: &EndpointId) -> String {
+    fill(ENDPOINT_MODELS, "{id}", id.as_str())
+}
+
+/// Asks AWS what an endpoint offers.
+#[must_use]
+pub fn endpoint_discover(id: &EndpointId) -> String {
+    fill(ENDPOINT_DISCOVER, "{id}", id.as_str())
+}
+
+/// The application inference profiles that are chosen at an endpoint.
+#[must_use]
+pub fn endpoint_profiles(id: &EndpointId) -> String {
+    fill(ENDPOINT_PROFILES, "{id}", id.as_str())
+}
+
+/// The application inference profile that is chosen for a model at an endpoint.
+#[must_use]
+pub fn endpoint_profile(id: &EndpointId, model: &str) -> String {
+    fill(
+        &fill(ENDPOINT_PROFILE, "{id}", id.as_str()),
+        "{model}",
+        &segment(model),
     )
 }
 
@@ -154,6 +225,32 @@ pub fn learnt_fact(id: &str) -> String {
 #[must_use]
 pub fn search_provider(kind: SearchKind) -> String {
     fill(SEARCH_PROVIDER, "{kind}", kind.as_str())
+}
+
+/// One model, by its name.
+#[must_use]
+pub fn model(name: &str) -> String {
+    fill(MODEL, "{name}", &segment(name))
+}
+
+/// The price of a model, by its name.
+#[must_use]
+pub fn price(model: &str) -> String {
+    fill(PRICE, "{model}", &segment(model))
+}
+
+/// Text as one segment of a path (RFC 3986, section 2.3): names of models may hold anything.
+fn segment(text: &str) -> String {
+    use std::fmt::Write;
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
 }
 
 /// Ids hold only letters, digits, `_` and `-`: nothing in them needs escaping.

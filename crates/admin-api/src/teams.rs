@@ -1,6 +1,6 @@
 //! Teams and their members.
 
-use crate::Timestamp;
+use crate::{GuardrailSpec, Patch, Timestamp};
 use ccag_domain::{AccountState, TeamId, UserId};
 
 /// The body of `POST /admin/teams`.
@@ -22,6 +22,9 @@ pub struct TeamView {
     pub state: AccountState,
     /// How many users belong to it.
     pub member_count: u64,
+    /// What its requests must pass, whichever endpoint they go through; it wins over the endpoint's own.
+    #[serde(default)]
+    pub guardrail: Option<GuardrailSpec>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -60,6 +63,9 @@ pub struct UpdateTeam {
     /// Whether its keys work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<AccountState>,
+    /// What its requests must pass; `null` takes it away.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub guardrail: Patch<GuardrailSpec>,
 }
 
 /// The body of `POST /admin/teams/{id}/members`: puts a user into the team, out of whichever they were in.

@@ -327,6 +327,7 @@ pub fn prices() -> Vec<Price> {
                     rates: rates(long),
                 }),
                 regional_permille: row.regional_permille,
+                in_region_permille: 1_000,
                 gov_permille: 1_200,
                 source: "built-in".to_owned(),
             })

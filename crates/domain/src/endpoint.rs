@@ -1,7 +1,8 @@
 //! Where requests go: one AWS account, region and role.
 
-use crate::{EndpointId, Guardrail, Lanes};
+use crate::{EndpointId, Guardrail, Lanes, Offers};
 use std::fmt;
+use std::sync::Arc;
 
 /// The geography of a cross-region inference profile: the prefix of its id, which decides where the request may run and
 /// what it costs (AWS "Supported Regions and models for inference profiles"; prices per `BEDROCK` price list).
@@ -20,6 +21,10 @@ pub enum Geography {
     Jp,
     /// Asia-Pacific.
     Apac,
+    /// India.
+    In,
+    /// Canada.
+    Ca,
     /// AWS GovCloud (US).
     UsGov,
     /// No profile: the foundation model in the endpoint's own region.
@@ -28,13 +33,15 @@ pub enum Geography {
 
 impl Geography {
     /// Every geography that has a profile prefix.
-    pub const WITH_PREFIX: [Self; 7] = [
+    pub const WITH_PREFIX: [Self; 9] = [
         Self::Global,
         Self::Us,
         Self::Eu,
         Self::Au,
         Self::Jp,
         Self::Apac,
+        Self::In,
+        Self::Ca,
         Self::UsGov,
     ];
 
@@ -48,6 +55,8 @@ impl Geography {
             Self::Au => "au",
             Self::Jp => "jp",
             Self::Apac => "apac",
+            Self::In => "in",
+            Self::Ca => "ca",
             Self::UsGov => "us-gov",
             Self::InRegion => "in-region",
         }
@@ -67,14 +76,18 @@ impl Geography {
     pub fn callable_from(region: &str) -> Vec<Self> {
         let local: &[Self] = if region.starts_with("us-gov-") {
             return vec![Self::UsGov, Self::InRegion];
-        } else if region.starts_with("us-") || region.starts_with("ca-") {
+        } else if region.starts_with("us-") {
             &[Self::Us]
+        } else if region.starts_with("ca-") {
+            &[Self::Ca, Self::Us]
         } else if region.starts_with("eu-") {
             &[Self::Eu]
         } else if matches!(region, "ap-southeast-2" | "ap-southeast-4") {
             &[Self::Au, Self::Apac]
         } else if matches!(region, "ap-northeast-1" | "ap-northeast-3") {
             &[Self::Jp, Self::Apac]
+        } else if region.starts_with("ap-south-") {
+            &[Self::In, Self::Apac]
         } else if region.starts_with("ap-") {
             &[Self::Apac]
         } else {
@@ -115,6 +128,8 @@ pub struct Endpoint {
     pub mantle_url: Option<String>,
     /// What its requests must pass, unless their team has a guardrail of its own.
     pub guardrail: Option<Guardrail>,
+    /// What can be invoked there; shared, since every route holds copies of its endpoints.
+    pub offers: Arc<Offers>,
     /// Its share of the conversations among its peers; 0 takes no new ones.
     pub weight: u32,
     /// Whether it takes requests at all.

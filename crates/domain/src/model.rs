@@ -24,12 +24,9 @@ impl ModelName {
             rest = &rest[..open];
         }
         if rest.starts_with("arn:") {
-            match rest
-                .split_once("foundation-model/")
-                .or_else(|| rest.split_once(":inference-profile/"))
-            {
-                Some((_, id)) => rest = id,
-                None => return Self(rest.to_owned()),
+            match BedrockArn::parse(rest) {
+                Some(arn) if matches!(arn.kind, "foundation-model" | "inference-profile") => rest = arn.id,
+                _ => return Self(rest.to_owned()),
             }
         }
         if let Some((before, after)) = rest.split_once("anthropic.") {
@@ -64,6 +61,44 @@ impl ModelName {
         ["opus", "sonnet", "haiku", "fable", "mythos"]
             .into_iter()
             .find(|family| self.0.split('-').any(|part| part == *family))
+    }
+}
+
+/// A Bedrock ARN in its parts: `arn:aws:bedrock:us-east-1:111122223333:inference-profile/us.anthropic.claude-opus-5-5`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BedrockArn<'a> {
+    /// `aws`, `aws-us-gov`, `aws-cn`, …
+    pub partition: &'a str,
+    /// The region; empty for what is in all regions.
+    pub region: &'a str,
+    /// The account; empty for foundation models.
+    pub account: &'a str,
+    /// `foundation-model`, `inference-profile`, `application-inference-profile`, …
+    pub kind: &'a str,
+    /// The id within the kind.
+    pub id: &'a str,
+}
+
+impl<'a> BedrockArn<'a> {
+    /// Reads an ARN of Bedrock's; `None` if it is another service's or none at all.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        let mut next = || parts.next();
+        let ("arn", partition, "bedrock", region, account, resource) =
+            (next()?, next()?, next()?, next()?, next()?, next()?)
+        else {
+            return None;
+        };
+        let (kind, id) = resource.split_once('/')?;
+        let is_aws = partition == "aws" || partition.starts_with("aws-");
+        (is_aws && !kind.is_empty() && !id.is_empty()).then_some(Self {
+            partition,
+            region,
+            account,
+            kind,
+            id,
+        })
     }
 }
 
@@ -162,6 +197,15 @@ mod tests {
         ] {
             assert_eq!(canonical(same), "claude-opus-5-5", "{same}");
         }
+        for arn in [
+            "arn:aws-us-gov:bedrock:us-gov-west-1:111122223333:inference-profile/us-gov.anthropic.claude-opus-5-5",
+            "arn:aws:bedrock:::foundation-model/anthropic.claude-opus-5-5",
+            "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-5-5-v1:0",
+            "arn:aws:bedrock:us-east-1:111122223333:inference-profile/global.anthropic.claude-opus-5-5[1m]",
+            "in.anthropic.claude-opus-5-5",
+        ] {
+            assert_eq!(canonical(arn), "claude-opus-5-5", "{arn}");
+        }
         assert_eq!(canonical("anthropic.claude-opus-4-6-v1"), "claude-opus-4-6");
         let dated = ModelName::canonical("eu.anthropic.claude-haiku-4-5-20251001-v1:0");
         assert_eq!(dated.as_str(), "claude-haiku-4-5-20251001");
@@ -177,6 +221,15 @@ mod tests {
         assert_eq!(canonical("my-team-model"), "my-team-model");
         let profile = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abc";
         assert_eq!(canonical(profile), profile);
+        // What only contains an ARN's words is none.
+        for not_bedrock in [
+            "arn:aws:s3:::bucket/foundation-model/anthropic.claude-opus-5-5",
+            "arn:aws:bedrock:us-east-1:111122223333:custom-model/foundation-model/anthropic.claude-opus-5-5",
+            "arn:evil:bedrock:us-east-1::foundation-model/anthropic.claude-opus-5-5",
+            "arn:aws:bedrock:foundation-model/anthropic.claude-opus-5-5",
+        ] {
+            assert_eq!(canonical(not_bedrock), not_bedrock);
+        }
         assert_eq!(
             ModelName::canonical("claude-sonnet-4-12345678").without_date(),
             None

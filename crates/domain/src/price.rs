@@ -34,26 +34,33 @@ pub struct Price {
     pub id: PriceId,
     /// The model that it prices.
     pub model: ModelName,
-    /// What the model costs in the global geography and in a single region.
+    /// What the model costs in the global geography.
     pub rates: Rates,
     /// What it costs with a long prompt, where that differs.
     pub long_context: Option<LongContext>,
-    /// What `us.`, `eu.`, `au.`, `jp.` and `apac.` profiles cost, in thousandths of the rates.
+    /// What `us.`, `eu.`, `au.`, `jp.`, `apac.`, `in.` and `ca.` profiles cost, in thousandths of the rates.
     pub regional_permille: u32,
+    /// What the foundation model costs without a profile, in thousandths of the rates.
+    pub in_region_permille: u32,
     /// What `us-gov.` profiles cost, in thousandths of the rates.
     pub gov_permille: u32,
-    /// Where the numbers come from: `built-in` or `admin`.
+    /// Where the numbers come from: `built-in`, `admin` or `aws-price-list`.
     pub source: String,
 }
 
 impl Price {
     fn permille(&self, geography: Geography) -> u32 {
         match geography {
-            Geography::Global | Geography::InRegion => 1_000,
+            Geography::Global => 1_000,
+            Geography::InRegion => self.in_region_permille,
             Geography::UsGov => self.gov_permille,
-            Geography::Us | Geography::Eu | Geography::Au | Geography::Jp | Geography::Apac => {
-                self.regional_permille
-            }
+            Geography::Us
+            | Geography::Eu
+            | Geography::Au
+            | Geography::Jp
+            | Geography::Apac
+            | Geography::In
+            | Geography::Ca => self.regional_permille,
         }
     }
 

@@ -71,15 +71,7 @@ pub fn order(
     let mut scored: Vec<(f64, Candidate)> = endpoints
         .iter()
         .filter_map(|&endpoint| {
-            let region = endpoint.region.as_deref().unwrap_or(home_region);
-            let mut preferred = crate::Geography::callable_from(region);
-            if let Some(chosen) = endpoint.geography {
-                preferred.retain(|g| *g == chosen);
-                if preferred.is_empty() {
-                    preferred.push(chosen);
-                }
-            }
-            let model = model.invocable(&preferred)?;
+            let model = endpoint.invocable(model, home_region)?;
             let candidate = Candidate {
                 endpoint: endpoint.clone(),
                 model,
@@ -126,6 +118,7 @@ mod tests {
             geography: None,
             runtime_url: None,
             lanes: Lanes::default(),
+            offers: std::sync::Arc::default(),
             mantle_url: None,
             guardrail: None,
             weight,

@@ -1,11 +1,11 @@
 //! The product's own HTTP client for Bedrock Runtime.
 
-use super::credentials::CredentialStore;
-use super::settings::{AwsSettings, resolve};
-use super::sign::{self, ToSign};
 use super::{BoxError, Call, CallError, Reply, Upstream};
-use crate::tls::{BadBundle, Connector, connector};
 use bytes::Bytes;
+use ccag_aws::settings::{AwsSettings, resolve};
+use ccag_aws::sign::{self, ToSign};
+use ccag_aws::tls::{BadBundle, Connector, connector};
+use ccag_aws::{CredentialStore, causes, public_url};
 use ccag_domain::{Clock, Endpoint};
 use futures_util::future::{BoxFuture, FutureExt};
 use http::{HeaderValue, Request, header};
@@ -73,7 +73,7 @@ impl AwsUpstream {
             .build(connector);
         Ok(Self {
             client,
-            credentials: CredentialStore::new(resolved.sdk, Arc::clone(&clock)),
+            credentials: CredentialStore::new(resolved.sdk, "ccag-dataplane", Arc::clone(&clock)),
             clock,
             answer_timeout: config.answer_timeout,
             home_region: resolved.home_region,
@@ -103,7 +103,7 @@ impl AwsUpstream {
         let base = match own.as_deref().or(configured.as_deref()) {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None if call.operation.is_mantle() => mantle_public_url(region, self.use_fips)?,
-            None => public_url(region, self.use_fips),
+            None => public_url("bedrock-runtime", region, self.use_fips),
         };
         Ok(format!("{base}{}", call.operation.path(call.model)))
     }
@@ -134,6 +134,7 @@ impl AwsUpstream {
                     .await
                     .map_err(CallError::Credentials)?;
                 let to_sign = ToSign {
+                    method: "POST",
                     url,
                     region: region.to_owned(),
                     service: call.operation.service(),
@@ -190,17 +191,6 @@ impl Upstream for AwsUpstream {
     }
 }
 
-/// The public URL of Bedrock Runtime (AWS general reference, "Amazon Bedrock endpoints").
-fn public_url(region: &str, use_fips: bool) -> String {
-    let fips = if use_fips { "-fips" } else { "" };
-    let domain = if region.starts_with("cn-") {
-        "amazonaws.com.cn"
-    } else {
-        "amazonaws.com"
-    };
-    format!("https://bedrock-runtime{fips}.{region}.{domain}")
-}
-
 /// The public URL of bedrock-mantle (AWS, "Inference using the Messages API"). It has no FIPS endpoint that is known, and
 /// another one is not used instead.
 fn mantle_public_url(region: &str, use_fips: bool) -> Result<String, CallError> {
@@ -214,17 +204,6 @@ fn mantle_public_url(region: &str, use_fips: bool) -> Result<String, CallError> 
         "api.aws"
     };
     Ok(format!("https://bedrock-mantle.{region}.{domain}"))
-}
-
-/// The error and its causes, for logs.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]
@@ -253,11 +232,11 @@ mod tests {
     #[test]
     fn public_urls_follow_the_partition() {
         assert_eq!(
-            public_url("eu-west-1", false),
+            public_url("bedrock-runtime", "eu-west-1", false),
             "https://bedrock-runtime.eu-west-1.amazonaws.com"
         );
         assert_eq!(
-            public_url("us-gov-west-1", true),
+            public_url("bedrock-runtime", "us-gov-west-1", true),
             "https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com"
         );
         assert_eq!(

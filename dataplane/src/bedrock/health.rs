@@ -132,6 +132,7 @@ mod tests {
                 lanes: Lanes::default(),
                 mantle_url: None,
                 guardrail: None,
+                offers: std::sync::Arc::default(),
                 weight: 1,
                 enabled: true,
                 is_default: true,

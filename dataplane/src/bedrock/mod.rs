@@ -5,38 +5,29 @@
 
 pub(crate) mod attempt;
 mod client;
-mod credentials;
 pub(crate) mod events;
 pub(crate) mod fault;
 pub(crate) mod health;
 pub(crate) mod job;
 pub(crate) mod lanes;
 mod reading;
-mod settings;
-mod sign;
 
+pub use ccag_aws::{AwsCredentials, AwsSettings};
 pub use client::{AwsUpstream, ClientConfig};
-pub use settings::{AwsCredentials, AwsSettings};
 
 use bytes::Bytes;
+use ccag_aws::SEGMENT;
 use ccag_domain::Endpoint;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 
 /// An error of a connection, of any kind.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An answer's body. Dropping it before its end closes the connection, which is how a request is cancelled.
 pub type UpstreamBody = UnsyncBoxBody<Bytes, BoxError>;
-
-/// What a path segment may hold unencoded (RFC 3986, section 2.3).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// What Bedrock is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Passing on what is not inference to the control plane, for installations whose load balancer does not tell them apart.
 
 use super::error::render;
-use crate::tls::{BadBundle, Connector, connector};
 use axum::body::Body;
 use axum::response::Response;
+use ccag_aws::tls::{BadBundle, Connector, connector};
 use ccag_domain::{Code, Problem, RequestId};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Uri};

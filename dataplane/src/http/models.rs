@@ -140,7 +140,10 @@ pub(super) fn json_response(value: &Value, request_id: &RequestId) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ccag_domain::catalogue;
+    use ccag_domain::{
+        ConfigObject, Discovery, Endpoint, EndpointId, Geography, KeyId, OfferedProfile, Offers, Revision,
+        catalogue,
+    };
 
     fn ids(query: &str) -> (Vec<String>, bool) {
         let models: Vec<_> = catalogue::models().into_iter().map(Arc::new).collect();
@@ -163,6 +166,125 @@ mod tests {
         assert_eq!(second, all[2..4]);
         let (back, _) = ids(&format!("limit=1&before_id={}", all[2]));
         assert_eq!(back, all[1..2]);
+    }
+
+    fn view() -> ConfigView {
+        let mut view = ConfigView::empty("e", Revision(1));
+        for model in catalogue::models() {
+            view.put(ConfigObject::Model(model)).unwrap();
+        }
+        for price in catalogue::prices() {
+            view.put(ConfigObject::Price(price)).unwrap();
+        }
+        view
+    }
+
+    fn endpoint(discovery: Option<Discovery>) -> Endpoint {
+        Endpoint {
+            id: EndpointId::parse("end_1").unwrap(),
+            name: "e".into(),
+            region: Some("us-east-1".into()),
+            role_arn: None,
+            external_id: None,
+            geography: None,
+            runtime_url: None,
+            lanes: ccag_domain::Lanes::default(),
+            mantle_url: None,
+            guardrail: None,
+            offers: Arc::new(Offers {
+                discovery,
+                pinned: Vec::new(),
+            }),
+            weight: 1,
+            enabled: true,
+            is_default: true,
+        }
+    }
+
+    fn caller() -> Caller {
+        Caller {
+            key_id: KeyId::parse("key_1").unwrap(),
+            user_id: None,
+            team_id: None,
+        }
+    }
+
+    fn profile(id: &str, geography: Geography, application: bool) -> OfferedProfile {
+        OfferedProfile {
+            id: id.into(),
+            name: String::new(),
+            foundation_model: "anthropic.claude-opus-5-5".into(),
+            geography,
+            application,
+        }
+    }
+
+    #[test]
+    fn only_what_an_endpoint_really_offers_is_listed() {
+        let mut view = view();
+        assert!(
+            servable(&view, &caller(), "").is_empty(),
+            "no endpoint, no models"
+        );
+        view.put(ConfigObject::Endpoint(endpoint(None))).unwrap();
+        assert!(servable(&view, &caller(), "").len() > 10);
+        let found = Discovery {
+            at_ms: 1,
+            profiles: vec![profile("us.anthropic.claude-opus-5-5", Geography::Us, false)],
+            on_demand: vec!["anthropic.claude-haiku-4-5-20251001-v1:0".into()],
+        };
+        view.put(ConfigObject::Endpoint(endpoint(Some(found)))).unwrap();
+        let listed = servable(&view, &caller(), "");
+        let names: Vec<_> = listed.iter().map(|m| m.name.as_str()).collect();
+        assert_eq!(names, ["claude-haiku-4-5", "claude-opus-5-5"]);
+        // A model without a price is not served, and not listed.
+        view.remove(&ccag_domain::ObjectRef {
+            kind: ccag_domain::ObjectKind::Price,
+            id: "claude-opus-5-5".into(),
+        });
+        let listed = servable(&view, &caller(), "");
+        assert_eq!(listed.len(), 1);
+    }
+
+    #[test]
+    fn every_way_to_name_a_model_means_the_same_one() {
+        let arn = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/Abc123";
+        let found = Discovery {
+            at_ms: 1,
+            profiles: vec![profile(arn, Geography::Us, true)],
+            on_demand: Vec::new(),
+        };
+        let mut view = view();
+        assert!(view.model(arn).is_none());
+        view.put(ConfigObject::Endpoint(endpoint(Some(found)))).unwrap();
+        for said in [
+            "claude-opus-5-5",
+            "claude-opus-5-5[1m]",
+            "claude-opus-5-5-20260921",
+            "anthropic.claude-opus-5-5",
+            "eu.anthropic.claude-opus-5-5",
+            "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-5-5",
+            "arn:aws:bedrock:us-east-1:111122223333:inference-profile/us.anthropic.claude-opus-5-5",
+            arn,
+            &format!("{arn}[1m]"),
+        ] {
+            let model = view.model(said).unwrap_or_else(|| panic!("{said}"));
+            assert_eq!(model.name.as_str(), "claude-opus-5-5", "{said}");
+            assert!(view.is_priced(&model.name));
+        }
+        for other in [
+            "claude-opus-5-55",
+            "opus",
+            "xclaude-opus-5-5",
+            &arn[..arn.len() - 1],
+        ] {
+            assert!(view.model(other).is_none(), "{other}");
+        }
+        view.remove(&ccag_domain::ObjectRef {
+            kind: ccag_domain::ObjectKind::Endpoint,
+            id: "end_1".into(),
+        });
+        assert!(view.model(arn).is_none(), "the profile went with its endpoint");
     }
 
     #[test]

@@ -230,6 +230,7 @@ mod tests {
                 lanes: Lanes::default(),
                 mantle_url: None,
                 guardrail: None,
+                offers: std::sync::Arc::default(),
                 weight: 1,
                 enabled: true,
                 is_default: true,

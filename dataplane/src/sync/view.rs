@@ -169,7 +169,7 @@ impl ConfigView {
     ///
     /// # Errors
     /// Why it cannot be used; nothing has changed then.
-    pub(super) fn put(&mut self, object: ConfigObject) -> Result<(), String> {
+    pub(crate) fn put(&mut self, object: ConfigObject) -> Result<(), String> {
         match object {
             ConfigObject::Key(grant) => {
                 self.remove_key(&grant.id);
@@ -184,6 +184,7 @@ impl ConfigView {
             }
             ConfigObject::Endpoint(endpoint) => {
                 self.endpoints.insert_mut(endpoint.id.clone(), Arc::new(endpoint));
+                self.index_models();
             }
             ConfigObject::Model(model) => {
                 self.models.insert_mut(model.name.clone(), Arc::new(model));
@@ -206,7 +207,7 @@ impl ConfigView {
     }
 
     /// Removes an object; one that cannot be named any more is not there. Settings fall back to the strictest.
-    pub(super) fn remove(&mut self, object: &ObjectRef) {
+    pub(crate) fn remove(&mut self, object: &ObjectRef) {
         match object.kind {
             ObjectKind::Key => {
                 if let Ok(id) = KeyId::parse(&object.id) {
@@ -226,6 +227,7 @@ impl ConfigView {
             ObjectKind::Endpoint => {
                 if let Ok(id) = EndpointId::parse(&object.id) {
                     self.endpoints.remove_mut(&id);
+                    self.index_models();
                 }
             }
             ObjectKind::Model => {
@@ -249,10 +251,30 @@ impl ConfigView {
         }
     }
 
-    /// There are a few dozen models, which change a few times a year.
+    /// There are a few dozen models and endpoints, which change a few times a day at most.
     fn index_models(&mut self) {
         let mut names = HashMap::new();
+        // An application inference profile's ARN says nothing of its model: whoever names one means the model behind it.
+        let discovered = self
+            .endpoints
+            .values()
+            .filter_map(|e| e.offers.discovery.as_ref());
+        for profile in discovered.flat_map(|d| &d.profiles).filter(|p| p.application) {
+            let model = self
+                .models
+                .values()
+                .find(|m| m.bedrock_id == profile.foundation_model);
+            if let Some(model) = model {
+                names.insert(ModelName::canonical(&profile.id), model.name.clone());
+            }
+        }
+        for endpoint in self.endpoints.values() {
+            for pinned in &endpoint.offers.pinned {
+                names.insert(ModelName::canonical(&pinned.arn), pinned.model.clone());
+            }
+        }
         for model in self.models.values() {
+            names.insert(ModelName::canonical(&model.bedrock_id), model.name.clone());
             for alias in &model.aliases {
                 names.insert(alias.clone(), model.name.clone());
             }

@@ -60,6 +60,7 @@ pub fn endpoint(n: u32, default: bool) -> Endpoint {
         lanes: Lanes::default(),
         mantle_url: None,
         guardrail: None,
+        offers: Arc::default(),
         weight: 1,
         enabled: true,
         is_default: default,

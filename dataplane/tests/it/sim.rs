@@ -15,6 +15,7 @@ pub fn aws(sim: &Sim) -> AwsSettings {
         region: Some("us-east-1".into()),
         runtime_url: Some(sim.base_url()),
         mantle_url: Some(sim.mantle_url()),
+        control_url: Some(sim.base_url()),
         sts_url: Some(sim.base_url()),
         bearer_token: None,
         credentials: AwsCredentials::Static {

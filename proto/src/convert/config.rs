@@ -7,8 +7,9 @@ use ccag_domain::identity::AccountState;
 use ccag_domain::price::LongContext;
 use ccag_domain::{
     Change, ConfigObject, Endpoint, KeyDigest, KeyGrant, Lanes, Model, ModelName, NanoUsd, ObjectKind,
-    ObjectRef, Price, Rates, Revision, Snapshot, Team, User,
+    ObjectRef, Offers, Price, Rates, Revision, Snapshot, Team, User,
 };
+use std::sync::Arc;
 
 impl From<ConfigObject> for v1::Object {
     fn from(object: ConfigObject) -> Self {
@@ -241,6 +242,8 @@ impl From<Endpoint> for v1::Endpoint {
                 .collect(),
             mantle_url: endpoint.mantle_url,
             guardrail: endpoint.guardrail.map(Into::into),
+            discovery: endpoint.offers.discovery.clone().map(Into::into),
+            pinned: endpoint.offers.pinned.iter().cloned().map(Into::into).collect(),
         }
     }
 }
@@ -263,6 +266,14 @@ impl TryFrom<v1::Endpoint> for Endpoint {
                 .map_err(|name| InvalidMessage::unusable("lanes", name))?,
             mantle_url: message.mantle_url,
             guardrail: message.guardrail.map(TryInto::try_into).transpose()?,
+            offers: Arc::new(Offers {
+                discovery: message.discovery.map(Into::into),
+                pinned: message
+                    .pinned
+                    .into_iter()
+                    .map(TryInto::try_into)
+                    .collect::<Result<_, _>>()?,
+            }),
         })
     }
 }
@@ -363,6 +374,7 @@ impl From<Price> for v1::Price {
             }),
             regional_permille: price.regional_permille,
             gov_permille: price.gov_permille,
+            in_region_permille: Some(price.in_region_permille),
             source: price.source,
         }
     }
@@ -387,6 +399,7 @@ impl TryFrom<v1::Price> for Price {
             long_context,
             regional_permille: message.regional_permille,
             gov_permille: message.gov_permille,
+            in_region_permille: message.in_region_permille.unwrap_or(1_000),
             source: message.source,
         })
     }
@@ -427,6 +440,7 @@ impl TryFrom<v1::Settings> for Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ccag_domain::{Discovery, Geography, OfferedProfile, PinnedProfile};
     use ccag_domain::{EndpointId, Guardrail, GuardrailTrace, Lane, TeamId, catalogue};
 
     #[test]
@@ -454,6 +468,24 @@ mod tests {
             runtime_url: None,
             lanes: Lanes::new([Lane::Messages, Lane::InvokeModel, Lane::Mantle]),
             mantle_url: Some("https://mantle.example".into()),
+            offers: Arc::new(Offers {
+                discovery: Some(Discovery {
+                    at_ms: 7,
+                    profiles: vec![OfferedProfile {
+                        id: "us.anthropic.claude-opus-5-5".into(),
+                        name: "US".into(),
+                        foundation_model: "anthropic.claude-opus-5-5".into(),
+                        geography: Geography::Us,
+                        application: false,
+                    }],
+                    on_demand: vec!["anthropic.claude-haiku-4-5-20251001-v1:0".into()],
+                }),
+                pinned: vec![PinnedProfile {
+                    model: ModelName::canonical("claude-opus-5-5"),
+                    arn: "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/x".into(),
+                    geography: Geography::Us,
+                }],
+            }),
             guardrail: Some(Guardrail {
                 id: "gr1".into(),
                 version: "DRAFT".into(),

@@ -4,6 +4,7 @@
 mod capability;
 mod config;
 mod guardrail;
+mod offers;
 mod search;
 mod usage;
 

@@ -126,7 +126,7 @@ pub struct ChangeBatch {
     #[prost(message, repeated, tag = "1")]
     pub changes: ::prost::alloc::vec::Vec<Change>,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Change {
     #[prost(uint64, tag = "1")]
     pub revision: u64,
@@ -135,7 +135,7 @@ pub struct Change {
 }
 /// Nested message and enum types in `Change`.
 pub mod change {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Step {
         #[prost(message, tag = "2")]
         Put(super::Object),
@@ -150,14 +150,14 @@ pub struct ObjectRef {
     #[prost(string, tag = "2")]
     pub id: ::prost::alloc::string::String,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Object {
     #[prost(oneof = "object::Object", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub object: ::core::option::Option<object::Object>,
 }
 /// Nested message and enum types in `Object`.
 pub mod object {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Object {
         #[prost(message, tag = "1")]
         Key(super::KeyGrant),
@@ -223,7 +223,7 @@ pub struct User {
     #[prost(message, optional, tag = "4")]
     pub search: ::core::option::Option<SearchProvider>,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Endpoint {
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
@@ -253,6 +253,11 @@ pub struct Endpoint {
     pub mantle_url: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, optional, tag = "13")]
     pub guardrail: ::core::option::Option<Guardrail>,
+    /// Absent: AWS has not been asked, the catalogue stands in.
+    #[prost(message, optional, tag = "16")]
+    pub discovery: ::core::option::Option<Discovery>,
+    #[prost(message, repeated, tag = "17")]
+    pub pinned: ::prost::alloc::vec::Vec<PinnedProfile>,
 }
 /// An Amazon Bedrock guardrail that requests must pass.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -266,6 +271,41 @@ pub struct Guardrail {
     pub trace: ::prost::alloc::string::String,
     #[prost(bool, tag = "4")]
     pub tag_input: bool,
+}
+/// What AWS lists for an endpoint.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Discovery {
+    #[prost(int64, tag = "1")]
+    pub at_ms: i64,
+    #[prost(message, repeated, tag = "2")]
+    pub profiles: ::prost::alloc::vec::Vec<OfferedProfile>,
+    /// Ids of foundation models that can be invoked without a profile.
+    #[prost(string, repeated, tag = "3")]
+    pub on_demand: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OfferedProfile {
+    /// An id, or the ARN of an application inference profile.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub foundation_model: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub geography: ::prost::alloc::string::String,
+    #[prost(bool, tag = "5")]
+    pub application: bool,
+}
+/// An application inference profile that is invoked for a model instead of AWS's own.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PinnedProfile {
+    #[prost(string, tag = "1")]
+    pub model: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub arn: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub geography: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Model {
@@ -322,6 +362,9 @@ pub struct Price {
     pub gov_permille: u32,
     #[prost(string, tag = "7")]
     pub source: ::prost::alloc::string::String,
+    /// Absent: 1000.
+    #[prost(uint32, optional, tag = "8")]
+    pub in_region_permille: ::core::option::Option<u32>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LongContext {

@@ -21,6 +21,11 @@ impl FormData {
         )
     }
 
+    /// These fields.
+    pub(super) fn new(fields: Vec<(String, String)>) -> Self {
+        Self(fields)
+    }
+
     /// A field without the blanks around it; empty if it is not there.
     pub(super) fn text(&self, name: &str) -> String {
         self.raw(name).trim().to_owned()
@@ -37,6 +42,19 @@ impl FormData {
     /// A field, `None` if it is empty.
     pub(super) fn optional(&self, name: &str) -> Option<String> {
         Some(self.text(name)).filter(|text| !text.is_empty())
+    }
+
+    /// Whether a box is ticked.
+    pub(super) fn ticked(&self, name: &str) -> bool {
+        self.raw(name) == "yes"
+    }
+
+    /// All values of a field that may stand in the form several times.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Whether the form carries a token.

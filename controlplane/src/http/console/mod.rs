@@ -8,14 +8,17 @@ mod account;
 mod answer;
 mod capabilities;
 mod cookies;
+mod endpoints;
 mod fleet;
 mod form;
 mod keys;
 mod login;
+mod models;
 mod names;
 mod new_key;
 mod overview;
 mod teams;
+mod upload;
 mod users;
 mod visitor;
 mod web_search;
@@ -53,6 +56,23 @@ pub(crate) fn router() -> Router<HttpState> {
         )
         .route(path::TEAMS, get(teams::list).post(teams::create))
         .route("/console/teams/{id}/state", post(teams::set_state))
+        .route(
+            "/console/teams/{id}/endpoints",
+            get(endpoints::of_team).post(endpoints::assign),
+        )
+        .route(path::ENDPOINTS, get(endpoints::list).post(endpoints::create))
+        .route(path::NEW_ENDPOINT, get(endpoints::blank))
+        .route(
+            "/console/endpoints/{id}",
+            get(endpoints::show).post(endpoints::update),
+        )
+        .route("/console/endpoints/{id}/default", post(endpoints::set_default))
+        .route("/console/endpoints/{id}/models", get(endpoints::models))
+        .route("/console/endpoints/{id}/discover", post(endpoints::discover))
+        .route(
+            "/console/endpoints/{id}/delete",
+            get(endpoints::ask_delete).post(endpoints::delete),
+        )
         .route(path::USERS, get(users::list).post(users::create))
         .route("/console/users/{id}/state", post(users::set_state))
         .route(path::CAPABILITIES, get(capabilities::show))
@@ -75,7 +95,21 @@ pub(crate) fn router() -> Router<HttpState> {
         .route(path::FLEET, get(fleet::show))
         .route("/console/assets/{name}", get(serve_asset))
         .route("/console/{*rest}", get(nothing_here))
+        .route(path::MODELS, get(models::list).post(models::create))
+        .route(path::NEW_MODEL, get(models::blank))
+        .route("/console/models/{name}", get(models::show).post(models::update))
+        .route(
+            "/console/models/{name}/delete",
+            get(models::ask_delete).post(models::delete),
+        )
+        .route(
+            "/console/models/{name}/price",
+            get(models::prices).post(models::set_price),
+        )
+        .route("/console/models/{name}/price/reset", post(models::reset_price))
         .layer(DefaultBodyLimit::max(MAX_FORM))
+        // With a limit of its own: see `upload`.
+        .route(path::IMPORT_PRICES, get(models::ask_import).post(models::import))
 }
 
 async fn to_console() -> Redirect {

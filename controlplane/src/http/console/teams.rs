@@ -3,7 +3,7 @@
 use super::form::{Posted, is_about_input};
 use super::overview::{since, thirty_days};
 use super::visitor::Visitor;
-use crate::app::{teams, usage};
+use crate::app::{endpoints, teams, usage};
 use crate::store::TeamQuery;
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -56,7 +56,14 @@ async fn gather(visitor: &Visitor) -> Result<TeamsPage, Problem> {
         .into_iter()
         .filter_map(|group| Some((group.id?, group.totals.cost_nano_usd)))
         .collect();
+    let mut assigned: HashMap<String, u64> = HashMap::new();
+    for endpoint in endpoints::list(app, &actor).await?.endpoints {
+        for team in endpoint.teams {
+            *assigned.entry(team.id.to_string()).or_default() += 1;
+        }
+    }
     let row = |team: ccag_admin_api::TeamView| TeamRow {
+        endpoints: assigned.get(team.id.as_str()).copied().unwrap_or(0),
         spend_30_days: spend.get(team.id.as_str()).copied().unwrap_or(NanoUsd::ZERO),
         id: team.id.to_string(),
         name: team.name,
@@ -102,8 +109,8 @@ pub(super) async fn set_state(Path(id): Path<String>, Posted { visitor, form }: 
         return visitor.refuse(Problem::new(Code::NotFound, "There is no such team."));
     };
     let request = UpdateTeam {
-        name: None,
         state: Some(state),
+        ..UpdateTeam::default()
     };
     match teams::update(&visitor.state().app, &visitor.actor(), &id, request).await {
         Ok(team) => {

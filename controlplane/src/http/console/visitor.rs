@@ -85,10 +85,18 @@ fn page_of_form(action: &str) -> &str {
     match action {
         path::KEYS => path::NEW_KEY,
         other if other.starts_with(path::WEB_SEARCH) => path::WEB_SEARCH,
+        path::ENDPOINTS => path::NEW_ENDPOINT,
+        path::MODELS => path::NEW_MODEL,
         path::LOGIN | path::LOGOUT | path::THEME => path::HOME,
-        other => other.strip_suffix("/state").map_or(other, |list| {
-            list.rsplit_once('/').map_or(path::HOME, |(list, _)| list)
-        }),
+        other => match ["/default", "/discover", "/reset"]
+            .into_iter()
+            .find_map(|verb| other.strip_suffix(verb))
+        {
+            Some(page) => page,
+            None => other.strip_suffix("/state").map_or(other, |list| {
+                list.rsplit_once('/').map_or(path::HOME, |(list, _)| list)
+            }),
+        },
     }
 }
 
@@ -271,6 +279,11 @@ mod tests {
             "/console/keys/key_1/revoke"
         );
         assert_eq!(page_of_form("/console/users/user_1/state"), path::USERS);
+        assert_eq!(page_of_form(path::ENDPOINTS), path::NEW_ENDPOINT);
+        assert_eq!(
+            page_of_form("/console/endpoints/end_1/default"),
+            "/console/endpoints/end_1"
+        );
         assert_eq!(page_of_form(path::LOGOUT), path::HOME);
     }
 }

@@ -10,6 +10,8 @@ pub mod capability_rule;
 pub mod config_change;
 pub mod config_revision;
 pub mod endpoint;
+pub mod endpoint_discovery;
+pub mod endpoint_profile;
 pub mod learnt_fact;
 pub mod login_failure;
 pub mod model;

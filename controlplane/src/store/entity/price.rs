@@ -22,6 +22,8 @@ pub struct Model {
     pub long_cache_write_1h: Option<i64>,
     pub regional_permille: i64,
     pub gov_permille: i64,
+    pub in_region_permille: i64,
+    pub aws_sku: Option<String>,
     pub source: String,
     pub effective_from_ms: i64,
     pub replaced_at_ms: Option<i64>,

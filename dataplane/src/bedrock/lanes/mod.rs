@@ -268,6 +268,7 @@ mod tests {
                 lanes: Lanes::new(lanes),
                 mantle_url: None,
                 guardrail: None,
+                offers: std::sync::Arc::default(),
                 weight: 1,
                 enabled: true,
                 is_default: true,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Makes connections, plain and encrypted ones.
-pub(crate) type Connector = HttpsConnector<HttpConnector>;
+pub type Connector = HttpsConnector<HttpConnector>;
 
 /// Which certificates are trusted cannot be found out.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub struct BadBundle {
 /// # Errors
 /// [`BadBundle`] if the file cannot be used. A machine without any trusted certificates is no error: where nothing is
 /// encrypted none is needed, and where something is, connecting fails.
-pub(crate) fn connector(
+pub fn connector(
     connect_timeout: Duration,
     http2: bool,
     bundle: Option<&Path>,

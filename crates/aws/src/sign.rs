@@ -14,24 +14,32 @@ const OFFLOAD_BYTES: usize = 256 * 1024;
 
 /// What is signed.
 #[derive(Debug, Clone)]
-pub(super) struct ToSign {
-    pub(super) url: String,
-    pub(super) region: String,
+pub struct ToSign {
+    /// The method: `POST`, `GET`.
+    pub method: &'static str,
+    /// The whole URL, encoded as it goes out.
+    pub url: String,
+    /// The region that it goes to.
+    pub region: String,
     /// The service that the signature is for.
-    pub(super) service: &'static str,
-    pub(super) content_type: &'static str,
-    pub(super) accept: &'static str,
+    pub service: &'static str,
+    /// The `content-type`; empty for a request without a body.
+    pub content_type: &'static str,
+    /// The `accept`.
+    pub accept: &'static str,
     /// Further headers.
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(super) body: Bytes,
-    pub(super) now_ms: UnixMs,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body.
+    pub body: Bytes,
+    /// The time of the signature.
+    pub now_ms: UnixMs,
 }
 
-/// The headers that carry the signature of a POST request.
+/// The headers that carry the signature of a request.
 ///
 /// # Errors
 /// What is wrong with the input; none of it comes from a client.
-pub(super) async fn headers(
+pub async fn headers(
     request: ToSign,
     credentials: std::sync::Arc<Credentials>,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
@@ -61,10 +69,11 @@ fn compute(request: &ToSign, credentials: &Credentials) -> Result<Vec<(HeaderNam
         further.push((name.as_str(), value.to_str().map_err(|e| e.to_string())?));
     }
     let signable = SignableRequest::new(
-        "POST",
+        request.method,
         &request.url,
         [("content-type", request.content_type), ("accept", request.accept)]
             .into_iter()
+            .filter(|(_, value)| !value.is_empty())
             .chain(further.iter().map(|(name, value)| (*name, *value))),
         SignableBody::Bytes(&request.body),
     )

@@ -30,6 +30,8 @@ pub struct AwsSettings {
     pub runtime_url: Option<String>,
     /// Instead of the public bedrock-mantle URLs.
     pub mantle_url: Option<String>,
+    /// Instead of the public URLs of Bedrock's control operations: which models and profiles there are.
+    pub control_url: Option<String>,
     /// Instead of the public STS URL.
     pub sts_url: Option<String>,
     /// A Bedrock API key: used instead of a signature for endpoints without a role.
@@ -38,19 +40,28 @@ pub struct AwsSettings {
     pub credentials: AwsCredentials,
 }
 
-/// What the settings resolve to.
-pub(super) struct Resolved {
-    pub(super) sdk: SdkConfig,
-    pub(super) home_region: String,
-    pub(super) runtime_url: Option<String>,
-    pub(super) mantle_url: Option<String>,
-    pub(super) use_fips: bool,
-    pub(super) bearer_token: Option<SecretString>,
+/// What the settings resolve to, together with the SDK's environment and files.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The SDK's configuration, which credentials come from.
+    pub sdk: SdkConfig,
+    /// The region of endpoints that name none; empty if none is configured.
+    pub home_region: String,
+    /// Instead of the public Bedrock Runtime URLs.
+    pub runtime_url: Option<String>,
+    /// Instead of the public URLs of Bedrock's control operations.
+    pub control_url: Option<String>,
+    /// Instead of the public bedrock-mantle URLs.
+    pub mantle_url: Option<String>,
+    /// Whether FIPS endpoints are asked for.
+    pub use_fips: bool,
+    /// A Bedrock API key.
+    pub bearer_token: Option<SecretString>,
 }
 
 /// Reads the SDK's configuration. Nothing is asked over the network except, where no region is configured and
 /// `AWS_EC2_METADATA_DISABLED` is not set, the instance's own metadata service.
-pub(super) async fn resolve(settings: AwsSettings) -> Resolved {
+pub async fn resolve(settings: AwsSettings) -> Resolved {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(region) = &settings.region {
         loader = loader.region(Region::new(region.clone()));
@@ -73,6 +84,7 @@ pub(super) async fn resolve(settings: AwsSettings) -> Resolved {
     let runtime_url = settings
         .runtime_url
         .or_else(|| configured_url(&sdk, "Bedrock Runtime"));
+    let control_url = settings.control_url.or_else(|| configured_url(&sdk, "Bedrock"));
     let mantle_url = settings
         .mantle_url
         .or_else(|| configured_url(&sdk, "Bedrock Mantle"));
@@ -86,13 +98,14 @@ pub(super) async fn resolve(settings: AwsSettings) -> Resolved {
         sdk,
         home_region,
         runtime_url,
+        control_url,
         mantle_url,
         use_fips,
         bearer_token: settings.bearer_token,
     }
 }
 
-/// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME` or `_BEDROCK_MANTLE`, the profile's section of that name, or `AWS_ENDPOINT_URL`, in
+/// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, `_BEDROCK` or `_BEDROCK_MANTLE`, the profile's section of that name, or `AWS_ENDPOINT_URL`, in
 /// that order (AWS SDKs reference guide, "Service-specific endpoints").
 fn configured_url(sdk: &SdkConfig, service_id: &str) -> Option<String> {
     let key = ServiceConfigKey::builder()

@@ -23,7 +23,7 @@ const NEGATIVE_MS: i64 = 5_000;
 /// The longest that a provider may take.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What credentials depend on; `None` are the data plane's own.
+/// What credentials depend on; `None` are the process's own.
 type Key = Option<Role>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -52,9 +52,10 @@ struct Slot {
     fetching: tokio::sync::Mutex<()>,
 }
 
-/// All credentials of this process.
-pub(super) struct CredentialStore {
+/// All credentials of this process, by what they depend on.
+pub struct CredentialStore {
     sdk: SdkConfig,
+    session_name: &'static str,
     clock: Arc<dyn Clock>,
     slots: RwLock<HashMap<Key, Arc<Slot>>>,
 }
@@ -67,10 +68,18 @@ fn key_of(endpoint: &Endpoint) -> Key {
     })
 }
 
+impl std::fmt::Debug for CredentialStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CredentialStore").finish_non_exhaustive()
+    }
+}
+
 impl CredentialStore {
-    pub(super) fn new(sdk: SdkConfig, clock: Arc<dyn Clock>) -> Self {
+    /// Credentials from this configuration. `session_name` is the role session's name, as it stands in CloudTrail.
+    pub fn new(sdk: SdkConfig, session_name: &'static str, clock: Arc<dyn Clock>) -> Self {
         Self {
             sdk,
+            session_name,
             clock,
             slots: RwLock::default(),
         }
@@ -80,7 +89,7 @@ impl CredentialStore {
     ///
     /// # Errors
     /// Why there are none; for logs, since it may name accounts and roles.
-    pub(super) async fn of(&self, endpoint: &Endpoint) -> Result<Arc<Credentials>, String> {
+    pub async fn of(&self, endpoint: &Endpoint) -> Result<Arc<Credentials>, String> {
         let slot = self.slot(key_of(endpoint)).await?;
         let now = self.clock.now_ms();
         match slot.held.load_full().as_deref() {
@@ -116,7 +125,7 @@ impl CredentialStore {
     }
 
     /// Makes the next request fetch anew.
-    pub(super) fn forget(&self, endpoint: &Endpoint) {
+    pub fn forget(&self, endpoint: &Endpoint) {
         let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = slots.get(&key_of(endpoint)) {
             slot.held.store(None);
@@ -150,7 +159,7 @@ impl CredentialStore {
             .ok_or("no credentials are configured: set the AWS_ variables, a profile, or a role")?;
         let Some(role) = role else { return Ok(base) };
         let mut builder = AssumeRoleProvider::builder(&role.arn)
-            .session_name("ccag-dataplane")
+            .session_name(self.session_name)
             .configure(&self.sdk);
         if let Some(external_id) = &role.external_id {
             builder = builder.external_id(external_id);

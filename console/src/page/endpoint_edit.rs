@@ -1,0 +1,371 @@
+//! One endpoint: the form for a new one, or for changing it.
+
+use super::endpoints::{enabled_badge, used_by};
+use super::{Named, Page, Section};
+use crate::form::{Choice, Field};
+use crate::part::block::{card, nothing, page_head, text};
+use crate::part::field::{Ask, button_form, checkbox, csrf, input, select, summary};
+use crate::{PageContext, path};
+use ccag_domain::Geography;
+use leptos::prelude::*;
+
+/// What the form holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointForm {
+    /// What to call it.
+    pub name: Field,
+    /// The AWS region.
+    pub region: Field,
+    /// The role to assume.
+    pub role_arn: Field,
+    /// What the role asks for besides.
+    pub external_id: Field,
+    /// The only geography; empty is the closest.
+    pub geography: Field,
+    /// Instead of the public URL.
+    pub runtime_url: Field,
+    /// The lanes that it may use, joined by commas; empty is InvokeModel alone.
+    pub lanes: Field,
+    /// Instead of the public URL of bedrock-mantle.
+    pub mantle_url: Field,
+    /// The id of a guardrail; empty is none.
+    pub guardrail_id: Field,
+    /// Its version.
+    pub guardrail_version: Field,
+    /// How much Bedrock tells about what it found.
+    pub guardrail_trace: Field,
+    /// Whether it looks only at what the user and the tools said.
+    pub guardrail_tag_input: bool,
+    /// Its share of the conversations.
+    pub weight: Field,
+    /// Whether it is used.
+    pub enabled: bool,
+    /// Whether teams without endpoints of their own use it.
+    pub is_default: bool,
+}
+
+impl Default for EndpointForm {
+    fn default() -> Self {
+        Self {
+            name: Field::default(),
+            region: Field::default(),
+            role_arn: Field::default(),
+            external_id: Field::default(),
+            geography: Field::default(),
+            runtime_url: Field::default(),
+            lanes: Field::default(),
+            mantle_url: Field::default(),
+            guardrail_id: Field::default(),
+            guardrail_version: Field::default(),
+            guardrail_trace: Field::new("disabled"),
+            guardrail_tag_input: false,
+            weight: Field::new("1"),
+            enabled: true,
+            is_default: false,
+        }
+    }
+}
+
+impl EndpointForm {
+    /// The field with this name in the admin API.
+    pub fn field_mut(&mut self, name: &str) -> Option<&mut Field> {
+        Some(match name {
+            "name" => &mut self.name,
+            "region" => &mut self.region,
+            "role_arn" => &mut self.role_arn,
+            "external_id" => &mut self.external_id,
+            "geography" => &mut self.geography,
+            "runtime_url" => &mut self.runtime_url,
+            "lanes" => &mut self.lanes,
+            "mantle_url" => &mut self.mantle_url,
+            "guardrail.id" => &mut self.guardrail_id,
+            "guardrail.version" => &mut self.guardrail_version,
+            "guardrail.trace" => &mut self.guardrail_trace,
+            "weight" => &mut self.weight,
+            _ => return None,
+        })
+    }
+}
+
+/// The page for one endpoint.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EndpointPage {
+    /// The endpoint that is changed; `None` for a new one.
+    pub id: Option<String>,
+    /// Its name as it is stored.
+    pub name: String,
+    /// Whether it is used, as it is stored.
+    pub enabled: bool,
+    /// Whether it is a default one, as it is stored.
+    pub is_default: bool,
+    /// The teams that it is assigned to.
+    pub teams: Vec<Named>,
+    /// What the form holds.
+    pub form: EndpointForm,
+    /// What is wrong with the form as a whole.
+    pub trouble: Option<String>,
+}
+
+const fn ask(
+    name: &'static str,
+    label: &'static str,
+    help: &'static str,
+    required: bool,
+    max_length: u32,
+) -> Ask {
+    Ask {
+        id: name,
+        name,
+        label,
+        help,
+        kind: "",
+        autocomplete: "",
+        required,
+        max_length,
+    }
+}
+
+const NAME: Ask = ask(
+    "name",
+    "Name",
+    "For people to tell endpoints apart, such as “Europe, shared account”.",
+    true,
+    200,
+);
+const REGION: Ask = ask(
+    "region",
+    "AWS region",
+    "Such as eu-west-1. Empty is the region that the data planes are configured with.",
+    false,
+    32,
+);
+const ROLE: Ask = ask(
+    "role_arn",
+    "Role to assume",
+    "Such as arn:aws:iam::111122223333:role/ccag. Empty: the data planes call with their own credentials.",
+    false,
+    700,
+);
+const EXTERNAL: Ask = ask(
+    "external_id",
+    "External id",
+    "If the role's trust policy asks for one.",
+    false,
+    1_224,
+);
+const GEOGRAPHY: Ask = ask(
+    "geography",
+    "Geography",
+    "Where requests may run, and what they cost. The closest is taken in which the model can be had.",
+    false,
+    0,
+);
+const URL: Ask = ask(
+    "runtime_url",
+    "URL of Bedrock Runtime",
+    "For a VPC endpoint, for example. Empty is AWS's public URL.",
+    false,
+    500,
+);
+const WEIGHT: Ask = ask(
+    "weight",
+    "Weight",
+    "Its share of the conversations in relation to other endpoints. With 0 it only steps in for others.",
+    true,
+    5,
+);
+
+const LANES: Ask = ask(
+    "lanes",
+    "Lanes",
+    "How Bedrock is asked. InvokeModel serves everything; the others are tried first, or step in.",
+    false,
+    0,
+);
+const MANTLE: Ask = ask(
+    "mantle_url",
+    "URL of bedrock-mantle",
+    "Only for the mantle lane. Empty is AWS's public URL.",
+    false,
+    500,
+);
+const GUARDRAIL: Ask = ask(
+    "guardrail_id",
+    "Guardrail",
+    "Its id or ARN. All requests must pass it, unless their team has one of its own.",
+    false,
+    2_048,
+);
+const VERSION: Ask = ask(
+    "guardrail_version",
+    "Guardrail version",
+    "A number, or DRAFT.",
+    false,
+    8,
+);
+const TRACE: Ask = ask(
+    "guardrail_trace",
+    "Guardrail trace",
+    "How much Bedrock writes into its invocation log about what was found, quotes included.",
+    false,
+    0,
+);
+
+/// The orders of lanes that are offered; one that is stored and not among them is offered too.
+fn lane_orders(stored: &str) -> Vec<Choice> {
+    let mut choices = vec![
+        Choice::new("", "InvokeModel alone"),
+        Choice::new("messages,invoke-model", "Messages, then InvokeModel"),
+        Choice::new("mantle,invoke-model", "Mantle, then InvokeModel"),
+        Choice::new("invoke-model,mantle", "InvokeModel, then mantle"),
+        Choice::new("messages,mantle,invoke-model", "Messages, mantle, InvokeModel"),
+    ];
+    if choices.iter().all(|c| c.value != stored) {
+        choices.push(Choice::new(stored, stored));
+    }
+    choices
+}
+
+fn traces() -> Vec<Choice> {
+    vec![
+        Choice::new("disabled", "Nothing"),
+        Choice::new("enabled", "What was found"),
+        Choice::new("enabled-full", "Everything that was looked for"),
+    ]
+}
+
+fn geographies() -> Vec<Choice> {
+    let mut choices = vec![Choice::new("", "The closest")];
+    choices.extend(
+        Geography::WITH_PREFIX
+            .into_iter()
+            .chain([Geography::InRegion])
+            .map(|g| Choice::new(g.as_str(), format!("Only {}", g.as_str()))),
+    );
+    choices
+}
+
+impl Page for EndpointPage {
+    fn title(&self) -> String {
+        match self.id {
+            Some(_) => format!("Endpoint {}", self.name),
+            None => "Add an endpoint".to_owned(),
+        }
+    }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::Endpoints)
+    }
+
+    fn body(&self, context: &PageContext) -> AnyView {
+        let (title, lead, actions) = match &self.id {
+            Some(id) => {
+                let lead =
+                    view! { {enabled_badge(self.enabled)} " " {used_by(self.is_default, self.teams.len())} };
+                let actions = view! {
+                    {(!self.is_default).then(|| button_form(context, path::endpoint_default(id), &[], "Make it the only default", &self.name, ""))}
+                    <a class="button" href=path::endpoint_models(id)>"Models"</a>
+                    <a class="button danger" href=path::delete_endpoint(id)>"Delete…"</a>
+                };
+                (self.name.clone(), lead.into_any(), actions.into_any())
+            }
+            None => (
+                "Add an endpoint".to_owned(),
+                text("An AWS account, a region, and the role to call it with."),
+                nothing(),
+            ),
+        };
+        view! {
+            <nav class="trail" aria-label="Where you are"><a href=path::ENDPOINTS>"Endpoints"</a></nav>
+            {page_head(title, lead, actions)}
+            {self.form(context)}
+            {self.id.is_some().then(|| self.team_list())}
+        }
+        .into_any()
+    }
+}
+
+impl EndpointPage {
+    fn form(&self, context: &PageContext) -> AnyView {
+        let form = &self.form;
+        let fields = [
+            (&NAME, &form.name),
+            (&REGION, &form.region),
+            (&ROLE, &form.role_arn),
+            (&EXTERNAL, &form.external_id),
+            (&GEOGRAPHY, &form.geography),
+            (&URL, &form.runtime_url),
+            (&LANES, &form.lanes),
+            (&MANTLE, &form.mantle_url),
+            (&GUARDRAIL, &form.guardrail_id),
+            (&VERSION, &form.guardrail_version),
+            (&TRACE, &form.guardrail_trace),
+            (&WEIGHT, &form.weight),
+        ];
+        let (action, button) = match &self.id {
+            Some(id) => (path::endpoint(id), "Save"),
+            None => (path::ENDPOINTS.to_owned(), "Add the endpoint"),
+        };
+        view! {
+            <form method="post" action=action class="stack card narrow">
+                {csrf(context)}
+                {summary(&fields, self.trouble.as_deref())}
+                {input(NAME, &form.name, &[])}
+                {input(REGION, &form.region, &[])}
+                {input(ROLE, &form.role_arn, &[])}
+                {input(EXTERNAL, &form.external_id, &[])}
+                {select(GEOGRAPHY, &form.geography, &geographies())}
+                {input(URL, &form.runtime_url, &[])}
+                {select(LANES, &form.lanes, &lane_orders(&form.lanes.value))}
+                {input(MANTLE, &form.mantle_url, &[])}
+                {input(GUARDRAIL, &form.guardrail_id, &[])}
+                {input(VERSION, &form.guardrail_version, &[])}
+                {select(TRACE, &form.guardrail_trace, &traces())}
+                {checkbox(
+                    "guardrail_tag_input".to_owned(),
+                    "guardrail_tag_input",
+                    "yes".to_owned(),
+                    "The guardrail looks only at what the user and the tools said".to_owned(),
+                    String::new(),
+                    form.guardrail_tag_input,
+                )}
+                {input(WEIGHT, &form.weight, &[])}
+                {checkbox(
+                    "enabled".to_owned(),
+                    "enabled",
+                    "yes".to_owned(),
+                    "Enabled".to_owned(),
+                    "While it is not, teams that have no other endpoint are refused; no other account is used instead.".to_owned(),
+                    form.enabled,
+                )}
+                {checkbox(
+                    "is_default".to_owned(),
+                    "is_default",
+                    "yes".to_owned(),
+                    "Default".to_owned(),
+                    "Teams without endpoints of their own use it, beside the other defaults.".to_owned(),
+                    form.is_default,
+                )}
+                <div class="form-actions">
+                    <button type="submit" class="primary">{button}</button>
+                    <a class="button quiet" href=path::ENDPOINTS>"Cancel"</a>
+                </div>
+            </form>
+        }
+        .into_any()
+    }
+
+    fn team_list(&self) -> AnyView {
+        let body = if self.teams.is_empty() {
+            view! { <p class="quiet-note">"It is not assigned to any team."</p> }.into_any()
+        } else {
+            let items = self
+                .teams
+                .iter()
+                .map(|team| view! { <li><a href=path::team_endpoints(&team.id)>{team.name.clone()}</a></li> })
+                .collect_view();
+            view! { <ul class="prose">{items}</ul> }.into_any()
+        };
+        card("teams", "Teams that may use it", nothing(), body)
+    }
+}

@@ -1,0 +1,215 @@
+//! Samples of endpoints, models and prices.
+
+use super::{HOSTILE, NOW_MS, Sample, context, sample};
+use crate::form::Field;
+use crate::page::{
+    DeleteEndpointPage, DeleteModelPage, EndpointForm, EndpointModelsPage, EndpointPage, EndpointRow,
+    EndpointsPage, ImportOutcome, ImportPage, ImportedPrice, ModelForm, ModelPage, ModelRow, ModelsPage,
+    Named, OfferedRow, PriceForm, PricePage, PriceRow, TeamEndpointChoice, TeamEndpointsPage,
+};
+use crate::path;
+use ccag_domain::Role;
+
+fn endpoint(n: u32, name: &str, enabled: bool, teams: usize) -> EndpointRow {
+    EndpointRow {
+        id: format!("end_{n}"),
+        name: name.to_owned(),
+        region: (n > 1).then(|| "eu-west-1".to_owned()),
+        account: (n > 1).then(|| "111122223333".to_owned()),
+        geography: (n == 3).then(|| "eu".to_owned()),
+        weight: n,
+        enabled,
+        is_default: n == 1,
+        teams,
+    }
+}
+
+fn choice(row: &EndpointRow) -> TeamEndpointChoice {
+    TeamEndpointChoice {
+        id: row.id.clone(),
+        name: row.name.clone(),
+        place: "eu-west-1, account 111122223333".to_owned(),
+        enabled: row.enabled,
+        chosen: row.teams > 0,
+    }
+}
+
+fn endpoint_samples() -> Vec<Sample> {
+    let admin = || context(Role::Admin, path::ENDPOINTS);
+    let rows = vec![
+        endpoint(1, "default", true, 0),
+        endpoint(2, HOSTILE, false, 1),
+        endpoint(3, "Europe", true, 12),
+    ];
+    let teams = vec![Named {
+        id: "team_2".to_owned(),
+        name: HOSTILE.to_owned(),
+    }];
+    let edit = EndpointPage {
+        id: Some("end_2".to_owned()),
+        name: HOSTILE.to_owned(),
+        enabled: true,
+        is_default: false,
+        teams: teams.clone(),
+        form: EndpointForm {
+            name: Field::new(HOSTILE),
+            region: Field::new("eu-west-1"),
+            ..EndpointForm::default()
+        },
+        trouble: None,
+    };
+    let refused = EndpointPage {
+        form: EndpointForm {
+            role_arn: Field::new(HOSTILE).with_error("This is not the ARN of a role."),
+            weight: Field::new("x").with_error("Give a number."),
+            ..EndpointForm::default()
+        },
+        ..EndpointPage::default()
+    };
+    let delete = |teams| DeleteEndpointPage {
+        id: "end_2".to_owned(),
+        name: HOSTILE.to_owned(),
+        is_default: true,
+        teams,
+    };
+    let of_team = TeamEndpointsPage {
+        team_id: "team_1".to_owned(),
+        team: HOSTILE.to_owned(),
+        endpoints: rows.iter().map(choice).collect(),
+        trouble: Some("The endpoint is gone.".to_owned()),
+    };
+    let offered = |model: Option<&str>, invoked: bool| OfferedRow {
+        model: model.map(str::to_owned),
+        bedrock_id: "anthropic.claude-opus-5-5".to_owned(),
+        invoked: invoked.then(|| ("us.anthropic.claude-opus-5-5".to_owned(), "us".to_owned())),
+        legacy: !invoked,
+    };
+    let models = EndpointModelsPage {
+        id: "end_2".to_owned(),
+        name: HOSTILE.to_owned(),
+        discovered_at_ms: Some(NOW_MS - 60_000),
+        error: Some(HOSTILE.to_owned()),
+        rows: vec![
+            offered(Some("claude-opus-5-5"), true),
+            offered(Some("claude-opus-4-1"), false),
+            offered(None, false),
+        ],
+        left_out: vec![HOSTILE.to_owned()],
+    };
+    vec![
+        sample("endpoint-models", admin(), models),
+        sample("endpoints", admin(), EndpointsPage { rows }),
+        sample("endpoints-empty", admin(), EndpointsPage::default()),
+        sample("endpoint", admin(), edit),
+        sample("endpoint-new", admin(), EndpointPage::default()),
+        sample("endpoint-refused", admin(), refused),
+        sample("endpoint-delete", admin(), delete(Vec::new())),
+        sample("endpoint-delete-refused", admin(), delete(teams)),
+        sample("team-endpoints", admin(), of_team),
+    ]
+}
+
+fn model(name: &str, price: Option<(&str, &str)>) -> ModelRow {
+    ModelRow {
+        name: name.to_owned(),
+        title: name.to_owned(),
+        bedrock_id: format!("anthropic.{name}"),
+        context_tokens: 1_000_000,
+        price: price.map(|(input, output)| (input.to_owned(), output.to_owned())),
+        source: "built-in".to_owned(),
+    }
+}
+
+fn price_row(n: i64, until: bool) -> PriceRow {
+    PriceRow {
+        id: format!("price_{n}"),
+        rates: ["4.00", "20.00", "0.20", "5.00", "8.00"].map(str::to_owned),
+        regional_permille: 1_100,
+        source: HOSTILE.to_owned(),
+        from_ms: NOW_MS - n * 86_400_000,
+        until_ms: until.then_some(NOW_MS - (n - 1) * 86_400_000),
+    }
+}
+
+fn model_samples() -> Vec<Sample> {
+    let admin = || context(Role::Admin, path::MODELS);
+    let rows = vec![
+        model("claude-opus-5-5", Some(("4.00", "20.00"))),
+        model(HOSTILE, None),
+    ];
+    let models = ModelsPage {
+        search: HOSTILE.to_owned(),
+        rows,
+    };
+    let edit = ModelPage {
+        name: Some("claude-opus-5-5".to_owned()),
+        title: HOSTILE.to_owned(),
+        source: "admin".to_owned(),
+        priced: true,
+        form: ModelForm::default(),
+        trouble: None,
+    };
+    let refused = ModelPage {
+        form: ModelForm {
+            name: Field::new(HOSTILE).with_error("This is no name."),
+            ..ModelForm::default()
+        },
+        ..ModelPage::default()
+    };
+    let prices = PricePage {
+        name: "claude-opus-5-5".to_owned(),
+        title: HOSTILE.to_owned(),
+        form: PriceForm {
+            input: Field::new("x").with_error("Write dollars per million tokens."),
+            ..PriceForm::default()
+        },
+        history: vec![price_row(1, false), price_row(2, true)],
+        trouble: None,
+    };
+    let outcome = ImportOutcome {
+        dry_run: true,
+        summary: "24 of 360 prices used".to_owned(),
+        changed: vec![ImportedPrice {
+            model: "claude-opus-5-5".to_owned(),
+            before: None,
+            after: ("3.50".to_owned(), "17.50".to_owned()),
+            notes: vec![HOSTILE.to_owned()],
+        }],
+        unchanged: vec!["claude-haiku-4-5".to_owned()],
+        skipped: vec![HOSTILE.to_owned()],
+    };
+    let imported = ImportPage {
+        outcome: Some(outcome),
+        trouble: None,
+    };
+    let no_list = ImportPage {
+        outcome: None,
+        trouble: Some(HOSTILE.to_owned()),
+    };
+    let member = || context(Role::Member, path::MODELS);
+    let delete = DeleteModelPage {
+        name: "claude-opus-5-5".to_owned(),
+        title: HOSTILE.to_owned(),
+    };
+    vec![
+        sample("models", admin(), models.clone()),
+        sample("models-member", member(), models),
+        sample("models-none-fits", admin(), ModelsPage::default()),
+        sample("model", admin(), edit.clone()),
+        sample("model-member", member(), edit),
+        sample("model-new", admin(), ModelPage::default()),
+        sample("model-refused", admin(), refused),
+        sample("model-delete", admin(), delete),
+        sample("model-prices", admin(), prices.clone()),
+        sample("model-prices-member", member(), prices),
+        sample("prices-import", admin(), ImportPage::default()),
+        sample("prices-imported", admin(), imported),
+        sample("prices-import-refused", admin(), no_list),
+    ]
+}
+
+pub(super) fn samples() -> Vec<Sample> {
+    let mut samples = endpoint_samples();
+    samples.extend(model_samples());
+    samples
+}

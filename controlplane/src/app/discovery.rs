@@ -1,0 +1,432 @@
+//! What endpoints offer: AWS is asked on demand and again every few hours, and data planes are told what is new.
+
+use super::{App, catalogue, not_found, require_admin, validate};
+use crate::store::entity::{endpoint_discovery, endpoint_profile};
+use crate::store::{offers, rows};
+use ccag_admin_api::{
+    EndpointModels, InvokedAs, LeftOut, OfferedModel, PinProfile, PinnedList, PinnedView, ProfileView,
+    Timestamp,
+};
+use ccag_aws::discovery::{Found, ListedModel, discover as ask, geography_of};
+use ccag_aws::{AwsSettings, ControlClient, ControlConfig, ControlError};
+use ccag_domain::model::BedrockArn;
+use ccag_domain::{
+    Actor, Clock, Code, Discovery, Endpoint, EndpointId, Geography, Model, ObjectKind, OfferedProfile,
+    Offers, Problem, UnixMs,
+};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// How often it is looked whether an endpoint is due.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// How AWS is reached. Nothing is read or connected before the first question.
+pub struct AwsAccess {
+    settings: AwsSettings,
+    config: ControlConfig,
+    client: OnceCell<ControlClient>,
+}
+
+impl AwsAccess {
+    pub(crate) fn new(settings: AwsSettings, config: ControlConfig) -> Self {
+        Self {
+            settings,
+            config,
+            client: OnceCell::new(),
+        }
+    }
+
+    async fn client(&self, clock: &Arc<dyn Clock>) -> Result<&ControlClient, ControlError> {
+        let made = self.client.get_or_try_init(|| async {
+            ControlClient::new(self.settings.clone(), self.config.clone(), Arc::clone(clock)).await
+        });
+        made.await
+            .map_err(|bad| ControlError::Credentials(bad.to_string()))
+    }
+
+    /// The region of endpoints that name none, as far as it is known without asking anybody.
+    fn home_region(&self) -> String {
+        let known = self.client.get().map(|c| c.home_region().to_owned());
+        known.or_else(|| self.settings.region.clone()).unwrap_or_default()
+    }
+}
+
+/// What is kept of an answer of AWS's: what data planes are told, and what only people want to know.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    discovery: Discovery,
+    #[serde(default)]
+    legacy: Vec<String>,
+    #[serde(default)]
+    listed: Vec<String>,
+    #[serde(default)]
+    left_out: Vec<(String, String)>,
+}
+
+impl From<Found> for Kept {
+    fn from(found: Found) -> Self {
+        let ids = |models: &[ListedModel], fits: fn(&ListedModel) -> bool| {
+            models.iter().filter(|m| fits(m)).map(|m| m.id.clone()).collect()
+        };
+        Self {
+            legacy: ids(&found.models, |m| m.legacy),
+            listed: ids(&found.models, |_| true),
+            left_out: found
+                .left_out
+                .into_iter()
+                .map(|(id, reason)| (id, reason.to_owned()))
+                .collect(),
+            discovery: found.discovery,
+        }
+    }
+}
+
+/// Asks AWS what an endpoint offers, and tells data planes if it is something else than before.
+///
+/// # Errors
+/// [`Code::NotFound`], or [`Code::BadUpstream`] with AWS's words: what was known before goes on to count.
+pub async fn discover(app: &App, actor: &Actor, id: &EndpointId) -> Result<EndpointModels, Problem> {
+    require_admin(actor)?;
+    let endpoint = load(app, id).await?;
+    let found = match app.aws.client(&app.clock).await {
+        Ok(client) => ask(client, &endpoint, app.now_ms()).await,
+        Err(error) => Err(error),
+    };
+    match found {
+        Ok(found) => {
+            keep(app, actor, &endpoint, found.into()).await?;
+            models(app, actor, id).await
+        }
+        Err(error) => {
+            let problem = refused(&error);
+            app.store
+                .insert_discovery_error(id.as_str(), app.now_ms(), &problem.message)
+                .await?;
+            Err(problem)
+        }
+    }
+}
+
+async fn load(app: &App, id: &EndpointId) -> Result<Endpoint, Problem> {
+    let found = app.store.load_endpoint(id.as_str()).await?;
+    found.ok_or_else(|| not_found("endpoint", id.as_str()))
+}
+
+/// AWS's refusal for an admin, with what usually helps.
+fn refused(error: &ControlError) -> Problem {
+    let hint = match error {
+        ControlError::Refused { status: 403, .. } => {
+            " The role needs bedrock:ListInferenceProfiles, bedrock:GetInferenceProfile and bedrock:ListFoundationModels."
+        }
+        ControlError::Credentials(_) => {
+            " The control plane asks AWS itself: give it credentials, and let it assume the endpoint's role."
+        }
+        ControlError::NoRegion => " The control plane reads it from its own environment.",
+        _ => "",
+    };
+    Problem::new(Code::BadUpstream, format!("{error}.{hint}"))
+}
+
+async fn keep(app: &App, actor: &Actor, endpoint: &Endpoint, kept: Kept) -> Result<(), Problem> {
+    let now = app.now_ms();
+    let mut tx = app.store.change().await?;
+    tx.serialize().await?;
+    let before = match tx.find_discovery(endpoint.id.as_str()).await? {
+        Some(row) => offers::found(&row)?,
+        None => None,
+    };
+    let same = |before: &Discovery| {
+        before.profiles == kept.discovery.profiles && before.on_demand == kept.discovery.on_demand
+    };
+    let is_news = !before.as_ref().is_some_and(same);
+    let row = endpoint_discovery::Model {
+        endpoint_id: endpoint.id.to_string(),
+        at_ms: now,
+        found: serde_json::to_string(&kept).ok(),
+        error: None,
+    };
+    tx.set_discovery(row, is_news).await?;
+    let details = json!({"profiles": kept.discovery.profiles.len(), "changed": is_news});
+    let entry = app.audit(
+        actor,
+        "endpoint.discover",
+        ObjectKind::Endpoint,
+        endpoint.id.as_str(),
+        details,
+    );
+    tx.commit(now, entry).await?;
+    Ok(())
+}
+
+/// What is known of an endpoint's models: which are to be had, and what is invoked for each.
+///
+/// # Errors
+/// [`Code::NotFound`], [`Code::Forbidden`] for members.
+pub async fn models(app: &App, actor: &Actor, id: &EndpointId) -> Result<EndpointModels, Problem> {
+    require_admin(actor)?;
+    let endpoint = load(app, id).await?;
+    let row = app.store.find_discovery(id.as_str()).await?;
+    let kept: Option<Kept> = match row.as_ref().and_then(|row| row.found.as_ref()) {
+        Some(text) => Some(rows::read(
+            "endpoint_discoveries",
+            "found",
+            serde_json::from_str(text).ok(),
+        )?),
+        None => None,
+    };
+    let known = catalogue::models(&app.store.list_models().await?)?;
+    let home_region = app.aws.home_region();
+    let mut models: Vec<_> = known
+        .iter()
+        .map(|model| {
+            offered(
+                Some(model),
+                &model.bedrock_id,
+                &endpoint,
+                kept.as_ref(),
+                &home_region,
+            )
+        })
+        .collect();
+    if let Some(kept) = &kept {
+        let mut others: Vec<&str> = kept
+            .listed
+            .iter()
+            .chain(kept.discovery.profiles.iter().map(|p| &p.foundation_model))
+            .map(String::as_str)
+            .filter(|id| known.iter().all(|m| m.bedrock_id != *id))
+            .collect();
+        others.sort_unstable();
+        others.dedup();
+        let others = others.into_iter();
+        models.extend(others.map(|id| offered(None, id, &endpoint, Some(kept), &home_region)));
+    }
+    Ok(EndpointModels {
+        endpoint_id: endpoint.id.clone(),
+        discovered_at: kept.as_ref().map(|k| Timestamp::from_ms(k.discovery.at_ms)),
+        error: row.and_then(|row| row.error),
+        models,
+        left_out: kept
+            .map(|k| k.left_out)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(id, reason)| LeftOut { id, reason })
+            .collect(),
+    })
+}
+
+fn offered(
+    model: Option<&Model>,
+    bedrock_id: &str,
+    endpoint: &Endpoint,
+    kept: Option<&Kept>,
+    home_region: &str,
+) -> OfferedModel {
+    let profiles = kept.map_or(&[][..], |k| &k.discovery.profiles);
+    let has =
+        |list: fn(&Kept) -> &Vec<String>| kept.is_some_and(|k| list(k).iter().any(|id| id == bedrock_id));
+    OfferedModel {
+        model: model.map(|m| m.name.to_string()),
+        bedrock_id: bedrock_id.to_owned(),
+        invoked: model
+            .and_then(|m| endpoint.invocable(m, home_region))
+            .map(|asked| InvokedAs {
+                id: asked.id,
+                geography: asked.geography,
+            }),
+        profiles: profiles
+            .iter()
+            .filter(|p| p.foundation_model == bedrock_id)
+            .map(|p: &OfferedProfile| ProfileView {
+                id: p.id.clone(),
+                name: p.name.clone(),
+                geography: p.geography,
+                application: p.application,
+            })
+            .collect(),
+        on_demand: has(|k| &k.discovery.on_demand),
+        legacy: has(|k| &k.legacy),
+    }
+}
+
+/// The application inference profiles that are invoked instead of AWS's own.
+///
+/// # Errors
+/// [`Code::NotFound`], [`Code::Forbidden`] for members.
+pub async fn pinned(app: &App, actor: &Actor, id: &EndpointId) -> Result<PinnedList, Problem> {
+    require_admin(actor)?;
+    load(app, id).await?;
+    let rows = app.store.list_pinned(id.as_str()).await?;
+    let overrides = rows.iter().map(pinned_view).collect::<Result<_, _>>()?;
+    Ok(PinnedList { overrides })
+}
+
+fn pinned_view(row: &endpoint_profile::Model) -> Result<PinnedView, Problem> {
+    let pin = offers::pin(row)?;
+    Ok(PinnedView {
+        model_id: pin.model.to_string(),
+        aip_arn: pin.arn,
+        geography: pin.geography,
+        reason: row.reason.clone(),
+        created_at: Timestamp::from_ms(row.created_at_ms),
+    })
+}
+
+/// Has an application inference profile invoked for a model at an endpoint.
+///
+/// # Errors
+/// [`Code::NotFound`]; [`Code::InvalidRequest`] if it is no profile of this model; [`Code::Conflict`] if the model has one
+/// already; [`Code::BadUpstream`] if AWS does not know it.
+pub async fn pin(
+    app: &App,
+    actor: &Actor,
+    id: &EndpointId,
+    request: PinProfile,
+) -> Result<PinnedView, Problem> {
+    require_admin(actor)?;
+    let endpoint = load(app, id).await?;
+    let known = catalogue::models(&app.store.list_models().await?)?;
+    let model =
+        catalogue::find(&known, &request.model_id).ok_or_else(|| not_found("model", &request.model_id))?;
+    let invalid = |field: &str, message: String| Problem::new(Code::InvalidRequest, message).field(field);
+    let arn = request.aip_arn.trim();
+    let is_arn = BedrockArn::parse(arn).is_some_and(|a| a.kind == "application-inference-profile");
+    if !is_arn || arn.len() > 2_048 {
+        return Err(invalid(
+            "aip_arn",
+            "`aip_arn` is not the ARN of an application inference profile: \
+             `arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/…`."
+                .to_owned(),
+        ));
+    }
+    let (foundation_model, geography) = behind(app, &endpoint, arn).await?;
+    if foundation_model != model.bedrock_id {
+        return Err(invalid(
+            "aip_arn",
+            format!(
+                "This profile is of `{foundation_model}`, not of `{}`.",
+                model.bedrock_id
+            ),
+        ));
+    }
+    if let Some(only) = endpoint.geography.filter(|only| *only != geography) {
+        return Err(invalid(
+            "aip_arn",
+            format!("This profile runs in `{geography}`, but the endpoint is held to `{only}`."),
+        ));
+    }
+    let row = endpoint_profile::Model {
+        endpoint_id: endpoint.id.to_string(),
+        model: model.name.to_string(),
+        arn: arn.to_owned(),
+        geography: geography.as_str().to_owned(),
+        reason: match &request.reason {
+            Some(reason) => Some(validate::optional_name("reason", reason)?),
+            None => None,
+        },
+        created_at_ms: app.now_ms(),
+    };
+    let mut tx = app.store.change().await?;
+    let there = tx.find_endpoint(id.as_str()).await?;
+    there.ok_or_else(|| not_found("endpoint", id.as_str()))?;
+    tx.insert_pinned(row.clone()).await.map_err(|error| {
+        super::duplicate(
+            error,
+            || format!("`{}` has a profile here already. Take it away first.", row.model),
+            "model_id",
+        )
+    })?;
+    let details = json!({"model": row.model, "arn": row.arn, "reason": row.reason});
+    let entry = app.audit(actor, "endpoint.pin", ObjectKind::Endpoint, id.as_str(), details);
+    tx.commit(app.now_ms(), entry).await?;
+    pinned_view(&row)
+}
+
+/// The foundation model behind an application inference profile, and where it runs: from what was discovered, else AWS is
+/// asked.
+async fn behind(app: &App, endpoint: &Endpoint, arn: &str) -> Result<(String, Geography), Problem> {
+    let held: &Offers = &endpoint.offers;
+    if let Some(profile) = held.application_profile(arn) {
+        return Ok((profile.foundation_model.clone(), profile.geography));
+    }
+    let asked = async {
+        let client = app.aws.client(&app.clock).await?;
+        let profile = client.get_profile(endpoint, arn).await?;
+        let system = client.list_profiles(endpoint, "SYSTEM_DEFINED").await?;
+        Ok((profile, system))
+    };
+    let (profile, system) = asked.await.map_err(|error: ControlError| refused(&error))?;
+    let unusable = |message: &str| Problem::new(Code::InvalidRequest, message).field("aip_arn");
+    let mut models = profile
+        .models
+        .iter()
+        .filter_map(|m| BedrockArn::parse(&m.model_arn))
+        .map(|a| a.id);
+    let first = models
+        .next()
+        .ok_or_else(|| unusable("AWS names no model behind this profile."))?;
+    if models.any(|other| other != first) {
+        return Err(unusable("AWS names several models behind this profile."));
+    }
+    let geography = geography_of(&profile, &system)
+        .ok_or_else(|| unusable("It cannot be told where this profile runs, so it cannot be priced."))?;
+    Ok((first.to_owned(), geography))
+}
+
+/// Takes a chosen profile away: AWS's own is invoked again.
+///
+/// # Errors
+/// [`Code::NotFound`].
+pub async fn unpin(app: &App, actor: &Actor, id: &EndpointId, said: &str) -> Result<(), Problem> {
+    require_admin(actor)?;
+    let known = catalogue::models(&app.store.list_models().await?)?;
+    let name = catalogue::find(&known, said).map_or_else(|| said.to_owned(), |m| m.name.to_string());
+    let mut tx = app.store.change().await?;
+    if !tx.delete_pinned(id.as_str(), &name).await? {
+        return Err(not_found("profile chosen for", said));
+    }
+    let entry = app.audit(
+        actor,
+        "endpoint.unpin",
+        ObjectKind::Endpoint,
+        id.as_str(),
+        json!({"model": name}),
+    );
+    tx.commit(app.now_ms(), entry).await?;
+    Ok(())
+}
+
+/// Asks AWS again about every endpoint that was asked before and is due. Of several control planes one asks: whoever claims
+/// the endpoint first.
+pub(crate) async fn refresh(app: &App, every_ms: UnixMs) {
+    let due = match app.store.list_due_discoveries(app.now_ms() - every_ms).await {
+        Ok(due) => due,
+        Err(error) => return tracing::debug!(%error, "cannot look for endpoints to ask about"),
+    };
+    for id in due {
+        let Ok(endpoint) = EndpointId::parse(&id) else {
+            continue;
+        };
+        let claimed = app
+            .store
+            .claim_discovery(&id, app.now_ms() - every_ms, app.now_ms());
+        if !claimed.await.unwrap_or(false) {
+            continue;
+        }
+        if let Err(problem) = discover(app, &Actor::System, &endpoint).await {
+            tracing::warn!(endpoint = id, %problem, "AWS could not be asked what an endpoint offers; what is known goes on to count");
+        }
+    }
+}
+
+/// Looks every minute, or as often as AWS is to be asked, whether an endpoint is due.
+pub(crate) async fn keep_fresh(app: App, every: Duration) {
+    let every_ms = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
+    loop {
+        tokio::time::sleep(LOOK.min(every)).await;
+        refresh(&app, every_ms).await;
+    }
+}

@@ -1,0 +1,419 @@
+//! Endpoints: the AWS accounts, regions and roles that requests leave through, and which teams may use which.
+//!
+//! A team that has endpoints uses these and no others; a team without uses the default ones. Nothing here ever makes a
+//! team fall back from its own endpoints to the default ones by itself: an endpoint that a team uses cannot be deleted, and
+//! taking the last one from a team is a request of its own.
+
+use super::{App, duplicate, not_found, require_admin, validate, validate_aws, views};
+use crate::store::entity::endpoint;
+use crate::store::rows;
+use crate::store::{Assignment, Tx};
+use ccag_admin_api::{
+    CreateEndpoint, EndpointList, EndpointView, SetTeamEndpoints, TeamEndpoint, TeamEndpoints, UpdateEndpoint,
+};
+use ccag_domain::{Actor, Code, EndpointId, Geography, Lane, Lanes, ObjectKind, Problem, TeamId};
+use serde_json::json;
+use std::collections::HashSet;
+
+/// The most endpoints that a team can have.
+const MAX_PER_TEAM: usize = 100;
+
+/// Makes an endpoint.
+///
+/// # Errors
+/// [`Code::InvalidRequest`] names the field that is wrong; [`Code::Conflict`] if there is one with the same name.
+pub async fn create(app: &App, actor: &Actor, request: CreateEndpoint) -> Result<EndpointView, Problem> {
+    require_admin(actor)?;
+    let now = app.now_ms();
+    let blank = endpoint::Model {
+        id: EndpointId::generate(&*app.clock, &*app.rng).to_string(),
+        name: String::new(),
+        name_key: String::new(),
+        region: None,
+        role_arn: None,
+        external_id: None,
+        geography: None,
+        runtime_url: None,
+        lanes: None,
+        mantle_url: None,
+        guardrail: None,
+        weight: 1,
+        enabled: true,
+        is_default: false,
+        created_at_ms: now,
+    };
+    let row = checked(replaced(blank, request)?)?;
+    let mut tx = app.store.change().await?;
+    tx.insert_endpoint(row.clone())
+        .await
+        .map_err(|e| taken(e, &row.name))?;
+    commit(app, actor, tx, "endpoint.create", &row).await?;
+    Ok(views::endpoint(&row, &[])?)
+}
+
+/// All endpoints, by name.
+///
+/// # Errors
+/// [`Code::Forbidden`] for members.
+pub async fn list(app: &App, actor: &Actor) -> Result<EndpointList, Problem> {
+    require_admin(actor)?;
+    let assigned = app.store.list_assignments(None).await?;
+    let endpoints = app
+        .store
+        .list_endpoints()
+        .await?
+        .iter()
+        .map(|row| views::endpoint(row, &assigned))
+        .collect::<Result<_, _>>()?;
+    Ok(EndpointList { endpoints })
+}
+
+/// Finds an endpoint.
+///
+/// # Errors
+/// [`Code::NotFound`], [`Code::Forbidden`] for members.
+pub async fn find(app: &App, actor: &Actor, id: &EndpointId) -> Result<EndpointView, Problem> {
+    require_admin(actor)?;
+    let row = app.store.find_endpoint(id.as_str()).await?;
+    view(app, row.ok_or_else(|| missing(id))?).await
+}
+
+/// Changes what the request names and keeps the rest.
+///
+/// # Errors
+/// As [`create`], and [`Code::NotFound`]; [`Code::Conflict`] if it would leave no default endpoint.
+pub async fn update(
+    app: &App,
+    actor: &Actor,
+    id: &EndpointId,
+    request: UpdateEndpoint,
+) -> Result<EndpointView, Problem> {
+    change(app, actor, id, |row| changed(row, request)).await
+}
+
+/// Replaces the whole endpoint: what the request does not name falls back to what a new one has. Only whether it is a
+/// default stays as it was.
+///
+/// # Errors
+/// As [`update`].
+pub async fn replace(
+    app: &App,
+    actor: &Actor,
+    id: &EndpointId,
+    request: CreateEndpoint,
+) -> Result<EndpointView, Problem> {
+    change(app, actor, id, |row| {
+        let blank = endpoint::Model {
+            weight: 1,
+            enabled: true,
+            ..row
+        };
+        replaced(blank, request)
+    })
+    .await
+}
+
+async fn change(
+    app: &App,
+    actor: &Actor,
+    id: &EndpointId,
+    edit: impl FnOnce(endpoint::Model) -> Result<endpoint::Model, Problem>,
+) -> Result<EndpointView, Problem> {
+    require_admin(actor)?;
+    let mut tx = app.store.change().await?;
+    tx.serialize().await?;
+    let before = tx.find_endpoint(id.as_str()).await?;
+    let before = before.ok_or_else(|| missing(id))?;
+    let row = checked(edit(before.clone())?)?;
+    if before.is_default && !row.is_default {
+        another_default(&tx, &row.id).await?;
+    }
+    tx.update_endpoint(row.clone())
+        .await
+        .map_err(|e| taken(e, &row.name))?;
+    commit(app, actor, tx, "endpoint.update", &row).await?;
+    view(app, row).await
+}
+
+/// Makes an endpoint the only default one.
+///
+/// # Errors
+/// [`Code::NotFound`], or [`Code::Conflict`] while it is disabled.
+pub async fn set_default(app: &App, actor: &Actor, id: &EndpointId) -> Result<EndpointView, Problem> {
+    require_admin(actor)?;
+    let mut tx = app.store.change().await?;
+    tx.serialize().await?;
+    let mut chosen = None;
+    // The new default comes first: at no revision is there none.
+    let mut rows = tx.list_endpoints().await?;
+    rows.sort_by_key(|row| row.id != id.as_str());
+    for mut row in rows {
+        let is_chosen = row.id == id.as_str();
+        if is_chosen && !row.enabled {
+            return Err(Problem::new(
+                Code::Conflict,
+                "A disabled endpoint cannot be the default one: teams without endpoints of their own would be refused. \
+                 Enable it first.",
+            ));
+        }
+        if row.is_default != is_chosen {
+            row.is_default = is_chosen;
+            tx.update_endpoint(row.clone()).await?;
+        }
+        if is_chosen {
+            chosen = Some(row);
+        } else if chosen.is_none() {
+            break;
+        }
+    }
+    let row = chosen.ok_or_else(|| missing(id))?;
+    commit(app, actor, tx, "endpoint.set_default", &row).await?;
+    view(app, row).await
+}
+
+/// Deletes an endpoint that no team uses and that is not the last default one.
+///
+/// # Errors
+/// [`Code::NotFound`], or [`Code::Conflict`] while it is needed.
+pub async fn delete(app: &App, actor: &Actor, id: &EndpointId) -> Result<(), Problem> {
+    require_admin(actor)?;
+    let mut tx = app.store.change().await?;
+    tx.serialize().await?;
+    let row = tx.find_endpoint(id.as_str()).await?;
+    let row = row.ok_or_else(|| missing(id))?;
+    let teams = tx.list_assignments(&row.id).await?;
+    if !teams.is_empty() {
+        return Err(Problem::new(
+            Code::Conflict,
+            format!(
+                "{} may use this endpoint, and would be refused or sent through another account without it. Take it away \
+                 from them first, or disable the endpoint.",
+                named(&teams)
+            ),
+        ));
+    }
+    if row.is_default {
+        another_default(&tx, &row.id).await?;
+    }
+    tx.delete_endpoint(&row.id).await?;
+    commit(app, actor, tx, "endpoint.delete", &row).await
+}
+
+/// The endpoints that a team may use.
+///
+/// # Errors
+/// [`Code::NotFound`], [`Code::Forbidden`] for members.
+pub async fn of_team(app: &App, actor: &Actor, team: &TeamId) -> Result<TeamEndpoints, Problem> {
+    require_admin(actor)?;
+    let found = app.store.find_team(team.as_str()).await?;
+    found.ok_or_else(|| not_found("team", team.as_str()))?;
+    let rows = app.store.list_team_endpoints(team.as_str()).await?;
+    let mut endpoints = Vec::with_capacity(rows.len());
+    for (position, row) in rows {
+        let view = views::endpoint(&row, &[])?;
+        endpoints.push(TeamEndpoint {
+            endpoint_id: view.id,
+            name: view.name,
+            priority: u32::try_from(position).unwrap_or(0),
+            enabled: view.enabled,
+        });
+    }
+    Ok(TeamEndpoints {
+        uses_default: endpoints.is_empty(),
+        endpoints,
+    })
+}
+
+/// Says which endpoints a team may use: these and no others, or with none the default ones.
+///
+/// # Errors
+/// [`Code::NotFound`], or [`Code::InvalidRequest`] if one of them does not exist or stands there twice.
+pub async fn assign(
+    app: &App,
+    actor: &Actor,
+    team: &TeamId,
+    request: SetTeamEndpoints,
+) -> Result<TeamEndpoints, Problem> {
+    require_admin(actor)?;
+    let invalid = |message: String| Problem::new(Code::InvalidRequest, message).field("endpoints");
+    if request.endpoints.len() > MAX_PER_TEAM {
+        return Err(invalid(format!("A team has at most {MAX_PER_TEAM} endpoints.")));
+    }
+    let mut tx = app.store.change().await?;
+    tx.serialize().await?;
+    let row = tx.find_team(team.as_str()).await?;
+    let row = row.ok_or_else(|| not_found("team", team.as_str()))?;
+    let known = tx.list_endpoints().await?;
+    let mut seen = HashSet::new();
+    let mut wanted = Vec::with_capacity(request.endpoints.len());
+    for (place, assigned) in request.endpoints.iter().enumerate() {
+        let id = assigned.endpoint_id.to_string();
+        let Some(found) = known.iter().find(|e| e.id == id) else {
+            return Err(invalid(format!("There is no endpoint `{id}`.")));
+        };
+        if !seen.insert(id.clone()) {
+            return Err(invalid(format!(
+                "The endpoint `{}` stands there twice.",
+                found.name
+            )));
+        }
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        wanted.push((i64::from(assigned.priority.unwrap_or(place)), id));
+    }
+    wanted.sort();
+    tx.set_team_endpoints(&row.id, &wanted).await?;
+    let ids: Vec<_> = wanted.iter().map(|(_, id)| id).collect();
+    let details = json!({"team": row.name, "endpoints": ids});
+    let entry = app.audit(actor, "team.endpoints", ObjectKind::Team, &row.id, details);
+    tx.commit(app.now_ms(), entry).await?;
+    of_team(app, actor, team).await
+}
+
+fn missing(id: &EndpointId) -> Problem {
+    not_found("endpoint", id.as_str())
+}
+
+fn taken(error: crate::store::StoreError, name: &str) -> Problem {
+    duplicate(
+        error,
+        || format!("There is an endpoint named `{name}` already. Choose another name."),
+        "name",
+    )
+}
+
+/// Some names, and how many more.
+fn named(teams: &[Assignment]) -> String {
+    let shown: Vec<_> = teams
+        .iter()
+        .take(3)
+        .map(|t| format!("`{}`", t.team_name))
+        .collect();
+    match teams.len() {
+        1 => format!("The team {}", shown.concat()),
+        n if n > 3 => format!("The teams {} and {} more", shown.join(", "), n - 3),
+        _ => format!("The teams {}", shown.join(", ")),
+    }
+}
+
+/// Refuses to take the last default endpoint away: every team without endpoints of its own would be refused.
+async fn another_default(tx: &Tx, id: &str) -> Result<(), Problem> {
+    let others = tx.list_endpoints().await?;
+    if others.iter().any(|e| e.is_default && e.id != id) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::Conflict,
+        "This is the only default endpoint, which teams without endpoints of their own use. Make another one the default \
+         first.",
+    ))
+}
+
+async fn commit(
+    app: &App,
+    actor: &Actor,
+    tx: Tx,
+    action: &'static str,
+    row: &endpoint::Model,
+) -> Result<(), Problem> {
+    let details = json!({
+        "name": row.name,
+        "region": row.region,
+        "role_arn": row.role_arn,
+        "geography": row.geography,
+        "runtime_url": row.runtime_url,
+        "lanes": row.lanes,
+        "mantle_url": row.mantle_url,
+        "guardrail": row.guardrail,
+        "weight": row.weight,
+        "enabled": row.enabled,
+        "is_default": row.is_default,
+    });
+    let entry = app.audit(actor, action, ObjectKind::Endpoint, &row.id, details);
+    tx.commit(app.now_ms(), entry).await?;
+    Ok(())
+}
+
+async fn view(app: &App, row: endpoint::Model) -> Result<EndpointView, Problem> {
+    let assigned = app.store.list_assignments(Some(&row.id)).await?;
+    Ok(views::endpoint(&row, &assigned)?)
+}
+
+/// A row with everything that a full description says; the rest of it is what `blank` holds.
+fn replaced(blank: endpoint::Model, request: CreateEndpoint) -> Result<endpoint::Model, Problem> {
+    let guardrail = validate_aws::guardrail(request.guardrail)?;
+    Ok(endpoint::Model {
+        name: request.name,
+        region: request.region,
+        role_arn: request.role_arn,
+        external_id: request.external_id,
+        geography: request.geography.map(geography),
+        runtime_url: request.runtime_url,
+        lanes: lanes(request.lanes),
+        mantle_url: request.mantle_url,
+        guardrail: rows::guardrail_json(guardrail.as_ref()),
+        weight: request.weight.map_or(blank.weight, i64::from),
+        enabled: request.enabled.unwrap_or(blank.enabled),
+        is_default: request.is_default.unwrap_or(blank.is_default),
+        ..blank
+    })
+}
+
+/// Lanes as they are stored; the default ones are nothing.
+fn lanes(lanes: Option<Vec<Lane>>) -> Option<String> {
+    lanes.and_then(|lanes| serde_json::to_string(&Lanes::new(lanes)).ok())
+}
+
+/// A row with what a PATCH says.
+fn changed(row: endpoint::Model, request: UpdateEndpoint) -> Result<endpoint::Model, Problem> {
+    let held = rows::endpoint(&row)?;
+    let guardrail = validate_aws::guardrail(request.guardrail.apply(held.guardrail.map(Into::into)))?;
+    let role_arn = request.role_arn.apply(row.role_arn);
+    // An external id belongs to a role and goes with it.
+    let kept = row.external_id.filter(|_| role_arn.is_some());
+    Ok(endpoint::Model {
+        name: request.name.unwrap_or(row.name),
+        region: request.region.apply(row.region),
+        external_id: request.external_id.apply(kept),
+        role_arn,
+        geography: request.geography.apply(held.geography).map(geography),
+        runtime_url: request.runtime_url.apply(row.runtime_url),
+        lanes: lanes(request.lanes.apply(Some(held.lanes.into()))),
+        mantle_url: request.mantle_url.apply(row.mantle_url),
+        guardrail: rows::guardrail_json(guardrail.as_ref()),
+        weight: request.weight.map_or(row.weight, i64::from),
+        enabled: request.enabled.unwrap_or(row.enabled),
+        is_default: request.is_default.unwrap_or(row.is_default),
+        ..row
+    })
+}
+
+fn geography(geography: Geography) -> String {
+    geography.as_str().to_owned()
+}
+
+/// The row, cleaned, or what is wrong with it.
+fn checked(mut row: endpoint::Model) -> Result<endpoint::Model, Problem> {
+    row.name = validate::name("name", &row.name)?;
+    row.name_key = row.name.to_lowercase();
+    row.region = validate_aws::filled(row.region);
+    row.role_arn = validate_aws::filled(row.role_arn);
+    row.external_id = validate_aws::filled(row.external_id);
+    row.runtime_url = validate_aws::filled(row.runtime_url);
+    if let Some(region) = &row.region {
+        validate_aws::region(region)?;
+    }
+    if let Some(arn) = &row.role_arn {
+        validate_aws::role_arn(arn, row.region.as_deref())?;
+    }
+    if let Some(id) = &row.external_id {
+        validate_aws::external_id(id, row.role_arn.as_deref())?;
+    }
+    row.mantle_url = validate_aws::filled(row.mantle_url);
+    for (field, url) in [("runtime_url", &row.runtime_url), ("mantle_url", &row.mantle_url)] {
+        if let Some(url) = url {
+            validate_aws::base_url(field, url)?;
+        }
+    }
+    validate_aws::weight(u32::try_from(row.weight).unwrap_or(u32::MAX))?;
+    Ok(row)
+}

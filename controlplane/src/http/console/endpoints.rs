@@ -1,0 +1,399 @@
+//! Endpoints, and the endpoints of teams.
+
+use super::form::{FormData, Posted, is_about_input};
+use super::visitor::Visitor;
+use crate::app::{discovery, endpoints, teams};
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use ccag_admin_api::{
+    AssignedEndpoint, CreateEndpoint, EndpointTeam, EndpointView, GuardrailSpec, SetTeamEndpoints,
+};
+use ccag_console::form::Field;
+use ccag_console::page::{
+    DeleteEndpointPage, EndpointForm, EndpointModelsPage, EndpointPage, EndpointRow, EndpointsPage, Named,
+    OfferedRow, TeamEndpointChoice, TeamEndpointsPage,
+};
+use ccag_console::{Tone, path};
+use ccag_domain::{Code, EndpointId, Geography, GuardrailTrace, Lane, Lanes, Problem, TeamId};
+
+fn no_endpoint() -> Problem {
+    Problem::new(Code::NotFound, "There is no such endpoint.")
+}
+
+fn id_of(text: &str) -> Result<EndpointId, Problem> {
+    EndpointId::parse(text).map_err(|_| no_endpoint())
+}
+
+fn named(teams: Vec<EndpointTeam>) -> Vec<Named> {
+    teams
+        .into_iter()
+        .map(|team| Named {
+            id: team.id.to_string(),
+            name: team.name,
+        })
+        .collect()
+}
+
+/// The lanes as the form spells them.
+fn lanes_text(lanes: &[Lane]) -> String {
+    if lanes == Lanes::default().as_slice() {
+        return String::new();
+    }
+    let names: Vec<_> = lanes.iter().map(|lane| lane.as_str()).collect();
+    names.join(",")
+}
+
+/// The account in a role's ARN.
+fn account(endpoint: &EndpointView) -> Option<String> {
+    let arn = endpoint.role_arn.as_deref()?;
+    arn.split(':').nth(4).map(str::to_owned)
+}
+
+pub(super) async fn list(visitor: Visitor) -> Response {
+    let found = endpoints::list(&visitor.state().app, &visitor.actor()).await;
+    visitor.answer(found.map(|list| EndpointsPage {
+        rows: list.endpoints.into_iter().map(row).collect(),
+    }))
+}
+
+fn row(endpoint: EndpointView) -> EndpointRow {
+    EndpointRow {
+        account: account(&endpoint),
+        id: endpoint.id.to_string(),
+        name: endpoint.name,
+        region: endpoint.region,
+        geography: endpoint.geography.map(|g| g.to_string()),
+        weight: endpoint.weight,
+        enabled: endpoint.enabled,
+        is_default: endpoint.is_default,
+        teams: endpoint.teams.len(),
+    }
+}
+
+pub(super) async fn blank(visitor: Visitor) -> Response {
+    // Members may not even see the form.
+    let allowed = endpoints::list(&visitor.state().app, &visitor.actor()).await;
+    visitor.answer(allowed.map(|_| EndpointPage::default()))
+}
+
+pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Response {
+    let page = gather(&visitor, &id).await;
+    visitor.answer(page)
+}
+
+async fn gather(visitor: &Visitor, id: &str) -> Result<EndpointPage, Problem> {
+    let endpoint = endpoints::find(&visitor.state().app, &visitor.actor(), &id_of(id)?).await?;
+    let guardrail = endpoint.guardrail.as_ref();
+    let field = |text: &Option<String>| Field::new(text.clone().unwrap_or_default());
+    Ok(EndpointPage {
+        form: EndpointForm {
+            name: Field::new(endpoint.name.clone()),
+            region: field(&endpoint.region),
+            role_arn: field(&endpoint.role_arn),
+            external_id: field(&endpoint.external_id),
+            geography: Field::new(endpoint.geography.map(|g| g.to_string()).unwrap_or_default()),
+            runtime_url: field(&endpoint.runtime_url),
+            lanes: Field::new(lanes_text(&endpoint.lanes)),
+            mantle_url: field(&endpoint.mantle_url),
+            guardrail_id: Field::new(guardrail.map(|g| g.id.clone()).unwrap_or_default()),
+            guardrail_version: Field::new(guardrail.map(|g| g.version.clone()).unwrap_or_default()),
+            guardrail_trace: Field::new(guardrail.map(|g| g.trace).unwrap_or_default().as_str()),
+            guardrail_tag_input: guardrail.is_some_and(|g| g.tag_input),
+            weight: Field::new(endpoint.weight.to_string()),
+            enabled: endpoint.enabled,
+            is_default: endpoint.is_default,
+        },
+        id: Some(endpoint.id.to_string()),
+        name: endpoint.name,
+        enabled: endpoint.enabled,
+        is_default: endpoint.is_default,
+        teams: named(endpoint.teams),
+        trouble: None,
+    })
+}
+
+fn refill(form: &FormData) -> EndpointForm {
+    EndpointForm {
+        name: Field::new(form.text("name")),
+        region: Field::new(form.text("region")),
+        role_arn: Field::new(form.text("role_arn")),
+        external_id: Field::new(form.text("external_id")),
+        geography: Field::new(form.text("geography")),
+        runtime_url: Field::new(form.text("runtime_url")),
+        lanes: Field::new(form.text("lanes")),
+        mantle_url: Field::new(form.text("mantle_url")),
+        guardrail_id: Field::new(form.text("guardrail_id")),
+        guardrail_version: Field::new(form.text("guardrail_version")),
+        guardrail_trace: Field::new(form.text("guardrail_trace")),
+        guardrail_tag_input: form.ticked("guardrail_tag_input"),
+        weight: Field::new(form.text("weight")),
+        enabled: form.ticked("enabled"),
+        is_default: form.ticked("is_default"),
+    }
+}
+
+/// What the form asks for; `None` if a field is wrong, which then says so.
+fn read(form: &FormData, filled: &mut EndpointForm) -> Option<CreateEndpoint> {
+    let weight = filled.weight.value.parse().ok();
+    if weight.is_none() {
+        filled.weight.error = Some("Give a whole number, 0 or more.".to_owned());
+    }
+    let geography = form.optional("geography").map(|text| Geography::parse(&text));
+    if geography == Some(None) {
+        filled.geography.error = Some("Choose one of the offered geographies.".to_owned());
+        return None;
+    }
+    let names = filled.lanes.value.split(',').filter(|name| !name.is_empty());
+    let Ok(lanes) = Lanes::parse(names) else {
+        filled.lanes.error = Some("Choose one of the offered orders.".to_owned());
+        return None;
+    };
+    Some(CreateEndpoint {
+        name: filled.name.value.clone(),
+        region: form.optional("region"),
+        role_arn: form.optional("role_arn"),
+        external_id: form.optional("external_id"),
+        geography: geography.flatten(),
+        runtime_url: form.optional("runtime_url"),
+        lanes: Some(lanes.into()),
+        mantle_url: form.optional("mantle_url"),
+        guardrail: form.optional("guardrail_id").map(|id| GuardrailSpec {
+            id,
+            version: filled.guardrail_version.value.clone(),
+            trace: GuardrailTrace::parse(&filled.guardrail_trace.value).unwrap_or_default(),
+            tag_input: filled.guardrail_tag_input,
+        }),
+        weight: Some(weight?),
+        enabled: Some(filled.enabled),
+        is_default: Some(filled.is_default),
+    })
+}
+
+pub(super) async fn create(Posted { visitor, form }: Posted) -> Response {
+    let mut page = EndpointPage {
+        form: refill(&form),
+        ..EndpointPage::default()
+    };
+    let Some(request) = read(&form, &mut page.form) else {
+        return again(visitor, page, None).await;
+    };
+    match endpoints::create(&visitor.state().app, &visitor.actor(), request).await {
+        Ok(endpoint) => {
+            let message = format!(
+                "“{}” is there. Assign it to teams, or make it a default, so that it is used.",
+                endpoint.name
+            );
+            visitor.go_saying(&path::endpoint(endpoint.id.as_str()), Tone::Good, &message)
+        }
+        Err(problem) => again(visitor, page, Some(problem)).await,
+    }
+}
+
+pub(super) async fn update(Path(id): Path<String>, Posted { visitor, form }: Posted) -> Response {
+    let mut page = match gather(&visitor, &id).await {
+        Ok(page) => page,
+        Err(problem) => return visitor.refuse(problem),
+    };
+    page.form = refill(&form);
+    let Some(request) = read(&form, &mut page.form) else {
+        return again(visitor, page, None).await;
+    };
+    let changed = match id_of(&id) {
+        Ok(id) => endpoints::replace(&visitor.state().app, &visitor.actor(), &id, request).await,
+        Err(problem) => Err(problem),
+    };
+    match changed {
+        Ok(endpoint) => {
+            let message = format!(
+                "“{}” is saved. Every connected data plane uses it within a second.",
+                endpoint.name
+            );
+            visitor.go_saying(path::ENDPOINTS, Tone::Good, &message)
+        }
+        Err(problem) => again(visitor, page, Some(problem)).await,
+    }
+}
+
+/// The form once more, with what was entered and what is wrong with it.
+async fn again(visitor: Visitor, mut page: EndpointPage, problem: Option<Problem>) -> Response {
+    match problem {
+        Some(problem) if !is_about_input(&problem) => return visitor.refuse(problem),
+        Some(problem) => match problem.field.as_deref().and_then(|f| page.form.field_mut(f)) {
+            Some(field) => field.error = Some(problem.message),
+            None => page.trouble = Some(problem.message),
+        },
+        None => {}
+    }
+    visitor.show(StatusCode::UNPROCESSABLE_ENTITY, &page)
+}
+
+pub(super) async fn set_default(Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Response {
+    let changed = match id_of(&id) {
+        Ok(id) => endpoints::set_default(&visitor.state().app, &visitor.actor(), &id).await,
+        Err(problem) => Err(problem),
+    };
+    match changed {
+        Ok(endpoint) => {
+            let message = format!(
+                "“{}” is now the only default: all teams without endpoints of their own use it.",
+                endpoint.name
+            );
+            visitor.go_saying(path::ENDPOINTS, Tone::Good, &message)
+        }
+        Err(problem) if is_about_input(&problem) => {
+            visitor.go_saying(&path::endpoint(&id), Tone::Bad, &problem.message)
+        }
+        Err(problem) => visitor.refuse(problem),
+    }
+}
+
+pub(super) async fn models(visitor: Visitor, Path(id): Path<String>) -> Response {
+    let page = gather_models(&visitor, &id).await;
+    visitor.answer(page)
+}
+
+async fn gather_models(visitor: &Visitor, id: &str) -> Result<EndpointModelsPage, Problem> {
+    let (app, actor) = (&visitor.state().app, visitor.actor());
+    let id = id_of(id)?;
+    let endpoint = endpoints::find(app, &actor, &id).await?;
+    let found = discovery::models(app, &actor, &id).await?;
+    Ok(EndpointModelsPage {
+        id: endpoint.id.to_string(),
+        name: endpoint.name,
+        discovered_at_ms: found.discovered_at.map(|at| at.ms()),
+        error: found.error,
+        rows: found
+            .models
+            .into_iter()
+            .map(|model| OfferedRow {
+                model: model.model,
+                bedrock_id: model.bedrock_id,
+                invoked: model.invoked.map(|i| (i.id, i.geography.to_string())),
+                legacy: model.legacy,
+            })
+            .collect(),
+        left_out: found
+            .left_out
+            .into_iter()
+            .map(|left_out| format!("{}: {}", left_out.id, left_out.reason))
+            .collect(),
+    })
+}
+
+pub(super) async fn discover(Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Response {
+    let found = match id_of(&id) {
+        Ok(id) => discovery::discover(&visitor.state().app, &visitor.actor(), &id).await,
+        Err(problem) => Err(problem),
+    };
+    let page = path::endpoint_models(&id);
+    match found {
+        Ok(_) => visitor.go_saying(
+            &page,
+            Tone::Good,
+            "AWS has answered. Every connected data plane uses this within a second.",
+        ),
+        // The page says what AWS said.
+        Err(problem) if problem.code == Code::BadUpstream => visitor.go(&page),
+        Err(problem) => visitor.refuse(problem),
+    }
+}
+
+pub(super) async fn ask_delete(visitor: Visitor, Path(id): Path<String>) -> Response {
+    let page = gather(&visitor, &id).await.map(|page| DeleteEndpointPage {
+        id: page.id.unwrap_or_default(),
+        name: page.name,
+        is_default: page.is_default,
+        teams: page.teams,
+    });
+    visitor.answer(page)
+}
+
+pub(super) async fn delete(Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Response {
+    let deleted = match id_of(&id) {
+        Ok(id) => endpoints::delete(&visitor.state().app, &visitor.actor(), &id).await,
+        Err(problem) => Err(problem),
+    };
+    match deleted {
+        Ok(()) => visitor.go_saying(path::ENDPOINTS, Tone::Good, "The endpoint is deleted."),
+        Err(problem) if is_about_input(&problem) => {
+            visitor.go_saying(&path::endpoint(&id), Tone::Bad, &problem.message)
+        }
+        Err(problem) => visitor.refuse(problem),
+    }
+}
+
+pub(super) async fn of_team(visitor: Visitor, Path(id): Path<String>) -> Response {
+    let page = gather_team(&visitor, &id).await;
+    visitor.answer(page)
+}
+
+async fn gather_team(visitor: &Visitor, id: &str) -> Result<TeamEndpointsPage, Problem> {
+    let app = &visitor.state().app;
+    let actor = visitor.actor();
+    let id = TeamId::parse(id).map_err(|_| Problem::new(Code::NotFound, "There is no such team."))?;
+    let team = teams::find(app, &actor, &id).await?;
+    let all = endpoints::list(app, &actor).await?;
+    let choice = |endpoint: EndpointView| TeamEndpointChoice {
+        chosen: endpoint.teams.iter().any(|t| t.id == id),
+        place: format!(
+            "{}, {}",
+            endpoint.region.as_deref().unwrap_or("the data planes' region"),
+            account(&endpoint).map_or_else(
+                || "their own credentials".to_owned(),
+                |account| format!("account {account}")
+            )
+        ),
+        id: endpoint.id.to_string(),
+        name: endpoint.name,
+        enabled: endpoint.enabled,
+    };
+    Ok(TeamEndpointsPage {
+        team_id: team.id.to_string(),
+        team: team.name,
+        endpoints: all.endpoints.into_iter().map(choice).collect(),
+        trouble: None,
+    })
+}
+
+pub(super) async fn assign(Path(id): Path<String>, Posted { visitor, form }: Posted) -> Response {
+    let mut page = match gather_team(&visitor, &id).await {
+        Ok(page) => page,
+        Err(problem) => return visitor.refuse(problem),
+    };
+    let chosen: Vec<_> = form.all("endpoint").collect();
+    let ids: Result<Vec<_>, _> = chosen
+        .iter()
+        .map(|text| {
+            EndpointId::parse(text).map(|endpoint_id| AssignedEndpoint {
+                endpoint_id,
+                priority: None,
+            })
+        })
+        .collect();
+    let assigned = match (ids, TeamId::parse(&id)) {
+        (Ok(endpoints), Ok(team)) => {
+            let request = SetTeamEndpoints { endpoints };
+            endpoints::assign(&visitor.state().app, &visitor.actor(), &team, request).await
+        }
+        _ => Err(no_endpoint()),
+    };
+    match assigned {
+        Ok(found) => {
+            let message = if found.uses_default {
+                format!("“{}” uses the default endpoints.", page.team)
+            } else {
+                format!("“{}” uses the chosen endpoints and no others.", page.team)
+            };
+            visitor.go_saying(path::TEAMS, Tone::Good, &message)
+        }
+        Err(problem) if is_about_input(&problem) => {
+            for choice in &mut page.endpoints {
+                choice.chosen = chosen.contains(&choice.id.as_str());
+            }
+            page.trouble = Some(problem.message);
+            visitor.show(StatusCode::UNPROCESSABLE_ENTITY, &page)
+        }
+        Err(problem) => visitor.refuse(problem),
+    }
+}

@@ -1,0 +1,385 @@
+//! Bedrock's control operations, as far as the gateway asks for them (Amazon Bedrock API reference, "Amazon Bedrock control
+//! plane"): signed with SigV4, or carrying an API key.
+
+use crate::credentials::CredentialStore;
+use crate::settings::{AwsSettings, resolve};
+use crate::sign::{self, ToSign};
+use crate::tls::{BadBundle, Connector, connector};
+use crate::{SEGMENT, causes, public_url};
+use bytes::Bytes;
+use ccag_domain::{Clock, Endpoint};
+use http::{HeaderValue, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use percent_encoding::utf8_percent_encode;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The largest answer that is read, in bytes: a page of 1,000 profiles has less than one megabyte.
+const MAX_ANSWER: usize = 16 << 20;
+
+/// The most pages of a list. AWS's quota of application inference profiles is 1,000 for an account and region.
+const MAX_PAGES: usize = 50;
+
+/// How connections are made.
+#[derive(Debug, Clone)]
+pub struct ControlConfig {
+    /// How long a connection may take to be made.
+    pub connect_timeout: Duration,
+    /// How long an answer may take.
+    pub answer_timeout: Duration,
+    /// A PEM file of certificates to trust instead of the machine's.
+    pub ca_bundle: Option<std::path::PathBuf>,
+    /// The role session's name, as it stands in CloudTrail.
+    pub session_name: &'static str,
+}
+
+impl Default for ControlConfig {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            answer_timeout: Duration::from_secs(20),
+            ca_bundle: None,
+            session_name: "ccag-controlplane",
+        }
+    }
+}
+
+/// AWS could not be asked, or refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    /// Neither the endpoint nor the process has a region.
+    #[error("no AWS region is configured: set AWS_REGION, or a region on the endpoint")]
+    NoRegion,
+    /// There are no credentials, or the role cannot be assumed.
+    #[error("no AWS credentials: {0}")]
+    Credentials(String),
+    /// No answer, or one that broke off.
+    #[error("{url} cannot be reached: {reason}")]
+    Unreachable {
+        /// The service's address.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// AWS said no.
+    #[error("{operation} was refused with {status} {kind}: {message}")]
+    Refused {
+        /// What was asked.
+        operation: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// AWS's name of the error.
+        kind: String,
+        /// AWS's words.
+        message: String,
+    },
+    /// The answer makes no sense.
+    #[error("{operation} was answered with what is no answer to it: {reason}")]
+    Unreadable {
+        /// What was asked.
+        operation: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// An inference profile, as AWS lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProfileSummary {
+    /// Its id: `us.anthropic.claude-opus-5-5`, or opaque for one that the account's owner has made.
+    pub inference_profile_id: String,
+    /// Its name, for people.
+    #[serde(default)]
+    pub inference_profile_name: String,
+    /// Its ARN.
+    pub inference_profile_arn: String,
+    /// The foundation model, once for each region that requests can run in.
+    #[serde(default)]
+    pub models: Vec<ProfileModel>,
+    /// `ACTIVE`.
+    #[serde(default)]
+    pub status: String,
+    /// `SYSTEM_DEFINED` or `APPLICATION`.
+    #[serde(rename = "type", default)]
+    pub kind: String,
+}
+
+/// A foundation model of an inference profile.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProfileModel {
+    /// Its ARN, with the region that it runs in.
+    pub model_arn: String,
+}
+
+/// A foundation model, as AWS lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelSummary {
+    /// Its id.
+    pub model_id: String,
+    /// Its name, for people.
+    #[serde(default)]
+    pub model_name: String,
+    /// `ON_DEMAND`, `PROVISIONED`, `INFERENCE_PROFILE`.
+    #[serde(default)]
+    pub inference_types_supported: Vec<String>,
+    /// Whether it is still offered.
+    #[serde(default)]
+    pub model_lifecycle: Option<Lifecycle>,
+}
+
+/// Where a model is in its life.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lifecycle {
+    /// `ACTIVE` or `LEGACY`.
+    pub status: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ProfilePage {
+    #[serde(default)]
+    inference_profile_summaries: Vec<ProfileSummary>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ModelPage {
+    #[serde(default)]
+    model_summaries: Vec<ModelSummary>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(alias = "Message", default)]
+    message: String,
+}
+
+/// Asks for what there is.
+pub struct ControlClient {
+    client: Client<Connector, Full<Bytes>>,
+    credentials: CredentialStore,
+    clock: Arc<dyn Clock>,
+    answer_timeout: Duration,
+    home_region: String,
+    control_url: Option<String>,
+    use_fips: bool,
+    bearer_token: Option<SecretString>,
+}
+
+impl std::fmt::Debug for ControlClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ControlClient")
+            .field("home_region", &self.home_region)
+            .field("control_url", &self.control_url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ControlClient {
+    /// Reads AWS's configuration and prepares the client; nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`BadBundle`] if the certificates to trust cannot be read.
+    pub async fn new(
+        aws: AwsSettings,
+        config: ControlConfig,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BadBundle> {
+        let bundle = config.ca_bundle.as_deref().map(Path::new);
+        let connector = connector(config.connect_timeout, false, bundle)?;
+        let resolved = resolve(aws).await;
+        Ok(Self {
+            client: Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .build(connector),
+            credentials: CredentialStore::new(resolved.sdk, config.session_name, Arc::clone(&clock)),
+            clock,
+            answer_timeout: config.answer_timeout,
+            home_region: resolved.home_region,
+            control_url: resolved.control_url,
+            use_fips: resolved.use_fips,
+            bearer_token: resolved.bearer_token,
+        })
+    }
+
+    /// The region of endpoints that name none.
+    #[must_use]
+    pub fn home_region(&self) -> &str {
+        &self.home_region
+    }
+
+    /// `ListInferenceProfiles`, all pages. `kind` is `SYSTEM_DEFINED` or `APPLICATION`.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn list_profiles(
+        &self,
+        endpoint: &Endpoint,
+        kind: &str,
+    ) -> Result<Vec<ProfileSummary>, ControlError> {
+        let mut all = Vec::new();
+        let mut token: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let mut query = format!("maxResults=1000&type={}", encode(kind));
+            if let Some(token) = &token {
+                // The parameters of a signed query stand in their order.
+                query = format!(
+                    "maxResults=1000&nextToken={}&type={}",
+                    encode(token),
+                    encode(kind)
+                );
+            }
+            let path = format!("/inference-profiles?{query}");
+            let page: ProfilePage = self.get("ListInferenceProfiles", endpoint, &path).await?;
+            all.extend(page.inference_profile_summaries);
+            match page.next_token {
+                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
+                _ => return Ok(all),
+            }
+        }
+        Err(ControlError::Unreadable {
+            operation: "ListInferenceProfiles",
+            reason: format!("more than {MAX_PAGES} pages"),
+        })
+    }
+
+    /// `GetInferenceProfile`, by id or ARN.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn get_profile(&self, endpoint: &Endpoint, id: &str) -> Result<ProfileSummary, ControlError> {
+        let path = format!("/inference-profiles/{}", encode(id));
+        self.get("GetInferenceProfile", endpoint, &path).await
+    }
+
+    /// `ListFoundationModels`, those of Anthropic.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn list_models(&self, endpoint: &Endpoint) -> Result<Vec<ModelSummary>, ControlError> {
+        let path = "/foundation-models?byProvider=anthropic";
+        let page: ModelPage = self.get("ListFoundationModels", endpoint, path).await?;
+        Ok(page.model_summaries)
+    }
+
+    /// Forgets an endpoint's credentials, so that the next request fetches new ones.
+    pub fn forget_credentials(&self, endpoint: &Endpoint) {
+        self.credentials.forget(endpoint);
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        endpoint: &Endpoint,
+        path: &str,
+    ) -> Result<T, ControlError> {
+        let region = endpoint.region.as_deref().unwrap_or(&self.home_region);
+        if region.is_empty() {
+            return Err(ControlError::NoRegion);
+        }
+        let base = match &self.control_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => public_url("bedrock", region, self.use_fips),
+        };
+        let unreachable = |reason: String| ControlError::Unreachable {
+            url: base.clone(),
+            reason,
+        };
+        let request = self.request(endpoint, region, format!("{base}{path}")).await?;
+        let exchange = async {
+            let answer = self.client.request(request).await.map_err(|e| causes(&e))?;
+            let (head, body) = answer.into_parts();
+            let body = Limited::new(body, MAX_ANSWER)
+                .collect()
+                .await
+                .map_err(|e| causes(&*e))?;
+            Ok::<_, String>((head, body.to_bytes()))
+        };
+        let (head, body) = tokio::time::timeout(self.answer_timeout, exchange)
+            .await
+            .map_err(|_| unreachable(format!("no answer within {} s", self.answer_timeout.as_secs())))?
+            .map_err(unreachable)?;
+        if head.status != StatusCode::OK {
+            let kind = head.headers.get("x-amzn-errortype").and_then(|v| v.to_str().ok());
+            let refusal: Option<Refusal> = serde_json::from_slice(&body).ok();
+            return Err(ControlError::Refused {
+                operation,
+                status: head.status.as_u16(),
+                kind: kind
+                    .unwrap_or_default()
+                    .split(':')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
+                message: refusal
+                    .map(|r| r.message.chars().take(500).collect())
+                    .unwrap_or_default(),
+            });
+        }
+        serde_json::from_slice(&body).map_err(|error| ControlError::Unreadable {
+            operation,
+            reason: error.to_string(),
+        })
+    }
+
+    async fn request(
+        &self,
+        endpoint: &Endpoint,
+        region: &str,
+        url: String,
+    ) -> Result<Request<Full<Bytes>>, ControlError> {
+        let accept = "application/json";
+        let mut request = Request::get(&url)
+            .header(header::ACCEPT, accept)
+            .body(Full::new(Bytes::new()))
+            .map_err(|e| ControlError::Unreachable {
+                url: url.clone(),
+                reason: e.to_string(),
+            })?;
+        if let (Some(token), None) = (&self.bearer_token, &endpoint.role_arn) {
+            let text = format!("Bearer {}", token.expose_secret());
+            let mut value = HeaderValue::from_str(&text).map_err(|_| {
+                ControlError::Credentials("the Bedrock API key is not a header value".to_owned())
+            })?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(header::AUTHORIZATION, value);
+            return Ok(request);
+        }
+        let credentials = self
+            .credentials
+            .of(endpoint)
+            .await
+            .map_err(ControlError::Credentials)?;
+        let to_sign = ToSign {
+            method: "GET",
+            url,
+            region: region.to_owned(),
+            service: "bedrock",
+            content_type: "",
+            accept,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            now_ms: self.clock.now_ms(),
+        };
+        let signature = sign::headers(to_sign, credentials)
+            .await
+            .map_err(ControlError::Credentials)?;
+        request.headers_mut().extend(signature);
+        Ok(request)
+    }
+}
+
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
