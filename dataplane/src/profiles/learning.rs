@@ -68,7 +68,7 @@ impl Lessons {
     /// Lessons are few and rarely change.
     fn index(&mut self) {
         let mut in_order: Vec<&Arc<LearntFact>> = self.by_id.values().collect();
-        in_order.sort_by(|a, b| (a.learnt_at_ms, a.id()).cmp(&(b.learnt_at_ms, b.id())));
+        in_order.sort_by_cached_key(|fact| (fact.learnt_at_ms, fact.id()));
         let mut by_place: HashMap<Place, Vec<Reduction>> = HashMap::new();
         for fact in in_order {
             if let Some(reduction) = Reduction::parse(&fact.kind, &fact.value) {
@@ -92,11 +92,17 @@ impl Lessons {
     }
 }
 
+/// Kind and name of something that clients send.
+type Feature = (&'static str, String);
+
+/// Whether the rules know it, and how often it came.
+type Seen = (bool, u64);
+
 /// What this data plane has learnt and not yet got back.
 pub(crate) struct Learning {
     clock: Arc<dyn Clock>,
     own: RwLock<Lessons>,
-    seen: Mutex<HashMap<(&'static str, String), (bool, u64)>>,
+    seen: Mutex<HashMap<Feature, Seen>>,
     news: Notify,
 }
 
