@@ -37,6 +37,17 @@ async fn assert_smooth(it: &Started, what: &str) {
     }
 }
 
+/// What a session is to show: its name, the prompt, and more arguments and variables.
+type Feature = (
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+    &'static [(&'static str, &'static str)],
+);
+
+const SCHEMA: &str = r#"{"type":"object","properties":{"name":{"type":"string"}},"required":["name"]}"#;
+const FAST: &str = r#"{"fastMode":true}"#;
+
 /// Everything that one model is asked for.
 async fn everything(model: &str) {
     let it = standalone().await;
@@ -48,9 +59,7 @@ async fn everything(model: &str) {
             .map(|s| (*s).to_owned())
             .collect()
     };
-    let schema = r#"{"type":"object","properties":{"name":{"type":"string"}},"required":["name"]}"#;
-    let fast = r#"{"fastMode":true}"#;
-    let features: &[(&str, &str, &[&'static str], &[(&str, &str)])] = &[
+    let features: &[Feature] = &[
         ("plain", "Say hello", &[], &[]),
         (
             "tools",
@@ -74,7 +83,7 @@ async fn everything(model: &str) {
         (
             "structured output",
             "Extract the name",
-            &["--json-schema", schema],
+            &["--json-schema", SCHEMA],
             &[],
         ),
         (
@@ -92,7 +101,7 @@ async fn everything(model: &str) {
         (
             "fast mode",
             "Say hello quickly",
-            &["--settings", fast],
+            &["--settings", FAST],
             &[("CLAUDE_CODE_SKIP_FAST_MODE_ORG_CHECK", "1")],
         ),
     ];

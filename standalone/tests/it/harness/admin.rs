@@ -53,11 +53,6 @@ impl Admin {
         self.answer(request).await
     }
 
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> Value {
-        let request = self.http.put(format!("{}{path}", self.base)).json(body);
-        self.answer(request).await
-    }
-
     async fn answer(&self, request: reqwest::RequestBuilder) -> Value {
         let response = request.bearer_auth(&self.token).send().await.unwrap();
         let (status, url) = (response.status(), response.url().clone());
