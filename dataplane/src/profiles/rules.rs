@@ -173,6 +173,10 @@ impl Rules {
             return false;
         }
         let other = self.books.other(self.book.surface(), self.book.version());
+        if self.pin.is_none() && other.is_none() && self.reductions.is_empty() {
+            // It has been translated in one way only, on whichever data plane.
+            return false;
+        }
         if let Some(other) = other.filter(|_| self.pin.is_none() && !self.other_tried) {
             self.book = Arc::clone(other);
             self.other_tried = true;

@@ -1,16 +1,18 @@
 //! Web search, against bedrock-sim and a search service of our own.
 
-use crate::control::{ControlPlane, user, usual};
+use crate::control::{ControlPlane, KEY, user, usual};
 use crate::sim::{signed_sim, world};
 use crate::world::{Control, Rig};
 use axum::Router;
 use axum::extract::Request;
 use axum::response::IntoResponse;
 use bedrock_sim::{Action, Ending, Match, Pace, Rule, Sim};
+use bytes::Bytes;
 use ccag_daemon::Lifecycle;
 use ccag_domain::config::Settings;
 use ccag_domain::{ConfigObject, NanoUsd, SealKey, SearchKind, SearchProvider, WebSearch, WebSearchMode};
 use ccag_proto::v1;
+use http_body_util::Full;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -334,6 +336,70 @@ async fn two_turns_send_bedrock_the_same_prefix() {
             after.starts_with(before.strip_suffix(']').unwrap()),
             "{before}\n{after}"
         );
+    }
+}
+
+/// The one thing that must not happen: thinking that is signed over a history, a search in it, and a lesson that is learnt
+/// elsewhere in between, and still the history is sent as it was.
+#[tokio::test]
+async fn a_lesson_between_two_turns_with_signed_thinking_and_a_search_leaves_the_prefix_as_it_was() {
+    let all = everything().await;
+    let read = json!({"name": "Read", "eager_input_streaming": true,
+        "input_schema": {"type": "object", "properties": {"path": {"type": "string"}}}});
+    let tools = json!([tool(), read]);
+    let post = async |session: &str, body: &Value| {
+        let request = all
+            .rig
+            .request("POST", "/v1/messages", KEY)
+            .header("x-claude-code-session-id", session)
+            .body(Full::new(Bytes::from(body.to_string())))
+            .unwrap();
+        let answer = all.rig.send(request).await;
+        assert_eq!(answer.status, 200, "{session}: {}", answer.text());
+        answer
+    };
+    let mut asking = body(true, &tools, SEARCH);
+    asking["thinking"] = json!({"type": "adaptive"});
+    let said = message(post("first", &asking).await.text());
+    assert_eq!(said["content"][0]["type"], "thinking", "{said}");
+    assert!(!said["content"][0]["signature"].as_str().unwrap().is_empty());
+    let of_first = asked(&all.sim);
+
+    // Another conversation meets a refusal, and the one after it has learnt.
+    all.sim.script(Rule::once(Action::Error {
+        status: 400,
+        error_type: "ValidationException".into(),
+        message: "tools.1.custom.eager_input_streaming: Extra inputs are not permitted".into(),
+    }));
+    let plain = body(true, &json!([read]), "Hello");
+    post("second", &plain).await;
+    post("third", &plain).await;
+    let bodies = asked(&all.sim);
+    let eager: Vec<bool> = bodies[of_first.len()..]
+        .iter()
+        .map(|body| body.contains("eager_input_streaming"))
+        .collect();
+    assert_eq!(eager, [true, false, false], "refused, sent without, and learnt");
+
+    let list = asking["messages"].as_array_mut().unwrap();
+    list.push(json!({"role": "assistant", "content": said["content"]}));
+    list.push(json!({"role": "user", "content": "Thank you"}));
+    all.sim.clear();
+    post("first", &asking).await;
+    let second_turn = asked(&all.sim);
+    assert_eq!(
+        second_turn.len(),
+        1,
+        "Bedrock, which checks the signature, has refused nothing"
+    );
+    let parts = |body: &str| -> std::collections::HashMap<String, Box<serde_json::value::RawValue>> {
+        serde_json::from_str(body).unwrap()
+    };
+    for before in &of_first {
+        let (before, after) = (parts(before), parts(&second_turn[0]));
+        assert_eq!(before["tools"].get(), after["tools"].get());
+        let history = before["messages"].get().strip_suffix(']').unwrap();
+        assert!(after["messages"].get().starts_with(history));
     }
 }
 

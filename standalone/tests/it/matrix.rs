@@ -2,6 +2,7 @@
 //! request of the client's is one request to Bedrock.
 
 use crate::harness::{MODEL, Machine, Started, standalone, wait_until};
+use crate::web_search;
 use bedrock_sim::{Action, Match, Rule};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -48,9 +49,44 @@ type Feature = (
 const SCHEMA: &str = r#"{"type":"object","properties":{"name":{"type":"string"}},"required":["name"]}"#;
 const FAST: &str = r#"{"fastMode":true}"#;
 
+/// Gives a model a name of the organisation's own.
+async fn add_alias(it: &Started) {
+    let models = it.admin.get("/admin/models").await;
+    let mut model = models["models"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|model| model["name"] == "claude-opus-5-5")
+        .unwrap()
+        .clone();
+    model["aliases"].as_array_mut().unwrap().push(json!(ALIAS));
+    let fields = model.as_object_mut().unwrap();
+    let known = [
+        "name",
+        "aliases",
+        "display_name",
+        "bedrock_id",
+        "geographies",
+        "on_demand",
+        "context_tokens",
+        "max_output_tokens",
+        "counts_tokens",
+        "released_at",
+    ];
+    fields.retain(|name, _| known.contains(&name.as_str()));
+    it.admin.put("/admin/models/claude-opus-5-5", &model).await;
+}
+
+/// A name that the client has never heard of.
+const ALIAS: &str = "our-team-model";
+
 /// Everything that one model is asked for.
 async fn everything(model: &str) {
     let it = standalone().await;
+    let rules = web_search::rules(&web_search::search_service(), true);
+    it.admin.put("/admin/websearch-mode", &rules).await;
+    add_alias(&it).await;
+    it.admin.fleet_of(1).await;
     let machine = Machine::new();
     let with = |more: &[&'static str]| -> Vec<String> {
         ["--model", model]
@@ -71,6 +107,12 @@ async fn everything(model: &str) {
             "subagents",
             "Use the Agent tool to find `the answer`",
             &["--allowedTools", "Agent,Task"],
+            &[],
+        ),
+        (
+            "web search",
+            "Use the WebSearch tool to find `axum version`",
+            &["--allowedTools", "WebSearch"],
             &[],
         ),
         (
@@ -111,6 +153,7 @@ async fn everything(model: &str) {
         let session = machine.run_with(&it, prompt, &arguments, variables).await;
         match *feature {
             "tools" => assert!(session.tool_results().contains("from-the-shell")),
+            "web search" => assert!(session.tool_results().contains("https://axum.example/book")),
             "structured output" => assert!(session.result()["structured_output"]["name"].is_string()),
             _ => {}
         }
@@ -135,7 +178,7 @@ async fn everything(model: &str) {
 }
 
 macro_rules! models {
-    ($($name:ident: $model:literal),+ $(,)?) => {
+    ($($name:ident: $model:expr),+ $(,)?) => {
         $(#[tokio::test(flavor = "multi_thread")]
         async fn $name() { everything($model).await })+
     };
@@ -151,6 +194,7 @@ models!(
     everything_works_with_sonnet_4_6: "claude-sonnet-4-6",
     everything_works_with_sonnet_4_5: "claude-sonnet-4-5",
     everything_works_with_haiku_4_5: "claude-haiku-4-5",
+    everything_works_with_a_name_that_the_client_does_not_know: ALIAS,
 );
 
 #[tokio::test(flavor = "multi_thread")]
