@@ -113,7 +113,7 @@ async fn everything(model: &str) {
             "web search",
             "Use the WebSearch tool to find `axum version`",
             &["--allowedTools", "WebSearch"],
-            &[],
+            web_search::EVERY_TOOL_AT_ONCE,
         ),
         (
             "tool search",

@@ -44,6 +44,9 @@ pub(crate) fn rules(url: &str, shortcut: bool) -> Value {
         "provider": {"provider_type": "custom", "api_url": url, "allow_private_address": true}})
 }
 
+/// Otherwise Claude Code defers WebSearch, and the model would have to look for it first.
+pub(crate) const EVERY_TOOL_AT_ONCE: &[(&str, &str)] = &[("ENABLE_TOOL_SEARCH", "false")];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_codes_web_search_finds_what_there_is() {
     let it = standalone().await;
@@ -54,10 +57,11 @@ async fn claude_codes_web_search_finds_what_there_is() {
         it.admin.fleet_of(1).await;
         it.sim.clear();
         let session = Machine::new()
-            .run(
+            .run_with(
                 &it,
                 "Use the WebSearch tool to find `axum version`",
                 &["--allowedTools", "WebSearch"],
+                EVERY_TOOL_AT_ONCE,
             )
             .await;
         let results = session.tool_results();
