@@ -218,3 +218,68 @@ async fn a_wrong_password_is_refused_and_a_stranger_sees_nothing() {
     );
     browser.driver.clone().quit().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_of_the_navigation_is_there_and_rules_and_endpoints_are_changed_without_javascript() {
+    let it = standalone().await;
+    let browser = Browser::start(false).await;
+    browser.log_in(&it).await;
+    let goto = async |path: &str| {
+        let url = format!("{}{path}", it.gateway.url);
+        browser.driver.goto(url).await.unwrap();
+    };
+    let mut pages = Vec::new();
+    for link in browser
+        .driver
+        .find_all(By::Css("nav[aria-label=Main] a"))
+        .await
+        .unwrap()
+    {
+        let href = link.attr("href").await.unwrap().unwrap();
+        pages.push(href);
+    }
+    assert!(pages.len() >= 8, "{pages:?}");
+    for page in &pages {
+        goto(page).await;
+        let here = browser.find("nav[aria-label=Main] a[aria-current=page]").await;
+        assert_eq!(here.attr("href").await.unwrap().as_deref(), Some(page.as_str()));
+        browser.find("main h1").await;
+    }
+
+    const BETA: &str = "unheard-of-2030-01-01";
+    goto("/console/capabilities/rules").await;
+    browser.find("#name").await.send_keys(BETA).await.unwrap();
+    browser
+        .click("form[action='/console/capabilities/rules'] button[type=submit]")
+        .await;
+    // The browser itself asks for what is required; without a source nothing is sent.
+    browser.find("#source").await.send_keys("ticket 7").await.unwrap();
+    browser
+        .click("form[action='/console/capabilities/rules'] button[type=submit]")
+        .await;
+    let text = browser.find("[role=status]").await.text().await.unwrap();
+    assert!(text.contains("in force"), "{text}");
+    let book = it.admin.get("/admin/capabilities/books/invoke-model").await;
+    assert_eq!(
+        (&book["betas"][0]["name"], &book["betas"][0]["source"]),
+        (&BETA.into(), &"ticket 7".into())
+    );
+    browser.click("a[href$='/delete']").await;
+    browser.click("form[action$='/delete'] button[type=submit]").await;
+    browser.find("[role=status]").await;
+    let book = it.admin.get("/admin/capabilities/books/invoke-model").await;
+    assert_ne!(book["betas"][0]["name"], BETA);
+
+    goto("/console/endpoints/new").await;
+    browser.find("#name").await.send_keys("Frankfurt").await.unwrap();
+    browser
+        .find("#region")
+        .await
+        .send_keys("eu-central-1")
+        .await
+        .unwrap();
+    browser.click("main form button[type=submit]").await;
+    goto("/console/endpoints").await;
+    assert!(browser.text().await.contains("Frankfurt"));
+    browser.driver.clone().quit().await.unwrap();
+}
