@@ -96,7 +96,7 @@ pub(crate) enum Command {
     /// What was used, and what it cost
     #[command(subcommand)]
     Usage(usage::Usage),
-    /// What Bedrock takes: the rules, what was learnt from refusals, and what clients send that is not passed on
+    /// What Bedrock takes: the rules, what was learnt from refusals, and what was left out or is unknown
     #[command(subcommand)]
     Capabilities(capabilities::Capabilities),
     /// Web search: the rules for everybody, and your own search service

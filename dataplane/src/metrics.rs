@@ -131,7 +131,7 @@ impl Metrics {
         );
         r.register(
             "dropped",
-            "Betas and fields that Bedrock does not take, by name",
+            "Betas, fields and whatever else the rules leave out of requests and answers, by name",
             self.dropped.clone(),
         );
         r.register(

@@ -11,12 +11,12 @@ use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// What Bedrock takes: the rules, what was learnt from refusals, and what clients send that is not passed on.
+/// What Bedrock takes: the rules, what was learnt from refusals, and what was left out or is unknown.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Capabilities {
     /// Show the versions of the rules, your own rules, and what was learnt
     Show,
-    /// Show what clients sent and Bedrock did not get, by name
+    /// Show what was left out of requests and answers, and what no rule names
     Seen,
     /// Write the rules of a surface that are in force, whole, as JSON
     Book {

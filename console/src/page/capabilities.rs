@@ -1,4 +1,4 @@
-//! What Bedrock takes: the rules in force, what was learnt, and what clients send.
+//! What Bedrock takes: the rules in force, what was learnt, and what was left out or is unknown.
 
 use super::{Page, Section};
 use crate::form::Choice;
@@ -42,7 +42,7 @@ pub struct LessonRow {
     pub learnt_at_ms: UnixMs,
 }
 
-/// Something that clients sent and Bedrock did not get.
+/// Something that was left out of a request or an answer, or that no rule names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenRow {
     /// What kind of thing.
@@ -105,7 +105,7 @@ pub struct CapabilitiesPage {
     pub own: Vec<OwnRuleRow>,
     /// What was learnt.
     pub lessons: Vec<LessonRow>,
-    /// What clients send.
+    /// What was left out, or is unknown.
     pub seen: Vec<SeenRow>,
     /// The rules in force that the filter selects.
     pub rules: Vec<RuleRow>,
@@ -133,7 +133,7 @@ impl Page for CapabilitiesPage {
         view! {
             {page_head(
                 "Capabilities".to_owned(),
-                text("What Bedrock takes of what clients send. A conversation keeps the version of the rules that it began under."),
+                text("What Bedrock takes of what clients send, and what clients get of its answers. A conversation keeps the version of the rules that it began under."),
                 add,
             )}
             {self.lessons(context)}
@@ -189,7 +189,7 @@ impl CapabilitiesPage {
 
     fn seen(&self, context: &PageContext) -> AnyView {
         let body = if self.seen.is_empty() {
-            view! { <p>"Nothing yet: everything that clients have sent went to Bedrock."</p> }.into_any()
+            view! { <p>"Nothing yet: all requests and answers went through whole, and the rules know everything in them."</p> }.into_any()
         } else {
             let columns = vec![
                 Column::text("Name"),
@@ -219,9 +219,9 @@ impl CapabilitiesPage {
                     .into_any()
                 })
                 .collect();
-            table("Sent by clients, not passed on", columns, rows)
+            table("Left out, or unknown to the rules", columns, rows)
         };
-        card("seen", "Sent by clients, not passed on", nothing(), body)
+        card("seen", "Left out, or unknown to the rules", nothing(), body)
     }
 
     fn own(&self, context: &PageContext) -> AnyView {

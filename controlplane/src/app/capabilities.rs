@@ -1,4 +1,4 @@
-//! What Bedrock takes: versions of the rules, admins' own rules, what was learnt, and what clients send.
+//! What Bedrock takes: versions of the rules, admins' own rules, what was learnt, and what was left out or is unknown.
 //!
 //! A version is never changed. Whatever changes the rules (a rule of an admin's, or a release with newer ones) makes a new
 //! version; conversations that are running keep to theirs, so the last versions are kept and pushed too.
@@ -258,7 +258,7 @@ pub async fn learn(app: &App, facts: Vec<LearntFact>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Takes in counts of what clients send.
+/// Takes in counts of what was left out or is unknown.
 ///
 /// # Errors
 /// [`Code::Unavailable`] without a database: these counts are lost.

@@ -17,7 +17,7 @@ const TIDY_EVERY: Duration = Duration::from_secs(600);
 /// How long the history of the configuration reaches back.
 const HISTORY_MS: i64 = 7 * ccag_domain::time::DAY_MS;
 
-/// How long it is remembered that clients sent something.
+/// How long it is remembered that something was left out or is unknown.
 const SEEN_MS: i64 = 90 * ccag_domain::time::DAY_MS;
 
 /// Collects what is to be written; of several states of one data plane the newest.

@@ -1,4 +1,4 @@
-//! Versions of the rules, the admins' own rules, what was learnt, and what clients send.
+//! Versions of the rules, the admins' own rules, what was learnt, and what was left out or is unknown.
 
 use super::entity::{capability_book, capability_rule, learnt_fact, seen_feature};
 use super::{Store, StoreError, Tx, rows};
@@ -9,10 +9,10 @@ use sea_orm::{
     QuerySelect,
 };
 
-/// So many names of what clients send are remembered.
+/// So many names of what was left out or is unknown are remembered.
 const MAX_SEEN: u64 = 1_000;
 
-/// A count of something that clients sent and Bedrock did not get.
+/// A count of something that was left out of requests or answers, or that no rule names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) kind: String,
@@ -64,7 +64,7 @@ impl Store {
             .await?)
     }
 
-    /// What clients send: unknown names first, then by how often.
+    /// What was left out or is unknown: unknown names first, then by how often.
     pub(crate) async fn list_seen(&self) -> Result<Vec<seen_feature::Model>, StoreError> {
         Ok(seen_feature::Entity::find()
             .order_by_asc(seen_feature::Column::Known)

@@ -1,4 +1,4 @@
-//! What Bedrock takes: versions of the rules, admins' own rules, what was learnt, and what clients send.
+//! What Bedrock takes: versions of the rules, admins' own rules, what was learnt, and what was left out or is unknown.
 
 use crate::Timestamp;
 use ccag_domain::{EndpointId, RuleId};
@@ -13,7 +13,7 @@ pub struct CapabilitiesView {
     pub rules: Vec<RuleView>,
     /// What endpoints have refused, the newest first.
     pub learnt: Vec<FactView>,
-    /// What clients sent and Bedrock did not get: unknown names first, then by how often.
+    /// What was left out of requests and answers, and what no rule names: unknown names first, then by how often.
     pub seen: Vec<SeenView>,
 }
 
@@ -98,10 +98,10 @@ pub struct FactView {
     pub learnt_at: Timestamp,
 }
 
-/// Something that clients sent and Bedrock did not get.
+/// Something that was left out of a request or an answer, or that no rule names.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SeenView {
-    /// `beta`, `field`, `content`, `tool` or `event`.
+    /// Of requests `beta`, `field`, `content`, `tool` or `tool_type`; of answers `event`, `answer_block` or `delta`.
     pub kind: String,
     /// Its name.
     pub name: String,

@@ -88,7 +88,7 @@ pub const PRICE: &str = "/admin/pricing/{model}";
 /// `POST`: take in AWS's price list.
 pub const PRICING_IMPORT: &str = "/admin/pricing/import";
 
-/// `GET`: what Bedrock takes, what was learnt and what clients send.
+/// `GET`: what Bedrock takes, what was learnt, and what was left out or is unknown.
 pub const CAPABILITIES: &str = "/admin/capabilities";
 /// `GET`: the rules of a surface that are in force, whole; `?version=` gives another version.
 pub const CAPABILITY_BOOK: &str = "/admin/capabilities/books/{surface}";

@@ -1,6 +1,8 @@
 //! Answers that are not streamed.
 
 use crate::json::{Doc, Edits, Value, quoted};
+use crate::profile::AnswerRules;
+use crate::request::{DroppedKind, Noticed};
 use crate::usage::Usage;
 use ccag_domain::{Code, Problem, Tokens};
 
@@ -32,6 +34,8 @@ pub struct Translated {
     pub tools: Vec<String>,
     /// What a guardrail did.
     pub guardrail: GuardrailOutcome,
+    /// Blocks that were left out, or that no rule names.
+    pub noticed: Noticed,
 }
 
 /// What Bedrock's own guardrail did to a whole answer.
@@ -46,8 +50,8 @@ pub enum GuardrailOutcome {
     OutputBlocked,
 }
 
-/// Gives the model back as the client asked for it, takes out Bedrock's own keys, completes the cache counts and reads the
-/// usage. Everything else passes as it came.
+/// Gives the model back as the client asked for it, takes out Bedrock's own keys and the blocks that the rules leave out,
+/// completes the cache counts and reads the usage. Everything else passes as it came.
 ///
 /// # Errors
 /// A [`Problem`] if the body is not a message.
@@ -56,6 +60,7 @@ pub fn translate(
     asked_model: &str,
     counts: HeaderCounts,
     writes_1h: bool,
+    rules: &AnswerRules,
 ) -> Result<Translated, Problem> {
     let unusable = || Problem::new(Code::BadUpstream, "Bedrock's answer is not a message");
     let text = std::str::from_utf8(body).map_err(|_| unusable())?;
@@ -90,6 +95,19 @@ pub fn translate(
         }
     }
     edits.remove_children(root, &removed);
+    let mut noticed = Noticed::default();
+    if let Some(content) = root.get("content") {
+        let mut left_out = Vec::new();
+        for (i, block) in content.elements().enumerate() {
+            let Some(kind) = block.get("type").and_then(|t| t.text()) else {
+                continue;
+            };
+            if !noticed.stays(&rules.blocks, DroppedKind::AnswerBlock, &kind) {
+                left_out.push(i);
+            }
+        }
+        edits.remove_children(content, &left_out);
+    }
     usage.input = usage.input.max(counts.input.unwrap_or(0));
     usage.output = usage.output.max(counts.output.unwrap_or(0));
     usage.cache_read = usage.cache_read.max(counts.cache_read.unwrap_or(0));
@@ -105,6 +123,7 @@ pub fn translate(
         stop_reason: string("stop_reason"),
         tools: tool_names(root),
         guardrail: outcome(intervened, traced, usage.output),
+        noticed,
         body: edits.apply(text),
     })
 }

@@ -1,10 +1,14 @@
 //! From Bedrock's bytes to steps of a stream: framing and translation come from `ccag-translate`, this drives them.
 
+use super::attempt::Bedrock;
 use super::job::Job;
+use crate::metrics::Metrics;
+use crate::profiles::Learning;
 use ccag_domain::{Lane, RequestId, Tokens};
 use ccag_translate::error::{Failure, UpstreamError, classify};
 use ccag_translate::eventstream::{FrameReader, Message};
 use ccag_translate::stream::{EndReason, Fed, Finish, Phase, SseReader, StreamOptions, StreamTranslator};
+use std::sync::Arc;
 
 /// What came of the bytes that were fed.
 #[derive(Debug)]
@@ -34,14 +38,26 @@ pub(crate) struct Events {
     scratch: Vec<u8>,
     model: String,
     ended: bool,
+    metrics: Arc<Metrics>,
+    learning: Arc<Learning>,
+}
+
+impl Drop for Events {
+    /// However the stream ended, what was noticed in it is counted.
+    fn drop(&mut self) {
+        let noticed = &self.translator.observed().noticed;
+        self.learning
+            .noticed(&self.metrics, &noticed.dropped, &noticed.passed);
+    }
 }
 
 impl Events {
-    pub(crate) fn new(job: &Job, lane: Lane, request_id: &RequestId) -> Self {
+    pub(crate) fn new(bedrock: &Bedrock, job: &Job, lane: Lane, request_id: &RequestId) -> Self {
         let options = StreamOptions {
             model: job.model_said.clone(),
             writes_1h: job.writes_1h,
             request_id: Some(request_id.to_string()),
+            rules: job.rules().profile().answer.clone(),
         };
         Self {
             reader: match lane {
@@ -52,6 +68,8 @@ impl Events {
             scratch: Vec::new(),
             model: job.model_said.clone(),
             ended: false,
+            metrics: Arc::clone(&bedrock.metrics),
+            learning: Arc::clone(&bedrock.learning),
         }
     }
 
@@ -157,11 +175,6 @@ impl Events {
     /// Ends the stream for the client; true if it got a whole message.
     pub(crate) fn finish(&mut self, reason: &EndReason, out: &mut Vec<u8>) -> bool {
         self.translator.finish(reason, out) == Finish::Complete
-    }
-
-    /// What has passed that nobody here has heard of: `event brand_new_event`.
-    pub(crate) fn unknown(&self) -> &[String] {
-        &self.translator.observed().unknown
     }
 
     /// What was used so far, and whether that is an estimate.

@@ -47,8 +47,13 @@ pub(super) async fn whole(
     let collected = collect(reply.body, ANSWER_BYTES)
         .await
         .map_err(|detail| Fault::cut(&detail))?;
-    let translated = response::translate(&collected, &job.model_said, counts, job.writes_1h)
+    let rules = &job.rules().profile().answer;
+    let translated = response::translate(&collected, &job.model_said, counts, job.writes_1h, rules)
         .map_err(|p| refused_in_success(&collected, &job.model_said).unwrap_or_else(|| Fault::unusable(p)))?;
+    let noticed = &translated.noticed;
+    bedrock
+        .learning
+        .noticed(&bedrock.metrics, &noticed.dropped, &noticed.passed);
     let tokens = translated.tokens;
     let mut body = Bytes::from(translated.body);
     match translated.guardrail {
@@ -103,7 +108,7 @@ pub(super) async fn begin(
     let patience = bedrock.patience;
     let reply = event_stream(candidate.lane, reply, &job.model_said).await?;
     let mut upstream = reply.body;
-    let mut events = Events::new(job, candidate.lane, request_id);
+    let mut events = Events::new(bedrock, job, candidate.lane, request_id);
     let mut out = Vec::new();
     // Under a guardrail content is held back as long as it may be the guardrail's own: then Bedrock counts no prompt.
     let guarded = job.lane.guardrail(candidate).is_some();

@@ -16,6 +16,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
+use ccag_domain::rng::Rng;
 use ccag_domain::routing::{self, Candidate, NoRoute};
 use ccag_domain::{Code, Model, ModelName, Outcome, Problem, RequestId, UnixMs};
 use ccag_translate::request::{self, Operation, Peeked};
@@ -128,7 +129,7 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
             response
         }
         Ok(Answer::Whole(whole)) => whole_answer(*whole, &request_id).await,
-        Err(failure) => failed(*failure, &gateway.metrics, &request_id).await,
+        Err(failure) => failed(*failure, &gateway, &request_id).await,
     }
 }
 
@@ -168,16 +169,10 @@ async fn understand(
             "refused"
         );
     })?;
-    for dropped in &plan.job.dropped {
-        let (kind, name) = (dropped.kind.as_str(), &dropped.name);
-        gateway.metrics.dropped(kind, name);
-        gateway.bedrock.learning.saw(kind, name, dropped.known);
-    }
-    for passed in &plan.job.passed {
-        let (kind, name) = (passed.kind.as_str(), &passed.name);
-        gateway.metrics.passed(kind, name);
-        gateway.bedrock.learning.saw(kind, name, false);
-    }
+    gateway
+        .bedrock
+        .learning
+        .noticed(&gateway.metrics, &plan.job.dropped, &plan.job.passed);
     Ok((admitted, plan))
 }
 
@@ -373,10 +368,10 @@ async fn whole_answer(whole: attempt::Whole, request_id: &RequestId) -> Response
 }
 
 /// Every attempt failed: the client gets the last one's reason.
-pub(super) async fn failed(failure: Failure, metrics: &Metrics, request_id: &RequestId) -> Response {
+pub(super) async fn failed(failure: Failure, gateway: &Gateway, request_id: &RequestId) -> Response {
     let Failure {
         ticket,
-        problem,
+        mut problem,
         name,
         tokens,
         aws_request_id,
@@ -394,11 +389,27 @@ pub(super) async fn failed(failure: Failure, metrics: &Metrics, request_id: &Req
         }
     } else {
         tracing::warn!(%request_id, error = name, "no endpoint could be reached");
-        metrics.refused(problem.code.status(), None);
+        gateway.metrics.refused(problem.code.status(), None);
+    }
+    if problem.code == Code::RateLimited {
+        problem.retry_after_s = problem
+            .retry_after_s
+            .map(|seconds| spread(seconds, gateway.rng.as_ref()));
     }
     let mut response = render(&problem, request_id);
     set_aws_request_id(response.headers_mut(), aws_request_id.as_deref());
     response
+}
+
+/// A wait of about `seconds`, somewhere between that (at most half of the longest) and twice that, so that clients that
+/// were throttled together do not come back together.
+fn spread(seconds: u32, rng: &dyn Rng) -> u32 {
+    const LONGEST_S: u32 = 20;
+    let longest = seconds.saturating_mul(2).clamp(2, LONGEST_S);
+    let shortest = seconds.clamp(1, longest / 2);
+    let mut random = [0u8; 1];
+    rng.fill(&mut random);
+    shortest + u32::from(random[0]) % (longest - shortest + 1)
 }
 
 /// Nothing is served that cannot be recorded.
@@ -408,4 +419,27 @@ pub(super) fn not_recorded() -> Problem {
         "this gateway could not record the usage of this request and serves nothing that it cannot record",
     )
     .retry_after(30)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccag_domain::rng::SequenceRng;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn throttled_clients_are_sent_away_for_different_times_that_grow_and_stay_short() {
+        let rng = SequenceRng::new(1);
+        for (seconds, shortest, longest) in [
+            (1, 1, 2),
+            (2, 2, 4),
+            (4, 4, 8),
+            (8, 8, 16),
+            (16, 10, 20),
+            (60, 10, 20),
+        ] {
+            let waits: BTreeSet<u32> = (0..1000).map(|_| spread(seconds, &rng)).collect();
+            assert_eq!(waits, (shortest..=longest).collect(), "{seconds}");
+        }
+    }
 }

@@ -67,7 +67,7 @@ pub(super) async fn serve(gateway: &Arc<Gateway>, task: Task) -> Response {
             let problem = Problem::new(Code::BadUpstream, "Bedrock's answer is not a stream");
             return render(&problem, &request_id);
         }
-        Err(failure) => return failed(*failure, &gateway.metrics, &request_id).await,
+        Err(failure) => return failed(*failure, gateway, &request_id).await,
     };
     let aws_request_id = opened.aws_request_id.clone();
     let session = Session {

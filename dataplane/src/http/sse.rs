@@ -170,9 +170,6 @@ impl StreamBody {
     fn record(&mut self, outcome: Outcome, error: Option<String>, held: Bytes) {
         let ending = self.ending(outcome, error);
         let Some(ticket) = self.ticket.take() else { return };
-        for name in self.events.unknown() {
-            self.metrics.passed("answer", name);
-        }
         let pending = ticket.finish(ending);
         let recorded = async move {
             match pending {

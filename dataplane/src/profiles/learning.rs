@@ -1,12 +1,14 @@
-//! What Bedrock's refusals have taught, and what clients send that it does not take.
+//! What Bedrock's refusals have taught, and what was left out or is unknown.
 //!
 //! A lesson counts at once for conversations that begin on this data plane, is reported to the control plane, and comes
 //! back as pushed configuration to all of them.
 
+use crate::metrics::Metrics;
 use ccag_domain::routing::Candidate;
 use ccag_domain::{Clock, LearntFact};
 use ccag_proto::v1;
 use ccag_translate::profile::Reduction;
+use ccag_translate::request::Dropped;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::Notify;
@@ -92,7 +94,7 @@ impl Lessons {
     }
 }
 
-/// Kind and name of something that clients send.
+/// Kind and name of something that was left out or is unknown.
 type Feature = (&'static str, String);
 
 /// Whether the rules know it, and how often it came.
@@ -169,12 +171,27 @@ impl Learning {
         }
     }
 
-    /// A client has sent something that Bedrock did not get.
-    pub(crate) fn saw(&self, kind: &'static str, name: &str, known: bool) {
+    /// Counts what of a request or of an answer was left out, and what passed that no rule names.
+    pub(crate) fn noticed(&self, metrics: &Metrics, dropped: &[Dropped], passed: &[Dropped]) {
+        for one in dropped {
+            metrics.dropped(one.kind.as_str(), &one.name);
+            self.saw(one.kind.as_str(), &one.name, one.known);
+        }
+        for one in passed {
+            metrics.passed(one.kind.as_str(), &one.name);
+            self.saw(one.kind.as_str(), &one.name, false);
+        }
+    }
+
+    fn saw(&self, kind: &'static str, name: &str, known: bool) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let full = seen.len() >= MAX_SEEN;
         match seen.get_mut(&(kind, name.to_owned())) {
-            Some((_, count)) => *count += 1,
+            Some((was_known, count)) => {
+                // The latest rules have the say.
+                *was_known = known;
+                *count += 1;
+            }
             None if full => {}
             None => {
                 seen.insert((kind, name.to_owned()), (known, 1));

@@ -3,7 +3,7 @@
 use crate::control::{endpoint, team, usual};
 use crate::lanes::{on, post_in, probed, throttled, with_lanes};
 use crate::sim::{signed_sim, text_of, world};
-use crate::world::{Answer, Rig};
+use crate::world::Answer;
 use bedrock_sim::Sim;
 use ccag_domain::{ConfigObject, Guardrail, GuardrailTrace, Lane, Lanes};
 use ccag_proto::v1::Outcome;
@@ -57,13 +57,6 @@ fn said(answer: &Answer, stream: bool) -> String {
     json["content"][0]["text"].as_str().unwrap().to_owned()
 }
 
-fn metrics(rig: &Rig) -> String {
-    let mut text = String::new();
-    let registry = rig.plane.registry();
-    prometheus_client::encoding::text::encode(&mut text, &registry.lock().unwrap()).unwrap();
-    text
-}
-
 #[tokio::test]
 async fn a_blocked_prompt_is_a_policys_refusal_and_a_blocked_answer_is_text() {
     let sim = signed_sim().await;
@@ -100,7 +93,7 @@ async fn a_blocked_prompt_is_a_policys_refusal_and_a_blocked_answer_is_text() {
         assert_eq!(header("x-amzn-bedrock-guardrailversion"), Some("1"));
         assert_eq!(header("x-amzn-bedrock-trace"), Some("DISABLED"));
     }
-    let metrics = metrics(&rig);
+    let metrics = rig.metrics();
     for stage in ["input", "output"] {
         let line = format!(
             "ccag_dataplane_guardrail_interventions_total{{stage=\"{stage}\",lane=\"invoke-model\"}} 2"

@@ -1,8 +1,8 @@
 //! Conversations keep the rules that they began under; what is refused is learnt for those that begin later.
 
 use crate::control::{KEY, endpoint};
-use crate::fake::{Script, whole_message};
-use crate::world::{Answer, Rig, usual_world};
+use crate::fake::{Script, hello, whole_message};
+use crate::world::{Answer, Rig, ask, usual_world};
 use bytes::Bytes;
 use ccag_domain::{CapabilityBook, ConfigObject, ObjectKind};
 use ccag_proto::v1;
@@ -16,12 +16,16 @@ const BETA: &str = "unheard-of-2030-01-01";
 
 /// Rules with one of an admin's own.
 fn book(sequence: u64, action: &str) -> ConfigObject {
+    book_with(sequence, "betas", BETA, action)
+}
+
+fn book_with(sequence: u64, table: &str, name: &str, action: &str) -> ConfigObject {
     let version = format!("test+{sequence}");
-    let row = json!({"name": BETA, "do": action, "source": "a test"});
+    let row = json!({"name": name, "do": action, "source": "a test"});
     let shipped = RuleBook::shipped("invoke-model").unwrap();
     ConfigObject::CapabilityBook(CapabilityBook {
         surface: "invoke-model".into(),
-        rules: overlaid(shipped, [("betas", &row)], &version).unwrap().into(),
+        rules: overlaid(shipped, [(table, &row)], &version).unwrap().into(),
         version,
         sequence,
         made_at_ms: 0,
@@ -93,6 +97,19 @@ async fn learnt(control: &crate::world::Control) -> v1::LearntFact {
     panic!("nothing was learnt");
 }
 
+/// Waits until the data plane tells that it has noticed something.
+async fn seen(control: &crate::world::Control, (kind, name, known): (&str, &str, bool)) {
+    for _ in 0..800 {
+        let findings = control.plane.shared.findings.lock().unwrap().clone();
+        let mut all = findings.into_iter().flat_map(|f| f.seen);
+        if all.any(|one| one.kind == kind && one.name == name && one.known == known) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{kind} {name} was not noticed");
+}
+
 #[tokio::test]
 async fn a_conversation_keeps_the_rules_that_it_began_under() {
     let (control, rig) = usual_world().await;
@@ -113,6 +130,54 @@ async fn a_conversation_keeps_the_rules_that_it_began_under() {
     turn(&rig, "again", 0).await;
     let sent: Vec<bool> = betas(&rig).iter().map(|b| has_beta(b)).collect();
     assert_eq!(sent, [true, true, false, true]);
+}
+
+#[tokio::test]
+async fn an_event_of_tomorrow_passes_is_named_and_can_be_left_out_by_a_rule() {
+    let (control, rig) = usual_world().await;
+    let novelty = r#"{"type":"brand_new_event","x":1}"#;
+    let events: Vec<String> = hello()
+        .into_iter()
+        .flat_map(|event| [event, novelty.to_owned()])
+        .take(13)
+        .collect();
+    let came = "event: brand_new_event\ndata: {\"type\":\"brand_new_event\",\"x\":1}\n\n";
+    let turn = async |words: &str| {
+        rig.bedrock.events(events.iter().map(String::as_str));
+        let answer = rig.post(ask(true).replace("hi", words)).await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.text().contains("message_stop"), "{}", answer.text());
+        answer.text().contains(came)
+    };
+    assert!(turn("first").await);
+    seen(&control, ("event", "brand_new_event", false)).await;
+    assert!(
+        rig.metrics()
+            .contains("unknown_passed_total{kind=\"event\",name=\"brand_new_event\"} 1"),
+        "{}",
+        rig.metrics()
+    );
+
+    control
+        .plane
+        .applied(
+            control
+                .plane
+                .put(book_with(1, "events", "brand_new_event", "drop")),
+        )
+        .await;
+    assert!(
+        turn("first").await,
+        "a conversation keeps the rules that it began under"
+    );
+    assert!(!turn("second").await);
+    seen(&control, ("event", "brand_new_event", true)).await;
+    assert!(
+        rig.metrics()
+            .contains("dropped_total{kind=\"event\",name=\"brand_new_event\"} 1"),
+        "{}",
+        rig.metrics()
+    );
 }
 
 #[tokio::test]

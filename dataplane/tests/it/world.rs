@@ -110,6 +110,14 @@ pub fn config(dir: PathBuf, control: SocketAddr) -> DataPlaneConfig {
 }
 
 impl Rig {
+    /// The metrics as Prometheus reads them.
+    pub fn metrics(&self) -> String {
+        let mut text = String::new();
+        let registry = self.plane.registry();
+        prometheus_client::encoding::text::encode(&mut text, &registry.lock().unwrap()).unwrap();
+        text
+    }
+
     pub async fn start(control: SocketAddr, options: Options) -> Self {
         let rig = Self::start_unready(control, options).await;
         rig.ready().await;

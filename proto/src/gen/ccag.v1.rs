@@ -73,10 +73,11 @@ pub struct Findings {
     #[prost(message, repeated, tag = "2")]
     pub seen: ::prost::alloc::vec::Vec<SeenFeature>,
 }
-/// Something that a client sent and Bedrock did not get, since the last report.
+/// Something that was left out of a request or an answer, or that no rule names, since the
+/// last report.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SeenFeature {
-    /// `beta`, `field`, `content`, `tool` or `event`.
+    /// Of requests `beta`, `field`, `content`, `tool` or `tool_type`; of answers `event`, `answer_block` or `delta`.
     #[prost(string, tag = "1")]
     pub kind: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]

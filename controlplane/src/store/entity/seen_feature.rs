@@ -1,4 +1,4 @@
-//! Something that clients sent and Bedrock did not get.
+//! Something that was left out of requests or answers, or that no rule names.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,8 +1,8 @@
 //! The rule book of a surface.
 
-use super::Profile;
 use super::model::{FilteredModel, ModelFilter};
-use super::table::{DisabledThinking, Row, Rows, Table};
+use super::table::{Action, DisabledThinking, Row, Rows, Table};
+use super::{AnswerRules, Profile};
 use ccag_domain::{Lane, ModelName};
 use serde::Deserialize;
 use std::sync::{Arc, LazyLock};
@@ -86,6 +86,9 @@ pub struct RuleBook {
     tool_fields: Arc<Rows>,
     blocks: Arc<Rows>,
     sources: Arc<Rows>,
+    events: Arc<Rows>,
+    answer_blocks: Arc<Rows>,
+    deltas: Arc<Rows>,
     thinking: Vec<ThinkingRow>,
     efforts: Vec<EffortRow>,
 }
@@ -108,6 +111,9 @@ static MESSAGES: LazyLock<RuleBook> = LazyLock::new(|| {
 static MANTLE: LazyLock<RuleBook> = LazyLock::new(|| {
     RuleBook::from_json(SHIPPED[2].1.as_bytes()).expect("the shipped rule book is valid: a test reads it")
 });
+
+/// The tables about what Bedrock answers.
+const ANSWER_TABLES: [&str; 3] = ["events", "answer_blocks", "deltas"];
 
 impl RuleBook {
     /// The rules that this release ships for a lane.
@@ -152,6 +158,9 @@ impl RuleBook {
                     "has no name"
                 } else if table == "add_betas" && row.needs.is_none() {
                     "must say what it is needed for"
+                } else if ANSWER_TABLES.contains(&table) && !matches!(row.action, Action::Keep | Action::Drop)
+                {
+                    "is about answers, which can only be kept or dropped"
                 } else {
                     continue;
                 };
@@ -186,7 +195,7 @@ impl RuleBook {
 
     /// The tables of named rows, by name.
     #[must_use]
-    pub fn tables(&self) -> [(&'static str, &[Row]); 14] {
+    pub fn tables(&self) -> [(&'static str, &[Row]); 17] {
         [
             ("betas", &self.betas.ordered),
             ("add_betas", &self.add_betas.ordered),
@@ -202,6 +211,9 @@ impl RuleBook {
             ("tool_fields", &self.tool_fields.ordered),
             ("blocks", &self.blocks.ordered),
             ("sources", &self.sources.ordered),
+            ("events", &self.events.ordered),
+            ("answer_blocks", &self.answer_blocks.ordered),
+            ("deltas", &self.deltas.ordered),
         ]
     }
 
@@ -236,6 +248,11 @@ impl RuleBook {
             tool_fields: table(&self.tool_fields),
             blocks: table(&self.blocks),
             sources: table(&self.sources),
+            answer: AnswerRules {
+                events: table(&self.events),
+                blocks: table(&self.answer_blocks),
+                deltas: table(&self.deltas),
+            },
             thinking: thinking.cloned().unwrap_or_else(ThinkingRow::newest),
             efforts: efforts.map(|row| Arc::clone(&row.levels)).unwrap_or_default(),
         }
@@ -259,7 +276,7 @@ impl ThinkingRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Action, Feature, Features};
+    use crate::profile::{Feature, Features};
 
     fn profile(model: &str) -> Profile {
         RuleBook::invoke_model().profile(&ModelName::canonical(model), 128_000)

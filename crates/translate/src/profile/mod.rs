@@ -19,6 +19,25 @@ pub use table::{Action, DisabledThinking, Feature, Features, Refusal, Row, Table
 use ccag_domain::{Lane, ModelName};
 use std::sync::Arc;
 
+/// What becomes of what Bedrock answers, beside the parts that every message has: kept or dropped. What no row names is kept.
+#[derive(Debug, Clone)]
+pub struct AnswerRules {
+    /// Events of a stream, beside those that frame a message and its blocks.
+    pub events: Table,
+    /// Types of content blocks.
+    pub blocks: Table,
+    /// Types of deltas.
+    pub deltas: Table,
+}
+
+impl Default for AnswerRules {
+    /// What this release ships for models that it does not know.
+    fn default() -> Self {
+        let model = ModelName::canonical("claude");
+        RuleBook::invoke_model().profile(&model, u32::MAX).answer
+    }
+}
+
 /// The rules of one surface for one model.
 #[derive(Debug, Clone)]
 pub struct Profile {
@@ -58,6 +77,8 @@ pub struct Profile {
     pub blocks: Table,
     /// Types of `source` in images and documents.
     pub sources: Table,
+    /// What becomes of what Bedrock answers.
+    pub answer: AnswerRules,
     /// Which forms of thinking the model takes.
     pub thinking: ThinkingRow,
     /// Which efforts the model takes, from low to high.

@@ -4,7 +4,7 @@ use super::{RuleBook, RuleBookError};
 use serde_json::Value;
 
 /// The tables that rules can be added to.
-pub const TABLES: [&str; 16] = [
+pub const TABLES: [&str; 19] = [
     "betas",
     "add_betas",
     "fields",
@@ -19,6 +19,9 @@ pub const TABLES: [&str; 16] = [
     "tool_fields",
     "blocks",
     "sources",
+    "events",
+    "answer_blocks",
+    "deltas",
     "thinking",
     "efforts",
 ];
@@ -85,6 +88,10 @@ mod tests {
         assert!(refused("planets", json!({})).contains("planets"));
         assert!(refused("betas", json!({"name": "x", "do": "ponder", "source": "s"})).contains("ponder"));
         assert!(refused("betas", json!({"name": "x", "do": "drop", "source": ""})).contains("source"));
+        assert!(
+            refused("deltas", json!({"name": "x", "do": "refuse", "source": "s"}))
+                .contains("kept or dropped")
+        );
         assert!(
             refused(
                 "betas",

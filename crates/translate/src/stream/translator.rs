@@ -3,6 +3,8 @@
 use super::sse;
 use crate::error::{UpstreamError, classify_event};
 use crate::json::{Edits, Index, SyntaxError, Value, quoted};
+use crate::profile::AnswerRules;
+use crate::request::{DroppedKind, Noticed};
 use crate::usage::Usage;
 use ccag_domain::{Code, Problem, Tokens};
 
@@ -11,37 +13,6 @@ const DEPTH: usize = 4;
 
 /// How many different tool names are remembered.
 const MAX_TOOL_NAMES: usize = 64;
-
-/// How many different things that nobody here has heard of are remembered.
-const MAX_UNKNOWN: usize = 16;
-
-/// The blocks that Anthropic documents (Anthropic, "Messages API", content blocks of answers).
-const BLOCKS: [&str; 14] = [
-    "text",
-    "thinking",
-    "redacted_thinking",
-    "tool_use",
-    "server_tool_use",
-    "tool_search_tool_result",
-    "web_search_tool_result",
-    "web_fetch_tool_result",
-    "code_execution_tool_result",
-    "bash_code_execution_tool_result",
-    "text_editor_code_execution_tool_result",
-    "mcp_tool_use",
-    "mcp_tool_result",
-    "compaction",
-];
-
-/// The deltas that Anthropic documents (Anthropic, "Streaming messages").
-const DELTAS: [&str; 6] = [
-    "text_delta",
-    "input_json_delta",
-    "thinking_delta",
-    "signature_delta",
-    "citations_delta",
-    "compaction_delta",
-];
 
 /// How far a stream has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +37,8 @@ pub struct StreamOptions {
     pub writes_1h: bool,
     /// The id that error events carry.
     pub request_id: Option<String>,
+    /// What becomes of events, blocks and deltas.
+    pub rules: AnswerRules,
 }
 
 /// What came of an event.
@@ -118,24 +91,8 @@ pub struct Observed {
     pub guardrail_intervened: bool,
     /// Keys of Bedrock's own that were taken out.
     pub removed_keys: u32,
-    /// Events, blocks and deltas that nobody here has heard of and that passed all the same: `event brand_new_event`. Each
-    /// once, at most 16, in letters, digits, `-`, `_`, `.`.
-    pub unknown: Vec<String>,
-}
-
-impl Observed {
-    fn unheard_of(&mut self, what: &str, name: &str) {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let plain: String = name
-            .chars()
-            .take(64)
-            .map(|c| if is_plain(c) { c } else { '_' })
-            .collect();
-        let name = format!("{what} {plain}");
-        if self.unknown.len() < MAX_UNKNOWN && !self.unknown.contains(&name) {
-            self.unknown.push(name);
-        }
-    }
+    /// What was left out, and what no rule names.
+    pub noticed: Noticed,
 }
 
 /// Translates one stream.
@@ -150,6 +107,10 @@ pub struct StreamTranslator {
     shown: Usage,
     /// A `message_delta` that waits for counts that may still come with `message_stop`.
     held: Option<String>,
+    /// The index of a block that is being left out.
+    leaving_out: Option<u64>,
+    /// How many blocks were left out: those behind them move up.
+    left_out: u64,
     observed: Observed,
 }
 
@@ -165,6 +126,8 @@ impl StreamTranslator {
             usage: Usage::default(),
             shown: Usage::default(),
             held: None,
+            leaving_out: None,
+            left_out: 0,
             observed: Observed::default(),
         }
     }
@@ -223,10 +186,17 @@ impl StreamTranslator {
         }
         let mut edits = Edits::default();
         self.take_out_bedrocks_own(root, &mut edits);
-        match kind {
-            "content_block_delta" => self.delta(root),
-            "message_start" => self.message_start(root, &mut edits),
-            "content_block_start" => self.block_start(root),
+        let stays = match kind {
+            "content_block_delta" => {
+                let is_in = self.is_in(root, &mut edits);
+                self.delta(root, is_in)
+            }
+            "content_block_start" => self.block_start(root, &mut edits),
+            "content_block_stop" => self.block_stop(root, &mut edits),
+            "message_start" => {
+                self.message_start(root, &mut edits);
+                true
+            }
             "message_delta" => {
                 self.message_delta(root);
                 if self.counts_may_follow() {
@@ -234,14 +204,22 @@ impl StreamTranslator {
                     self.held = Some(edits.apply_range(text, 0, text.len()));
                     return Fed::Passed;
                 }
+                true
             }
             "message_stop" => {
                 if let Some(usage) = root.get("usage") {
                     self.usage.anthropic(usage);
                 }
+                true
             }
-            "content_block_stop" | "ping" => {}
-            _ => self.observed.unheard_of("event", kind),
+            "ping" => true,
+            _ => self
+                .observed
+                .noticed
+                .stays(&self.options.rules.events, DroppedKind::Event, kind),
+        };
+        if !stays {
+            return Fed::Passed;
         }
         self.release_held(out);
         if edits.is_empty() {
@@ -295,37 +273,78 @@ impl StreamTranslator {
         }
     }
 
-    fn block_start(&mut self, root: Value<'_>) {
-        self.phase = self.phase.max(Phase::Content);
-        let Some(block) = root.get("content_block") else {
-            return;
-        };
-        if let Some(kind) = block.get("type").and_then(|t| t.text())
-            && !BLOCKS.contains(&kind.as_ref())
-        {
-            self.observed.unheard_of("block", &kind);
+    /// Whether the event is of a block that the client gets; its index becomes the client's.
+    fn is_in(&self, root: Value<'_>, edits: &mut Edits<'_>) -> bool {
+        if self.left_out == 0 {
+            return true;
         }
-        if block.get("type").is_some_and(|t| t.is_text("tool_use"))
+        let Some((value, index)) = root.get("index").and_then(|v| Some((v, v.u64()?))) else {
+            return true;
+        };
+        if self.leaving_out == Some(index) {
+            return false;
+        }
+        edits.replace(value, index.saturating_sub(self.left_out).to_string());
+        true
+    }
+
+    fn block_start(&mut self, root: Value<'_>, edits: &mut Edits<'_>) -> bool {
+        let block = root.get("content_block");
+        if let Some(kind) = block.and_then(|b| b.get("type")).and_then(|t| t.text())
+            && !self
+                .observed
+                .noticed
+                .stays(&self.options.rules.blocks, DroppedKind::AnswerBlock, &kind)
+        {
+            self.leaving_out = root.get("index").and_then(|v| v.u64());
+            self.left_out += 1;
+            return false;
+        }
+        self.phase = self.phase.max(Phase::Content);
+        self.leaving_out = None;
+        if let Some(block) = block
+            && block.get("type").is_some_and(|t| t.is_text("tool_use"))
             && let Some(name) = block.get("name").and_then(|n| n.text())
             && self.observed.tools.len() < MAX_TOOL_NAMES
             && !self.observed.tools.iter().any(|t| *t == name)
         {
             self.observed.tools.push(name.into_owned());
         }
+        self.is_in(root, edits)
     }
 
-    fn delta(&mut self, root: Value<'_>) {
-        self.phase = self.phase.max(Phase::Content);
-        let Some(delta) = root.get("delta") else { return };
+    fn block_stop(&mut self, root: Value<'_>, edits: &mut Edits<'_>) -> bool {
+        let is_in = self.is_in(root, edits);
+        if !is_in {
+            self.leaving_out = None;
+        }
+        is_in
+    }
+
+    /// Counts what a delta brings, also where the client does not get it: it is paid for.
+    fn delta(&mut self, root: Value<'_>, is_in: bool) -> bool {
+        if is_in {
+            self.phase = self.phase.max(Phase::Content);
+        }
+        let Some(delta) = root.get("delta") else {
+            return is_in;
+        };
+        let mut stays = is_in;
         for (key, value) in delta.members() {
             match (key.raw_text().unwrap_or_default(), value.raw_text()) {
                 ("text" | "thinking" | "partial_json", Some(text)) => {
                     self.observed.content_bytes += text.len() as u64;
                 }
-                ("type", Some(kind)) if !DELTAS.contains(&kind) => self.observed.unheard_of("delta", kind),
+                ("type", Some(kind)) if is_in => {
+                    stays &=
+                        self.observed
+                            .noticed
+                            .stays(&self.options.rules.deltas, DroppedKind::Delta, kind);
+                }
                 _ => {}
             }
         }
+        stays
     }
 
     fn message_delta(&mut self, root: Value<'_>) {

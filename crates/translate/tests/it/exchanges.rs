@@ -7,7 +7,7 @@ use crate::vectors::claims;
 use ccag_domain::{Problem, Tokens};
 use ccag_translate::error::{Failure, Retry, UpstreamError, classify};
 use ccag_translate::eventstream::{FrameReader, Message};
-use ccag_translate::profile::Profile;
+use ccag_translate::profile::{AnswerRules, Profile};
 use ccag_translate::request::{DroppedKind, Headers, Operation, peek, prepare};
 use ccag_translate::response::{HeaderCounts, translate};
 use ccag_translate::stream::{EndReason, Fed, Observed, Phase, StreamOptions, StreamTranslator};
@@ -164,7 +164,13 @@ fn answer(reply: &Value, model: &str) -> Came {
         cache_read: count("cache_read"),
         cache_write: count("cache_write"),
     };
-    match translate(reply["body"].to_string().as_bytes(), model, counts, false) {
+    match translate(
+        reply["body"].to_string().as_bytes(),
+        model,
+        counts,
+        false,
+        &AnswerRules::default(),
+    ) {
         Ok(done) => Came::Seen(Seen::Whole {
             body: serde_json::from_slice(&done.body).unwrap(),
             tokens: done.tokens,
@@ -307,8 +313,14 @@ fn faults(vector: &Value) -> Vec<String> {
                     .filter(|part| text.contains(part))
                     .map(|part| format!("{part} in {text}")),
             );
-            if json!(observed.unknown) != *client.get("unknown").unwrap_or(&json!([])) {
-                faults.push(format!("unheard of: {:?}", observed.unknown));
+            let passed: Vec<String> = observed
+                .noticed
+                .passed
+                .iter()
+                .map(|one| format!("{} {}", one.kind.as_str(), one.name))
+                .collect();
+            if json!(passed) != *client.get("unknown").unwrap_or(&json!([])) {
+                faults.push(format!("unheard of: {passed:?}"));
             }
             if observed.guardrail_intervened != (client["guardrail"] == true) {
                 faults.push("the guardrail's step was not seen rightly".to_owned());

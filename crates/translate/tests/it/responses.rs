@@ -1,9 +1,16 @@
 //! Answers that are not streamed.
 
-use ccag_domain::Tokens;
-use ccag_translate::response::{GuardrailOutcome, HeaderCounts, text_of, translate};
+use crate::streams::{dropping, names};
+use ccag_domain::{Problem, Tokens};
+use ccag_translate::profile::AnswerRules;
+use ccag_translate::response::{GuardrailOutcome, HeaderCounts, Translated, text_of};
 
 const BODY: &str = r#"{"id":"msg_bdrk_01","type":"message","role":"assistant","model":"us.anthropic.claude-opus-5-5", "content":[{"type":"tool_use","id":"toolu_bdrk_01","name":"t","input":{"n":1.0,"b":1e2}}],"stop_reason":"tool_use","usage":{"input_tokens":10,"output_tokens":2},"amazon-bedrock-guardrailAction":"INTERVENED"}"#;
+
+/// By the shipped rules.
+fn translate(body: &[u8], model: &str, counts: HeaderCounts, writes_1h: bool) -> Result<Translated, Problem> {
+    ccag_translate::response::translate(body, model, counts, writes_1h, &AnswerRules::default())
+}
 
 #[test]
 fn only_the_model_the_counts_and_bedrocks_own_keys_change() {
@@ -120,4 +127,18 @@ fn counts_are_added_to_an_empty_usage() {
         ),
         (wanted, 2)
     );
+}
+
+#[test]
+fn blocks_are_left_out_and_named_as_in_a_stream() {
+    let body = r#"{"type":"message","content":[{"type":"hologram"},{"type":"text","text":"a"},{"type":"novelty"},{"type":"hologram"}]}"#;
+    let counts = HeaderCounts::default();
+    let rules = dropping(&[("answer_blocks", "hologram")]);
+    let done = ccag_translate::response::translate(body.as_bytes(), "m", counts, false, &rules).unwrap();
+    assert_eq!(
+        String::from_utf8(done.body).unwrap(),
+        r#"{"type":"message","content":[{"type":"text","text":"a"},{"type":"novelty"}]}"#
+    );
+    assert_eq!(names(&done.noticed.dropped), ["answer_block hologram"]);
+    assert_eq!(names(&done.noticed.passed), ["answer_block novelty"]);
 }

@@ -1,5 +1,5 @@
-//! The catalogue of what Bedrock takes, row by row: `tests/vectors/catalogue.json` says what each request becomes on each
-//! model, and a change of any row of the rule book is noticed by one of them at least.
+//! The catalogue of what Bedrock takes and answers, row by row: `tests/vectors/catalogue.json` says what each request, or
+//! answer, becomes on each model, and a change of any row of the rule book is noticed by one of them at least.
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p ccag-translate` writes what becomes of the requests anew; read the difference before
 //! committing it.
@@ -7,6 +7,7 @@
 use crate::max_output_tokens;
 use ccag_translate::profile::RuleBook;
 use ccag_translate::request::{Dropped, Headers, Operation, peek, prepare};
+use ccag_translate::stream::{StreamOptions, StreamTranslator};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -56,8 +57,46 @@ fn names(list: &[Dropped]) -> Vec<String> {
     list.iter().map(name).collect()
 }
 
+/// What becomes of a vector's answer: the events that the client gets, by index and type.
+fn answered(book: &RuleBook, events: &[Value], model: &str) -> Value {
+    let name = ccag_translate::model::asked(model).name;
+    let mut translator = StreamTranslator::new(StreamOptions {
+        rules: book.profile(&name, max_output_tokens(&name)).answer,
+        ..StreamOptions::default()
+    });
+    let mut out = Vec::new();
+    for event in events {
+        translator.feed(event.to_string().as_bytes(), &mut out).unwrap();
+    }
+    let got = String::from_utf8(out).unwrap();
+    let got: Vec<String> = got
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok())
+        .map(|event| {
+            let of = |value: &Value| value["type"].as_str().unwrap_or_default().to_owned();
+            let kind = of(&event).replace("content_block_", "");
+            let parts = [
+                event["index"].to_string(),
+                kind,
+                of(&event["content_block"]),
+                of(&event["delta"]),
+            ];
+            parts
+                .into_iter()
+                .filter(|part| !part.is_empty() && part != "null")
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+        .collect();
+    let noticed = &translator.observed().noticed;
+    json!({"got": got, "dropped": names(&noticed.dropped), "passed": names(&noticed.passed)})
+}
+
 /// What becomes of a vector's request: what differs from the plain one, or the refusal.
 fn outcome(book: &RuleBook, vector: &Map<String, Value>, model: &str) -> Value {
+    if let Some(events) = vector.get("answer").and_then(Value::as_array) {
+        return answered(book, events, model);
+    }
     let mut body = plain(model);
     for (key, value) in vector.get("ask").and_then(Value::as_object).into_iter().flatten() {
         body[key] = value.clone();

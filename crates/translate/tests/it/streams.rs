@@ -1,13 +1,16 @@
 //! Streams, from frames to server-sent events.
 
 use crate::frames::chunk;
-use ccag_domain::{Code, Problem, Tokens};
+use ccag_domain::{Code, ModelName, Problem, Tokens};
 use ccag_translate::error::{Failure, classify};
 use ccag_translate::eventstream::{FrameReader, Message};
+use ccag_translate::profile::{AnswerRules, RuleBook, overlaid};
+use ccag_translate::request::Dropped;
 use ccag_translate::stream::{
     EndReason, Fed, Finish, PING, Phase, StreamOptions, StreamTranslator, error_event,
 };
 use proptest::prelude::*;
+use serde_json::json;
 
 const START: &str = r#"{"type":"message_start","message":{"id":"msg_bdrk_01ABC","type":"message","role":"assistant","model":"us.anthropic.claude-opus-5-5","content":[],"stop_reason":null,"usage":{"input_tokens":10,"cache_creation_input_tokens":4,"cache_read_input_tokens":7,"output_tokens":1}}}"#;
 const BARE_START: &str = r#"{"type":"message_start","message":{"id":"m","model":"x","usage":{"input_tokens":3,"output_tokens":1}}}"#;
@@ -20,7 +23,12 @@ const STOP: &str = r#"{"type":"message_stop"}"#;
 const STOP_METRICS: &str = r#"{"type":"message_stop","amazon-bedrock-invocationMetrics":{"inputTokenCount":11,"outputTokenCount":2,"invocationLatency":900,"firstByteLatency":400,"cacheReadInputTokenCount":700,"cacheWriteInputTokenCount":30}}"#;
 
 fn translator() -> StreamTranslator {
+    translator_by(AnswerRules::default())
+}
+
+fn translator_by(rules: AnswerRules) -> StreamTranslator {
     StreamTranslator::new(StreamOptions {
+        rules,
         model: "claude-opus-5-5".to_owned(),
         writes_1h: false,
         request_id: Some("req_1".to_owned()),
@@ -28,7 +36,11 @@ fn translator() -> StreamTranslator {
 }
 
 fn run(events: &[&str]) -> (StreamTranslator, String) {
-    let mut translator = translator();
+    run_by(AnswerRules::default(), events)
+}
+
+fn run_by(rules: AnswerRules, events: &[&str]) -> (StreamTranslator, String) {
+    let mut translator = translator_by(rules);
     let mut out = Vec::new();
     for event in events {
         assert_eq!(
@@ -119,6 +131,136 @@ fn unknown_events_and_fields_pass() {
     let new = r#"{"x":1,"type":"brand_new_event"}"#;
     let (_, out) = run(&[new]);
     assert_eq!(out, sse("brand_new_event", new));
+}
+
+/// The shipped rules under some that drop.
+pub(crate) fn dropping(rows: &[(&str, &str)]) -> AnswerRules {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|(table, name)| (*table, json!({"name": name, "do": "drop", "source": "a test"})))
+        .collect();
+    let rows = rows.iter().map(|(table, row)| (*table, row));
+    let book = overlaid(RuleBook::shipped("invoke-model").unwrap(), rows, "test").unwrap();
+    let book = RuleBook::from_json(book.as_bytes()).unwrap();
+    book.profile(&ModelName::canonical("claude-opus-5-5"), 1).answer
+}
+
+pub(crate) fn names(noticed: &[Dropped]) -> Vec<String> {
+    noticed
+        .iter()
+        .map(|one| format!("{} {}", one.kind.as_str(), one.name))
+        .collect()
+}
+
+#[test]
+fn what_the_rules_drop_of_an_answer_leaves_no_gap() {
+    let rules = dropping(&[
+        ("events", "noise"),
+        ("answer_blocks", "holo*"),
+        ("deltas", "flicker_delta"),
+    ]);
+    let block = |index: u32, kind: &str| {
+        format!(
+            r#"{{"type":"content_block_start","index":{index},"content_block":{{"type":"{kind}","text":""}}}}"#
+        )
+    };
+    let delta = |index: u32, kind: &str| {
+        format!(
+            r#"{{"type":"content_block_delta","index":{index},"delta":{{"type":"{kind}","text":"12345678"}}}}"#
+        )
+    };
+    let stop = |index: u32| format!(r#"{{"type":"content_block_stop","index":{index}}}"#);
+    let given = [
+        START.to_owned(),
+        r#"{"type":"noise"}"#.to_owned(),
+        block(0, "hologram"),
+        delta(0, "text_delta"),
+        stop(0),
+        block(1, "text"),
+        delta(1, "text_delta"),
+        delta(1, "flicker_delta"),
+        stop(1),
+        block(2, "holodeck"),
+        stop(2),
+        block(3, "text"),
+        delta(3, "text_delta"),
+        stop(3),
+    ];
+    let mut translator = translator_by(rules.clone());
+    for event in &given[..5] {
+        translator.feed(event.as_bytes(), &mut Vec::new()).unwrap();
+    }
+    assert_eq!(
+        translator.phase(),
+        Phase::BeforeContent,
+        "the client has seen nothing yet"
+    );
+    let all: Vec<&str> = given.iter().map(String::as_str).chain([END, STOP]).collect();
+    let (translator, out) = run_by(rules, &all);
+    let wanted: Vec<String> = [
+        ("content_block_start", block(0, "text")),
+        ("content_block_delta", delta(0, "text_delta")),
+        ("content_block_stop", stop(0)),
+        ("content_block_start", block(1, "text")),
+        ("content_block_delta", delta(1, "text_delta")),
+        ("content_block_stop", stop(1)),
+        ("message_delta", END.to_owned()),
+        ("message_stop", STOP.to_owned()),
+    ]
+    .map(|(kind, json)| sse(kind, &json))
+    .to_vec();
+    let (_, rest) = out.split_once("\n\n").unwrap();
+    assert_eq!(rest, wanted.concat());
+    let noticed = &translator.observed().noticed;
+    assert_eq!(
+        names(&noticed.dropped),
+        [
+            "event noise",
+            "answer_block hologram",
+            "delta flicker_delta",
+            "answer_block holodeck"
+        ]
+    );
+    assert!(noticed.passed.is_empty());
+    assert_eq!(
+        translator.observed().content_bytes,
+        32,
+        "what is left out is paid for"
+    );
+}
+
+#[test]
+fn every_part_of_an_answer_that_is_documented_has_a_row() {
+    for surface in RuleBook::surfaces() {
+        let book = RuleBook::from_json(RuleBook::shipped(surface).unwrap().as_bytes()).unwrap();
+        let answer = book.profile(&ModelName::canonical("claude-opus-5-5"), 1).answer;
+        for (table, names) in [
+            (
+                &answer.blocks,
+                &[
+                    "text",
+                    "thinking",
+                    "redacted_thinking",
+                    "tool_use",
+                    "server_tool_use",
+                ][..],
+            ),
+            (
+                &answer.deltas,
+                &[
+                    "text_delta",
+                    "input_json_delta",
+                    "thinking_delta",
+                    "signature_delta",
+                ],
+            ),
+        ] {
+            for name in names {
+                assert!(table.find(name).unwrap().is_named(), "{surface}: {name}");
+            }
+            assert!(!table.find("brand_new").unwrap().is_named());
+        }
+    }
 }
 
 #[test]
