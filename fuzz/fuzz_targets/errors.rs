@@ -18,7 +18,12 @@ fuzz_target!(|input: (u16, &str, &str, Option<u16>, u32)| {
         let problem = &error.problem;
         assert!(!matches!(problem.code.status(), 401 | 403 | 408 | 422 | 424));
         assert!(problem.retry_after_s.is_none_or(|s| (1..=60).contains(&s)));
-        assert!(!problem.message.split_whitespace().any(|word| word.starts_with("arn:")));
+        assert!(
+            !problem
+                .message
+                .split_whitespace()
+                .any(|word| word.starts_with("arn:"))
+        );
         let _ = error.in_stream();
     }
 });

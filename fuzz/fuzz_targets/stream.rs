@@ -1,12 +1,32 @@
 //! Any events give well-formed server-sent events, and every stream comes to an end.
 #![no_main]
 
+use ccag_domain::ModelName;
+use ccag_translate::profile::{AnswerRules, RuleBook, overlaid};
 use ccag_translate::stream::{EndReason, Finish, Phase, StreamOptions, StreamTranslator};
 use libfuzzer_sys::fuzz_target;
+use std::sync::LazyLock;
+
+/// Some of everything is dropped.
+static RULES: LazyLock<AnswerRules> = LazyLock::new(|| {
+    let row = |name: &str| serde_json::json!({"name": name, "do": "drop", "source": "fuzzing"});
+    let rows = [
+        ("events", row("noise")),
+        ("answer_blocks", row("thinking")),
+        ("deltas", row("signature_delta")),
+    ];
+    let rows = rows.iter().map(|(table, row)| (*table, row));
+    let shipped = RuleBook::shipped("invoke-model").expect("the book is shipped");
+    let book = overlaid(shipped, rows, "fuzzing").expect("the rows are valid");
+    let book = RuleBook::from_json(book.as_bytes()).expect("the book is valid");
+    book.profile(&ModelName::canonical("claude-opus-5-5"), 64_000)
+        .answer
+});
 
 fuzz_target!(|input: &[u8]| {
     let mut translator = StreamTranslator::new(StreamOptions {
         model: "m\"\n".to_owned(),
+        rules: RULES.clone(),
         ..StreamOptions::default()
     });
     let mut out = Vec::new();
