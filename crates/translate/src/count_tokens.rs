@@ -1,8 +1,9 @@
 //! Counting tokens: Anthropic's `count_tokens` body → Bedrock Runtime's `CountTokens`, or bedrock-mantle's `count_tokens`.
 
 use crate::json::{Doc, Edits, Value};
+use crate::noticed::Dropped;
 use crate::profile::Profile;
-use crate::request::{Dropped, Headers, Peeked, Target, prepare_for, prepare_with};
+use crate::request::{Headers, Peeked, Target, prepare_for, prepare_with};
 use crate::search::Terms;
 use ccag_domain::{Code, Problem};
 

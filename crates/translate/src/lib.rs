@@ -10,13 +10,15 @@
 //! * [`error`]: what AWS says went wrong → what the client is told, and what to try instead;
 //! * [`search`]: web search, which Bedrock does not have;
 //! * [`profile`]: what Bedrock takes, as data;
-//! * [`model`]: what a client means by a model's name.
+//! * [`model`]: what a client means by a model's name;
+//! * [`noticed`]: what was left out, and what no rule names.
 
 pub mod count_tokens;
 pub mod error;
 pub mod eventstream;
 mod json;
 pub mod model;
+pub mod noticed;
 pub mod profile;
 pub mod request;
 pub mod response;

@@ -1,8 +1,8 @@
 //! Answers that are not streamed.
 
 use crate::json::{Doc, Edits, Value, quoted};
+use crate::noticed::{DroppedKind, Noticed};
 use crate::profile::AnswerRules;
-use crate::request::{DroppedKind, Noticed};
 use crate::usage::Usage;
 use ccag_domain::{Code, Problem, Tokens};
 

@@ -5,7 +5,7 @@ use ccag_domain::{Code, Problem, Tokens};
 use ccag_translate::error::{
     Failure, Health, Retry, Transport, UpstreamError, Words, classify, classify_transport,
 };
-use ccag_translate::request::{Dropped, DroppedKind};
+use ccag_translate::noticed::{Dropped, DroppedKind};
 use ccag_translate::stream::EndReason;
 use http::{HeaderMap, StatusCode};
 

@@ -1,7 +1,8 @@
 //! Betas: from the header and the body into the body, as the profile says.
 
-use super::plan::{DroppedKind, Plan};
+use super::plan::Plan;
 use crate::json::Value;
+use crate::noticed::DroppedKind;
 use crate::profile::Action;
 use ccag_domain::Problem;
 

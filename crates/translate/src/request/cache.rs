@@ -1,7 +1,8 @@
 //! `cache_control`, in the places where it means something.
 
-use super::plan::{DroppedKind, Plan};
+use super::plan::Plan;
 use crate::json::{Kind, Value};
+use crate::noticed::DroppedKind;
 use ccag_domain::Problem;
 
 /// How many markers a request may have (Anthropic, "Prompt caching").

@@ -1,7 +1,8 @@
 //! Messages and their content blocks.
 
-use super::plan::{DroppedKind, Plan};
+use super::plan::Plan;
 use crate::json::{Edits, Kind, Value, quoted};
+use crate::noticed::DroppedKind;
 use crate::profile::{Action, Feature};
 use crate::search::{as_text, has_searches};
 use ccag_domain::{Code, Problem};

@@ -19,7 +19,6 @@ mod thinking;
 mod tools;
 
 pub use peek::{Operation, Peeked, peek};
-pub use plan::{Dropped, DroppedKind, Noticed};
 pub use prepare::{Headers, Prepared, prepare, prepare_for, prepare_with};
 pub use target::Target;
 

@@ -1,7 +1,8 @@
 //! `output_config` and `context_management`.
 
-use super::plan::{DroppedKind, Plan};
+use super::plan::Plan;
 use crate::json::{Value, escape_into};
+use crate::noticed::DroppedKind;
 use crate::profile::{Action, Feature};
 use ccag_domain::Problem;
 

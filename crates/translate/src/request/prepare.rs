@@ -2,11 +2,12 @@
 
 use super::betas;
 use super::peek::{Operation, Peeked};
-use super::plan::{Dropped, DroppedKind, Plan, Search};
+use super::plan::{Plan, Search};
 use super::system::System;
 use super::target::{self, Target};
 use super::thinking::Thinking;
 use crate::json::{Kind, Value, quoted};
+use crate::noticed::{Dropped, DroppedKind};
 use crate::profile::{Action, DisabledThinking, Feature, Profile};
 use crate::search::{Terms, asked, upstream_name};
 use ccag_domain::{Code, Lane, Problem};

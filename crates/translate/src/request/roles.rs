@@ -1,8 +1,9 @@
 //! `role: "system"` within the conversation.
 
 use super::messages::Place;
-use super::plan::{DroppedKind, Plan};
+use super::plan::Plan;
 use crate::json::{Kind, Value};
+use crate::noticed::DroppedKind;
 use crate::profile::Action;
 use ccag_domain::{Code, Problem};
 

@@ -1,7 +1,8 @@
 //! The system prompt.
 
-use super::plan::{DroppedKind, Plan};
+use super::plan::Plan;
 use crate::json::{Kind, Value};
+use crate::noticed::DroppedKind;
 use crate::profile::Action;
 use ccag_domain::Problem;
 

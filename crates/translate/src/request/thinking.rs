@@ -1,7 +1,8 @@
 //! `thinking`, in the form that the model takes.
 
-use super::plan::{DroppedKind, Plan};
+use super::plan::Plan;
 use crate::json::Value;
+use crate::noticed::DroppedKind;
 use crate::profile::{DisabledThinking, Feature};
 
 /// The budget that Claude Code's own Bedrock client gives to models without adaptive thinking.

@@ -1,7 +1,8 @@
 //! Tools.
 
-use super::plan::{DroppedKind, Plan};
+use super::plan::Plan;
 use crate::json::{Doc, Edits, Value, quoted};
+use crate::noticed::DroppedKind;
 use crate::profile::{Action, Feature, Row};
 use ccag_domain::Problem;
 

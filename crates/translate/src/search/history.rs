@@ -6,8 +6,9 @@
 
 use super::{client_id, outcome, upstream_id};
 use crate::json::{Kind, Value, quoted};
+use crate::noticed::DroppedKind;
 use crate::profile::Action;
-use crate::request::{DroppedKind, Place, Plan};
+use crate::request::{Place, Plan};
 use ccag_domain::Problem;
 
 const RESULT: &str = "web_search_tool_result";

@@ -3,8 +3,8 @@
 use super::sse;
 use crate::error::{UpstreamError, classify_event};
 use crate::json::{Edits, Index, SyntaxError, Value, quoted};
+use crate::noticed::{DroppedKind, Noticed};
 use crate::profile::AnswerRules;
-use crate::request::{DroppedKind, Noticed};
 use crate::usage::Usage;
 use ccag_domain::{Code, Problem, Tokens};
 

@@ -3,8 +3,9 @@
 use crate::{profile, sent, translate};
 use ccag_domain::Code;
 use ccag_translate::count_tokens::{answer, prepare_count, read_answer};
+use ccag_translate::noticed::DroppedKind;
 use ccag_translate::profile::Reduction;
-use ccag_translate::request::{DroppedKind, Headers, Operation, peek, prepare};
+use ccag_translate::request::{Headers, Operation, peek, prepare};
 use serde_json::{Value, json};
 
 /// A small request with more members.

@@ -5,8 +5,9 @@
 //! committing it.
 
 use crate::max_output_tokens;
+use ccag_translate::noticed::Dropped;
 use ccag_translate::profile::RuleBook;
-use ccag_translate::request::{Dropped, Headers, Operation, peek, prepare};
+use ccag_translate::request::{Headers, Operation, peek, prepare};
 use ccag_translate::stream::{StreamOptions, StreamTranslator};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;

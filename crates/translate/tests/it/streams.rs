@@ -4,8 +4,8 @@ use crate::frames::chunk;
 use ccag_domain::{Code, ModelName, Problem, Tokens};
 use ccag_translate::error::{Failure, classify};
 use ccag_translate::eventstream::{FrameReader, Message};
+use ccag_translate::noticed::Dropped;
 use ccag_translate::profile::{AnswerRules, RuleBook, overlaid};
-use ccag_translate::request::Dropped;
 use ccag_translate::stream::{
     EndReason, Fed, Finish, PING, Phase, StreamOptions, StreamTranslator, error_event,
 };
