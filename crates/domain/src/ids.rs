@@ -148,6 +148,10 @@ id!(
     SessionId, "ses_", "session"
 );
 id!(
+    /// Names a budget.
+    BudgetId, "bud_", "budget"
+);
+id!(
     /// Names a rule that an admin has laid over the shipped ones.
     RuleId, "rule_", "rule"
 );

@@ -2,6 +2,8 @@
 //!
 //! Everything here is a value or a pure function. Time and randomness come in through [`Clock`] and [`Rng`].
 
+pub mod account;
+pub mod budget;
 pub mod capability;
 pub mod catalogue;
 pub mod config;
@@ -13,6 +15,7 @@ pub mod lane;
 pub mod model;
 pub mod money;
 pub mod offers;
+pub mod period;
 pub mod price;
 pub mod price_history;
 pub mod problem;
@@ -25,16 +28,21 @@ pub mod time;
 pub mod tokens;
 pub mod usage;
 
+pub use account::{AccountFilter, AccountId};
+pub use budget::{Budget, BudgetAction, BudgetMode, BudgetRule, BudgetScope, Posture, Raise};
 pub use capability::{CapabilityBook, LearntFact};
 pub use config::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot};
 pub use endpoint::{Endpoint, Geography};
 pub use identity::{AccountState, Actor, Caller, Role, Team, User};
-pub use ids::{EndpointId, KeyId, PriceId, ReplicaId, RequestId, RuleId, SessionId, TeamId, UsageId, UserId};
+pub use ids::{
+    BudgetId, EndpointId, KeyId, PriceId, ReplicaId, RequestId, RuleId, SessionId, TeamId, UsageId, UserId,
+};
 pub use key::{KeyDigest, KeyGrant, KeySecret};
 pub use lane::{Guardrail, GuardrailTrace, Lane, Lanes};
 pub use model::{BedrockModel, Model, ModelName};
 pub use money::NanoUsd;
 pub use offers::{Discovery, OfferedProfile, Offers, PinnedProfile};
+pub use period::{Period, Stretch, TimeZone};
 pub use price::{Cost, Price, PriceBook, Rates};
 pub use price_history::{DatedPrice, PriceHistory};
 pub use problem::{Code, Problem};

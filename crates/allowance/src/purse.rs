@@ -1,0 +1,210 @@
+//! The holder's side: what it has, what it has promised to requests that run, and what it gives back.
+
+use crate::{Answer, Totals, Want};
+
+/// There is not enough; so much more is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Short {
+    /// The gap.
+    pub missing: i64,
+}
+
+/// What a holder has of one account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Purse {
+    /// What may be reserved; below zero where requests have cost more than was reserved for them.
+    free: i64,
+    /// What requests that run may cost.
+    reserved: i64,
+    totals: Totals,
+    scarce: bool,
+    /// What was reserved since the last beat, and a mean of that over the last beats.
+    drawn: i64,
+    pace: i64,
+}
+
+/// The weight of the past in the mean of what a beat draws: in fourths.
+const PAST_FOURTHS: i64 = 3;
+
+/// For how many beats a holder likes to have enough.
+const COMFORT_BEATS: i64 = 4;
+
+impl Purse {
+    /// What may be reserved.
+    #[must_use]
+    pub const fn free(&self) -> i64 {
+        self.free
+    }
+
+    /// What requests that run may cost.
+    #[must_use]
+    pub const fn reserved(&self) -> i64 {
+        self.reserved
+    }
+
+    /// The totals of this run.
+    #[must_use]
+    pub const fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Whether nothing is kept that is not needed now.
+    #[must_use]
+    pub const fn is_scarce(&self) -> bool {
+        self.scarce
+    }
+
+    /// Sets aside what a request may cost.
+    ///
+    /// # Errors
+    /// [`Short`], and nothing is set aside.
+    pub fn reserve(&mut self, need: i64) -> Result<(), Short> {
+        if need > self.free {
+            return Err(Short {
+                missing: need.saturating_sub(self.free),
+            });
+        }
+        self.extend(need);
+        Ok(())
+    }
+
+    /// Sets aside more for a request that runs and costs more than was thought, whether it is there or not.
+    pub fn extend(&mut self, more: i64) {
+        self.free = self.free.saturating_sub(more);
+        self.reserved = self.reserved.saturating_add(more);
+        self.drawn = self.drawn.saturating_add(more);
+    }
+
+    /// A request has ended: of what was reserved for it, `cost` is used (or more), and the rest is free again.
+    pub fn settle(&mut self, reserved: i64, cost: i64) {
+        self.reserved = self.reserved.saturating_sub(reserved);
+        self.free = self.free.saturating_add(reserved).saturating_sub(cost);
+    }
+
+    /// The owner has answered.
+    pub fn take(&mut self, answer: &Answer) {
+        self.free = self.free.saturating_add(answer.amount);
+        self.totals.granted = self.totals.granted.saturating_add(answer.amount);
+        self.scarce = answer.scarce;
+    }
+
+    /// What the holder would like to have free.
+    #[must_use]
+    pub const fn comfort(&self) -> i64 {
+        if self.scarce {
+            0
+        } else {
+            self.pace.saturating_mul(COMFORT_BEATS)
+        }
+    }
+
+    /// What to ask for, if anything: for requests that wait (the smallest and the sum of their needs), and because what is
+    /// there is running out.
+    #[must_use]
+    pub fn want(&self, least: i64, waiting: i64) -> Option<Want> {
+        let need = waiting.saturating_sub(self.free).max(0);
+        let comfort = self.comfort();
+        if need == 0 && self.free.saturating_sub(waiting).saturating_mul(2) >= comfort {
+            return None;
+        }
+        let kept = self.free.saturating_sub(waiting).max(0);
+        Some(Want {
+            least: least.saturating_sub(self.free).clamp(0, need),
+            need,
+            comfort: comfort.saturating_sub(kept).max(0),
+        })
+    }
+
+    /// A beat has passed: the pace is reckoned anew.
+    pub fn beat(&mut self) {
+        self.pace = (self.pace.saturating_mul(PAST_FOURTHS).saturating_add(self.drawn)) / (PAST_FOURTHS + 1);
+        self.drawn = 0;
+    }
+
+    /// Gives back what is free beyond twice the comfort and beyond what `waiting` requests need.
+    pub fn give_back(&mut self, waiting: i64) -> i64 {
+        let keep = self.comfort().saturating_mul(2).saturating_add(waiting);
+        self.return_down_to(keep)
+    }
+
+    /// Gives back everything that is free: the lease has run out, or the holder ends.
+    pub fn give_back_all(&mut self) -> i64 {
+        self.return_down_to(0)
+    }
+
+    fn return_down_to(&mut self, keep: i64) -> i64 {
+        let back = self.free.saturating_sub(keep).max(0);
+        self.free -= back;
+        self.totals.returned = self.totals.returned.saturating_add(back);
+        back
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(amount: i64, scarce: bool) -> Purse {
+        let mut purse = Purse::default();
+        purse.take(&Answer {
+            amount,
+            refusal: None,
+            scarce,
+        });
+        purse
+    }
+
+    #[test]
+    fn what_is_reserved_is_not_free_and_what_is_not_used_is_free_again() {
+        let mut purse = with(100, false);
+        assert_eq!(purse.reserve(70), Ok(()));
+        assert_eq!(purse.reserve(40), Err(Short { missing: 10 }));
+        purse.settle(70, 25);
+        assert_eq!((purse.free(), purse.reserved()), (75, 0));
+        purse.reserve(10).unwrap();
+        purse.settle(10, 100);
+        assert_eq!(purse.free(), -25);
+        assert_eq!(
+            purse.want(5, 5),
+            Some(Want {
+                least: 30,
+                need: 30,
+                comfort: 0
+            })
+        );
+    }
+
+    #[test]
+    fn a_holder_asks_before_it_runs_dry_and_gives_back_what_lies_idle() {
+        let mut purse = with(1_000, false);
+        for _ in 0..30 {
+            purse.reserve(10).unwrap();
+            purse.settle(10, 0);
+            purse.beat();
+        }
+        assert!(purse.comfort() > 20 && purse.comfort() <= 40, "{purse:?}");
+        assert!(purse.give_back(0) > 900);
+        assert_eq!(purse.want(0, 0), None);
+        purse.reserve(purse.free()).unwrap();
+        assert!(
+            purse
+                .want(0, 0)
+                .is_some_and(|want| want.need == 0 && want.comfort > 0)
+        );
+    }
+
+    #[test]
+    fn where_it_is_scarce_everything_that_is_not_needed_goes_back() {
+        let mut purse = with(100, true);
+        purse.reserve(30).unwrap();
+        assert_eq!(purse.give_back(50), 20);
+        assert_eq!(purse.give_back(0), 50);
+        assert_eq!(
+            purse.totals(),
+            Totals {
+                granted: 100,
+                returned: 70
+            }
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! Worlds in which data planes crash, connections break and messages are lost.
+
+mod world;
