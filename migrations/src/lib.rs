@@ -20,6 +20,7 @@ mod m20261125_000008_capabilities;
 mod m20261125_000008_lanes;
 mod m20261125_000010_catalogue;
 mod m20261125_000012_web_search;
+mod m20261126_000013_budgets;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000008_lanes::Migration),
             Box::new(m20261125_000010_catalogue::Migration),
             Box::new(m20261125_000012_web_search::Migration),
+            Box::new(m20261126_000013_budgets::Migration),
         ]
     }
 }

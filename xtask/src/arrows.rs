@@ -11,12 +11,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("bedrock-sim", &[]),
     ("ccag", &["ccag-admin-api", "ccag-domain"]),
     ("ccag-admin-api", &["ccag-domain"]),
+    ("ccag-allowance", &[]),
     ("ccag-aws", &["ccag-domain"]),
     ("ccag-console", &["ccag-domain"]),
     (
         "ccag-controlplane",
         &[
             "ccag-admin-api",
+            "ccag-allowance",
             "ccag-aws",
             "ccag-console",
             "ccag-daemon",
@@ -31,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "ccag-dataplane",
         &[
+            "ccag-allowance",
             "ccag-aws",
             "ccag-daemon",
             "ccag-domain",

@@ -1,8 +1,8 @@
 //! Usage comes in: at least once from the data planes, exactly once into the ledger.
 
-use super::{App, rollup};
+use super::{App, allowances, rollup};
 use crate::store::entity::usage_record;
-use crate::store::{QuarantineRow, StoreError, rows};
+use crate::store::{Drawn, QuarantineRow, StoreError, rows};
 use ccag_domain::{DatedPrice, ModelName, NanoUsd, PriceBook, PriceHistory, UsageRecord, catalogue};
 use std::collections::{BTreeMap, HashMap};
 
@@ -62,11 +62,15 @@ pub async fn take_in(app: &App, replica_id: &str, batch: Vec<Incoming>) -> Resul
     let now = app.now_ms();
     // Sorted by id, each once: see the store.
     let mut rows: BTreeMap<String, usage_record::Model> = BTreeMap::new();
+    let mut drawn: HashMap<String, Drawn> = HashMap::new();
     let mut repeated = 0;
     for incoming in batch {
         let refused = match incoming {
             Incoming::Record(record) => match check(&record) {
                 Ok(()) => {
+                    if let Some(draws) = draws(&record) {
+                        drawn.insert(record.id.to_string(), draws);
+                    }
                     let row = pricing.price(*record, now);
                     repeated += usize::from(rows.insert(row.id.clone(), row).is_some());
                     continue;
@@ -84,7 +88,7 @@ pub async fn take_in(app: &App, replica_id: &str, batch: Vec<Incoming>) -> Resul
             .push(quarantine(app, replica_id, refused).await?);
     }
     let rows: Vec<_> = rows.into_values().collect();
-    store(app, replica_id, &rows, &mut receipt).await?;
+    store(app, replica_id, &rows, &drawn, &mut receipt).await?;
     receipt.duplicates += repeated;
     app.metrics.usage_stored.inc_by(receipt.stored as u64);
     app.metrics.usage_duplicate.inc_by(receipt.duplicates as u64);
@@ -99,14 +103,19 @@ async fn store(
     app: &App,
     replica_id: &str,
     rows: &[usage_record::Model],
+    drawn: &HashMap<String, Drawn>,
     receipt: &mut Receipt,
 ) -> Result<(), StoreError> {
     let mut parts = vec![rows];
     while let Some(part) = parts.pop() {
-        match app.store.insert_usage(part, rollup::sums).await {
-            Ok(new) => {
-                receipt.stored += new.len();
-                receipt.duplicates += part.len() - new.len();
+        match app.store.insert_usage(part, drawn, rollup::sums).await {
+            Ok(inserted) => {
+                receipt.stored += inserted.ids.len();
+                receipt.duplicates += part.len() - inserted.ids.len();
+                // What is missed here is noticed with the next record.
+                if let Err(error) = allowances::note_steps(app, &inserted.accounts).await {
+                    tracing::warn!(%error, "steps of budgets could not be noted");
+                }
             }
             Err(error @ (StoreError::Data(_) | StoreError::Duplicate(_))) => match part {
                 [row] => {
@@ -128,6 +137,21 @@ async fn store(
         }
     }
     Ok(())
+}
+
+/// What a record has drawn, if anything.
+fn draws(record: &UsageRecord) -> Option<Drawn> {
+    if record.draws.is_empty() {
+        return None;
+    }
+    Some(Drawn {
+        run: i64::try_from(record.run).unwrap_or(i64::MAX),
+        draws: record
+            .draws
+            .iter()
+            .map(|draw| (draw.account.to_string(), draw.amount.0))
+            .collect(),
+    })
 }
 
 /// Puts a message aside and returns the id it came with.

@@ -3,6 +3,7 @@
 //! Every verb takes the [`Actor`] who wants it, checks that they may, and answers with a [`Problem`] where it cannot be. The
 //! HTTP handlers, the console and the gRPC services above know no SQL; the store below knows no rules.
 
+pub mod allowances;
 pub mod bootstrap;
 pub mod capabilities;
 mod catalogue;

@@ -1,5 +1,6 @@
-//! The services that data planes use: `Config.Watch` and `Usage.Report`.
+//! The services that data planes use: `Config.Watch`, `Usage.Report` and `Allowance.Lease`.
 
+mod allowance;
 mod fleet;
 mod hub;
 mod usage;
@@ -11,6 +12,7 @@ pub(crate) use hub::Hub;
 use crate::app::App;
 use ccag_daemon::{CancellationToken, Lifecycle};
 use ccag_proto::MAX_MESSAGE_BYTES;
+use ccag_proto::v1::allowance_server::AllowanceServer;
 use ccag_proto::v1::config_server::ConfigServer;
 use ccag_proto::v1::usage_server::UsageServer;
 use secrecy::{ExposeSecret, SecretString};
@@ -43,9 +45,13 @@ impl Services {
         let usage = UsageServer::new(self.clone())
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
+        let allowance = AllowanceServer::new(self.clone())
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES);
         let check = self.join_check();
         Routes::new(InterceptedService::new(config, check.clone()))
-            .add_service(InterceptedService::new(usage, check))
+            .add_service(InterceptedService::new(usage, check.clone()))
+            .add_service(InterceptedService::new(allowance, check))
     }
 
     fn join_check(

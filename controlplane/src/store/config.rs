@@ -1,10 +1,10 @@
 //! The pushed configuration: its position, its history, and the objects it consists of.
 
 use super::entity::{
-    capability_book, config_change, config_revision, endpoint, learnt_fact, model, price, setting, team,
-    team_endpoint, user, virtual_key,
+    budget, capability_book, config_change, config_revision, endpoint, learnt_fact, model, price, setting,
+    team, team_endpoint, user, virtual_key,
 };
-use super::{Store, StoreError, capabilities, dialect, offers, prices, routing, rows, search};
+use super::{Store, StoreError, budgets, capabilities, dialect, offers, prices, routing, rows, search};
 use crate::secrets::Secrets;
 use ccag_domain::config::{ChangeStep, Settings, UnpricedPolicy};
 use ccag_domain::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot, UnixMs};
@@ -124,6 +124,12 @@ impl Store {
             let endpoints = assigned.get(&row.id).map_or(&[][..], Vec::as_slice);
             take(
                 rows::team(&row, endpoints).map(|o| Some(ConfigObject::Team(o))),
+                &row.id,
+            );
+        }
+        for row in budget::Entity::find().all(&tx).await? {
+            take(
+                budgets::pushed(&row).map(|o| Some(ConfigObject::Budget(o))),
                 &row.id,
             );
         }
@@ -266,6 +272,10 @@ async fn find(
         },
         ObjectKind::LearntFact => match learnt_fact::Entity::find_by_id(id).one(tx).await? {
             Some(row) => Some(ConfigObject::LearntFact(rows::fact(&row)?)),
+            None => None,
+        },
+        ObjectKind::Budget => match budget::Entity::find_by_id(id).one(tx).await? {
+            Some(row) => Some(ConfigObject::Budget(budgets::pushed(&row)?)),
             None => None,
         },
     })

@@ -15,6 +15,9 @@ const CHANNEL: &str = "ccag_config";
 /// Names the advisory lock under which migrations and the first rows are made: any number, as long as it is ours.
 const BOOTSTRAP_LOCK: i64 = 0x6363_6167_0001;
 
+/// Names the advisory lock between those who add to the ledger, who share it, and those who sum it up, who do not.
+const LEDGER_LOCK: i64 = 0x6363_6167_0002;
+
 /// How many values a statement may bind: SQLite takes 32 766, Postgres 65 535.
 const MAX_BINDS: usize = 32_000;
 
@@ -155,6 +158,32 @@ pub(super) async fn lock_bootstrap(tx: &DatabaseTransaction, backend: Backend) -
     if backend == Backend::Postgres {
         tx.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
         tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({BOOTSTRAP_LOCK})"))
+            .await?;
+    }
+    Ok(())
+}
+
+/// How the ledger is used until the end of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LedgerUse {
+    /// Records are added. Others may add as well.
+    Add,
+    /// What is there is summed up, for an account that every later record will be added to. Nobody adds meanwhile.
+    Sum,
+}
+
+/// Keeps those who add to the ledger and those who sum it up apart. SQLite has one writer at a time anyway.
+pub(super) async fn lock_ledger(
+    tx: &DatabaseTransaction,
+    backend: Backend,
+    using: LedgerUse,
+) -> Result<(), StoreError> {
+    if backend == Backend::Postgres {
+        let function = match using {
+            LedgerUse::Add => "pg_advisory_xact_lock_shared",
+            LedgerUse::Sum => "pg_advisory_xact_lock",
+        };
+        tx.execute_unprepared(&format!("SELECT {function}({LEDGER_LOCK})"))
             .await?;
     }
     Ok(())

@@ -1,13 +1,16 @@
 //! The ledger: one row per request, inserted once however often it arrives.
 
+use super::dialect::{self, LedgerUse};
+use super::entity::budget_account;
 use super::entity::{usage_quarantine, usage_record, usage_rollup};
-use super::{Store, StoreError, dialect, rollups};
+use super::{Store, StoreError, allowances, rollups};
+use ccag_allowance::Draw;
 use ccag_domain::UnixMs;
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, IntoActiveModel, Iterable, QueryFilter, QueryOrder, QuerySelect,
-    TryInsertResult,
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable, QueryFilter,
+    QueryOrder, QuerySelect, TryInsertResult,
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Which records to export.
 #[derive(Debug, Clone, Default)]
@@ -22,24 +25,45 @@ pub(crate) struct LedgerFilter {
     pub(crate) model: Option<String>,
 }
 
+/// What a record has drawn from the shares that its data plane was granted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Drawn {
+    /// In which of its runs the data plane drew.
+    pub(crate) run: i64,
+    /// From which accounts, and how much.
+    pub(crate) draws: Vec<(String, i64)>,
+}
+
+/// What came of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Inserted {
+    /// The ids that were new.
+    pub(crate) ids: HashSet<String>,
+    /// The accounts that the new records count towards, as they are now.
+    pub(crate) accounts: Vec<budget_account::Model>,
+}
+
 /// A record that was put aside.
 pub(crate) type QuarantineRow = usage_quarantine::Model;
 
 impl Store {
-    /// Inserts the records that are not there yet, and adds those, and only those, to the hourly sums, in one transaction.
-    /// `sum` makes the sums of a set of records. Returns the ids that were new.
+    /// Inserts the records that are not there yet, and adds those, and only those, to the hourly sums and to the accounts of
+    /// budgets, in one transaction. `sum` makes the sums of a set of records; `drawn` says, by the records' ids, what they
+    /// have taken from the shares of their data planes.
     ///
     /// The rows must be sorted by id and each id stand once: two control planes that take in the same records at the same
     /// time then wait for each other instead of dead-locking.
     pub(crate) async fn insert_usage(
         &self,
         rows: &[usage_record::Model],
+        drawn: &HashMap<String, Drawn>,
         sum: fn(&[&usage_record::Model]) -> Vec<usage_rollup::Model>,
-    ) -> Result<HashSet<String>, StoreError> {
+    ) -> Result<Inserted, StoreError> {
         if rows.is_empty() {
-            return Ok(HashSet::new());
+            return Ok(Inserted::default());
         }
         let (tx, _writer) = self.write().await?;
+        dialect::lock_ledger(&tx, self.backend, LedgerUse::Add).await?;
         let mut inserted = HashSet::with_capacity(rows.len());
         let columns = usage_record::Column::iter().count();
         for chunk in rows.chunks(dialect::rows_per_statement(columns)) {
@@ -55,8 +79,12 @@ impl Store {
         }
         let new: Vec<_> = rows.iter().filter(|row| inserted.contains(&row.id)).collect();
         rollups::add(&tx, sum(&new)).await?;
+        let accounts = settle(&tx, &new, drawn).await?;
         tx.commit().await?;
-        Ok(inserted)
+        Ok(Inserted {
+            ids: inserted,
+            accounts,
+        })
     }
 
     /// Puts a record aside, once.
@@ -98,4 +126,73 @@ impl Store {
             .all(&self.db)
             .await?)
     }
+}
+
+/// Adds new records to the accounts that they count towards, and takes what they have drawn off their data planes' shares.
+/// Returns the accounts as they are now.
+async fn settle(
+    tx: &DatabaseTransaction,
+    new: &[&usage_record::Model],
+    drawn: &HashMap<String, Drawn>,
+) -> Result<Vec<budget_account::Model>, StoreError> {
+    let mut costs: HashMap<String, i64> = HashMap::new();
+    for account in allowances::candidates(tx, new).await? {
+        let counting = new.iter().filter(|record| counts(&account, record));
+        let cost = counting.fold(None, |sum: Option<i64>, record| {
+            Some(sum.unwrap_or(0).saturating_add(record.cost_nano_usd))
+        });
+        costs.extend(cost.map(|cost| (account.id, cost)));
+    }
+    let with_draws: Vec<_> = new
+        .iter()
+        .filter_map(|record| Some((&record.replica_id, drawn.get(&record.id)?)))
+        .filter(|(_, drawn)| !drawn.draws.is_empty())
+        .collect();
+    if costs.is_empty() && with_draws.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut ids: Vec<String> = costs.keys().cloned().collect();
+    ids.extend(
+        with_draws
+            .iter()
+            .flat_map(|(_, drawn)| drawn.draws.iter().map(|(id, _)| id.clone())),
+    );
+    let replicas: HashSet<String> = with_draws.iter().map(|(replica, _)| (*replica).clone()).collect();
+    let replicas: Vec<String> = replicas.into_iter().collect();
+    let mut books = allowances::load(tx, &ids, &replicas).await?;
+    let runs = allowances::runs(tx, &replicas).await?;
+    for (id, cost) in &costs {
+        if let Some(account) = books.accounts.get_mut(id) {
+            account.settled_nano_usd = account.settled_nano_usd.saturating_add(*cost);
+        }
+    }
+    for (replica, drawn) in with_draws {
+        let earlier_run = runs.get(replica) != Some(&drawn.run);
+        for (id, amount) in &drawn.draws {
+            if books.holdings.contains_key(&(id.clone(), replica.clone())) {
+                let draw = Draw {
+                    amount: *amount,
+                    earlier_run,
+                };
+                books.with(id, replica, None, |account, holding| {
+                    account.settle(0, Some((holding, draw)))
+                });
+            }
+        }
+    }
+    let accounts: Vec<_> = costs
+        .keys()
+        .filter_map(|id| books.accounts.get(id).cloned())
+        .collect();
+    allowances::save(tx, books).await?;
+    Ok(accounts)
+}
+
+/// Whether a record counts towards an account.
+fn counts(account: &budget_account::Model, record: &usage_record::Model) -> bool {
+    let is = |wanted: &str, there: Option<&str>| wanted.is_empty() || there == Some(wanted);
+    (account.start_ms..account.end_ms).contains(&record.started_at_ms)
+        && is(&account.team_id, record.team_id.as_deref())
+        && is(&account.user_id, record.user_id.as_deref())
+        && is(&account.key_id, Some(&record.key_id))
 }

@@ -4,8 +4,10 @@
 //! Configuration is only ever written through a [`Tx`], which cannot be committed without its revision, its change rows
 //! and its audit row.
 
+pub(crate) mod allowances;
 mod audit;
 mod bootstrap;
+pub(crate) mod budgets;
 mod capabilities;
 mod config;
 mod dialect;
@@ -31,7 +33,7 @@ pub use dialect::{Backend, ConnectOptions};
 pub use error::StoreError;
 pub use identity::{TeamQuery, UserQuery};
 pub use keys::{KeyOrder, KeyQuery, KeyStateFilter};
-pub(crate) use ledger::{LedgerFilter, QuarantineRow};
+pub(crate) use ledger::{Drawn, LedgerFilter, QuarantineRow};
 pub(crate) use rollups::{GroupBy, RollupFilter, RollupSum};
 pub(crate) use routing::Assignment;
 pub(crate) use tx::Tx;

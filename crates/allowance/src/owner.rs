@@ -6,6 +6,9 @@
 pub struct Holding {
     /// What earlier runs of the holder have left open: their records may still come. Those that came are taken off.
     pub carried: i64,
+    /// What requests of earlier runs had used that ran when their run ended, as far as anyone could tell: no record of theirs
+    /// will come.
+    pub written_off: i64,
     /// Granted to the present run.
     pub granted: i64,
     /// Given back by the present run.
@@ -185,7 +188,7 @@ impl Account {
         self.adjust(holding, |holding| {
             *holding = Holding {
                 carried: holding.outstanding(),
-                said: holding.said,
+                written_off: holding.written_off.saturating_add(holding.said.exposed),
                 ..Holding::default()
             };
         });
@@ -193,9 +196,9 @@ impl Account {
 
     /// All records of earlier runs have arrived. What they have left open goes back, but for what requests had used that ran
     /// when the run ended and left no record.
-    pub fn close_earlier_runs(&mut self, holding: &mut Holding, exposed: i64) {
+    pub fn close_earlier_runs(&mut self, holding: &mut Holding) {
         self.adjust(holding, |holding| {
-            holding.carried = holding.carried.min(exposed.max(0))
+            holding.carried = holding.carried.min(holding.written_off.max(0));
         });
     }
 
@@ -321,7 +324,7 @@ mod tests {
         };
         account.settle(20, Some((&mut holding, earlier)));
         assert_eq!((account.settled, account.held), (20, 40));
-        account.close_earlier_runs(&mut holding, 15);
+        account.close_earlier_runs(&mut holding);
         assert_eq!((account.settled, account.held), (20, 15));
     }
 

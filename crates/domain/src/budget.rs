@@ -23,6 +23,19 @@ pub enum BudgetScope {
     Key(KeyId),
 }
 
+impl BudgetAction {
+    /// The name used in the API and the database.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Notify => "notify",
+            Self::Throttle { .. } => "throttle",
+            Self::Restrict { .. } => "restrict",
+            Self::Block => "block",
+        }
+    }
+}
+
 impl BudgetScope {
     /// The name of its kind in the API and the database.
     #[must_use]
@@ -119,7 +132,8 @@ impl BudgetMode {
 }
 
 /// What happens from a share of a budget on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum BudgetAction {
     /// Somebody is told.
     Notify,
@@ -138,11 +152,12 @@ pub enum BudgetAction {
 }
 
 /// One step on the way through a budget.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct BudgetRule {
     /// From which share of the amount on, in percent: 1 to 1000.
     pub at_percent: u32,
     /// What happens.
+    #[serde(flatten)]
     pub action: BudgetAction,
 }
 
@@ -195,6 +210,26 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// A budget that lets nothing through: what stands in for one that cannot be understood, since to go on without it would
+    /// open what somebody has closed.
+    #[must_use]
+    pub fn sealed(id: BudgetId, scope: BudgetScope) -> Self {
+        Self {
+            id,
+            scope,
+            amount: NanoUsd::ZERO,
+            period: Period::Total,
+            time_zone: TimeZone::UTC,
+            mode: BudgetMode::Hard,
+            rules: vec![BudgetRule {
+                at_percent: 100,
+                action: BudgetAction::Block,
+            }],
+            raises: Vec::new(),
+            posture: Posture::Refuse,
+        }
+    }
+
     /// The amount at a moment, raises included.
     #[must_use]
     pub fn amount_at(&self, now: UnixMs) -> NanoUsd {

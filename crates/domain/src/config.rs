@@ -1,6 +1,6 @@
 //! The configuration that the control plane pushes to data planes: a snapshot, then changes in revision order.
 
-use crate::{CapabilityBook, Endpoint, KeyGrant, LearntFact, Model, Price, Team, User, WebSearch};
+use crate::{Budget, CapabilityBook, Endpoint, KeyGrant, LearntFact, Model, Price, Team, User, WebSearch};
 
 /// A position in the history of the configuration. Revisions grow by one with every change and are comparable only
 /// within one epoch, which names the database they were counted in.
@@ -37,6 +37,8 @@ pub enum ObjectKind {
     CapabilityBook,
     /// A [`LearntFact`].
     LearntFact,
+    /// A [`Budget`].
+    Budget,
 }
 
 impl ObjectKind {
@@ -53,6 +55,7 @@ impl ObjectKind {
             Self::Settings => "settings",
             Self::CapabilityBook => "capability_book",
             Self::LearntFact => "learnt_fact",
+            Self::Budget => "budget",
         }
     }
 
@@ -69,6 +72,7 @@ impl ObjectKind {
             Self::Settings,
             Self::CapabilityBook,
             Self::LearntFact,
+            Self::Budget,
         ]
         .into_iter()
         .find(|k| k.as_str() == text)
@@ -124,6 +128,8 @@ pub enum ConfigObject {
     CapabilityBook(CapabilityBook),
     /// Something that an endpoint refused.
     LearntFact(LearntFact),
+    /// How much may be spent.
+    Budget(Budget),
 }
 
 impl ConfigObject {
@@ -140,6 +146,7 @@ impl ConfigObject {
             Self::Settings(_) => (ObjectKind::Settings, "settings".to_owned()),
             Self::CapabilityBook(o) => (ObjectKind::CapabilityBook, o.id()),
             Self::LearntFact(o) => (ObjectKind::LearntFact, o.id()),
+            Self::Budget(o) => (ObjectKind::Budget, o.id.to_string()),
         };
         ObjectRef { kind, id }
     }

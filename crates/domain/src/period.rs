@@ -100,7 +100,9 @@ impl Period {
         if self == Self::Total {
             return Some(Stretch::EVER);
         }
-        let moment = Timestamp::from_millisecond(at).ok()?.to_zoned_datetime(zone.0.clone());
+        let moment = Timestamp::from_millisecond(at)
+            .ok()?
+            .to_zoned_datetime(zone.0.clone());
         let today = moment.date();
         let (first, next) = match self {
             Self::Daily => (today, today.checked_add(1.day()).ok()?),
@@ -124,7 +126,10 @@ impl Period {
 
 /// The first moment of a date.
 fn midnight(date: Date, zone: &TimeZone) -> Option<UnixMs> {
-    let start = zone.0.to_zoned_datetime(date.to_datetime(Time::midnight())).ok()?;
+    let start = zone
+        .0
+        .to_zoned_datetime(date.to_datetime(Time::midnight()))
+        .ok()?;
     Some(start.start_of_day().ok()?.timestamp().as_millisecond())
 }
 

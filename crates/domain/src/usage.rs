@@ -1,8 +1,8 @@
 //! The record of one finished request.
 
 use crate::{
-    EndpointId, Geography, KeyId, Lane, ModelName, ReplicaId, RequestId, TeamId, Tokens, UnixMs, UsageId,
-    UserId,
+    AccountId, EndpointId, Geography, KeyId, Lane, ModelName, NanoUsd, ReplicaId, RequestId, TeamId, Tokens,
+    UnixMs, UsageId, UserId,
 };
 
 /// How a request ended.
@@ -92,6 +92,19 @@ pub struct UsageRecord {
     pub replica_id: ReplicaId,
     /// The lane that Bedrock was asked through.
     pub surface: Lane,
+    /// What the data plane has taken for it from the shares of budgets that it was granted.
+    pub draws: Vec<Draw>,
+    /// In which of its runs the data plane did so: they are counted.
+    pub run: u64,
+}
+
+/// What a request has taken from a share of a budget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draw {
+    /// The account of the budget.
+    pub account: AccountId,
+    /// How much.
+    pub amount: NanoUsd,
 }
 
 impl UsageRecord {

@@ -1,10 +1,11 @@
 //! From messages of the control plane to the next view.
 //!
 //! An object that cannot be understood is refused alone, loudly, and fails closed: what stood there before is removed, so
-//! that a key, an endpoint or a price that nobody can read is not used in its old form either.
+//! that a key, an endpoint or a price that nobody can read is not used in its old form either. Of a budget that cannot be
+//! understood one stands there that lets nothing through.
 
 use super::view::ConfigView;
-use ccag_domain::{ConfigObject, ObjectRef, Revision};
+use ccag_domain::{Budget, BudgetId, ConfigObject, ObjectRef, Revision};
 use ccag_proto::v1;
 
 /// A view, and what had to be left out of it.
@@ -49,6 +50,7 @@ pub(super) fn changes(view: &ConfigView, batch: v1::ChangeBatch) -> Applied {
 
 fn put(view: &mut ConfigView, message: v1::Object, rejected: &mut Vec<v1::Rejected>) {
     let named = message.object_ref();
+    let sealed = sealed(&message);
     let object = ConfigObject::try_from(message).map_err(|error| error.to_string());
     match object.and_then(|object| view.put(object)) {
         Ok(()) => {}
@@ -56,12 +58,28 @@ fn put(view: &mut ConfigView, message: v1::Object, rejected: &mut Vec<v1::Reject
             if let Some(object) = &named {
                 view.remove(object);
             }
+            if let Some(budget) = sealed {
+                // This cannot fail: it is understood.
+                let _ = view.put(ConfigObject::Budget(budget));
+            }
             let (kind, id) = named
                 .as_ref()
                 .map_or(("unknown", ""), |o| (o.kind.as_str(), o.id.as_str()));
             reject(rejected, kind, id, &error);
         }
     }
+}
+
+/// What stands in for a budget, should it not be understood; `None` for other objects, and where not even whom it is about
+/// can be understood.
+fn sealed(message: &v1::Object) -> Option<Budget> {
+    let Some(v1::object::Object::Budget(budget)) = &message.object else {
+        return None;
+    };
+    Some(Budget::sealed(
+        BudgetId::parse(&budget.id).ok()?,
+        budget.scope_of().ok()?,
+    ))
 }
 
 fn remove(view: &mut ConfigView, message: v1::ObjectRef, rejected: &mut Vec<v1::Rejected>) {
@@ -212,6 +230,37 @@ mod tests {
             .map(|r| (r.kind.as_str(), r.id.as_str()))
             .collect();
         assert_eq!(rejected, [("key", "key_1"), ("planet", "mars"), ("unknown", "")]);
+    }
+
+    #[test]
+    fn a_budget_that_cannot_be_read_lets_nothing_through() {
+        let caller = ccag_domain::Caller {
+            key_id: KeyId::parse("key_1").unwrap(),
+            user_id: None,
+            team_id: None,
+        };
+        let mut broken: v1::Budget = Budget::sealed(
+            BudgetId::parse("bud_1").unwrap(),
+            ccag_domain::BudgetScope::Organisation,
+        )
+        .into();
+        broken.amount_nano_usd = 1_000_000_000;
+        broken.period = "fortnightly".into();
+        let put = v1::change::Step::Put(v1::Object {
+            object: Some(v1::object::Object::Budget(broken)),
+        });
+        let applied = changes(&start(1), change(11, put));
+        assert_eq!(applied.rejected[0].kind, "budget");
+        let ceilings: Vec<_> = applied
+            .view
+            .budgets()
+            .of(&caller)
+            .iter()
+            .map(|b| b.ceiling_at(0))
+            .collect();
+        assert_eq!(ceilings, [Some(ccag_domain::NanoUsd::ZERO)]);
+        let after = changes(&applied.view, change(12, removal("budget", "bud_1"))).view;
+        assert!(after.budgets().of(&caller).is_empty());
     }
 
     #[test]

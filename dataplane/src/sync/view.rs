@@ -3,11 +3,12 @@
 //! A view is immutable. Changes make a new one that shares almost everything with the old (persistent maps), so that a
 //! change costs microseconds with 100,000 keys, and a request that holds a view sees one revision from beginning to end.
 
+use super::budgets::BudgetTable;
 use crate::profiles::{Books, INVOKE_MODEL, Lessons};
 use ccag_domain::config::Settings;
 use ccag_domain::{
-    ConfigObject, Endpoint, EndpointId, KeyDigest, KeyGrant, KeyId, Model, ModelName, ObjectKind, ObjectRef,
-    Price, PriceBook, Revision, Team, TeamId, User, UserId,
+    BudgetId, ConfigObject, Endpoint, EndpointId, KeyDigest, KeyGrant, KeyId, Model, ModelName, ObjectKind,
+    ObjectRef, Price, PriceBook, Revision, Team, TeamId, User, UserId,
 };
 use ccag_translate::profile::Profile;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
@@ -33,6 +34,7 @@ pub(crate) struct ConfigView {
     lessons: Arc<Lessons>,
     prices: RedBlackTreeMapSync<ModelName, Arc<Price>>,
     book: Arc<PriceBook>,
+    budgets: BudgetTable,
     settings: Settings,
 }
 
@@ -66,6 +68,7 @@ impl ConfigView {
             lessons: Arc::default(),
             prices: RedBlackTreeMapSync::new_sync(),
             book: Arc::default(),
+            budgets: BudgetTable::default(),
             settings: Settings::default(),
         }
     }
@@ -148,6 +151,18 @@ impl ConfigView {
         &self.lessons
     }
 
+    /// How much may be spent, and by whom.
+    #[must_use]
+    pub(crate) fn budgets(&self) -> &BudgetTable {
+        &self.budgets
+    }
+
+    /// What tokens cost.
+    #[must_use]
+    pub(crate) fn prices(&self) -> &Arc<PriceBook> {
+        &self.book
+    }
+
     /// Whether a model has a price of its own.
     #[must_use]
     pub(crate) fn is_priced(&self, model: &ModelName) -> bool {
@@ -202,6 +217,7 @@ impl ConfigView {
                     .map_err(|error| error.to_string())?;
             }
             ConfigObject::LearntFact(fact) => Arc::make_mut(&mut self.lessons).put(fact),
+            ConfigObject::Budget(budget) => self.budgets.put(budget),
         }
         Ok(())
     }
@@ -241,6 +257,11 @@ impl ConfigView {
             ObjectKind::Settings => self.settings = Settings::default(),
             ObjectKind::CapabilityBook => Arc::make_mut(&mut self.books).remove(&object.id),
             ObjectKind::LearntFact => Arc::make_mut(&mut self.lessons).remove(&object.id),
+            ObjectKind::Budget => {
+                if let Ok(id) = BudgetId::parse(&object.id) {
+                    self.budgets.remove(&id);
+                }
+            }
         }
     }
 
@@ -325,6 +346,11 @@ impl ConfigView {
             self.lessons
                 .facts()
                 .map(|o| ConfigObject::LearntFact(o.as_ref().clone())),
+        );
+        objects.extend(
+            self.budgets
+                .all()
+                .map(|o| ConfigObject::Budget(o.as_ref().clone())),
         );
         objects.extend(self.keys.values().map(|o| ConfigObject::Key(o.as_ref().clone())));
         objects

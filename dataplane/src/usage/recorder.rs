@@ -219,6 +219,8 @@ impl Ticket {
             session_id: start.session_id.clone(),
             replica_id: recorder.replica_id.clone(),
             surface: attempt.candidate.lane,
+            draws: Vec::new(),
+            run: 0,
         };
         recorder.metrics.recorded(&record);
         tracing::info!(

@@ -24,6 +24,7 @@ impl From<ConfigObject> for v1::Object {
             ConfigObject::Settings(o) => Wire::Settings(o.into()),
             ConfigObject::CapabilityBook(o) => Wire::CapabilityBook(o.into()),
             ConfigObject::LearntFact(o) => Wire::LearntFact(o.into()),
+            ConfigObject::Budget(o) => Wire::Budget(o.into()),
         };
         Self { object: Some(wire) }
     }
@@ -43,6 +44,7 @@ impl TryFrom<v1::Object> for ConfigObject {
             Wire::Settings(o) => Self::Settings(o.try_into()?),
             Wire::CapabilityBook(o) => Self::CapabilityBook(o.try_into()?),
             Wire::LearntFact(o) => Self::LearntFact(o.try_into()?),
+            Wire::Budget(o) => Self::Budget(o.try_into()?),
         })
     }
 }
@@ -62,6 +64,7 @@ impl v1::Object {
             Wire::Settings(_) => (ObjectKind::Settings, "settings".to_owned()),
             Wire::CapabilityBook(o) => (ObjectKind::CapabilityBook, format!("{}@{}", o.surface, o.version)),
             Wire::LearntFact(o) => (ObjectKind::LearntFact, o.id.clone()),
+            Wire::Budget(o) => (ObjectKind::Budget, o.id.clone()),
         };
         Some(ObjectRef { kind, id })
     }

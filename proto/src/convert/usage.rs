@@ -2,7 +2,8 @@
 
 use super::{InvalidMessage, geography, id, lane, optional_id};
 use crate::v1;
-use ccag_domain::{ModelName, Outcome, Tokens, UsageRecord};
+use ccag_domain::usage::Draw;
+use ccag_domain::{AccountId, ModelName, NanoUsd, Outcome, Tokens, UsageRecord};
 
 impl From<Tokens> for v1::Tokens {
     fn from(tokens: Tokens) -> Self {
@@ -61,8 +62,28 @@ impl From<UsageRecord> for v1::UsageRecord {
             replica_id: record.replica_id.into(),
             surface: record.surface.as_str().to_owned(),
             web_searches: record.web_searches,
+            draws: record
+                .draws
+                .into_iter()
+                .map(|draw| v1::Draw {
+                    account: draw.account.to_string(),
+                    amount: draw.amount.0,
+                })
+                .collect(),
+            run: record.run,
         }
     }
+}
+
+/// What was drawn; an account that no longer makes sense has nothing to be settled.
+fn draws(messages: Vec<v1::Draw>) -> Vec<Draw> {
+    let draw = |message: v1::Draw| {
+        Some(Draw {
+            account: AccountId::parse(&message.account)?,
+            amount: NanoUsd(message.amount.max(0)),
+        })
+    };
+    messages.into_iter().filter_map(draw).collect()
 }
 
 impl TryFrom<v1::UsageRecord> for UsageRecord {
@@ -101,6 +122,8 @@ impl TryFrom<v1::UsageRecord> for UsageRecord {
             replica_id: id("replica_id", message.replica_id)?,
             surface: lane("surface", &message.surface)?,
             web_searches: message.web_searches,
+            draws: draws(message.draws),
+            run: message.run,
         })
     }
 }
@@ -142,6 +165,11 @@ mod tests {
             replica_id: ReplicaId::parse("rep_1").unwrap(),
             surface: Lane::Messages,
             web_searches: 3,
+            draws: vec![Draw {
+                account: AccountId::parse("bud_1/0").unwrap(),
+                amount: NanoUsd(17),
+            }],
+            run: 4,
         }
     }
 

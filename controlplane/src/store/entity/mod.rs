@@ -5,6 +5,11 @@
     reason = "sea-orm's derive wants `pub` on the items of each entity"
 )]
 pub mod audit;
+pub mod budget;
+pub mod budget_account;
+pub mod budget_event;
+pub mod budget_holder;
+pub mod budget_holding;
 pub mod capability_book;
 pub mod capability_rule;
 pub mod config_change;

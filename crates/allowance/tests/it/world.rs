@@ -107,7 +107,6 @@ struct Holder {
     row_stream: u64,
     row_heard_at: u64,
     row_lost: bool,
-    exposed_before: i64,
 }
 
 struct World {
@@ -154,7 +153,6 @@ impl World {
                 row_stream: 0,
                 row_heard_at: 0,
                 row_lost: false,
-                exposed_before: 0,
             })
             .collect();
         Self {
@@ -344,7 +342,6 @@ impl World {
                 } else {
                     account.restart(&mut holder.holding);
                     holder.row_run = run;
-                    holder.exposed_before = holder.holding.said.exposed;
                 }
                 Down::Welcome
             }
@@ -355,7 +352,7 @@ impl World {
                 delivered_earlier,
             } => {
                 if delivered_earlier {
-                    account.close_earlier_runs(&mut holder.holding, holder.exposed_before);
+                    account.close_earlier_runs(&mut holder.holding);
                 }
                 account.report(&mut holder.holding, returned, said);
                 let answer = account.grant(&mut holder.holding, want, holders);
@@ -508,7 +505,7 @@ impl World {
             // A wish that was granted just now may still lie there.
             let left = purse.free().max(0);
             let open =
-                holder.holding.outstanding() - holder.exposed_before.min(holder.holding.carried.max(0));
+                holder.holding.outstanding() - holder.holding.written_off.min(holder.holding.carried.max(0));
             assert!(
                 open - left <= 400,
                 "{open} stay granted to a holder that has {left}: {:?}",

@@ -1,0 +1,275 @@
+//! Granting shares of budgets to data planes.
+//!
+//! The arithmetic is [`ccag_allowance`]'s, the rows are the store's; here they are brought together, in transactions that
+//! any control plane on the database can carry out.
+
+use super::App;
+use crate::store::StoreError;
+use crate::store::allowances::{Begun, HolderStream};
+use crate::store::budgets;
+use crate::store::entity::{budget_account, budget_event};
+use ccag_allowance::{Answer, Report, Totals, Want};
+use ccag_domain::account::AccountOf;
+use ccag_domain::{AccountId, Budget, BudgetId, NanoUsd, UnixMs};
+use std::collections::HashMap;
+
+/// For how long a data plane may use what it holds after it sent the last message that was answered, in milliseconds.
+pub const LEASE_MS: i64 = 30_000;
+
+/// How long nothing may be heard of a data plane before it counts as lost, in milliseconds: well after its lease has run
+/// out, by whichever clock.
+pub const LOST_AFTER_MS: i64 = 60_000;
+
+/// How far ahead of us the clock of a data plane may be that asks for a period which has not begun here, in milliseconds.
+const AHEAD_MS: i64 = 60_000;
+
+/// For how long it is remembered who held what of a period that is over, in milliseconds: records may still come.
+const KEPT_MS: i64 = 7 * ccag_domain::time::DAY_MS;
+
+/// A newer stream of the same data plane has begun: this one must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Superseded;
+
+/// About one account: what a data plane says, and what it wishes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// The account's name, as it was sent.
+    pub account: String,
+    /// What is asked for.
+    pub want: Want,
+    /// What was given back in this run.
+    pub returned: i64,
+    /// What the data plane has.
+    pub said: Report,
+}
+
+/// The answer to a [`Wish`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// The account's name.
+    pub account: String,
+    /// What is granted; `None` if there is no such account.
+    pub answer: Option<Answer>,
+    /// What is spent by records that have arrived.
+    pub spent: i64,
+    /// What is granted to data planes, this one included.
+    pub held: i64,
+}
+
+/// A data plane begins a stream, with what it knows to hold.
+///
+/// # Errors
+/// [`StoreError`] if the database is not able to take it now.
+pub(crate) async fn hello(
+    app: &App,
+    from: &HolderStream,
+    totals: &[(String, Totals)],
+) -> Result<Result<(), Superseded>, StoreError> {
+    let tx = app.store.lease().await?;
+    match tx.begin_stream(from, app.now_ms()).await? {
+        Begun::Superseded => return Ok(Err(Superseded)),
+        Begun::Resumed => {
+            let ids: Vec<String> = totals.iter().map(|(id, _)| id.clone()).collect();
+            let mut books = tx.load(&ids, &from.replica_id).await?;
+            for (id, totals) in totals {
+                books.with(id, &from.replica_id, None, |account, holding| {
+                    account.resume(holding, *totals)
+                });
+            }
+            tx.save(books).await?;
+        }
+        Begun::Restarted => {
+            let mut books = tx.load_all_of(&from.replica_id).await?;
+            let ids: Vec<String> = books.accounts.keys().cloned().collect();
+            for id in ids {
+                books.with(&id, &from.replica_id, None, |account, holding| {
+                    account.restart(holding)
+                });
+            }
+            tx.save(books).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(Ok(()))
+}
+
+/// An account that is asked about.
+struct Known {
+    budget: Budget,
+    of: AccountOf,
+}
+
+/// Answers what a data plane asks for.
+///
+/// # Errors
+/// [`StoreError`] if the database is not able to answer now.
+pub(crate) async fn ask(
+    app: &App,
+    from: &HolderStream,
+    wishes: &[Wish],
+    earlier_runs_delivered: bool,
+) -> Result<Result<Vec<Granted>, Superseded>, StoreError> {
+    let now = app.now_ms();
+    let known = known(app, wishes, now).await?;
+    open(app, &known).await?;
+    let tx = app.store.lease().await?;
+    if !tx.hear(from, now).await? {
+        return Ok(Err(Superseded));
+    }
+    let holders = u32::try_from(tx.count_holders().await?).unwrap_or(u32::MAX);
+    let ids: Vec<String> = known.keys().cloned().collect();
+    let mut books = tx.load(&ids, &from.replica_id).await?;
+    let mut granted = Vec::with_capacity(wishes.len());
+    for wish in wishes {
+        let answer = known.get(&wish.account).and_then(|known| {
+            let ceiling = known.budget.ceiling_at(now).map(|amount| amount.0);
+            // Of a period that is over nothing more is granted, except for requests that still run.
+            let over = known.of.stretch.end_ms <= now - AHEAD_MS;
+            let want = Want {
+                comfort: if over { 0 } else { wish.want.comfort },
+                ..wish.want
+            };
+            books.with(&wish.account, &from.replica_id, ceiling, |account, holding| {
+                if earlier_runs_delivered {
+                    account.close_earlier_runs(holding);
+                }
+                account.report(holding, wish.returned, wish.said);
+                let answer = account.grant(holding, want, holders);
+                (answer, account.settled, account.held)
+            })
+        });
+        granted.push(Granted {
+            account: wish.account.clone(),
+            answer: answer.map(|(answer, _, _)| answer),
+            spent: answer.map_or(0, |(_, spent, _)| spent),
+            held: answer.map_or(0, |(_, _, held)| held),
+        });
+    }
+    tx.save(books).await?;
+    tx.commit().await?;
+    Ok(Ok(granted))
+}
+
+/// The accounts that are asked about, as far as there are such budgets and periods.
+async fn known(app: &App, wishes: &[Wish], now: UnixMs) -> Result<HashMap<String, Known>, StoreError> {
+    let asked: Vec<AccountId> = wishes
+        .iter()
+        .filter_map(|wish| AccountId::parse(&wish.account))
+        .collect();
+    let mut ids: Vec<String> = asked
+        .iter()
+        .filter_map(|id| Some(id.parts()?.0.to_string()))
+        .collect();
+    ids.sort();
+    ids.dedup();
+    let mut by_id: HashMap<BudgetId, Budget> = HashMap::new();
+    for row in app.store.find_budgets(&ids).await? {
+        match budgets::budget(&row) {
+            Ok(budget) => {
+                by_id.insert(budget.id.clone(), budget);
+            }
+            Err(error) => {
+                tracing::error!(id = row.id, %error, "a budget cannot be read: nothing is granted of it")
+            }
+        }
+    }
+    let known = asked.into_iter().filter_map(|id| {
+        let (budget_id, start_ms, subject) = id.parts()?;
+        let budget = by_id.get(&budget_id)?;
+        let of = budget.account(start_ms, subject.as_ref());
+        let sound = of.id == id && start_ms <= now + AHEAD_MS && budget.scope.is_each() == subject.is_some();
+        let budget = budget.clone();
+        sound.then(|| (id.to_string(), Known { budget, of }))
+    });
+    Ok(known.collect())
+}
+
+/// Makes the accounts that are not there yet.
+async fn open(app: &App, known: &HashMap<String, Known>) -> Result<(), StoreError> {
+    let ids: Vec<String> = known.keys().cloned().collect();
+    let there = app.store.find_accounts(&ids).await?;
+    let missing: Vec<_> = known
+        .iter()
+        .filter(|(id, _)| !there.iter().any(|row| row.id == **id))
+        .map(|(_, known)| (known.budget.id.clone(), known.of.clone()))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    app.store.insert_accounts(&missing).await
+}
+
+/// Takes back what data planes had not used of which nothing is heard any more, and forgets what is long over.
+///
+/// # Errors
+/// [`StoreError`] if the database is not able to take it now.
+pub(crate) async fn tidy(app: &App) -> Result<(), StoreError> {
+    let now = app.now_ms();
+    for holder in app.store.list_silent_holders(now - LOST_AFTER_MS).await? {
+        let tx = app.store.lease().await?;
+        if !tx.lose(&holder).await? {
+            continue;
+        }
+        let mut books = tx.load_all_of(&holder.replica_id).await?;
+        let ids: Vec<String> = books.accounts.keys().cloned().collect();
+        let mut back = 0i64;
+        for id in ids {
+            let released = books.with(&id, &holder.replica_id, None, |account, holding| {
+                account.release(holding)
+            });
+            back = back.saturating_add(released.unwrap_or(0));
+        }
+        tx.save(books).await?;
+        tx.commit().await?;
+        tracing::warn!(
+            replica = holder.replica_id,
+            released_nano_usd = back,
+            "nothing is heard of a data plane: what it had not used of budgets goes back to them"
+        );
+    }
+    app.store.delete_holdings_before(now - KEPT_MS).await?;
+    Ok(())
+}
+
+/// Notes the steps of budgets that these accounts have reached.
+pub(super) async fn note_steps(app: &App, accounts: &[budget_account::Model]) -> Result<(), StoreError> {
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let mut ids: Vec<String> = accounts.iter().map(|account| account.budget_id.clone()).collect();
+    ids.sort();
+    ids.dedup();
+    let rows = app.store.find_budgets(&ids).await?;
+    let now = app.now_ms();
+    let mut events = Vec::new();
+    for account in accounts {
+        let Some(Ok(budget)) = rows
+            .iter()
+            .find(|row| row.id == account.budget_id)
+            .map(budgets::budget)
+        else {
+            continue;
+        };
+        let spent = NanoUsd(account.settled_nano_usd);
+        events.extend(budget.reached(spent, now).map(|rule| budget_event::Model {
+            account_id: account.id.clone(),
+            at_percent: i64::from(rule.at_percent),
+            action: rule.action.as_str().to_owned(),
+            spent_nano_usd: spent.0,
+            amount_nano_usd: budget.amount_at(now).0,
+            at_ms: now,
+        }));
+    }
+    if events.is_empty() {
+        return Ok(());
+    }
+    for event in app.store.insert_budget_events(events).await? {
+        tracing::info!(
+            account = event.account_id,
+            at_percent = event.at_percent,
+            action = event.action,
+            "a step of a budget was reached"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! `Allowance.Lease`: data planes draw on budgets.
+
+use super::Services;
+use crate::app::allowances::{self, Granted, LEASE_MS, Superseded, Wish};
+use crate::store::StoreError;
+use crate::store::allowances::HolderStream;
+use ccag_allowance::{Refusal, Report, Totals, Want};
+use ccag_domain::ReplicaId;
+use ccag_proto::v1;
+use ccag_proto::v1::lease_request::Body as Up;
+use ccag_proto::v1::lease_response::Body as Down;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+/// How long one message may take. The data plane waits a little longer before it goes to another control plane.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long the first message may take.
+const HELLO: Duration = Duration::from_secs(10);
+
+/// The most accounts that one message may be about.
+const MAX_WISHES: usize = 10_000;
+
+#[tonic::async_trait]
+impl v1::allowance_server::Allowance for Services {
+    type LeaseStream = ReceiverStream<Result<v1::LeaseResponse, Status>>;
+
+    async fn lease(
+        &self,
+        request: Request<Streaming<v1::LeaseRequest>>,
+    ) -> Result<Response<Self::LeaseStream>, Status> {
+        if self.end.is_cancelled() {
+            return Err(shutting_down());
+        }
+        let (out, answer) = mpsc::channel(4);
+        let services = self.clone();
+        self.life.spawn("lease stream", async move {
+            if let Err(status) = serve(&services, request.into_inner(), &out).await {
+                let _ = out.try_send(Err(status));
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(answer)))
+    }
+}
+
+type Out = mpsc::Sender<Result<v1::LeaseResponse, Status>>;
+
+fn shutting_down() -> Status {
+    Status::unavailable("this control plane is shutting down")
+}
+
+/// Answers message by message. One that has begun is finished before the stream ends.
+async fn serve(
+    services: &Services,
+    mut inbound: Streaming<v1::LeaseRequest>,
+    out: &Out,
+) -> Result<(), Status> {
+    let first = tokio::time::timeout(HELLO, inbound.message())
+        .await
+        .map_err(|_| Status::deadline_exceeded("no hello"))??;
+    let Some(Up::Hello(hello)) = first.and_then(|message| message.body) else {
+        return Err(Status::invalid_argument("the first message must be a hello"));
+    };
+    let from = holder(&hello)?;
+    let totals: Vec<_> = hello.totals.into_iter().take(MAX_WISHES).map(totals).collect();
+    within(services, allowances::hello(&services.app, &from, &totals)).await?;
+    let lease_ms = u64::try_from(LEASE_MS).unwrap_or(0);
+    send(out, Down::Welcome(v1::Welcome { lease_ms })).await?;
+    loop {
+        let message = tokio::select! {
+            message = inbound.message() => message?,
+            () = services.end.cancelled() => return Err(shutting_down()),
+        };
+        let ask = match message.and_then(|message| message.body) {
+            Some(Up::Ask(ask)) => ask,
+            Some(Up::Hello(_)) => return Err(Status::invalid_argument("a second hello")),
+            None => return Ok(()),
+        };
+        if ask.wishes.len() > MAX_WISHES {
+            return Err(Status::invalid_argument("too many accounts in one message"));
+        }
+        let wishes: Vec<Wish> = ask.wishes.into_iter().map(wish).collect();
+        let asked = allowances::ask(&services.app, &from, &wishes, ask.earlier_runs_delivered);
+        let granted = within(services, asked).await?;
+        let granted = granted.into_iter().map(answer).collect();
+        send(out, Down::Answer(v1::LeaseAnswer { granted })).await?;
+    }
+}
+
+async fn send(out: &Out, body: Down) -> Result<(), Status> {
+    out.send(Ok(v1::LeaseResponse { body: Some(body) }))
+        .await
+        .map_err(|_| Status::cancelled("the data plane has gone"))
+}
+
+/// Waits for the database, but not for long.
+async fn within<T>(
+    services: &Services,
+    work: impl Future<Output = Result<Result<T, Superseded>, StoreError>>,
+) -> Result<T, Status> {
+    let unavailable = || {
+        services.app.metrics.db_error("allowance");
+        Status::unavailable("budgets cannot be asked for at the moment")
+    };
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(Ok(Ok(done))) => Ok(done),
+        Ok(Ok(Err(Superseded))) => Err(Status::aborted("a newer stream of this data plane has begun")),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "a data plane could not be answered about budgets");
+            Err(unavailable())
+        }
+        Err(_) => Err(unavailable()),
+    }
+}
+
+fn holder(hello: &v1::LeaseHello) -> Result<HolderStream, Status> {
+    let id =
+        ReplicaId::parse(&hello.replica_id).map_err(|error| Status::invalid_argument(error.to_string()))?;
+    let count =
+        |n: u64| i64::try_from(n).map_err(|_| Status::invalid_argument("the run or stream is absurd"));
+    Ok(HolderStream {
+        replica_id: id.to_string(),
+        run: count(hello.run)?,
+        stream: count(hello.stream)?,
+    })
+}
+
+fn totals(message: v1::AccountTotals) -> (String, Totals) {
+    let totals = Totals {
+        granted: message.granted.max(0),
+        returned: message.returned.max(0),
+    };
+    (message.account, totals)
+}
+
+fn wish(message: v1::Wish) -> Wish {
+    Wish {
+        account: message.account,
+        want: Want {
+            least: message.least,
+            need: message.need,
+            comfort: message.comfort,
+        },
+        returned: message.returned,
+        said: Report {
+            unused: message.unused,
+            exposed: message.exposed,
+        },
+    }
+}
+
+fn answer(granted: Granted) -> v1::Granted {
+    let refusal = match granted.answer.map(|answer| answer.refusal) {
+        None => v1::Refusal::Unknown,
+        Some(None) => v1::Refusal::Unspecified,
+        Some(Some(Refusal::Exhausted)) => v1::Refusal::Exhausted,
+        Some(Some(Refusal::Busy)) => v1::Refusal::Busy,
+    };
+    v1::Granted {
+        account: granted.account,
+        amount: granted.answer.map_or(0, |answer| answer.amount),
+        refusal: refusal.into(),
+        scarce: granted.answer.is_some_and(|answer| answer.scarce),
+        spent: granted.spent,
+        held: granted.held,
+    }
+}

@@ -1,0 +1,254 @@
+//! Budgets, and the steps of them that were reached.
+
+use super::entity::{budget, budget_account, budget_event};
+use super::rows::read;
+use super::{Store, StoreError, Tx, dialect};
+use ccag_domain::{
+    Budget, BudgetId, BudgetMode, BudgetRule, BudgetScope, KeyId, NanoUsd, ObjectKind, Period, Posture,
+    Raise, TeamId, TimeZone, UnixMs, UserId,
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, Iterable, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+
+/// Which budgets to list.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BudgetQuery {
+    pub(crate) scope: Option<String>,
+    pub(crate) team_id: Option<String>,
+    pub(crate) user_id: Option<String>,
+    pub(crate) key_id: Option<String>,
+    /// Only after this one, in the order of the scopes.
+    pub(crate) after: Option<(String, String)>,
+    pub(crate) offset: u64,
+    pub(crate) limit: u64,
+}
+
+/// The columns that say whose a budget is, as one text.
+pub(crate) fn scope_key(scope: &BudgetScope) -> String {
+    let ids = [
+        scope.team_id().map(TeamId::as_str),
+        scope.user_id().map(UserId::as_str),
+        scope.key_id().map(KeyId::as_str),
+    ];
+    let ids: Vec<_> = ids.into_iter().flatten().collect();
+    format!("{}:{}", scope.kind(), ids.join(":"))
+}
+
+/// Whose spending a row's budget bounds.
+fn scope(row: &budget::Model) -> Result<BudgetScope, StoreError> {
+    const T: &str = "budgets";
+    fn id<T: std::str::FromStr>(column: &'static str, text: Option<&str>) -> Result<Option<T>, StoreError> {
+        text.map(|text| read("budgets", column, text.parse().ok()))
+            .transpose()
+    }
+    let team = id("team_id", row.team_id.as_deref())?;
+    let user = id("user_id", row.user_id.as_deref())?;
+    let key = id("key_id", row.key_id.as_deref())?;
+    read(T, "scope", BudgetScope::of(&row.scope, team, user, key))
+}
+
+/// The row of a budget as data planes get it: one that cannot be read lets nothing through.
+pub(super) fn pushed(row: &budget::Model) -> Result<Budget, StoreError> {
+    budget(row).or_else(|error| {
+        let id = read("budgets", "id", BudgetId::parse(&row.id).ok())?;
+        let sealed = Budget::sealed(id, scope(row)?);
+        tracing::error!(id = row.id, %error, "a budget cannot be read: whom it is about is served nothing");
+        Ok(sealed)
+    })
+}
+
+/// The row of a budget as the domain's type.
+pub(crate) fn budget(row: &budget::Model) -> Result<Budget, StoreError> {
+    const T: &str = "budgets";
+    Ok(Budget {
+        id: read(T, "id", BudgetId::parse(&row.id).ok())?,
+        scope: scope(row)?,
+        amount: NanoUsd(row.amount_nano_usd),
+        period: read(T, "period", Period::parse(&row.period))?,
+        time_zone: read(T, "time_zone", TimeZone::parse(&row.time_zone))?,
+        mode: read(T, "mode", BudgetMode::parse(&row.mode))?,
+        rules: read(
+            T,
+            "rules",
+            serde_json::from_str::<Vec<BudgetRule>>(&row.rules).ok(),
+        )?,
+        raises: read(T, "raises", serde_json::from_str::<Vec<Raise>>(&row.raises).ok())?,
+        posture: match row.posture.as_str() {
+            "granted" => Posture::Granted,
+            "grace" => Posture::Grace(NanoUsd(row.grace_nano_usd)),
+            "refuse" => Posture::Refuse,
+            _ => return Err(StoreError::unreadable(T, "bad value in posture")),
+        },
+    })
+}
+
+/// The row of a budget that was made and changed at these times.
+pub(crate) fn budget_row(budget: &Budget, created_at_ms: UnixMs, updated_at_ms: UnixMs) -> budget::Model {
+    let (posture, grace) = match budget.posture {
+        Posture::Granted => ("granted", NanoUsd::ZERO),
+        Posture::Grace(amount) => ("grace", amount),
+        Posture::Refuse => ("refuse", NanoUsd::ZERO),
+    };
+    let scope = &budget.scope;
+    budget::Model {
+        id: budget.id.to_string(),
+        scope: scope.kind().to_owned(),
+        team_id: scope.team_id().map(ToString::to_string),
+        user_id: scope.user_id().map(ToString::to_string),
+        key_id: scope.key_id().map(ToString::to_string),
+        scope_key: scope_key(scope),
+        amount_nano_usd: budget.amount.0,
+        period: budget.period.as_str().to_owned(),
+        time_zone: budget.time_zone.name().to_owned(),
+        mode: budget.mode.as_str().to_owned(),
+        rules: serde_json::to_string(&budget.rules).unwrap_or_default(),
+        raises: serde_json::to_string(&budget.raises).unwrap_or_default(),
+        posture: posture.to_owned(),
+        grace_nano_usd: grace.0,
+        created_at_ms,
+        updated_at_ms,
+    }
+}
+
+impl Store {
+    /// Budgets in the order of their scopes, one page.
+    pub(crate) async fn list_budgets(&self, query: &BudgetQuery) -> Result<Vec<budget::Model>, StoreError> {
+        use budget::Column as C;
+        let mut condition = Condition::all()
+            .add_option(query.scope.as_ref().map(|scope| C::Scope.eq(scope)))
+            .add_option(query.team_id.as_ref().map(|id| C::TeamId.eq(id)))
+            .add_option(query.user_id.as_ref().map(|id| C::UserId.eq(id)))
+            .add_option(query.key_id.as_ref().map(|id| C::KeyId.eq(id)));
+        if let Some((scope_key, id)) = &query.after {
+            let same = Condition::all().add(C::ScopeKey.eq(scope_key)).add(C::Id.gt(id));
+            condition = condition.add(Condition::any().add(C::ScopeKey.gt(scope_key)).add(same));
+        }
+        Ok(budget::Entity::find()
+            .filter(condition)
+            .order_by_asc(C::ScopeKey)
+            .order_by_asc(C::Id)
+            .offset(query.offset)
+            .limit(query.limit)
+            .all(&self.db)
+            .await?)
+    }
+
+    pub(crate) async fn find_budget(&self, id: &str) -> Result<Option<budget::Model>, StoreError> {
+        Ok(budget::Entity::find_by_id(id).one(&self.db).await?)
+    }
+
+    /// The budgets with these ids.
+    pub(crate) async fn find_budgets(&self, ids: &[String]) -> Result<Vec<budget::Model>, StoreError> {
+        let mut found = Vec::new();
+        for chunk in ids.chunks(dialect::rows_per_statement(1)) {
+            let some = budget::Entity::find().filter(budget::Column::Id.is_in(chunk));
+            found.extend(some.all(&self.db).await?);
+        }
+        Ok(found)
+    }
+
+    /// The budgets of these scopes.
+    pub(crate) async fn find_budgets_of(
+        &self,
+        scopes: &[BudgetScope],
+    ) -> Result<Vec<budget::Model>, StoreError> {
+        let keys: Vec<_> = scopes.iter().map(scope_key).collect();
+        Ok(budget::Entity::find()
+            .filter(budget::Column::ScopeKey.is_in(keys))
+            .order_by_asc(budget::Column::ScopeKey)
+            .order_by_asc(budget::Column::Period)
+            .all(&self.db)
+            .await?)
+    }
+
+    /// The accounts of a budget, of the period that began then, the one that has spent most first.
+    pub(crate) async fn list_accounts(
+        &self,
+        budget_id: &str,
+        start_ms: UnixMs,
+        limit: u64,
+    ) -> Result<Vec<budget_account::Model>, StoreError> {
+        use budget_account::Column as C;
+        Ok(budget_account::Entity::find()
+            .filter(C::BudgetId.eq(budget_id))
+            .filter(C::StartMs.eq(start_ms))
+            .order_by_desc(C::SettledNanoUsd)
+            .order_by_asc(C::Id)
+            .limit(limit)
+            .all(&self.db)
+            .await?)
+    }
+
+    /// Notes steps that were reached; those that are known stay as they are. Returns those that are new.
+    pub(crate) async fn insert_budget_events(
+        &self,
+        events: Vec<budget_event::Model>,
+    ) -> Result<Vec<budget_event::Model>, StoreError> {
+        let mut new = Vec::new();
+        for event in events {
+            let inserted = budget_event::Entity::insert(event.clone().into_active_model())
+                .on_conflict_do_nothing()
+                .exec_without_returning(&self.db)
+                .await?;
+            if matches!(inserted, sea_orm::TryInsertResult::Inserted(_)) {
+                new.push(event);
+            }
+        }
+        Ok(new)
+    }
+
+    /// The newest steps that were reached in any of these accounts.
+    pub(crate) async fn list_budget_events(
+        &self,
+        account_ids: &[String],
+        limit: u64,
+    ) -> Result<Vec<budget_event::Model>, StoreError> {
+        use budget_event::Column as C;
+        Ok(budget_event::Entity::find()
+            .filter(C::AccountId.is_in(account_ids))
+            .order_by_desc(C::AtMs)
+            .order_by_desc(C::AtPercent)
+            .limit(limit)
+            .all(&self.db)
+            .await?)
+    }
+}
+
+impl Tx {
+    pub(crate) async fn find_budget(&self, id: &str) -> Result<Option<budget::Model>, StoreError> {
+        Ok(budget::Entity::find_by_id(id).one(&self.tx).await?)
+    }
+
+    pub(crate) async fn insert_budget(&mut self, row: budget::Model) -> Result<(), StoreError> {
+        self.touch(ObjectKind::Budget, &row.id);
+        row.into_active_model().insert(&self.tx).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn update_budget(&mut self, row: budget::Model) -> Result<(), StoreError> {
+        self.touch(ObjectKind::Budget, &row.id);
+        let mut all = row.into_active_model();
+        for column in budget::Column::iter().filter(|c| !matches!(c, budget::Column::Id)) {
+            all.reset(column);
+        }
+        all.update(&self.tx).await?;
+        Ok(())
+    }
+
+    /// Deletes a budget; what was spent of it stays in the ledger.
+    pub(crate) async fn delete_budget(&mut self, id: &str) -> Result<(), StoreError> {
+        self.touch(ObjectKind::Budget, id);
+        budget::Entity::delete_by_id(id).exec(&self.tx).await?;
+        Ok(())
+    }
+
+    /// The budgets that are about a team.
+    pub(crate) async fn list_budgets_of_team(&self, team_id: &str) -> Result<Vec<budget::Model>, StoreError> {
+        Ok(budget::Entity::find()
+            .filter(budget::Column::TeamId.eq(team_id))
+            .all(&self.tx)
+            .await?)
+    }
+}

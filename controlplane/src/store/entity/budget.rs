@@ -1,0 +1,30 @@
+//! How much may be spent.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "budgets")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub scope: String,
+    pub team_id: Option<String>,
+    pub user_id: Option<String>,
+    pub key_id: Option<String>,
+    pub scope_key: String,
+    pub amount_nano_usd: i64,
+    pub period: String,
+    pub time_zone: String,
+    pub mode: String,
+    pub rules: String,
+    pub raises: String,
+    pub posture: String,
+    pub grace_nano_usd: i64,
+    pub created_at_ms: i64,
+    pub updated_at_ms: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
