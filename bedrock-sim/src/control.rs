@@ -2,7 +2,8 @@
 
 use crate::Shared;
 use crate::http::{Answer, answer, refuse};
-use crate::models::{MODELS, Model, profiles};
+use crate::models::{MODELS, Model, base, profiles};
+use crate::script::{Action, Availability};
 use crate::sigv4::Credential;
 use crate::sys;
 use axum::http::header;
@@ -186,6 +187,39 @@ pub(crate) fn list_models(raw_query: &str) -> Answer {
         })
         .collect();
     json_answer(&json!({"modelSummaries": summaries}))
+}
+
+/// GetFoundationModelAvailability, of a foundation model.
+pub(crate) fn availability(shared: &Shared, id: &str) -> Answer {
+    let action = shared
+        .script
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take("availability", id, b"");
+    let said = match action {
+        Some(Action::Error {
+            status,
+            error_type,
+            message,
+        }) => return refuse(status, &error_type, &message),
+        Some(Action::Availability(said)) => said,
+        _ if base(id).is_none() => {
+            let message = "The foundation model was not found.";
+            return refuse(404, "ResourceNotFoundException", message);
+        }
+        _ => Availability::default(),
+    };
+    let mut agreement = json!({"status": said.agreement});
+    if let Some(error) = said.agreement_error {
+        agreement["errorMessage"] = json!(error);
+    }
+    json_answer(&json!({
+        "modelId": id,
+        "agreementAvailability": agreement,
+        "authorizationStatus": said.authorization,
+        "entitlementAvailability": said.entitlement,
+        "regionAvailability": said.region
+    }))
 }
 
 const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";

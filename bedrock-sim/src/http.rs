@@ -225,6 +225,7 @@ async fn route(shared: &Arc<Shared>, request_id: &str, request: &Signed<'_>) -> 
         ("GET", ["inference-profiles"]) => control::list_profiles(shared, request.raw_query),
         ("GET", ["inference-profiles", id]) => control::get_profile(shared, &decode(id)),
         ("GET", ["foundation-models"]) => control::list_models(request.raw_query),
+        ("GET", ["foundation-model-availability", id]) => control::availability(shared, &decode(id)),
         ("POST", [""]) => control::sts(shared, request_id, request.body),
         _ => lanes::unknown_operation(false),
     }

@@ -23,7 +23,7 @@ mod sys;
 
 pub use account::{Ending, Entry, Received, Usage};
 pub use guardrail::Guardrail;
-pub use script::{Action, Match, Pace, Rule};
+pub use script::{Action, Availability, Match, Pace, Rule};
 pub use sigv4::Credential;
 
 use axum::serve::ListenerExt;

@@ -52,8 +52,8 @@ pub struct Match {
     /// Part of the body.
     #[serde(default)]
     pub text: Option<String>,
-    /// `invoke`, `stream`, `messages`, `mantle`, `count`, `mantle-count` or `guardrail`. Without it a rule applies to the first
-    /// four.
+    /// `invoke`, `stream`, `messages`, `mantle`, `count`, `mantle-count`, `guardrail` or `availability`. Without it a rule
+    /// applies to the first four.
     #[serde(default)]
     pub operation: Option<String>,
 }
@@ -140,6 +140,37 @@ pub enum Action {
         /// Anthropic's events.
         events: Vec<Value>,
     },
+    /// Says this of a model's availability.
+    Availability(Availability),
+}
+
+/// What GetFoundationModelAvailability says of a model, in AWS's words; that all is well, by default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Availability {
+    /// `AVAILABLE`, `PENDING`, `NOT_AVAILABLE` or `ERROR`.
+    pub agreement: String,
+    /// What is wrong with the agreement.
+    pub agreement_error: Option<String>,
+    /// `AUTHORIZED` or `NOT_AUTHORIZED`.
+    pub authorization: String,
+    /// `AVAILABLE` or `NOT_AVAILABLE`.
+    pub entitlement: String,
+    /// `AVAILABLE` or `NOT_AVAILABLE`.
+    pub region: String,
+}
+
+impl Default for Availability {
+    fn default() -> Self {
+        let available = || "AVAILABLE".to_owned();
+        Self {
+            agreement: available(),
+            agreement_error: None,
+            authorization: "AUTHORIZED".to_owned(),
+            entitlement: available(),
+            region: available(),
+        }
+    }
 }
 
 /// The size and pace of an answer.

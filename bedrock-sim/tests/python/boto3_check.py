@@ -84,7 +84,12 @@ profiles = [profile["inferenceProfileId"] for page in pages for profile in page[
 assert len(profiles) == len(set(profiles)) > 50 and MODEL in profiles, profiles
 one = bedrock.get_inference_profile(inferenceProfileIdentifier=MODEL)
 assert one["models"][0]["modelArn"].endswith("anthropic.claude-haiku-4-5-20251001-v1:0"), one
-assert len(bedrock.list_foundation_models(byProvider="anthropic")["modelSummaries"]) >= 20
+models = [model["modelId"] for model in bedrock.list_foundation_models(byProvider="anthropic")["modelSummaries"]]
+assert len(models) >= 20
+available = bedrock.get_foundation_model_availability(modelId=models[0])
+assert available["agreementAvailability"]["status"] == available["entitlementAvailability"] == "AVAILABLE", available
+assert available["authorizationStatus"] == "AUTHORIZED", available
+assert available["regionAvailability"] == "AVAILABLE", available
 
 arn = one["inferenceProfileArn"]
 assert json.loads(runtime.invoke_model(modelId=arn, body=body())["body"].read())["role"] == "assistant"
