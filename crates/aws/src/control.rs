@@ -278,7 +278,7 @@ impl ControlClient {
         self.credentials.forget(endpoint);
     }
 
-    async fn get<T: DeserializeOwned>(
+    pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         endpoint: &Endpoint,
@@ -380,6 +380,6 @@ impl ControlClient {
     }
 }
 
-fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }

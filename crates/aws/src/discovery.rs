@@ -2,8 +2,8 @@
 
 use crate::control::{ControlClient, ControlError, ModelSummary, ProfileSummary};
 use ccag_domain::model::BedrockArn;
-use ccag_domain::{Discovery, Endpoint, Geography, OfferedProfile, UnixMs};
-use std::collections::BTreeSet;
+use ccag_domain::{Availability, Discovery, Endpoint, Geography, OfferedProfile, UnixMs};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A foundation model that AWS lists, and whether it is still offered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,14 +23,18 @@ pub struct Found {
     pub discovery: Discovery,
     /// The foundation models that AWS lists.
     pub models: Vec<ListedModel>,
+    /// Whether the account may use the foundation models that can be invoked, by their ids.
+    pub availability: BTreeMap<String, Availability>,
     /// Profiles that cannot be used, and why.
     pub left_out: Vec<(String, &'static str)>,
 }
 
-/// Asks AWS what an endpoint offers: its profiles, then the account's own, then the foundation models.
+/// Asks AWS what an endpoint offers: its profiles, then the account's own, then the foundation models, then whether the
+/// account may use them.
 ///
 /// # Errors
-/// [`ControlError`] if any of the three lists cannot be had: half of the truth is not kept.
+/// [`ControlError`] if any of the three lists cannot be had: half of the truth is not kept. What AWS does not say about a
+/// single model fails nothing.
 pub async fn discover(
     client: &ControlClient,
     endpoint: &Endpoint,
@@ -39,7 +43,19 @@ pub async fn discover(
     let system = client.list_profiles(endpoint, "SYSTEM_DEFINED").await?;
     let own = client.list_profiles(endpoint, "APPLICATION").await?;
     let models = client.list_models(endpoint).await?;
-    Ok(found(&system, &own, &models, at_ms))
+    let mut found = found(&system, &own, &models, at_ms);
+    let ids = invocable(&found.discovery, &models);
+    found.availability = client.availability(endpoint, ids).await;
+    Ok(found)
+}
+
+/// The foundation models that can be invoked, with or without a profile. AWS also lists variants that only buyers of
+/// provisioned throughput can use.
+fn invocable(discovery: &Discovery, models: &[ModelSummary]) -> BTreeSet<String> {
+    let by_request = |m: &&ModelSummary| m.inference_types_supported.iter().any(|t| t != "PROVISIONED");
+    let listed = models.iter().filter(by_request).map(|m| &m.model_id);
+    let behind = discovery.profiles.iter().map(|p| &p.foundation_model);
+    listed.chain(behind).cloned().collect()
 }
 
 fn found(system: &[ProfileSummary], own: &[ProfileSummary], models: &[ModelSummary], at_ms: UnixMs) -> Found {
@@ -84,6 +100,7 @@ fn found(system: &[ProfileSummary], own: &[ProfileSummary], models: &[ModelSumma
                 legacy: legacy(m),
             })
             .collect(),
+        availability: BTreeMap::new(),
         left_out,
     }
 }

@@ -1,8 +1,10 @@
 //! What both planes need of AWS: how it is reached ([`settings`]), with which credentials ([`credentials`]), the signature
-//! ([`sign`]), connections ([`tls`]), and what an endpoint's account and region offer ([`control`], [`discovery`]).
+//! ([`sign`]), connections ([`tls`]), and what an endpoint's account and region offer ([`control`], [`discovery`],
+//! [`availability`]).
 //!
 //! Requests to AWS are made by ourselves, without its SDK: no hidden retries, and nothing is linked that is not used.
 
+pub mod availability;
 pub mod control;
 pub mod credentials;
 pub mod discovery;

@@ -3,6 +3,7 @@
 //! Everything here is a value or a pure function. Time and randomness come in through [`Clock`] and [`Rng`].
 
 pub mod account;
+pub mod availability;
 pub mod budget;
 pub mod capability;
 pub mod catalogue;
@@ -29,6 +30,7 @@ pub mod tokens;
 pub mod usage;
 
 pub use account::{AccountFilter, AccountId};
+pub use availability::{Availability, Obstacle};
 pub use budget::{Budget, BudgetAction, BudgetMode, BudgetRule, BudgetScope, Posture, Raise};
 pub use capability::{CapabilityBook, LearntFact};
 pub use config::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot};

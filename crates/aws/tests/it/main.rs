@@ -8,6 +8,8 @@
     reason = "tests"
 )]
 
+mod availability;
+
 use bedrock_sim::Sim;
 use ccag_aws::discovery::discover;
 use ccag_aws::{AwsCredentials, AwsSettings, ControlClient, ControlConfig, ControlError};
