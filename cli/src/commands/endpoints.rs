@@ -1,13 +1,15 @@
 //! Endpoints: where requests leave.
 
+mod offers;
+
+use self::offers::{AipOverrides, models_text};
 use super::Context;
 use crate::error::CliError;
 use crate::human::{moment, or_none};
 use crate::names;
 use crate::table::{Table, card};
 use ccag_admin_api::{
-    CreateEndpoint, EndpointList, EndpointModels, EndpointView, GuardrailSpec, Patch, PinProfile, PinnedList,
-    PinnedView, UpdateEndpoint, paths,
+    CreateEndpoint, EndpointList, EndpointModels, EndpointView, GuardrailSpec, Patch, UpdateEndpoint, paths,
 };
 use ccag_domain::{Geography, GuardrailTrace, Lane};
 use clap::{Args, Subcommand, ValueEnum};
@@ -36,7 +38,7 @@ pub(crate) enum Endpoints {
         /// The endpoint's id or name
         endpoint: String,
     },
-    /// Show which models an endpoint offers, and what is invoked for each
+    /// Show which models an endpoint offers, what is invoked for each, and whether the account may use it
     Models {
         /// The endpoint's id or name
         endpoint: String,
@@ -56,38 +58,6 @@ pub(crate) enum Endpoints {
     SetDefault {
         /// The endpoint's id or name
         endpoint: String,
-    },
-}
-
-/// Application inference profiles that are invoked instead of AWS's own.
-#[derive(Debug, Subcommand)]
-pub(crate) enum AipOverrides {
-    /// List them
-    List {
-        /// The endpoint's id or name
-        endpoint: String,
-    },
-    /// Invoke a profile for a model
-    Add {
-        /// The endpoint's id or name
-        endpoint: String,
-        /// The model, however it is named
-        #[arg(long)]
-        model: String,
-        /// The profile's ARN
-        #[arg(long)]
-        arn: String,
-        /// Why, for whoever asks later
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
-    },
-    /// Go back to AWS's own profile
-    Remove {
-        /// The endpoint's id or name
-        endpoint: String,
-        /// The model, however it is named
-        #[arg(long)]
-        model: String,
     },
 }
 
@@ -306,104 +276,6 @@ impl Endpoints {
             }
         }
     }
-}
-
-impl AipOverrides {
-    async fn run(self, context: &Context) -> Result<(), CliError> {
-        let client = &context.client;
-        match self {
-            Self::List { endpoint } => {
-                let id = names::endpoint(client, &endpoint).await?;
-                let list: PinnedList = client.get(&paths::endpoint_profiles(&id)).await?;
-                context.out.show(&list, |list| pinned_text(&list.overrides))
-            }
-            Self::Add {
-                endpoint,
-                model,
-                arn,
-                reason,
-            } => {
-                let id = names::endpoint(client, &endpoint).await?;
-                let request = PinProfile {
-                    model_id: model,
-                    aip_arn: arn,
-                    reason,
-                };
-                let path = paths::endpoint_profiles(&id);
-                let pinned: PinnedView = client.send(Method::POST, &path, &request).await?;
-                context
-                    .out
-                    .show(&pinned, |pinned| pinned_text(std::slice::from_ref(pinned)))
-            }
-            Self::Remove { endpoint, model } => {
-                let id = names::endpoint(client, &endpoint).await?;
-                let path = paths::endpoint_profile(&id, &model);
-                client.order(Method::DELETE, &path).await?;
-                context.out.show(&json!({ "removed": [model] }), |_| {
-                    format!("AWS's own profile is invoked for {model} again.")
-                })
-            }
-        }
-    }
-}
-
-fn pinned_text(overrides: &[PinnedView]) -> String {
-    let mut table = Table::new(&["MODEL", "GEOGRAPHY", "SINCE", "REASON", "ARN"]);
-    for pinned in overrides {
-        table.row([
-            pinned.model_id.clone(),
-            pinned.geography.to_string(),
-            moment(Some(pinned.created_at)),
-            or_none(pinned.reason.as_ref()),
-            pinned.aip_arn.clone(),
-        ]);
-    }
-    table.render("AWS's own profiles are invoked for all models.")
-}
-
-fn models_text(models: &EndpointModels) -> String {
-    let mut text = match (&models.discovered_at, &models.error) {
-        (_, Some(error)) => format!("AWS could not be asked the last time: {error}\n\n"),
-        (Some(_), None) => format!("AWS was asked at {} UTC.\n\n", moment(models.discovered_at)),
-        (None, None) => {
-            "AWS has not been asked; this is what the catalogue says. Ask with --discover.\n\n".to_owned()
-        }
-    };
-    let mut table = Table::new(&[
-        "MODEL",
-        "BEDROCK ID",
-        "INVOKED AS",
-        "GEOGRAPHY",
-        "PROFILES",
-        "LIFE",
-    ]);
-    for model in &models.models {
-        let profiles: Vec<_> = model
-            .profiles
-            .iter()
-            .filter(|p| !p.application)
-            .map(|p| p.geography.as_str())
-            .collect();
-        table.row([
-            model
-                .model
-                .clone()
-                .unwrap_or_else(|| "not in the catalogue".to_owned()),
-            model.bedrock_id.clone(),
-            model
-                .invoked
-                .as_ref()
-                .map_or_else(|| "not to be had here".to_owned(), |i| i.id.clone()),
-            or_none(model.invoked.as_ref().map(|i| i.geography).as_ref()),
-            profiles.join(" "),
-            if model.legacy { "legacy" } else { "" }.to_owned(),
-        ]);
-    }
-    text.push_str(&table.render("No models."));
-    for left_out in &models.left_out {
-        text.push_str(&format!("\n{} is left out: {}", left_out.id, left_out.reason));
-    }
-    text
 }
 
 impl Create {

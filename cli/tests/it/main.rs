@@ -8,6 +8,7 @@
 
 mod commands;
 mod failures;
+mod offers;
 mod server;
 mod session;
 

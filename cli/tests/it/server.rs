@@ -167,6 +167,7 @@ fn router(data: Arc<Mutex<Data>>) -> Router {
         .route(paths::USAGE_EXPORT, get(export))
         .route(paths::FLEET, get(fleet))
         .route(paths::MODELS, get(models))
+        .merge(crate::offers::routes())
         .route(paths::PRICING, get(pricing))
         .route(paths::STATUS, get(status))
         .route_layer(middleware::from_fn_with_state(data.clone(), authenticate));

@@ -1,4 +1,4 @@
-//! Which models an endpoint offers, and what is invoked for each.
+//! Which models an endpoint offers, what is invoked for each, and whether the account may use it.
 
 use super::{Page, Section};
 use crate::format::ago;
@@ -6,7 +6,7 @@ use crate::part::block::{Colour, badge, nothing, page_head, text};
 use crate::part::field::button_form;
 use crate::part::list::{Column, cell, name_cell, row_head, table};
 use crate::{PageContext, path};
-use ccag_domain::UnixMs;
+use ccag_domain::{Availability, UnixMs};
 use leptos::prelude::*;
 
 /// One model at an endpoint.
@@ -20,6 +20,8 @@ pub struct OfferedRow {
     pub invoked: Option<(String, String)>,
     /// Whether AWS calls it legacy.
     pub legacy: bool,
+    /// Whether the account may use it; `None` if AWS was not asked about it.
+    pub availability: Option<Availability>,
 }
 
 /// The page with the models that an endpoint offers.
@@ -102,6 +104,7 @@ impl EndpointModelsPage {
             Column::text("Bedrock id"),
             Column::text("Invoked as"),
             Column::text("Geography"),
+            Column::text("Availability"),
         ];
         let rows = self
             .rows
@@ -129,6 +132,7 @@ impl EndpointModelsPage {
                         {name_cell("Bedrock id", view! { <code>{row.bedrock_id.clone()}</code> }.into_any())}
                         {name_cell("Invoked as", invoked)}
                         {cell("Geography", geography)}
+                        {name_cell("Availability", availability(row.availability.as_ref()))}
                     </tr>
                 }
                 .into_any()
@@ -136,4 +140,21 @@ impl EndpointModelsPage {
             .collect();
         table("Models of the endpoint", columns, rows)
     }
+}
+
+/// What AWS says, in badges with what helps beside them.
+fn availability(known: Option<&Availability>) -> AnyView {
+    let Some(known) = known else {
+        return nothing();
+    };
+    let colour = match known {
+        Availability::Available => Colour::Good,
+        Availability::Hindered { .. } => Colour::Warn,
+        Availability::Unknown { .. } => Colour::Muted,
+    };
+    let words = known.words().into_iter();
+    words
+        .map(|(name, more)| view! { <p>{badge(colour, name)} " " {more}</p> })
+        .collect_view()
+        .into_any()
 }

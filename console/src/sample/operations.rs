@@ -8,7 +8,7 @@ use crate::page::{
     Named, OfferedRow, PriceForm, PricePage, PriceRow, TeamEndpointChoice, TeamEndpointsPage,
 };
 use crate::path;
-use ccag_domain::Role;
+use ccag_domain::{Availability, Obstacle, Role};
 
 fn endpoint(n: u32, name: &str, enabled: bool, teams: usize) -> EndpointRow {
     EndpointRow {
@@ -78,11 +78,19 @@ fn endpoint_samples() -> Vec<Sample> {
         endpoints: rows.iter().map(choice).collect(),
         trouble: Some("The endpoint is gone.".to_owned()),
     };
-    let offered = |model: Option<&str>, invoked: bool| OfferedRow {
+    let offered = |model: Option<&str>, invoked: bool, availability: Option<Availability>| OfferedRow {
         model: model.map(str::to_owned),
         bedrock_id: "anthropic.claude-opus-5-5".to_owned(),
         invoked: invoked.then(|| ("us.anthropic.claude-opus-5-5".to_owned(), "us".to_owned())),
         legacy: !invoked,
+        availability,
+    };
+    let hindered = Availability::Hindered {
+        by: vec![Obstacle::NotInRegion, Obstacle::AgreementFailed],
+        agreement_error: Some(HOSTILE.to_owned()),
+    };
+    let unknown = Availability::Unknown {
+        why: HOSTILE.to_owned(),
     };
     let models = EndpointModelsPage {
         id: "end_2".to_owned(),
@@ -90,9 +98,10 @@ fn endpoint_samples() -> Vec<Sample> {
         discovered_at_ms: Some(NOW_MS - 60_000),
         error: Some(HOSTILE.to_owned()),
         rows: vec![
-            offered(Some("claude-opus-5-5"), true),
-            offered(Some("claude-opus-4-1"), false),
-            offered(None, false),
+            offered(Some("claude-opus-5-5"), true, Some(Availability::Available)),
+            offered(Some("claude-opus-4-1"), false, Some(hindered)),
+            offered(None, false, Some(unknown)),
+            offered(None, true, None),
         ],
         left_out: vec![HOSTILE.to_owned()],
     };

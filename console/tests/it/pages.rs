@@ -321,3 +321,20 @@ fn the_chosen_theme_is_on_the_document() {
         assert_eq!(root.get("data-theme"), attribute);
     }
 }
+
+#[test]
+fn availability_is_told_in_words_with_what_helps() {
+    let (_, html, _) = rendered()
+        .into_iter()
+        .find(|(sample, ..)| sample.name == "endpoint-models")
+        .unwrap();
+    for badge in [
+        r#"<span class="badge good">available</span>"#,
+        r#"<span class="badge warn">not in this region</span>"#,
+        r#"<span class="badge warn">agreement failed</span>"#,
+        r#"<span class="badge muted">unknown</span>"#,
+    ] {
+        assert!(html.contains(badge), "{badge}\n{html}");
+    }
+    assert!(html.contains("only an inference profile can reach it"), "{html}");
+}

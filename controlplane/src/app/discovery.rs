@@ -7,13 +7,17 @@ pub use pins::{pin, pinned, unpin};
 use super::{App, catalogue, not_found, require_admin};
 use crate::store::entity::endpoint_discovery;
 use crate::store::{offers, rows};
-use ccag_admin_api::{EndpointModels, InvokedAs, LeftOut, OfferedModel, ProfileView, Timestamp};
+use ccag_admin_api::{
+    AvailabilityView, EndpointModels, InvokedAs, LeftOut, OfferedModel, ProfileView, Timestamp,
+};
 use ccag_aws::discovery::{Found, ListedModel, discover as ask};
 use ccag_aws::{AwsSettings, ControlClient, ControlConfig, ControlError};
 use ccag_domain::{
-    Actor, Clock, Code, Discovery, Endpoint, EndpointId, Model, ObjectKind, OfferedProfile, Problem, UnixMs,
+    Actor, Availability, Clock, Code, Discovery, Endpoint, EndpointId, Model, ObjectKind, OfferedProfile,
+    Problem, UnixMs,
 };
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -63,6 +67,9 @@ struct Kept {
     listed: Vec<String>,
     #[serde(default)]
     left_out: Vec<(String, String)>,
+    /// By the foundation model's id. Not there in what earlier versions kept.
+    #[serde(default)]
+    availability: BTreeMap<String, Availability>,
 }
 
 impl From<Found> for Kept {
@@ -78,6 +85,7 @@ impl From<Found> for Kept {
                 .into_iter()
                 .map(|(id, reason)| (id, reason.to_owned()))
                 .collect(),
+            availability: found.availability,
             discovery: found.discovery,
         }
     }
@@ -118,7 +126,8 @@ async fn load(app: &App, id: &EndpointId) -> Result<Endpoint, Problem> {
 fn refused(error: &ControlError) -> Problem {
     let hint = match error {
         ControlError::Refused { status: 403, .. } => {
-            " The role needs bedrock:ListInferenceProfiles, bedrock:GetInferenceProfile and bedrock:ListFoundationModels."
+            " The role needs bedrock:ListInferenceProfiles, bedrock:GetInferenceProfile and bedrock:ListFoundationModels, and \
+             bedrock:GetFoundationModelAvailability to tell which models it may use."
         }
         ControlError::Credentials(_) => {
             " The control plane asks AWS itself: give it credentials, and let it assume the endpoint's role."
@@ -248,6 +257,12 @@ fn offered(
             .collect(),
         on_demand: has(|k| &k.discovery.on_demand),
         legacy: has(|k| &k.legacy),
+        availability: kept
+            .and_then(|k| k.availability.get(bedrock_id))
+            .map(|known| AvailabilityView {
+                text: known.to_string(),
+                known: known.clone(),
+            }),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use crate::support::{NOON, Plane, SYSTEM, TestDb, config, on_both};
 use crate::watch::Follower;
-use bedrock_sim::Sim;
-use ccag_admin_api::{EndpointModels, PinProfile};
+use bedrock_sim::{Action, Availability as Said, Match, Rule, Sim};
+use ccag_admin_api::{EndpointModels, OfferedModel, PinProfile};
 use ccag_aws::{AwsCredentials, AwsSettings};
 use ccag_controlplane::app::{discovery, endpoints};
-use ccag_domain::{Code, EndpointId, Geography};
+use ccag_domain::{Availability, Code, EndpointId, Geography, Obstacle};
 use ccag_proto::v1;
 use serde_json::json;
 use std::sync::atomic::Ordering;
@@ -17,6 +17,8 @@ on_both!(
     an_application_profile_is_chosen_for_its_own_model_only,
     a_refusal_of_aws_leaves_what_was_known,
     aws_is_asked_again_by_one_of_several_control_planes,
+    what_stands_in_a_models_way_is_shown_until_it_is_gone_and_moves_no_request,
+    without_the_permission_availability_is_unknown_and_the_rest_is_found,
 );
 
 const SONNET: &str = "us.anthropic.claude-sonnet-5-5";
@@ -44,12 +46,31 @@ async fn plane_asking(db: &TestDb, sim: &Sim, every: Option<Duration>) -> (Plane
 }
 
 fn invoked(models: &EndpointModels, name: &str) -> Option<(String, Geography)> {
-    let found = models
-        .models
-        .iter()
-        .find(|m| m.model.as_deref() == Some(name))
-        .unwrap();
+    let found = offered(models, name);
     found.invoked.as_ref().map(|i| (i.id.clone(), i.geography))
+}
+
+fn offered<'m>(models: &'m EndpointModels, name: &str) -> &'m OfferedModel {
+    let mut all = models.models.iter();
+    all.find(|m| m.model.as_deref() == Some(name)).unwrap()
+}
+
+fn availability(models: &EndpointModels, name: &str) -> Option<Availability> {
+    offered(models, name)
+        .availability
+        .as_ref()
+        .map(|a| a.known.clone())
+}
+
+fn about(model: &str, action: Action) -> Rule {
+    Rule {
+        matches: Match {
+            model: Some(model.into()),
+            operation: Some("availability".into()),
+            ..Match::default()
+        },
+        ..Rule::always(action)
+    }
 }
 
 fn endpoint_of(change: &v1::Change) -> v1::Endpoint {
@@ -79,17 +100,8 @@ async fn what_aws_lists_is_kept_and_pushed_once(db: TestDb) {
         Some((SONNET.to_owned(), Geography::Us))
     );
     // The simulator has it in no region alone; the catalogue agrees.
-    let opus_4_1 = found
-        .models
-        .iter()
-        .find(|m| m.model.as_deref() == Some("claude-opus-4-1"))
-        .unwrap();
-    assert!(opus_4_1.legacy);
-    let sonnet = found
-        .models
-        .iter()
-        .find(|m| m.model.as_deref() == Some("claude-sonnet-5-5"))
-        .unwrap();
+    assert!(offered(&found, "claude-opus-4-1").legacy);
+    let sonnet = offered(&found, "claude-sonnet-5-5");
     let own: Vec<_> = sonnet.profiles.iter().filter(|p| p.application).collect();
     assert_eq!(
         (own.len(), own[0].id.as_str(), own[0].geography),
@@ -235,12 +247,95 @@ async fn aws_is_asked_again_by_one_of_several_control_planes(db: TestDb) {
     let asked = sim
         .requests()
         .iter()
-        .filter(|r| r.path.starts_with("/foundation-models"))
+        .filter(|r| r.path.starts_with("/foundation-models?"))
         .count();
     assert_eq!(asked, 1, "each control plane asked");
     for plane in planes {
         plane.stop().await;
     }
+    sim.shutdown().await;
+}
+
+async fn what_stands_in_a_models_way_is_shown_until_it_is_gone_and_moves_no_request(db: TestDb) {
+    const OPUS: &str = "claude-opus-5-5";
+    let sim = Sim::builder().start().await.unwrap();
+    let (plane, id) = plane(&db, &sim).await;
+    let app = plane.app();
+    let before = discovery::models(app, &SYSTEM, &id).await.unwrap();
+    assert_eq!(availability(&before, OPUS), None, "AWS was not asked");
+    let missing = Said {
+        agreement: "NOT_AVAILABLE".into(),
+        authorization: "NOT_AUTHORIZED".into(),
+        entitlement: "NOT_AVAILABLE".into(),
+        ..Said::default()
+    };
+    sim.script(about("claude-opus-5-5", Action::Availability(missing)));
+    let failed = Said {
+        agreement: "ERROR".into(),
+        agreement_error: Some("no payment method".into()),
+        ..Said::default()
+    };
+    sim.script(about("claude-sonnet-5-5", Action::Availability(failed)));
+    let found = discovery::discover(app, &SYSTEM, &id).await.unwrap();
+    let revision = db.count("SELECT revision FROM config_revision").await;
+    assert_eq!(
+        availability(&found, OPUS),
+        Some(Availability::Hindered {
+            by: vec![Obstacle::NotAuthorized, Obstacle::AgreementMissing],
+            agreement_error: None
+        })
+    );
+    let text = &offered(&found, "claude-sonnet-5-5")
+        .availability
+        .as_ref()
+        .unwrap()
+        .text;
+    assert!(text.starts_with("agreement failed: no payment method"), "{text}");
+    assert_eq!(
+        availability(&found, "claude-haiku-5-5"),
+        Some(Availability::Available)
+    );
+    // The first request makes the agreement: it must not be kept from being sent.
+    assert!(invoked(&found, OPUS).is_some());
+    assert_eq!(
+        discovery::models(app, &SYSTEM, &id).await.unwrap(),
+        found,
+        "it is kept"
+    );
+
+    // Accepted a minute later; no data plane hears of it.
+    sim.clear_script();
+    let found = discovery::discover(app, &SYSTEM, &id).await.unwrap();
+    assert_eq!(availability(&found, OPUS), Some(Availability::Available));
+    assert_eq!(db.count("SELECT revision FROM config_revision").await, revision);
+    plane.stop().await;
+    sim.shutdown().await;
+}
+
+async fn without_the_permission_availability_is_unknown_and_the_rest_is_found(db: TestDb) {
+    let sim = Sim::builder().start().await.unwrap();
+    sim.script(about(
+        "",
+        Action::Error {
+            status: 403,
+            error_type: "AccessDeniedException".into(),
+            message: "User: arn:aws:sts::111122223333:assumed-role/ccag/x is not authorized".into(),
+        },
+    ));
+    let (plane, id) = plane(&db, &sim).await;
+    let found = discovery::discover(plane.app(), &SYSTEM, &id).await.unwrap();
+    assert_eq!(found.error, None);
+    assert!(invoked(&found, "claude-opus-5-5").is_some());
+    let text = &offered(&found, "claude-opus-5-5")
+        .availability
+        .as_ref()
+        .unwrap()
+        .text;
+    assert_eq!(
+        text,
+        "unknown: the role lacks bedrock:GetFoundationModelAvailability"
+    );
+    plane.stop().await;
     sim.shutdown().await;
 }
 

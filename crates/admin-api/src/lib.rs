@@ -38,7 +38,8 @@ pub use fleet::{FleetView, RejectedObject, ReplicaCounts, ReplicaView, StatusVie
 pub use keys::{CreateKey, CreatedKey, KeyList, KeyState, KeyView, ListKeys, UpdateKey};
 pub use ledger::{CSV, ExportFormat, LedgerRow, NDJSON};
 pub use offers::{
-    EndpointModels, InvokedAs, LeftOut, OfferedModel, PinProfile, PinnedList, PinnedView, ProfileView,
+    AvailabilityView, EndpointModels, InvokedAs, LeftOut, OfferedModel, PinProfile, PinnedList, PinnedView,
+    ProfileView,
 };
 pub use patch::Patch;
 pub use problem::{PROBLEM_JSON, ProblemBody};

@@ -1,7 +1,7 @@
 //! What an endpoint offers.
 
 use crate::Timestamp;
-use ccag_domain::{EndpointId, Geography};
+use ccag_domain::{Availability, EndpointId, Geography};
 
 /// The answer to `GET /admin/endpoints/{id}/models` and `POST /admin/endpoints/{id}/discover`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -33,6 +33,20 @@ pub struct OfferedModel {
     pub on_demand: bool,
     /// Whether AWS calls it legacy: it will end.
     pub legacy: bool,
+    /// Whether the account may use it, as AWS said; `null` if AWS was not asked about it. It decides nothing: what is invoked
+    /// stands under `invoked`.
+    #[serde(default)]
+    pub availability: Option<AvailabilityView>,
+}
+
+/// Whether an account may use a model: `state` is `available`, `hindered` (`by` what) or `unknown` (`why`).
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct AvailabilityView {
+    /// What AWS said.
+    #[serde(flatten)]
+    pub known: Availability,
+    /// The same for people, with what helps.
+    pub text: String,
 }
 
 /// What is invoked for a model.

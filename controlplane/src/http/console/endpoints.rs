@@ -271,6 +271,7 @@ async fn gather_models(visitor: &Visitor, id: &str) -> Result<EndpointModelsPage
                 bedrock_id: model.bedrock_id,
                 invoked: model.invoked.map(|i| (i.id, i.geography.to_string())),
                 legacy: model.legacy,
+                availability: model.availability.map(|a| a.known),
             })
             .collect(),
         left_out: found

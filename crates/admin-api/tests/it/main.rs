@@ -3,8 +3,8 @@
 
 use ccag_admin_api::*;
 use ccag_domain::{
-    Code, EndpointId, Geography, KeyId, Lane, NanoUsd, Outcome, PriceId, Problem, ReplicaId, RequestId,
-    TeamId, UsageId, UserId,
+    Availability, Code, EndpointId, Geography, KeyId, Lane, NanoUsd, Obstacle, Outcome, PriceId, Problem,
+    ReplicaId, RequestId, TeamId, UsageId, UserId,
 };
 use serde_json::json;
 
@@ -190,5 +190,33 @@ fn paths_are_filled_in() {
     assert_eq!(
         paths::key_revoke(&KeyId::parse("key_3").unwrap()),
         "/admin/keys/key_3/revoke"
+    );
+}
+
+#[test]
+fn availability_is_flat_has_words_and_may_be_missing() {
+    let known = Availability::Hindered {
+        by: vec![Obstacle::NotInRegion],
+        agreement_error: None,
+    };
+    let view = AvailabilityView {
+        text: known.to_string(),
+        known,
+    };
+    let json = serde_json::to_value(&view).unwrap();
+    assert_eq!(
+        json,
+        json!({"state": "hindered", "by": ["not_in_region"],
+            "text": "not in this region: only an inference profile can reach it, if one is listed"})
+    );
+    assert_eq!(serde_json::from_value::<AvailabilityView>(json).unwrap(), view);
+    // A gateway of an earlier version says nothing about it.
+    let model = json!({"model": null, "bedrock_id": "anthropic.claude-x", "invoked": null, "profiles": [],
+        "on_demand": false, "legacy": false});
+    assert_eq!(
+        serde_json::from_value::<OfferedModel>(model)
+            .unwrap()
+            .availability,
+        None
     );
 }
