@@ -91,6 +91,7 @@ async fn aws_is_asked_what_an_endpoint_offers_and_its_answer_is_used() {
     let models = found["models"].as_array().unwrap();
     let offered = models.iter().find(|m| m["model"] == MODEL).unwrap();
     assert!(offered["invoked"]["id"].is_string(), "{offered}");
+    assert_eq!(offered["availability"]["text"], "available", "{offered}");
     let reply = it.client.send(&message(MODEL, "hello")).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
     let ledger = it
