@@ -5,7 +5,7 @@ use crate::ratelimit::RateLimiter;
 use crate::sync::ConfigView;
 use crate::usage::Spool;
 use ccag_domain::config::UnpricedPolicy;
-use ccag_domain::{Code, Model, Problem, UnixMs};
+use ccag_domain::{Code, KeyId, Model, Problem, UnixMs};
 use std::sync::Arc;
 
 /// So many token counts are allowed for each model request that a key may send.
@@ -13,9 +13,9 @@ const COUNTS_PER_REQUEST: u32 = 20;
 
 /// The rules that hold before Bedrock is asked.
 pub(crate) struct Admission {
-    limiter: RateLimiter,
+    limiter: RateLimiter<KeyId>,
     /// Token counts have a limit of their own: Claude Code sends dozens at once for one look at its context.
-    count_limiter: RateLimiter,
+    count_limiter: RateLimiter<KeyId>,
     spool: Spool,
 }
 

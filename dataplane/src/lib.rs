@@ -8,6 +8,7 @@ mod admission;
 mod auth;
 mod backoff;
 pub mod bedrock;
+mod budget;
 pub mod config;
 mod files;
 mod http;

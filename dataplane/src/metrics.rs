@@ -73,6 +73,7 @@ pub(crate) struct Metrics {
     first_token: Histogram,
     duration: Histogram,
     pub(crate) in_flight: Gauge,
+    pub(crate) budget_refused: Counter,
     pub(crate) spool_records: Gauge,
     pub(crate) spool_bytes: Gauge,
     pub(crate) records_delivered: Counter,
@@ -99,6 +100,7 @@ impl Metrics {
             first_token: Histogram::new(exponential_buckets(0.05, 2.0, 14)),
             duration: Histogram::new(exponential_buckets(0.05, 2.0, 16)),
             in_flight: Gauge::default(),
+            budget_refused: Counter::default(),
             spool_records: Gauge::default(),
             spool_bytes: Gauge::default(),
             records_delivered: Counter::default(),
@@ -138,6 +140,11 @@ impl Metrics {
             "unknown_passed",
             "Tool types, content, events and whatever else no rule names and that passed all the same, by name",
             self.passed.clone(),
+        );
+        r.register(
+            "budget_refused",
+            "Requests that were refused because a budget is used up",
+            self.budget_refused.clone(),
         );
         r.register(
             "guardrail_interventions",

@@ -5,6 +5,7 @@ use crate::bedrock::attempt::Bedrock;
 use crate::bedrock::health::EndpointHealth;
 use crate::bedrock::lanes::LaneTable;
 use crate::bedrock::{AwsUpstream, Upstream};
+use crate::budget::{Budgets, Leaser};
 use crate::config::DataPlaneConfig;
 use crate::http::{Forward, Gateway, inference, with_fallback};
 use crate::metrics::Metrics;
@@ -85,6 +86,7 @@ pub struct DataPlane {
     replica_id: ReplicaId,
     closing: CancellationToken,
     shipped: CancellationToken,
+    leased: CancellationToken,
     watched: CancellationToken,
 }
 
@@ -126,6 +128,7 @@ impl DataPlane {
             replica_id: parts.replica_id.clone(),
             closing: CancellationToken::new(),
             shipped: CancellationToken::new(),
+            leased: CancellationToken::new(),
             watched: CancellationToken::new(),
         };
         let shipper = Shipper {
@@ -133,12 +136,13 @@ impl DataPlane {
             recorder: Arc::clone(&parts.recorder),
             closing: plane.closing.clone(),
         };
+        let leaser = parts.leaser(plane.closing.clone());
         let watch = parts.watch(config.replica_name, life, plane.closing.clone());
-        plane.spawn(life, watch, shipper);
+        plane.spawn(life, watch, shipper, leaser);
         Ok(plane)
     }
 
-    fn spawn(&self, life: &Lifecycle, watch: Watch, shipper: Shipper) {
+    fn spawn(&self, life: &Lifecycle, watch: Watch, shipper: Shipper, leaser: Leaser) {
         let watched = self.watched.clone().drop_guard();
         life.spawn("configuration watcher", async move {
             watch.run().await;
@@ -148,6 +152,11 @@ impl DataPlane {
         life.spawn("usage delivery", async move {
             shipper.run().await;
             drop(shipped);
+        });
+        let leased = self.leased.clone().drop_guard();
+        life.spawn("budget leases", async move {
+            leaser.run().await;
+            drop(leased);
         });
         // Whoever forgets to finish is finished by force, so that no task outlives the drain.
         let (force, closing) = (life.force(), self.closing.clone());
@@ -202,6 +211,7 @@ impl DataPlane {
         self.closing.cancel();
         let both = async {
             self.shipped.cancelled().await;
+            self.leased.cancelled().await;
             self.watched.cancelled().await;
         };
         if tokio::time::timeout(FINISH, both).await.is_err() {
@@ -221,6 +231,7 @@ struct Parts {
     metrics: Arc<Metrics>,
     current: Arc<Current>,
     recorder: Arc<Recorder>,
+    budgets: Arc<Budgets>,
     learning: Arc<Learning>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
@@ -243,6 +254,7 @@ impl Parts {
         })?;
         let disk = Disk::new(&config.data_dir, config.control.snapshot_key());
         let replica_id = disk.replica_id(clock.as_ref(), rng.as_ref()).map_err(data_dir)?;
+        let run = disk.next_run().map_err(data_dir)?;
         let link = Link::new(&config.control)?;
         let mut registry = Registry::default();
         let metrics = Arc::new(Metrics::new(&mut registry));
@@ -252,6 +264,7 @@ impl Parts {
         let recorder = Arc::new(Recorder {
             spool: spool.clone(),
             replica_id: replica_id.clone(),
+            run,
             metrics: Arc::clone(&metrics),
             clock: Arc::clone(&clock),
             rng: Arc::clone(&rng),
@@ -267,6 +280,7 @@ impl Parts {
             metrics,
             current,
             recorder,
+            budgets: Arc::new(Budgets::new()),
             learning: Arc::new(Learning::new(Arc::clone(&clock))),
             clock,
             rng,
@@ -294,6 +308,7 @@ impl Parts {
             recorder: Arc::clone(&self.recorder),
             metrics: Arc::clone(&self.metrics),
             admission: Admission::new(self.spool.clone()),
+            budgets: Arc::clone(&self.budgets),
             clock: Arc::clone(&self.clock),
             rng: Arc::clone(&self.rng),
             life: life.clone(),
@@ -303,6 +318,19 @@ impl Parts {
             forward: config.forward_control.clone().map(Forward::new).transpose()?,
             searcher: Searcher::new().map_err(|error| StartError::Tls(error.to_string()))?,
         })
+    }
+
+    fn leaser(&self, closing: CancellationToken) -> Leaser {
+        Leaser {
+            budgets: Arc::clone(&self.budgets),
+            link: self.link.clone(),
+            spool: self.spool.clone(),
+            replica_id: self.replica_id.clone(),
+            run: self.recorder.run,
+            clock: Arc::clone(&self.clock),
+            rng: Arc::clone(&self.rng),
+            closing,
+        }
     }
 
     fn watch(self, name: String, life: &Lifecycle, closing: CancellationToken) -> Watch {

@@ -1,8 +1,8 @@
-//! Requests per minute by key: a sliding window made of two fixed ones.
+//! Requests per minute, by key or by whatever else is limited: a sliding window made of two fixed ones.
 
-use ccag_domain::{KeyId, UnixMs};
+use ccag_domain::UnixMs;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Mutex, PoisonError};
 
 const WINDOW_MS: i64 = 60_000;
@@ -12,10 +12,19 @@ const SHARDS: usize = 32;
 const TIDY_ABOVE: usize = 1_024;
 
 /// Counts requests. A shard's lock is held for the few instructions of one decision.
-#[derive(Debug, Default)]
-pub(crate) struct RateLimiter {
-    shards: [Mutex<HashMap<KeyId, Window>>; SHARDS],
+#[derive(Debug)]
+pub(crate) struct RateLimiter<K> {
+    shards: [Mutex<HashMap<K, Window>>; SHARDS],
     hasher: RandomState,
+}
+
+impl<K> Default for RateLimiter<K> {
+    fn default() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::default(),
+        }
+    }
 }
 
 /// Two neighbouring minutes.
@@ -27,12 +36,12 @@ struct Window {
     present: u32,
 }
 
-impl RateLimiter {
+impl<K: Clone + Eq + Hash> RateLimiter<K> {
     /// Counts a request of `key` against `limit` requests per minute.
     ///
     /// # Errors
     /// After how many seconds, 1 to 60, the next one is allowed.
-    pub(crate) fn admit(&self, key: &KeyId, limit: u32, now: UnixMs) -> Result<(), u32> {
+    pub(crate) fn admit(&self, key: &K, limit: u32, now: UnixMs) -> Result<(), u32> {
         let shard = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
         let mut windows = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
         if windows.len() > TIDY_ABOVE {
@@ -91,6 +100,7 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ccag_domain::KeyId;
     use proptest::prelude::*;
 
     fn key(n: u32) -> KeyId {

@@ -199,11 +199,20 @@ async fn open(app: &App, known: &HashMap<String, Known>) -> Result<(), StoreErro
     app.store.insert_accounts(&missing).await
 }
 
-/// Takes back what data planes had not used of which nothing is heard any more, and forgets what is long over.
+/// Forgets who held what of periods that are long over.
 ///
 /// # Errors
 /// [`StoreError`] if the database is not able to take it now.
-pub(crate) async fn tidy(app: &App) -> Result<(), StoreError> {
+pub(crate) async fn forget_over(app: &App) -> Result<(), StoreError> {
+    app.store.delete_holdings_before(app.now_ms() - KEPT_MS).await?;
+    Ok(())
+}
+
+/// Takes back what data planes had not used of which nothing is heard any more.
+///
+/// # Errors
+/// [`StoreError`] if the database is not able to take it now.
+pub(crate) async fn release_lost(app: &App) -> Result<(), StoreError> {
     let now = app.now_ms();
     for holder in app.store.list_silent_holders(now - LOST_AFTER_MS).await? {
         let tx = app.store.lease().await?;
@@ -227,7 +236,6 @@ pub(crate) async fn tidy(app: &App) -> Result<(), StoreError> {
             "nothing is heard of a data plane: what it had not used of budgets goes back to them"
         );
     }
-    app.store.delete_holdings_before(now - KEPT_MS).await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Writes down what the data planes say of themselves, without making their streams wait for the database.
 
-use crate::app::{App, fleet};
+use crate::app::{App, allowances, fleet};
 use crate::store::entity::replica;
 use ccag_daemon::{CancellationToken, Lifecycle};
 use std::collections::HashMap;
@@ -13,6 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often old things are forgotten.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
+
+/// How often it is looked for data planes that have fallen silent.
+const SILENCE_EVERY: Duration = Duration::from_secs(5);
 
 /// How long the history of the configuration reaches back.
 const HISTORY_MS: i64 = 7 * ccag_domain::time::DAY_MS;
@@ -77,6 +80,11 @@ impl FleetWriter {
             tokio::time::sleep(Duration::from_millis(100)).await;
             writer.flush(&writing).await;
         });
+        let (shutdown, silent) = (life.shutdown(), app.clone());
+        life.spawn(
+            "lost data planes",
+            async move { find_lost(&silent, shutdown).await },
+        );
         let shutdown = life.shutdown();
         life.spawn("tidying", async move { tidy(&app, shutdown).await });
     }
@@ -106,6 +114,20 @@ impl FleetWriter {
     }
 }
 
+/// Takes back what data planes hold of budgets of which nothing is heard any more.
+async fn find_lost(app: &App, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(SILENCE_EVERY) => {}
+            () = shutdown.cancelled() => return,
+        }
+        if let Err(error) = allowances::release_lost(app).await {
+            app.metrics.db_error("allowance");
+            tracing::debug!(%error, "lost data planes could not be looked for; it is tried again soon");
+        }
+    }
+}
+
 /// Forgets expired sessions, old changes and data planes that are long gone, now and then.
 async fn tidy(app: &App, shutdown: CancellationToken) {
     loop {
@@ -118,6 +140,7 @@ async fn tidy(app: &App, shutdown: CancellationToken) {
             app.store.delete_expired_sessions(now).await?;
             app.store.delete_changes_before(now - HISTORY_MS).await?;
             app.store.delete_seen_before(now - SEEN_MS).await?;
+            allowances::forget_over(app).await?;
             app.store
                 .delete_replicas_before(now - fleet::FORGET_AFTER_MS)
                 .await

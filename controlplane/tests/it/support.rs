@@ -339,6 +339,8 @@ pub(crate) fn record(seed: u64) -> UsageRecord {
         web_searches: 0,
         replica_id: ccag_domain::ReplicaId::parse("rep_test").unwrap(),
         surface: ccag_domain::Lane::InvokeModel,
+        draws: Vec::new(),
+        run: 1,
     }
 }
 

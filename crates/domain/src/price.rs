@@ -132,13 +132,19 @@ impl PriceBook {
             .or_else(|| dearest(None))
     }
 
+    /// The price that counts for a model, and whether it is assumed for want of its own.
+    #[must_use]
+    pub fn applied(&self, model: &ModelName) -> Option<(&Price, bool)> {
+        match self.find(model) {
+            Some(price) => Some((price, false)),
+            None => Some((self.dearest_like(model)?, true)),
+        }
+    }
+
     /// What these tokens cost: never nothing for want of a price, unless the book is empty (`None`).
     #[must_use]
     pub fn cost(&self, model: &ModelName, geography: Geography, tokens: &Tokens) -> Option<Cost> {
-        let (price, assumed) = match self.find(model) {
-            Some(price) => (price, false),
-            None => (self.dearest_like(model)?, true),
-        };
+        let (price, assumed) = self.applied(model)?;
         Some(Cost {
             amount: price.cost(geography, tokens),
             price_id: price.id.clone(),

@@ -7,6 +7,7 @@ use crate::auth::{Authenticated, authenticate};
 use crate::bedrock::attempt::{self, Answer, Failure};
 use crate::bedrock::job::{Job, LaneJob, Source};
 use crate::bedrock::lanes::{Asked, ConversationKey};
+use crate::budget::{self, Notice, Reservation, Size};
 use crate::metrics::Metrics;
 use crate::profiles::{Conversation, Rules};
 use crate::search::{Wanted, terms};
@@ -74,7 +75,7 @@ struct Plan {
     streaming: bool,
     search: Option<Wanted>,
     session_id: Option<String>,
-    input_estimate: u64,
+    size: Size,
 }
 
 /// Serves one request.
@@ -90,13 +91,24 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
             return render(&problem, &request_id);
         }
     };
+    let budget::Admitted { reservation, notice } = match afford(&gateway, &admitted, &plan).await {
+        Ok(afforded) => afforded,
+        Err(problem) => {
+            refused(&gateway, &admitted, &problem, &request_id);
+            gateway
+                .metrics
+                .refused(problem.code.status(), Some(&plan.model.name));
+            return render(&problem, &request_id);
+        }
+    };
+    let arrived = (started_at_ms, started);
     let ticket = ticket(
         &gateway,
         &admitted,
         &plan,
         request_id.clone(),
-        started_at_ms,
-        started,
+        arrived,
+        reservation,
     );
     let Plan {
         route,
@@ -116,9 +128,9 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
             in_flight,
             streaming,
         };
-        return search::serve(&gateway, task).await;
+        return with_notice(search::serve(&gateway, task).await, notice.as_ref());
     }
-    match attempt::walk(Arc::clone(&gateway.bedrock), route, job, ticket).await {
+    let response = match attempt::walk(Arc::clone(&gateway.bedrock), route, job, ticket).await {
         Ok(Answer::Stream(opened)) => {
             let aws_request_id = opened.aws_request_id.clone();
             let mut response = Response::new(Body::new(sse::StreamBody::new(&gateway, *opened, in_flight)));
@@ -130,6 +142,45 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
         }
         Ok(Answer::Whole(whole)) => whole_answer(*whole, &request_id).await,
         Err(failure) => failed(*failure, &gateway, &request_id).await,
+    };
+    with_notice(response, notice.as_ref())
+}
+
+/// Tells the client of its budget.
+fn with_notice(mut response: Response, notice: Option<&Notice>) -> Response {
+    if let Some(notice) = notice {
+        notice.write(response.headers_mut());
+    }
+    response
+}
+
+/// Whether the caller's budgets allow it, and with what set aside.
+async fn afford(gateway: &Gateway, admitted: &Admitted, plan: &Plan) -> Result<budget::Admitted, Problem> {
+    let asked = budget::Asked {
+        model: &plan.model,
+        route: &plan.route,
+        size: plan.size,
+        streaming: plan.job.streaming,
+    };
+    let (view, caller) = (&admitted.view, &admitted.who.caller);
+    gateway
+        .budgets
+        .admit(view, caller, asked, gateway.clock.as_ref())
+        .await
+}
+
+/// Logs a refusal.
+fn refused(gateway: &Gateway, admitted: &Admitted, problem: &Problem, request_id: &RequestId) {
+    tracing::info!(
+        %request_id,
+        key_id = %admitted.who.caller.key_id,
+        status = problem.code.status(),
+        reason = problem.code.slug(),
+        field = problem.field,
+        "refused"
+    );
+    if problem.code == Code::BudgetExceeded {
+        gateway.metrics.budget_refused.inc();
     }
 }
 
@@ -159,16 +210,7 @@ async fn understand(
             Err(Problem::new(Code::Internal, "the request could not be processed").into())
         })
     };
-    let plan = planned.inspect_err(|refused| {
-        tracing::info!(
-            %request_id,
-            key_id = %admitted.who.caller.key_id,
-            status = refused.problem.code.status(),
-            reason = refused.problem.code.slug(),
-            field = refused.problem.field,
-            "refused"
-        );
-    })?;
+    let plan = planned.inspect_err(|refusal| refused(&gateway, &admitted, &refusal.problem, &request_id))?;
     gateway
         .bedrock
         .learning
@@ -212,7 +254,12 @@ fn plan(gateway: &Gateway, admitted: &Admitted, headers: &HeaderMap, body: &Byte
     job.streaming |= search.is_some();
     let home_region = gateway.bedrock.upstream.home_region();
     let route = route(admitted, &model, home_region, &affinity).map_err(of_model)?;
-    let input_estimate = peeked.estimated_input_tokens();
+    let size = Size {
+        input: peeked.estimated_input_tokens(),
+        most_input: peeked.most_input_tokens(),
+        max_output: peeked.max_tokens().unwrap_or(u64::from(model.max_output_tokens)),
+        writes_1h: job.writes_1h,
+    };
     Ok(Plan {
         model,
         route,
@@ -220,7 +267,7 @@ fn plan(gateway: &Gateway, admitted: &Admitted, headers: &HeaderMap, body: &Byte
         streaming,
         search,
         session_id,
-        input_estimate,
+        size,
     })
 }
 
@@ -331,8 +378,8 @@ fn ticket(
     admitted: &Admitted,
     plan: &Plan,
     request_id: RequestId,
-    started_at_ms: UnixMs,
-    started: Instant,
+    (started_at_ms, started): (UnixMs, Instant),
+    reservation: Option<Reservation>,
 ) -> Ticket {
     let start = Start {
         request_id,
@@ -342,9 +389,9 @@ fn ticket(
         session_id: plan.session_id.clone(),
         started_at_ms,
         started,
-        input_estimate: plan.input_estimate,
+        input_estimate: plan.size.input,
     };
-    Ticket::new(Arc::clone(&gateway.recorder), start)
+    Ticket::new(Arc::clone(&gateway.recorder), start, reservation)
 }
 
 /// A whole answer goes out when its record is safe.

@@ -30,6 +30,9 @@ use tokio::time::{Instant, Sleep};
 /// connection can be used again.
 const REST: Duration = Duration::from_secs(2);
 
+/// How often it is said what an answer has cost up to now.
+const TELL_USED: Duration = Duration::from_millis(100);
+
 /// The headers of every stream.
 pub(super) fn set_headers(headers: &mut HeaderMap) {
     headers.insert(
@@ -70,6 +73,8 @@ pub(super) struct StreamBody {
     heard: Instant,
     /// When the client last got something.
     sent: Instant,
+    /// When it was last said what the answer costs.
+    told: Instant,
     timer: Pin<Box<Sleep>>,
     forced: BoxFuture<'static, ()>,
     metrics: Arc<Metrics>,
@@ -101,6 +106,7 @@ impl StreamBody {
             idle: gateway.idle,
             heard: now,
             sent: now,
+            told: now,
             timer: Box::pin(tokio::time::sleep(gateway.ping)),
             forced: Box::pin(async move { force.cancelled().await }),
             metrics: Arc::clone(&gateway.metrics),
@@ -144,6 +150,21 @@ impl StreamBody {
                 self.record(Outcome::Completed, None, held.into());
             }
             Step::Ended(reason) => self.end(&reason),
+        }
+    }
+
+    /// Says from time to time what the answer has cost up to now, where a budget wants to know.
+    fn tell_used(&mut self) {
+        if self.heard < self.told + TELL_USED {
+            return;
+        }
+        if let Some(ticket) = self.ticket.as_mut().filter(|ticket| ticket.is_budgeted()) {
+            self.told = self.heard;
+            let (mut tokens, _) = self.events.tokens();
+            if tokens.prompt() == 0 {
+                tokens.input = ticket.input_estimate();
+            }
+            ticket.used(tokens);
         }
     }
 
@@ -214,6 +235,7 @@ impl StreamBody {
                 {
                     self.events.feed(&data);
                     self.decode();
+                    self.tell_used();
                 }
             }
             Some(Err(error)) => {

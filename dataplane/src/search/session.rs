@@ -199,9 +199,18 @@ impl Session {
     async fn call_again(
         &self,
         merged: &Merged,
-        ticket: Ticket,
+        mut ticket: Ticket,
         sink: &mut Sink,
     ) -> Result<Opened, Box<Ended>> {
+        if let Err(problem) = ticket.one_more().await {
+            let kind = "BudgetExceeded".to_owned();
+            return Err(Box::new(self.broken_off(
+                ticket,
+                problem,
+                kind,
+                Tokens::default(),
+            )));
+        }
         let job = match self.next_job(merged).await {
             Ok(job) => job,
             Err(problem) => {

@@ -129,6 +129,18 @@ impl Disk {
         Some(text.trim().parse::<UnixMs>().ok()?.min(now))
     }
 
+    /// The number of this run: it grows by one with every start.
+    pub(crate) fn next_run(&self) -> io::Result<u64> {
+        let path = self.dir.join("run");
+        let before = std::fs::read_to_string(&path)
+            .ok()
+            .and_then(|text| text.trim().parse::<u64>().ok())
+            .unwrap_or(0);
+        let run = before.saturating_add(1);
+        write_atomic(&path, format!("{run}\n").as_bytes(), true)?;
+        Ok(run)
+    }
+
     /// This data plane's id: made once, kept in the directory.
     pub(crate) fn replica_id(&self, clock: &dyn Clock, rng: &dyn Rng) -> io::Result<ReplicaId> {
         let path = self.dir.join("replica-id");
@@ -233,6 +245,14 @@ mod tests {
         let rng = SequenceRng::new(1);
         let first = disk.replica_id(&FixedClock(1), &rng).unwrap();
         assert_eq!(disk.replica_id(&FixedClock(2), &rng).unwrap(), first);
+    }
+
+    #[test]
+    fn runs_are_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::new(dir.path(), None);
+        assert_eq!([disk.next_run().unwrap(), disk.next_run().unwrap()], [1, 2]);
+        assert_eq!(Disk::new(dir.path(), None).next_run().unwrap(), 3);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use ccag_domain::SealKey;
 use ccag_proto::MAX_MESSAGE_BYTES;
+use ccag_proto::v1::allowance_client::AllowanceClient;
 use ccag_proto::v1::config_client::ConfigClient;
 use ccag_proto::v1::usage_client::UsageClient;
 use secrecy::{ExposeSecret, SecretString};
@@ -143,6 +144,12 @@ impl Link {
 
     pub(crate) fn config(&self) -> ConfigClient<Authorized> {
         ConfigClient::with_interceptor(self.channel(), self.join.clone())
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    pub(crate) fn allowance(&self) -> AllowanceClient<Authorized> {
+        AllowanceClient::with_interceptor(self.channel(), self.join.clone())
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES)
     }

@@ -1,10 +1,11 @@
 //! From a request's beginning to its record in the spool.
 
 use super::spool::{NotSpooled, Pending, Spool};
+use crate::budget::Reservation;
 use crate::metrics::Metrics;
 use ccag_domain::{
-    Caller, Clock, ModelName, Outcome, ReplicaId, RequestId, Rng, Tokens, UnixMs, UsageId, UsageRecord,
-    routing::Candidate,
+    Caller, Clock, ModelName, Outcome, Problem, ReplicaId, RequestId, Rng, Tokens, UnixMs, UsageId,
+    UsageRecord, routing::Candidate,
 };
 use ccag_proto::v1;
 use prost::Message;
@@ -19,6 +20,8 @@ const SPOOL_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Recorder {
     pub(crate) spool: Spool,
     pub(crate) replica_id: ReplicaId,
+    /// Which run of this data plane it is.
+    pub(crate) run: u64,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
@@ -54,6 +57,8 @@ pub(crate) struct Ending {
 pub(crate) struct Ticket {
     recorder: Arc<Recorder>,
     start: Start,
+    /// What is set aside for the request in budgets.
+    reservation: Option<Reservation>,
     attempt: Option<Attempt>,
     /// The attempt before, in case the present one turns out not to have reached Bedrock.
     before: Option<Attempt>,
@@ -75,10 +80,11 @@ struct Attempt {
 }
 
 impl Ticket {
-    pub(crate) fn new(recorder: Arc<Recorder>, start: Start) -> Self {
+    pub(crate) fn new(recorder: Arc<Recorder>, start: Start, reservation: Option<Reservation>) -> Self {
         Self {
             recorder,
             start,
+            reservation,
             attempt: None,
             before: None,
             first_token: None,
@@ -105,7 +111,8 @@ impl Ticket {
             started: Instant::now(),
             input_estimate: 16,
         };
-        Self::new(Arc::clone(recorder), start)
+        // What little it costs is noticed when its record arrives.
+        Self::new(Arc::clone(recorder), start, None)
     }
 
     pub(crate) fn request_id(&self) -> &RequestId {
@@ -146,6 +153,32 @@ impl Ticket {
         self.asking = false;
         self.carried += tokens;
         self.carried_estimated |= estimated;
+    }
+
+    /// So much has been used by the present call up to now.
+    pub(crate) fn used(&mut self, tokens: Tokens) {
+        let Some(attempt) = &self.attempt else { return };
+        if let Some(reservation) = &mut self.reservation {
+            let tokens = self.carried + tokens;
+            reservation.used(attempt.candidate.model.geography, &tokens, self.searches);
+        }
+    }
+
+    /// Whether anybody wants to know what is used up to now.
+    pub(crate) fn is_budgeted(&self) -> bool {
+        self.reservation.is_some()
+    }
+
+    /// Bedrock is about to be asked once more for the same request: what that may cost is set aside as well.
+    ///
+    /// # Errors
+    /// The refusal of a budget.
+    pub(crate) async fn one_more(&mut self) -> Result<(), Problem> {
+        self.used(Tokens::default());
+        match &mut self.reservation {
+            Some(reservation) => reservation.one_more().await,
+            None => Ok(()),
+        }
     }
 
     /// A web search has given something.
@@ -194,6 +227,15 @@ impl Ticket {
         let attempt = self.attempt.take()?;
         let recorder = &self.recorder;
         let start = &self.start;
+        let tokens = self.carried + ending.tokens;
+        let estimated = ending.estimated || self.carried_estimated;
+        let whole = ending.outcome == Outcome::Completed && !estimated && self.attempts > 0;
+        let geography = attempt.candidate.model.geography;
+        let draws = self
+            .reservation
+            .take()
+            .map(|reservation| reservation.settle(geography, &tokens, self.searches, whole))
+            .unwrap_or_default();
         let record = UsageRecord {
             id: UsageId::generate(recorder.clock.as_ref(), recorder.rng.as_ref()),
             request_id: start.request_id.clone(),
@@ -203,15 +245,15 @@ impl Ticket {
             team_id: start.caller.team_id.clone(),
             model: start.model.clone(),
             bedrock_model: attempt.candidate.model.id,
-            geography: attempt.candidate.model.geography,
+            geography,
             endpoint_id: attempt.candidate.endpoint.id,
             streaming: start.streaming,
             outcome: ending.outcome,
             error: ending.error,
             status: ending.status,
-            tokens: self.carried + ending.tokens,
+            tokens,
             web_searches: self.searches,
-            estimated: ending.estimated || self.carried_estimated,
+            estimated,
             attempts: self.attempts,
             started_at_ms: start.started_at_ms,
             first_token_ms: self.first_token.map(whole_ms),
@@ -219,8 +261,8 @@ impl Ticket {
             session_id: start.session_id.clone(),
             replica_id: recorder.replica_id.clone(),
             surface: attempt.candidate.lane,
-            draws: Vec::new(),
-            run: 0,
+            draws,
+            run: recorder.run,
         };
         recorder.metrics.recorded(&record);
         tracing::info!(

@@ -1,11 +1,13 @@
 //! A control plane by script: it pushes what the test says, and keeps the usage that it is given.
 
+use crate::treasury::Treasury;
 use ccag_domain::identity::AccountState;
 use ccag_domain::{
     Change, ConfigObject, Endpoint, EndpointId, KeyDigest, KeyGrant, KeyId, Lanes, ObjectKind, ObjectRef,
     Revision, Snapshot, Team, TeamId, User, UserId, catalogue, config::ChangeStep,
 };
 use ccag_proto::v1;
+use ccag_proto::v1::allowance_server::AllowanceServer;
 use ccag_proto::v1::config_server::{Config, ConfigServer};
 use ccag_proto::v1::usage_server::{Usage, UsageServer};
 use std::collections::HashMap;
@@ -34,6 +36,7 @@ pub struct Shared {
     /// Takes records in without acknowledging them.
     pub withhold_acks: AtomicBool,
     pub quarantine: Mutex<Vec<String>>,
+    pub treasury: Treasury,
 }
 
 #[derive(Clone)]
@@ -133,13 +136,21 @@ impl ControlPlane {
                 stored: watch::Sender::new(HashMap::new()),
                 withhold_acks: AtomicBool::new(false),
                 quarantine: Mutex::default(),
+                treasury: Treasury::default(),
             }),
         }
     }
 
+    /// What new data planes get.
+    pub fn replace_snapshot(&self, objects: Vec<ConfigObject>) {
+        self.shared.snapshot.lock().unwrap().objects = objects;
+    }
+
     pub fn routes(&self) -> tonic::service::Routes {
         let service = Service(Arc::clone(&self.shared));
-        tonic::service::Routes::new(ConfigServer::new(service.clone())).add_service(UsageServer::new(service))
+        tonic::service::Routes::new(ConfigServer::new(service.clone()))
+            .add_service(UsageServer::new(service.clone()))
+            .add_service(AllowanceServer::new(service))
     }
 
     /// Pushes a change and returns its revision.
@@ -290,6 +301,9 @@ impl Usage for Service {
                 .extend(batch.records.iter().cloned());
             shared.stored.send_modify(|stored| {
                 for record in batch.records {
+                    if !stored.contains_key(&record.id) {
+                        shared.treasury.settle(&record);
+                    }
                     stored.insert(record.id.clone(), record);
                 }
             });

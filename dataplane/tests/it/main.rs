@@ -10,6 +10,7 @@
 
 mod admission;
 mod bodies;
+mod budgets;
 mod control;
 mod exchanges;
 mod failures;
@@ -22,4 +23,5 @@ mod recording;
 mod search;
 mod sim;
 mod streaming;
+mod treasury;
 mod world;

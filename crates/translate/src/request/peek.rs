@@ -28,7 +28,7 @@ pub struct Peeked<'b> {
     session_id: Option<String>,
     conversation_hash: u64,
     has_history: bool,
-    estimated_input_tokens: u64,
+    input_tokens: estimate::Estimate,
 }
 
 impl Peeked<'_> {
@@ -72,7 +72,13 @@ impl Peeked<'_> {
     /// About how many input tokens it holds: text by its length, images and documents flat.
     #[must_use]
     pub fn estimated_input_tokens(&self) -> u64 {
-        self.estimated_input_tokens
+        self.input_tokens.likely
+    }
+
+    /// How many input tokens it holds at most; [`u64::MAX`] where only the model's context window bounds them.
+    #[must_use]
+    pub fn most_input_tokens(&self) -> u64 {
+        self.input_tokens.most
     }
 
     pub(crate) fn root(&self) -> Value<'_> {
@@ -127,7 +133,7 @@ pub fn peek(body: &[u8], operation: Operation) -> Result<Peeked<'_>, Problem> {
     check_lists(root)?;
     let session_id = session_id(root);
     let conversation_hash = conversation_hash(root);
-    let estimated_input_tokens = estimate::input_tokens(root);
+    let input_tokens = estimate::input_tokens(root);
     Ok(Peeked {
         operation,
         model,
@@ -136,7 +142,7 @@ pub fn peek(body: &[u8], operation: Operation) -> Result<Peeked<'_>, Problem> {
         session_id,
         conversation_hash,
         has_history,
-        estimated_input_tokens,
+        input_tokens,
         doc,
     })
 }

@@ -173,6 +173,12 @@ impl Spool {
         self.shared.written.borrow().saturating_sub(self.acked())
     }
 
+    /// The sequence number of the last written record.
+    #[must_use]
+    pub(crate) fn written(&self) -> u64 {
+        *self.shared.written.borrow()
+    }
+
     /// The last acknowledged sequence number.
     #[must_use]
     pub(crate) fn acked(&self) -> u64 {

@@ -1,0 +1,274 @@
+//! Asks the control plane for shares of budgets, on behalf of all requests, and gives back what is not needed.
+
+use super::Budgets;
+use super::slot::{Heard, Slot, When};
+use crate::backoff::Backoff;
+use crate::sync::Link;
+use crate::usage::Spool;
+use ccag_allowance::{Answer, Refusal};
+use ccag_domain::{AccountId, Clock, ReplicaId, Rng};
+use ccag_proto::v1;
+use ccag_proto::v1::lease_request::Body as Up;
+use ccag_proto::v1::lease_response::Body as Down;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming};
+
+/// How often everything that is in use is spoken about.
+const BEAT: Duration = Duration::from_millis(250);
+
+/// The same while requests wait that were told to.
+const BUSY_BEAT: Duration = Duration::from_millis(60);
+
+/// How often something is said at all, so that the lease lives on.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// The most accounts in one message.
+const MAX_WISHES: usize = 2_000;
+
+/// Speaks with the control plane about budgets.
+pub(crate) struct Leaser {
+    pub(crate) budgets: Arc<Budgets>,
+    pub(crate) link: Link,
+    pub(crate) spool: Spool,
+    pub(crate) replica_id: ReplicaId,
+    /// Which run of this data plane it is.
+    pub(crate) run: u64,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rng: Arc<dyn Rng>,
+    /// All requests have ended.
+    pub(crate) closing: CancellationToken,
+}
+
+/// A stream that was welcomed.
+struct Stream {
+    out: mpsc::Sender<v1::LeaseRequest>,
+    answers: Streaming<v1::LeaseResponse>,
+}
+
+impl Leaser {
+    /// Works until the data plane closes; then everything goes back.
+    pub(crate) async fn run(self) {
+        // What earlier runs have spooled is delivered when the spool has been acknowledged up to here.
+        let earlier = self.spool.written();
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+        let mut stream_number = 0;
+        while !self.closing.is_cancelled() {
+            if self.budgets.slots.is_empty() {
+                // No budget has met a request yet: nothing is held, and nothing to be said.
+                tokio::select! {
+                    () = self.budgets.wake.notified() => {}
+                    () = self.closing.cancelled() => return,
+                }
+                continue;
+            }
+            stream_number += 1;
+            let lost = match self.open(stream_number).await {
+                Ok(mut stream) => {
+                    backoff.reset();
+                    match self.follow(&mut stream, earlier).await {
+                        Ok(()) => return,
+                        Err(status) => status,
+                    }
+                }
+                Err(status) => status,
+            };
+            tracing::debug!(reason = %lost, "the control plane cannot be asked about budgets");
+            backoff.complain(
+                || tracing::warn!(reason = %lost, "the control plane cannot be asked about budgets; each budget says what is served meanwhile"),
+            );
+            self.link.turn();
+            tokio::select! {
+                () = tokio::time::sleep(backoff.next(self.rng.as_ref())) => {}
+                () = self.closing.cancelled() => {}
+            }
+        }
+    }
+
+    async fn open(&self, stream: u64) -> Result<Stream, Status> {
+        let budgets = &self.budgets;
+        if budgets
+            .contact
+            .silence()
+            .is_some_and(|silence| silence >= budgets.contact.lease())
+        {
+            // What was granted may be somebody else's by now.
+            budgets.slots.all().iter().for_each(|slot| slot.give_back_all());
+        }
+        let all = budgets.slots.all();
+        let totals = all.iter().map(|slot| {
+            let totals = slot.totals();
+            v1::AccountTotals {
+                account: slot.id.to_string(),
+                granted: totals.granted,
+                returned: totals.returned,
+            }
+        });
+        let hello = v1::LeaseHello {
+            replica_id: self.replica_id.to_string(),
+            run: self.run,
+            stream,
+            totals: totals.collect(),
+        };
+        let (out, outbound) = mpsc::channel(1);
+        let sent = Instant::now();
+        let _ = out
+            .send(v1::LeaseRequest {
+                body: Some(Up::Hello(hello)),
+            })
+            .await;
+        let mut client = self.link.allowance();
+        let opening = async {
+            let mut answers = client.lease(ReceiverStream::new(outbound)).await?.into_inner();
+            match answers.message().await?.and_then(|message| message.body) {
+                Some(Down::Welcome(welcome)) => Ok((answers, welcome)),
+                _ => Err(Status::internal("the control plane did not say welcome")),
+            }
+        };
+        let (answers, welcome) = tokio::time::timeout(ANSWER, opening)
+            .await
+            .map_err(|_| Status::deadline_exceeded("no answer"))??;
+        budgets
+            .contact
+            .heard(sent, Some(Duration::from_millis(welcome.lease_ms)));
+        // All that is known is spoken about with the first message.
+        budgets
+            .slots
+            .all()
+            .iter()
+            .for_each(|slot| budgets.slots.list(slot));
+        Ok(Stream { out, answers })
+    }
+
+    /// Speaks on a stream until it is lost, or until everything has been given back.
+    async fn follow(&self, stream: &mut Stream, earlier: u64) -> Result<(), Status> {
+        let mut next_beat = Instant::now();
+        let mut said_at = Instant::now();
+        loop {
+            let when = if self.closing.is_cancelled() {
+                self.budgets.slots.all().iter().for_each(|slot| {
+                    slot.give_back_all();
+                    self.budgets.slots.list(slot);
+                });
+                When::Last
+            } else {
+                tokio::select! {
+                    () = self.budgets.wake.notified() => When::Between,
+                    () = tokio::time::sleep_until(next_beat) => When::Beat,
+                    () = self.closing.cancelled() => continue,
+                }
+            };
+            let mut listed = self.budgets.slots.take_listed();
+            let exposed = match when {
+                When::Between => HashMap::new(),
+                When::Beat | When::Last => self.budgets.flights.exposed(),
+            };
+            if when == When::Between {
+                // Only what somebody waits for, here or elsewhere; the rest is said with the next beat.
+                let (urgent, later): (Vec<_>, Vec<_>) = listed.into_iter().partition(|slot| slot.is_urgent());
+                later.iter().for_each(|slot| self.budgets.slots.list(slot));
+                listed = urgent;
+            }
+            let mut waits = false;
+            let quiet = said_at.elapsed() < SIGN_OF_LIFE;
+            if !(listed.is_empty() && quiet) {
+                said_at = Instant::now();
+                for some in chunks(&listed) {
+                    waits |= self.speak(stream, some, &exposed, when, earlier).await?;
+                }
+            }
+            for slot in &listed {
+                if !slot.is_idle() {
+                    self.budgets.slots.list(slot);
+                }
+            }
+            match when {
+                When::Last => return Ok(()),
+                When::Beat => {
+                    self.budgets.slots.forget_over(self.clock.now_ms());
+                    next_beat = Instant::now() + if waits { BUSY_BEAT } else { BEAT };
+                }
+                When::Between if waits => next_beat = next_beat.min(Instant::now() + BUSY_BEAT),
+                When::Between => {}
+            }
+        }
+    }
+
+    /// Says what there is to say of some accounts, and takes the answer. True if requests go on waiting.
+    async fn speak(
+        &self,
+        stream: &mut Stream,
+        slots: &[Arc<Slot>],
+        exposed: &HashMap<usize, i64>,
+        when: When,
+        earlier: u64,
+    ) -> Result<bool, Status> {
+        let wishes: Vec<v1::Wish> = slots
+            .iter()
+            .map(|slot| slot.wish(exposed.get(&Arc::as_ptr(slot).addr()).copied(), when))
+            .collect();
+        let least: HashMap<String, i64> = wishes
+            .iter()
+            .map(|wish| (wish.account.clone(), wish.least))
+            .collect();
+        let ask = v1::LeaseAsk {
+            wishes,
+            earlier_runs_delivered: self.spool.acked() >= earlier,
+        };
+        let sent = Instant::now();
+        let gone = || Status::unavailable("the stream was closed");
+        stream
+            .out
+            .send(v1::LeaseRequest {
+                body: Some(Up::Ask(ask)),
+            })
+            .await
+            .map_err(|_| gone())?;
+        let message = tokio::time::timeout(ANSWER, stream.answers.message())
+            .await
+            .map_err(|_| Status::deadline_exceeded("no answer"))??;
+        let Some(Down::Answer(answer)) = message.and_then(|message| message.body) else {
+            return Err(gone());
+        };
+        self.budgets.contact.heard(sent, None);
+        for granted in answer.granted {
+            let Some(slot) = AccountId::parse(&granted.account).and_then(|id| self.budgets.slots.find(&id))
+            else {
+                continue;
+            };
+            let least = least.get(&granted.account).copied().unwrap_or(0);
+            slot.hear(heard(&granted), least, granted.spent, granted.held);
+        }
+        Ok(slots.iter().any(|slot| slot.is_waited_for()))
+    }
+}
+
+fn chunks(slots: &[Arc<Slot>]) -> Vec<&[Arc<Slot>]> {
+    if slots.is_empty() {
+        // A sign of life.
+        return vec![&[]];
+    }
+    slots.chunks(MAX_WISHES).collect()
+}
+
+fn heard(granted: &v1::Granted) -> Heard {
+    let refusal = match granted.refusal() {
+        v1::Refusal::Unknown => return Heard::Unknown,
+        v1::Refusal::Unspecified => None,
+        v1::Refusal::Exhausted => Some(Refusal::Exhausted),
+        v1::Refusal::Busy => Some(Refusal::Busy),
+    };
+    Heard::Answer(Answer {
+        amount: granted.amount.max(0),
+        refusal,
+        scarce: granted.scarce,
+    })
+}

@@ -1,0 +1,366 @@
+//! Budgets: what a request may cost is set aside before it is asked, from shares that the control plane grants.
+//!
+//! [`Budgets::admit`] finds the budgets that bound a caller's spending and makes a [`Reservation`], which the request's
+//! ticket carries until its record is made. What is there is taken at once, under a lock of its own for each account; only
+//! where it does not suffice does a request wait for the control plane. The [`Leaser`] asks on behalf of all of them, gives
+//! back what lies idle, and says what is held. See [`ccag_allowance`] for the arithmetic and `docs/budgets.md` for what
+//! holds.
+
+mod leaser;
+mod quote;
+mod reservation;
+mod slot;
+mod verdict;
+
+pub(crate) use leaser::Leaser;
+pub(crate) use quote::{Quote, Size};
+pub(crate) use reservation::Reservation;
+pub(crate) use verdict::Notice;
+
+use crate::ratelimit::RateLimiter;
+use crate::sync::ConfigView;
+use ccag_allowance::Refusal;
+use ccag_domain::routing::Candidate;
+use ccag_domain::{
+    AccountId, Budget, BudgetAction, BudgetMode, Caller, Clock, Code, Model, NanoUsd, Posture, Problem,
+    UnixMs,
+};
+use quote::Learnt;
+use reservation::{Flights, Line};
+use slot::{Slot, Slots, Try};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// How long a request waits for a share, if others hold what it needs.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// After so long without an answer the control plane counts as unreachable: nobody waits for it any more.
+const UNREACHABLE: Duration = Duration::from_secs(2);
+
+/// How long what was granted may be used of a hard budget without hearing from the control plane.
+const HARD_LEASE: Duration = Duration::from_secs(5);
+
+/// How long what was granted may be used until the control plane has said so.
+const FIRST_LEASE: Duration = Duration::from_secs(30);
+
+/// All budgets, as far as they concern this data plane.
+#[derive(Debug)]
+pub(crate) struct Budgets {
+    slots: Slots,
+    flights: Flights,
+    learnt: Learnt,
+    /// Told when something is to be asked for at once.
+    wake: Notify,
+    contact: Contact,
+    throttles: RateLimiter<AccountId>,
+}
+
+/// When the control plane was last heard of.
+#[derive(Debug, Default)]
+struct Contact(Mutex<Heard>);
+
+#[derive(Debug, Default)]
+struct Heard {
+    /// When the last message was sent that was answered.
+    at: Option<Instant>,
+    lease: Option<Duration>,
+}
+
+impl Contact {
+    fn heard(&self, sent: Instant, lease: Option<Duration>) {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.at = Some(sent);
+        heard.lease = lease.or(heard.lease);
+    }
+
+    /// How long ago; `None` if never.
+    fn silence(&self) -> Option<Duration> {
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.at.map(|at| at.elapsed())
+    }
+
+    fn lease(&self) -> Duration {
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.lease.unwrap_or(FIRST_LEASE)
+    }
+}
+
+/// Whose budget it is, for this request.
+#[derive(Debug, Clone)]
+struct Scope {
+    budget: Arc<Budget>,
+    team_name: Option<String>,
+    now: UnixMs,
+    /// When it begins anew.
+    resets_at: UnixMs,
+}
+
+/// What is asked for.
+pub(crate) struct Asked<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) route: &'a [Candidate],
+    pub(crate) size: Size,
+    pub(crate) streaming: bool,
+}
+
+/// A request may go ahead.
+#[derive(Default)]
+pub(crate) struct Admitted {
+    /// What was set aside for it, where there are budgets that can block.
+    pub(crate) reservation: Option<Reservation>,
+    /// What the client is told of its budget.
+    pub(crate) notice: Option<Notice>,
+}
+
+/// What was set aside so far; freed again unless all of it is.
+struct Held<'a> {
+    budgets: &'a Budgets,
+    lines: Vec<Line>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        for line in &self.lines {
+            line.slot.settle(line.reserved, 0);
+            line.slot.changed.notify_waiters();
+            self.budgets.slots.list(&line.slot);
+        }
+    }
+}
+
+impl Budgets {
+    pub(crate) fn new() -> Self {
+        Self {
+            slots: Slots::default(),
+            flights: Flights::default(),
+            learnt: Learnt::default(),
+            wake: Notify::new(),
+            contact: Contact::default(),
+            throttles: RateLimiter::default(),
+        }
+    }
+
+    /// Whether a request may go ahead, and with what set aside for it.
+    ///
+    /// # Errors
+    /// The refusal: a budget is used up, throttled or restricted, all of it is tied up at the moment, or the control plane
+    /// cannot be asked.
+    pub(crate) async fn admit(
+        self: &Arc<Self>,
+        view: &ConfigView,
+        caller: &Caller,
+        asked: Asked<'_>,
+        clock: &dyn Clock,
+    ) -> Result<Admitted, Problem> {
+        let budgets = view.budgets().of(caller);
+        if budgets.is_empty() {
+            return Ok(Admitted::default());
+        }
+        let search = view.settings().web_search.price;
+        let quote = Quote::new(
+            (view.prices(), search),
+            asked.model,
+            asked.route,
+            asked.size,
+            &self.learnt,
+        );
+        let Some(quote) = quote else {
+            return Err(Problem::new(Code::Internal, "the request could not be priced"));
+        };
+        let now = clock.now_ms();
+        let team_name = caller
+            .team_id
+            .as_ref()
+            .and_then(|id| view.team(id))
+            .map(|team| team.name.clone());
+        let mut held = Held {
+            budgets: self,
+            lines: Vec::with_capacity(budgets.len()),
+        };
+        let mut notice: Option<Notice> = None;
+        for budget in budgets {
+            let account = budget.account(now, caller.user_id.as_ref());
+            let slot = self.slots.get(&account.id, account.stretch);
+            let scope = Scope {
+                budget: Arc::clone(budget),
+                team_name: team_name.clone(),
+                now,
+                resets_at: account.stretch.end_ms,
+            };
+            self.check_steps(&slot, &scope, asked.model, now)?;
+            if budget.ceiling_at(now).is_some() {
+                let need = quote.need(budget.mode);
+                self.reserve(&slot, &scope, need, &quote)
+                    .await
+                    .map_err(|problem| verdict::with_advice(problem, &slot, &scope, &quote, asked.route))?;
+                held.lines.push(Line {
+                    slot: Arc::clone(&slot),
+                    scope: scope.clone(),
+                    reserved: need.0,
+                });
+            }
+            self.slots.list(&slot);
+            let here = Notice::new(&slot, &scope);
+            if notice
+                .as_ref()
+                .is_none_or(|other| here.percent_tenths > other.percent_tenths)
+            {
+                notice = Some(here);
+            }
+        }
+        let lines = std::mem::take(&mut held.lines);
+        let reservation =
+            (!lines.is_empty()).then(|| Reservation::new(Arc::clone(self), quote, lines, asked.streaming));
+        Ok(Admitted { reservation, notice })
+    }
+
+    /// What holds from the share on that is spent already.
+    fn check_steps(&self, slot: &Slot, scope: &Scope, model: &Model, now: UnixMs) -> Result<(), Problem> {
+        let spent = NanoUsd(slot.state().spent);
+        let mut slowest: Option<u32> = None;
+        for rule in scope.budget.reached(spent, now) {
+            match &rule.action {
+                BudgetAction::Restrict { models } if !models.contains(&model.name) => {
+                    return Err(verdict::restricted(scope, spent, rule.at_percent, models));
+                }
+                BudgetAction::Throttle { requests_per_minute } => {
+                    slowest = Some(slowest.map_or(*requests_per_minute, |rpm| rpm.min(*requests_per_minute)));
+                }
+                BudgetAction::Notify | BudgetAction::Restrict { .. } | BudgetAction::Block => {}
+            }
+        }
+        let Some(rpm) = slowest else { return Ok(()) };
+        self.throttles
+            .admit(&slot.id, rpm, now)
+            .map_err(|wait_s| verdict::throttled(scope, spent, rpm, wait_s))
+    }
+
+    /// Sets something aside, waiting for the control plane if need be.
+    async fn reserve(
+        &self,
+        slot: &Arc<Slot>,
+        scope: &Scope,
+        need: NanoUsd,
+        quote: &Quote,
+    ) -> Result<(), Problem> {
+        if self.may_use_granted(scope.budget.mode) && slot.try_reserve(need.0, None) == Try::Reserved {
+            return Ok(());
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let mut waiting = Waiting {
+            slot,
+            need: need.0,
+            since: slot.wait(need.0),
+        };
+        loop {
+            let mut changed = std::pin::pin!(slot.changed.notified());
+            changed.as_mut().enable();
+            let may_use = self.may_use_granted(scope.budget.mode);
+            let mut refused = None;
+            if may_use {
+                match slot.try_reserve(need.0, Some(waiting.since)) {
+                    Try::Reserved => return Ok(()),
+                    Try::Refused(Refusal::Exhausted) => {
+                        return Err(verdict::exhausted(slot, scope, need, quote));
+                    }
+                    Try::Refused(Refusal::Busy) => {
+                        refused = Some(Refusal::Busy);
+                        waiting.renew();
+                    }
+                    Try::Ask => {}
+                }
+            }
+            if !may_use || self.is_unreachable() {
+                return self.without_control(slot, scope, need);
+            }
+            self.slots.list(slot);
+            // Whoever is told to wait asks again with the next beat, and not before.
+            if refused.is_none() {
+                self.wake.notify_one();
+            }
+            if tokio::time::timeout_at(deadline, changed).await.is_err() {
+                return Err(verdict::busy(scope));
+            }
+        }
+    }
+
+    /// Whether what was granted may be used.
+    fn may_use_granted(&self, mode: BudgetMode) -> bool {
+        let lease = match mode {
+            BudgetMode::Balanced => self.contact.lease(),
+            BudgetMode::Hard => self.contact.lease().min(HARD_LEASE),
+        };
+        // Before the first contact nothing was granted, and it is worth a try.
+        self.contact.silence().is_none_or(|silence| silence < lease)
+    }
+
+    fn is_unreachable(&self) -> bool {
+        self.contact
+            .silence()
+            .is_some_and(|silence| silence > UNREACHABLE)
+    }
+
+    /// What the budget says to do while the control plane cannot be asked.
+    fn without_control(&self, slot: &Slot, scope: &Scope, need: NanoUsd) -> Result<(), Problem> {
+        match scope.budget.posture {
+            Posture::Grace(grace) if slot.try_grace(need.0, grace.0) => Ok(()),
+            Posture::Grace(_) | Posture::Granted | Posture::Refuse => Err(verdict::unreachable(scope)),
+        }
+    }
+}
+
+/// A request that waits is counted among those who do; wherever it goes, it is not left there.
+struct Waiting<'a> {
+    slot: &'a Slot,
+    need: i64,
+    since: u64,
+}
+
+impl Waiting<'_> {
+    /// From now on only what is said later counts.
+    fn renew(&mut self) {
+        self.slot.leave(self.need);
+        self.since = self.slot.wait(self.need);
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.slot.leave(self.need);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccag_domain::{BedrockModel, Endpoint, EndpointId, Geography, Lane, Lanes};
+
+    /// A candidate that is priced by a geography.
+    pub(in crate::budget) fn candidate(geography: Geography) -> Candidate {
+        Candidate {
+            endpoint: Endpoint {
+                id: EndpointId::parse("end_1").unwrap(),
+                name: "one".into(),
+                region: None,
+                role_arn: None,
+                external_id: None,
+                geography: None,
+                runtime_url: None,
+                lanes: Lanes::default(),
+                mantle_url: None,
+                guardrail: None,
+                offers: Arc::default(),
+                weight: 1,
+                enabled: true,
+                is_default: true,
+            },
+            model: BedrockModel {
+                id: "anthropic.claude-opus-5-5".into(),
+                geography,
+            },
+            lane: Lane::InvokeModel,
+        }
+    }
+}

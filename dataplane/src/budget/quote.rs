@@ -1,0 +1,338 @@
+//! What a request may cost, before it is asked.
+
+use ccag_domain::routing::Candidate;
+use ccag_domain::{BudgetMode, Geography, Model, ModelName, NanoUsd, Price, PriceBook, Tokens};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// What an answer is taken for until some have been seen, in output tokens.
+const FIRST_OUTPUT: u64 = 4_096;
+
+/// How many answers a distribution remembers: above that all of them count half.
+const REMEMBERED: u32 = 1_000;
+
+/// Of ten answers, nine are at most as long as what is taken for likely.
+const TENTHS: u64 = 9;
+
+/// How long answers are and what prompts cost, as learnt from those that have ended, by model.
+#[derive(Debug, Default)]
+pub(crate) struct Learnt {
+    by_model: Mutex<HashMap<ModelName, Shape>>,
+}
+
+/// The answers of one model.
+#[derive(Debug, Clone, Default)]
+struct Shape {
+    /// How many answers had so many output tokens, by powers of the square root of two.
+    output: Vec<u32>,
+    count: u32,
+    /// What a token of a prompt (as estimated) has cost, cached or not, in nano-USD: a running mean.
+    input_nano: Option<i64>,
+}
+
+/// The bucket of a count: two for each power of two.
+fn bucket(tokens: u64) -> usize {
+    let log = tokens.max(1).ilog2();
+    let half = u64::from(log > 0 && (tokens >> (log - 1)) & 1 == 1);
+    usize::try_from(u64::from(log) * 2 + half).unwrap_or(0)
+}
+
+/// The largest count of a bucket.
+fn bucket_end(bucket: usize) -> u64 {
+    let power = 1u64 << (bucket / 2).min(40);
+    if bucket.is_multiple_of(2) {
+        power + power / 2 - u64::from(power > 1)
+    } else {
+        power * 2 - 1
+    }
+}
+
+impl Shape {
+    fn add(&mut self, output: u64) {
+        let bucket = bucket(output);
+        if self.output.len() <= bucket {
+            self.output.resize(bucket + 1, 0);
+        }
+        self.output[bucket] += 1;
+        self.count += 1;
+        if self.count >= REMEMBERED {
+            self.output.iter_mut().for_each(|n| *n /= 2);
+            self.count = self.output.iter().sum();
+        }
+    }
+
+    fn likely_output(&self) -> Option<u64> {
+        let wanted = (u64::from(self.count) * TENTHS).div_ceil(10);
+        let mut seen = 0;
+        let at = self.output.iter().position(|n| {
+            seen += u64::from(*n);
+            seen >= wanted
+        });
+        (self.count >= 10).then(|| at.map(bucket_end)).flatten()
+    }
+}
+
+/// What is known of a request's size.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    /// About how many tokens the prompt has.
+    pub(crate) input: u64,
+    /// How many it has at most.
+    pub(crate) most_input: u64,
+    /// How many tokens were asked for.
+    pub(crate) max_output: u64,
+    /// Whether cache writes are priced as living an hour.
+    pub(crate) writes_1h: bool,
+}
+
+/// What a request may cost.
+#[derive(Debug, Clone)]
+pub(crate) struct Quote {
+    model: ModelName,
+    price: Price,
+    /// Of one web search.
+    search: NanoUsd,
+    size: Size,
+    /// The most that it could cost, by the dearest geography that it may be served in.
+    pub(crate) most: NanoUsd,
+    /// Of that, what comes of the prompt.
+    pub(crate) most_of_prompt: NanoUsd,
+    /// What it is likely to cost, rather too much than too little.
+    pub(crate) likely: NanoUsd,
+    /// What it will have cost as soon as Bedrock has read the prompt.
+    pub(crate) prompt: NanoUsd,
+}
+
+impl Quote {
+    /// `None` if nothing has a price.
+    pub(crate) fn new(
+        (prices, search): (&PriceBook, NanoUsd),
+        model: &Model,
+        route: &[Candidate],
+        size: Size,
+        learnt: &Learnt,
+    ) -> Option<Self> {
+        let (price, _) = prices.applied(&model.name)?;
+        let mut size = size;
+        size.most_input = size.most_input.min(u64::from(model.context_tokens));
+        let dearest = |tokens: &Tokens| dearest(price, route, tokens);
+        let most_of_prompt = dearest_prompt(size.most_input, size.writes_1h)
+            .iter()
+            .map(dearest)
+            .max()
+            .unwrap_or_default();
+        let most = dearest_prompt(size.most_input, size.writes_1h)
+            .map(|prompt| Tokens {
+                output: size.max_output,
+                ..prompt
+            })
+            .iter()
+            .map(dearest)
+            .max()
+            .unwrap_or_default();
+        let (output, input_nano) = learnt.of(&model.name);
+        let output = output.unwrap_or(FIRST_OUTPUT).min(size.max_output);
+        let prompt = match input_nano {
+            Some(nano) => NanoUsd(nano.saturating_mul(i64::try_from(size.input).unwrap_or(i64::MAX))),
+            None => dearest(&written(size.input, size.writes_1h)),
+        };
+        let answer = dearest(&Tokens {
+            output,
+            ..Tokens::default()
+        });
+        Some(Self {
+            model: model.name.clone(),
+            price: price.clone(),
+            search,
+            size,
+            most,
+            most_of_prompt,
+            likely: (prompt + answer).min(most),
+            prompt: prompt.min(most_of_prompt),
+        })
+    }
+
+    /// What has to be set aside in a budget of this kind.
+    pub(crate) fn need(&self, mode: BudgetMode) -> NanoUsd {
+        match mode {
+            BudgetMode::Balanced => self.likely,
+            BudgetMode::Hard => self.most,
+        }
+    }
+
+    /// What it costs in the end, or so far.
+    pub(crate) fn cost(&self, geography: Geography, tokens: &Tokens, searches: u32) -> NanoUsd {
+        let searches = NanoUsd(self.search.0.saturating_mul(i64::from(searches)));
+        self.price.cost(geography, tokens) + searches
+    }
+
+    /// How many output tokens could be asked for with so much money; `None` if not even the prompt is paid for.
+    pub(crate) fn affordable_output(&self, left: NanoUsd, route: &[Candidate]) -> Option<u64> {
+        let for_output = left - self.most_of_prompt;
+        let thousand = dearest(
+            &self.price,
+            route,
+            &Tokens {
+                output: 1_000,
+                ..Tokens::default()
+            },
+        );
+        let tokens = i128::from(for_output.0) * 1_000 / i128::from(thousand.0.max(1));
+        u64::try_from(tokens).ok().filter(|tokens| *tokens > 0)
+    }
+
+    /// A request has ended whole: what is to be learnt of it.
+    pub(crate) fn learn(&self, learnt: &Learnt, geography: Geography, tokens: &Tokens) {
+        let prompt = Tokens { output: 0, ..*tokens };
+        let cost = self.price.cost(geography, &prompt).0;
+        learnt.add(&self.model, tokens.output, cost, self.size.input);
+    }
+}
+
+/// A prompt in each of the forms that it may be billed in: which is the dearest, the price says.
+fn dearest_prompt(tokens: u64, writes_1h: bool) -> [Tokens; 2] {
+    [
+        Tokens {
+            input: tokens,
+            ..Tokens::default()
+        },
+        written(tokens, writes_1h),
+    ]
+}
+
+fn written(tokens: u64, writes_1h: bool) -> Tokens {
+    if writes_1h {
+        Tokens {
+            cache_write_1h: tokens,
+            ..Tokens::default()
+        }
+    } else {
+        Tokens {
+            cache_write_5m: tokens,
+            ..Tokens::default()
+        }
+    }
+}
+
+fn dearest(price: &Price, route: &[Candidate], tokens: &Tokens) -> NanoUsd {
+    route
+        .iter()
+        .map(|candidate| price.cost(candidate.model.geography, tokens))
+        .max()
+        .unwrap_or_default()
+}
+
+impl Learnt {
+    fn of(&self, model: &ModelName) -> (Option<u64>, Option<i64>) {
+        let by_model = self.by_model.lock().unwrap_or_else(PoisonError::into_inner);
+        by_model
+            .get(model)
+            .map_or((None, None), |shape| (shape.likely_output(), shape.input_nano))
+    }
+
+    fn add(&self, model: &ModelName, output: u64, prompt_nano: i64, input: u64) {
+        let mut by_model = self.by_model.lock().unwrap_or_else(PoisonError::into_inner);
+        if !by_model.contains_key(model) {
+            by_model.insert(model.clone(), Shape::default());
+        }
+        let Some(shape) = by_model.get_mut(model) else {
+            return;
+        };
+        shape.add(output);
+        let each = prompt_nano / i64::try_from(input.max(1)).unwrap_or(i64::MAX);
+        // The mean follows a rise at once and a fall slowly: rather too much than too little.
+        shape.input_nano = Some(match shape.input_nano {
+            Some(mean) if each < mean => (mean.saturating_mul(15) + each) / 16,
+            Some(mean) => mean.midpoint(each),
+            None => each,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccag_domain::catalogue;
+
+    fn model(name: &str) -> Model {
+        catalogue::models()
+            .into_iter()
+            .find(|m| m.name == ModelName::canonical(name))
+            .unwrap()
+    }
+
+    fn quote(size: Size, learnt: &Learnt, route: &[Candidate]) -> Quote {
+        let prices = PriceBook::new(catalogue::prices());
+        Quote::new(
+            (&prices, NanoUsd::ZERO),
+            &model("claude-opus-5-5"),
+            route,
+            size,
+            learnt,
+        )
+        .unwrap()
+    }
+
+    fn route(geography: Geography) -> Vec<Candidate> {
+        vec![crate::budget::tests::candidate(geography)]
+    }
+
+    const SIZE: Size = Size {
+        input: 1_000,
+        most_input: 3_500,
+        max_output: 128_000,
+        writes_1h: false,
+    };
+
+    #[test]
+    fn the_most_is_the_whole_answer_after_a_prompt_that_is_written_to_the_cache() {
+        // Opus 5.5: 20 dollars per million output tokens, 5 for cache writes; 8 for those of an hour.
+        let quote = quote(SIZE, &Learnt::default(), &route(Geography::Global));
+        assert_eq!(quote.most, NanoUsd(128_000 * 20_000 + 3_500 * 5_000));
+        assert_eq!(quote.likely, NanoUsd(4_096 * 20_000 + 1_000 * 5_000));
+        let size = Size {
+            writes_1h: true,
+            ..SIZE
+        };
+        let quote = super::tests::quote(size, &Learnt::default(), &route(Geography::Us));
+        assert_eq!(quote.most.0 * 10, (128_000 * 20_000 + 3_500 * 8_000) * 11);
+    }
+
+    #[test]
+    fn what_is_left_says_how_much_may_be_asked_for() {
+        let route = route(Geography::Global);
+        let quote = quote(SIZE, &Learnt::default(), &route);
+        assert_eq!(
+            quote.affordable_output(NanoUsd(3_500 * 5_000 + 100 * 20_000), &route),
+            Some(100)
+        );
+        assert_eq!(quote.affordable_output(NanoUsd(3_500 * 5_000), &route), None);
+    }
+
+    #[test]
+    fn what_is_likely_is_learnt_and_stays_above_most_answers() {
+        let (learnt, route) = (Learnt::default(), route(Geography::Global));
+        let first = quote(SIZE, &learnt, &route);
+        for n in 0..100u64 {
+            let tokens = Tokens {
+                output: if n % 20 == 0 { 9_000 } else { 300 + n },
+                cache_read: 1_000,
+                ..Tokens::default()
+            };
+            first.learn(&learnt, Geography::Global, &tokens);
+        }
+        let later = quote(SIZE, &learnt, &route);
+        let output = (later.likely - later.prompt).0 / 20_000;
+        assert!((399..600).contains(&output), "{output}");
+        // All of it was read from the cache: a fifth of a micro-dollar each.
+        assert_eq!(later.prompt, NanoUsd(1_000 * 200));
+    }
+
+    #[test]
+    fn buckets_hold_what_they_say() {
+        for tokens in (1..5_000).chain([128_000, 1_000_000]) {
+            let end = bucket_end(bucket(tokens));
+            assert!(end >= tokens && end < tokens * 2, "{tokens} {end}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What is set aside for one request, from before it is asked until its record is made.
+
+use super::quote::Quote;
+use super::slot::Slot;
+use super::{Budgets, Problem, Scope};
+use ccag_domain::usage::Draw;
+use ccag_domain::{Geography, NanoUsd, Tokens};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What is set aside in one account.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) slot: Arc<Slot>,
+    pub(super) scope: Scope,
+    pub(super) reserved: i64,
+}
+
+/// What others see of a reservation while its request runs.
+#[derive(Debug, Default)]
+struct Flight {
+    accounts: Vec<Arc<Slot>>,
+    /// What the request has used up to now, as far as can be told.
+    exposed: AtomicI64,
+}
+
+/// The reservations of all requests that run.
+#[derive(Debug, Default)]
+pub(super) struct Flights {
+    running: Mutex<(u64, HashMap<u64, Arc<Flight>>)>,
+}
+
+impl Flights {
+    fn enter(&self, flight: Flight) -> (u64, Arc<Flight>) {
+        let flight = Arc::new(flight);
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.0 += 1;
+        let id = running.0;
+        running.1.insert(id, Arc::clone(&flight));
+        (id, flight)
+    }
+
+    fn leave(&self, id: u64) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.1.remove(&id);
+    }
+
+    /// What the requests that run have used of each account, by the addresses of the slots.
+    pub(super) fn exposed(&self) -> HashMap<usize, i64> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sums: HashMap<usize, i64> = HashMap::new();
+        for flight in running.1.values() {
+            let exposed = flight.exposed.load(Ordering::Relaxed);
+            for slot in &flight.accounts {
+                let sum = sums.entry(Arc::as_ptr(slot).addr()).or_default();
+                *sum = sum.saturating_add(exposed);
+            }
+        }
+        sums
+    }
+}
+
+/// Set aside for one request. Dropping it frees everything: whoever owes a record settles first.
+pub(crate) struct Reservation {
+    budgets: Arc<Budgets>,
+    quote: Quote,
+    lines: Vec<Line>,
+    flight: Arc<Flight>,
+    flight_id: u64,
+    /// What was used by calls before the present one.
+    settled: bool,
+}
+
+impl Reservation {
+    pub(super) fn new(budgets: Arc<Budgets>, quote: Quote, lines: Vec<Line>, streaming: bool) -> Self {
+        // A whole answer shows nothing until it is there.
+        let exposed = if streaming { quote.prompt } else { quote.most };
+        let (flight_id, flight) = budgets.flights.enter(Flight {
+            accounts: lines.iter().map(|line| Arc::clone(&line.slot)).collect(),
+            exposed: AtomicI64::new(exposed.0),
+        });
+        Self {
+            budgets,
+            quote,
+            lines,
+            flight,
+            flight_id,
+            settled: false,
+        }
+    }
+
+    /// The request has used so much up to now. Where that is more than what was set aside, more is set aside.
+    pub(crate) fn used(&mut self, geography: Geography, tokens: &Tokens, searches: u32) {
+        let used = self.quote.cost(geography, tokens, searches).0;
+        self.flight.exposed.store(used, Ordering::Relaxed);
+        for line in &mut self.lines {
+            if used > line.reserved {
+                line.slot.state().purse.extend(used - line.reserved);
+                line.reserved = used;
+                self.budgets.slots.list(&line.slot);
+            }
+        }
+    }
+
+    /// Sets aside what one more call of the same request may cost, beyond what has been used.
+    ///
+    /// # Errors
+    /// The refusal, where that is not left.
+    pub(crate) async fn one_more(&mut self) -> Result<(), Problem> {
+        let used = self.flight.exposed.load(Ordering::Relaxed);
+        for at in 0..self.lines.len() {
+            let line = &self.lines[at];
+            let need = self.quote.need(line.scope.budget.mode).0;
+            let missing = used.saturating_add(need).saturating_sub(line.reserved);
+            if missing <= 0 {
+                continue;
+            }
+            self.budgets
+                .reserve(&line.slot, &line.scope, NanoUsd(missing), &self.quote)
+                .await?;
+            self.lines[at].reserved += missing;
+        }
+        Ok(())
+    }
+
+    /// The record is made: what was not used is free again. Returns what was drawn from each account.
+    pub(crate) fn settle(
+        mut self,
+        geography: Geography,
+        tokens: &Tokens,
+        searches: u32,
+        whole: bool,
+    ) -> Vec<Draw> {
+        let cost = self.quote.cost(geography, tokens, searches);
+        if whole {
+            self.quote.learn(&self.budgets.learnt, geography, tokens);
+        }
+        self.free(cost.0);
+        self.lines
+            .iter()
+            .map(|line| Draw {
+                account: line.slot.id.clone(),
+                amount: cost,
+            })
+            .collect()
+    }
+
+    fn free(&mut self, cost: i64) {
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        self.budgets.flights.leave(self.flight_id);
+        let mut others_wait = false;
+        for line in &self.lines {
+            others_wait |= line.slot.settle(line.reserved, cost);
+            line.slot.changed.notify_waiters();
+            self.budgets.slots.list(&line.slot);
+        }
+        if others_wait {
+            self.budgets.wake.notify_one();
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.free(0);
+    }
+}

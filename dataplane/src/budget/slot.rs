@@ -1,0 +1,298 @@
+//! What this data plane has of one account.
+
+use ccag_allowance::{Answer, Purse, Refusal, Report, Totals, Want};
+use ccag_domain::{AccountId, Stretch};
+use ccag_proto::v1;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// The answer to a wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// What is granted, possibly nothing.
+    Answer(Answer),
+    /// There is no such account.
+    Unknown,
+}
+
+/// An account, as far as it concerns this data plane.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(super) id: AccountId,
+    pub(super) stretch: Stretch,
+    state: Mutex<State>,
+    /// Told when there may be more, or when it is certain that there is not.
+    pub(super) changed: Notify,
+    /// Whether it is in the list of those to be spoken about.
+    listed: AtomicBool,
+}
+
+/// How an attempt to set something aside went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Try {
+    Reserved,
+    /// The control plane has said so lately.
+    Refused(Refusal),
+    /// The control plane has to be asked.
+    Ask,
+}
+
+/// When something is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// In time.
+    Beat,
+    /// Because somebody waits.
+    Between,
+    /// For the last time: nothing more is wanted.
+    Last,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) purse: Purse,
+    /// The needs of requests that wait.
+    waiting: Vec<i64>,
+    /// What the control plane has said last: spent, and granted to all data planes.
+    pub(super) spent: i64,
+    pub(super) held: i64,
+    /// Whether it has said anything yet.
+    pub(super) known: bool,
+    /// How often an answer has come.
+    answers: u64,
+    /// The last refusal: of the smallest need then, and at which answer.
+    refused: Option<(Refusal, i64, u64)>,
+    /// What was served without the control plane since it was lost.
+    grace_used: i64,
+    /// What requests that run had used at the last beat.
+    exposed: i64,
+}
+
+impl State {
+    /// What has been spent as far as is known here: a little more than what the control plane has said.
+    pub(super) fn ceiling_left(&self, ceiling: i64) -> i64 {
+        ceiling.saturating_sub(self.spent)
+    }
+}
+
+impl Slot {
+    pub(super) fn new(id: AccountId, stretch: Stretch) -> Self {
+        Self {
+            id,
+            stretch,
+            state: Mutex::default(),
+            changed: Notify::new(),
+            listed: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts it on the list; false if it is there already.
+    pub(super) fn list(&self) -> bool {
+        !self.listed.swap(true, Ordering::AcqRel)
+    }
+
+    pub(super) fn unlist(&self) {
+        self.listed.store(false, Ordering::Release);
+    }
+
+    /// Sets something aside, if it is there. `since` is the count of answers when the request began to wait: older refusals
+    /// do not count for it.
+    pub(super) fn try_reserve(&self, need: i64, since: Option<u64>) -> Try {
+        let mut state = self.state();
+        if state.purse.reserve(need).is_ok() {
+            return Try::Reserved;
+        }
+        match (state.refused, since) {
+            (Some((refusal, least, at)), Some(since)) if at > since && need >= least => Try::Refused(refusal),
+            _ => Try::Ask,
+        }
+    }
+
+    /// Serves from a grace amount; false if that is used up.
+    pub(super) fn try_grace(&self, need: i64, grace: i64) -> bool {
+        let mut state = self.state();
+        let used = state.grace_used.saturating_add(need);
+        if used > grace {
+            return false;
+        }
+        state.grace_used = used;
+        state.purse.extend(need);
+        true
+    }
+
+    /// A request begins to wait; returns the count of answers.
+    pub(super) fn wait(&self, need: i64) -> u64 {
+        let mut state = self.state();
+        state.waiting.push(need);
+        state.answers
+    }
+
+    /// It waits no more.
+    pub(super) fn leave(&self, need: i64) {
+        let mut state = self.state();
+        if let Some(at) = state.waiting.iter().position(|n| *n == need) {
+            state.waiting.swap_remove(at);
+        }
+    }
+
+    /// A request has ended. True if others may be waiting for what is free now.
+    pub(super) fn settle(&self, reserved: i64, cost: i64) -> bool {
+        let mut state = self.state();
+        state.purse.settle(reserved, cost);
+        state.purse.is_scarce() || !state.waiting.is_empty()
+    }
+
+    /// What to say of it now: a wish, or only a report.
+    /// What requests that run have used is known with a beat only; in between it is what was said last.
+    pub(super) fn wish(&self, exposed: Option<i64>, when: When) -> v1::Wish {
+        let mut state = self.state();
+        let state = &mut *state;
+        let waiting = state
+            .waiting
+            .iter()
+            .fold(0i64, |sum, need| sum.saturating_add(*need));
+        let least = state.waiting.iter().copied().min().unwrap_or(0);
+        if when != When::Between {
+            state.purse.beat();
+            state.exposed = exposed.unwrap_or(0);
+        }
+        state.purse.give_back(waiting);
+        let purse = &state.purse;
+        let want: Want = match when {
+            When::Last => Want::default(),
+            When::Beat | When::Between => purse.want(least, waiting).unwrap_or_default(),
+        };
+        let said = Report {
+            unused: purse.free().saturating_add(purse.reserved()),
+            exposed: state.exposed,
+        };
+        v1::Wish {
+            account: self.id.to_string(),
+            least: want.least,
+            need: want.need,
+            comfort: want.comfort,
+            returned: purse.totals().returned,
+            unused: said.unused,
+            exposed: said.exposed,
+        }
+    }
+
+    /// The control plane has answered a wish whose smallest need was `least`.
+    pub(super) fn hear(&self, heard: Heard, least: i64, spent: i64, held: i64) {
+        {
+            let mut state = self.state();
+            state.answers += 1;
+            state.known = true;
+            state.grace_used = 0;
+            match heard {
+                Heard::Answer(answer) => {
+                    state.purse.take(&answer);
+                    state.spent = spent;
+                    state.held = held;
+                    let at = state.answers;
+                    state.refused = answer.refusal.map(|refusal| (refusal, least, at));
+                }
+                // A budget that was deleted a moment ago, or is about to be known: a request that waits tries again.
+                Heard::Unknown => state.refused = None,
+            }
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Everything that is free goes back: the lease has run out, or the data plane ends.
+    pub(super) fn give_back_all(&self) {
+        self.state().purse.give_back_all();
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        self.state().purse.totals()
+    }
+
+    /// Whether somebody waits for it, here or at another data plane.
+    pub(super) fn is_urgent(&self) -> bool {
+        let state = self.state();
+        !state.waiting.is_empty() || state.purse.is_scarce()
+    }
+
+    /// Whether somebody waits for it here.
+    pub(super) fn is_waited_for(&self) -> bool {
+        !self.state().waiting.is_empty()
+    }
+
+    /// Whether there is nothing to say of it until it is used again.
+    pub(super) fn is_idle(&self) -> bool {
+        let state = self.state();
+        state.waiting.is_empty()
+            && state.purse.reserved() == 0
+            && state.purse.free() <= 0
+            && state.purse.comfort() == 0
+    }
+}
+
+/// All accounts that this data plane knows.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    by_id: Mutex<HashMap<AccountId, Arc<Slot>>>,
+    /// Those to be spoken about with the next message.
+    listed: Mutex<Vec<Arc<Slot>>>,
+}
+
+impl Slots {
+    pub(super) fn get(&self, id: &AccountId, stretch: Stretch) -> Arc<Slot> {
+        let mut by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = by_id.get(id) {
+            return Arc::clone(slot);
+        }
+        let slot = Arc::new(Slot::new(id.clone(), stretch));
+        by_id.insert(id.clone(), Arc::clone(&slot));
+        slot
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Slot>> {
+        let by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+        by_id.values().cloned().collect()
+    }
+
+    pub(super) fn find(&self, id: &AccountId) -> Option<Arc<Slot>> {
+        let by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+        by_id.get(id).cloned()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_id
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty()
+    }
+
+    /// It is to be spoken about.
+    pub(super) fn list(&self, slot: &Arc<Slot>) {
+        if slot.list() {
+            let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+            listed.push(Arc::clone(slot));
+        }
+    }
+
+    /// Takes the list.
+    pub(super) fn take_listed(&self) -> Vec<Arc<Slot>> {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = std::mem::take(&mut *listed);
+        for slot in &taken {
+            slot.unlist();
+        }
+        taken
+    }
+
+    /// Forgets accounts whose period is over and of which nothing is held.
+    pub(super) fn forget_over(&self, now: i64) {
+        const KEPT_MS: i64 = 3_600_000;
+        let mut by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+        by_id.retain(|_, slot| slot.stretch.end_ms.saturating_add(KEPT_MS) > now || !slot.is_idle());
+    }
+}

@@ -1,0 +1,224 @@
+//! What is said of budgets: refusals, and the headers of answers.
+
+use super::quote::Quote;
+use super::slot::Slot;
+use super::{Scope, UnixMs};
+use ccag_domain::period::rfc3339_in;
+use ccag_domain::routing::Candidate;
+use ccag_domain::{BudgetAction, BudgetMode, BudgetScope, Code, ModelName, NanoUsd, Period, Problem};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// The budget in the words of the caller: "your team's monthly budget of $10.00".
+fn named(scope: &Scope) -> String {
+    let budget = &scope.budget;
+    let whose = match &budget.scope {
+        BudgetScope::Organisation => "the organisation's".to_owned(),
+        BudgetScope::EachUser | BudgetScope::User(_) => "your".to_owned(),
+        BudgetScope::Team(_) => match &scope.team_name {
+            Some(name) => format!("the team {name}'s"),
+            None => "your team's".to_owned(),
+        },
+        BudgetScope::EachMember(_) | BudgetScope::Member(..) => match &scope.team_name {
+            Some(name) => format!("your, in the team {name},"),
+            None => "your, in your team,".to_owned(),
+        },
+        BudgetScope::Key(_) => "this API key's".to_owned(),
+    };
+    let period = match budget.period {
+        Period::Daily => "daily ",
+        Period::Weekly => "weekly ",
+        Period::Monthly => "monthly ",
+        Period::Total => "",
+    };
+    let amount = budget.amount_at(scope.now).to_usd_string(2);
+    format!("{whose} {period}budget of ${amount}")
+}
+
+/// When it begins anew.
+fn resets(scope: &Scope) -> String {
+    match scope.budget.period {
+        Period::Total => "It does not reset by itself.".to_owned(),
+        _ => format!(
+            "It resets at {}.",
+            rfc3339_in(scope.resets_at, &scope.budget.time_zone)
+        ),
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+/// The budget is used up.
+pub(super) fn exhausted(slot: &Slot, scope: &Scope, need: NanoUsd, quote: &Quote) -> Problem {
+    let (spent, left) = standing(slot, scope);
+    let (name, resets) = (capitalized(&named(scope)), resets(scope));
+    let spent = spent.to_usd_string(2);
+    let text = if left.0 <= 0 {
+        format!("{name} is used up: ${spent} are spent. {resets} An administrator can raise it.")
+    } else {
+        let left = left.to_usd_string(4);
+        let could = match scope.budget.mode {
+            BudgetMode::Hard => format!("could cost up to ${}", quote.most.to_usd_string(4)),
+            BudgetMode::Balanced => format!("is likely to cost ${}", need.to_usd_string(4)),
+        };
+        format!(
+            "{name} does not suffice: ${left} are left, and this request {could}. {resets} An administrator can raise it."
+        )
+    };
+    Problem::new(Code::BudgetExceeded, text).should_retry(false)
+}
+
+/// Where a lower `max_tokens` would make the request fit, that is said as well.
+pub(super) fn with_advice(
+    mut problem: Problem,
+    slot: &Slot,
+    scope: &Scope,
+    quote: &Quote,
+    route: &[Candidate],
+) -> Problem {
+    let (_, left) = standing(slot, scope);
+    if problem.code == Code::BudgetExceeded
+        && scope.budget.mode == BudgetMode::Hard
+        && let Some(tokens) = quote.affordable_output(left, route)
+    {
+        problem.message.push_str(&format!(
+            " With max_tokens of at most {tokens} it would fit; in Claude Code set CLAUDE_CODE_MAX_OUTPUT_TOKENS."
+        ));
+    }
+    problem
+}
+
+fn standing(slot: &Slot, scope: &Scope) -> (NanoUsd, NanoUsd) {
+    let ceiling = scope.budget.ceiling_at(scope.now).unwrap_or_default();
+    let state = slot.state();
+    (NanoUsd(state.spent), NanoUsd(state.ceiling_left(ceiling.0)))
+}
+
+/// There is some left, and all of it is set aside for requests that run.
+pub(super) fn busy(scope: &Scope) -> Problem {
+    let text = format!(
+        "what is left of {} is set aside for requests that run at the moment; try again in a second",
+        named(scope)
+    );
+    Problem::new(Code::RateLimited, text).retry_after(1)
+}
+
+/// The control plane cannot be asked, and what it had granted is used up.
+pub(super) fn unreachable(scope: &Scope) -> Problem {
+    let text = format!(
+        "{} cannot be checked at the moment, and nothing is served past it; try again in a while \
+         (administrators: this data plane cannot reach its control plane)",
+        named(scope)
+    );
+    Problem::new(Code::Overloaded, text).retry_after(10)
+}
+
+/// From a share of the budget on only some models are served.
+pub(super) fn restricted(scope: &Scope, spent: NanoUsd, at_percent: u32, models: &[ModelName]) -> Problem {
+    let models: Vec<_> = models.iter().map(ModelName::as_str).collect();
+    let text = format!(
+        "of {} ${} are spent; from {at_percent} % on only these models are served: {}. {}",
+        named(scope),
+        spent.to_usd_string(2),
+        models.join(", "),
+        resets(scope)
+    );
+    Problem::new(Code::BudgetExceeded, capitalized(&text)).should_retry(false)
+}
+
+/// From a share of the budget on requests are slowed down.
+pub(super) fn throttled(scope: &Scope, spent: NanoUsd, rpm: u32, wait_s: u32) -> Problem {
+    let text = format!(
+        "of {} ${} are spent; from here on {rpm} requests per minute are served; wait {wait_s} s",
+        named(scope),
+        spent.to_usd_string(2)
+    );
+    Problem::new(Code::RateLimited, capitalized(&text)).retry_after(wait_s)
+}
+
+/// What a client is told of the budget that it has used most of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Notice {
+    /// What is spent, in tenths of a percent of the amount.
+    pub(super) percent_tenths: u64,
+    remaining: NanoUsd,
+    status: &'static str,
+    resets_at: UnixMs,
+    resets: String,
+}
+
+impl Notice {
+    pub(super) fn new(slot: &Slot, scope: &Scope) -> Self {
+        let budget = &scope.budget;
+        let spent = NanoUsd(slot.state().spent);
+        let amount = budget.amount_at(scope.now);
+        let tenths = i128::from(spent.0.max(0)) * 1_000 / i128::from(amount.0.max(1));
+        let status = budget
+            .reached(spent, scope.now)
+            .map(|rule| match rule.action {
+                BudgetAction::Notify => (1, "warning"),
+                BudgetAction::Restrict { .. } => (2, "restricted"),
+                BudgetAction::Throttle { .. } => (3, "shaped"),
+                BudgetAction::Block => (4, "blocked"),
+            })
+            .max()
+            .map_or("ok", |(_, status)| status);
+        Self {
+            percent_tenths: u64::try_from(tenths).unwrap_or(u64::MAX),
+            remaining: NanoUsd((amount - spent).0.max(0)),
+            status,
+            resets_at: scope.resets_at,
+            resets: rfc3339_in(scope.resets_at, &budget.time_zone),
+        }
+    }
+
+    /// Writes it into the headers of an answer: our own, and those that Claude Code reads.
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        let mut put = |name: &'static str, value: String| {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        };
+        let (whole, tenth) = (self.percent_tenths / 10, self.percent_tenths % 10);
+        put("x-ccag-budget-percent", format!("{whole}.{tenth}"));
+        put("x-ccag-budget-remaining-usd", self.remaining.to_usd_string(2));
+        put("x-ccag-budget-status", self.status.to_owned());
+        put("x-ccag-budget-resets", self.resets.clone());
+        let status = match self.status {
+            "ok" => "allowed",
+            "blocked" => "rejected",
+            _ => "allowed_warning",
+        };
+        put("anthropic-ratelimit-unified-status", "allowed".to_owned());
+        put(
+            "anthropic-ratelimit-unified-representative-claim",
+            "overage".to_owned(),
+        );
+        put("anthropic-ratelimit-unified-overage-status", status.to_owned());
+        put(
+            "anthropic-ratelimit-unified-overage-utilization",
+            format!(
+                "{}.{:03}",
+                self.percent_tenths / 1_000,
+                self.percent_tenths % 1_000
+            ),
+        );
+        if self.resets_at < UnixMs::MAX / 2 {
+            let seconds = self.resets_at / 1_000;
+            put("anthropic-ratelimit-unified-reset", seconds.to_string());
+            put("anthropic-ratelimit-unified-overage-reset", seconds.to_string());
+        }
+        for threshold in [95u64, 75] {
+            if whole >= threshold {
+                let share = format!("0.{threshold}");
+                put("anthropic-ratelimit-unified-overage-surpassed-threshold", share);
+                break;
+            }
+        }
+    }
+}

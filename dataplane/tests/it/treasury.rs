@@ -1,0 +1,158 @@
+//! The side of the control plane that grants shares of budgets, in memory.
+
+use crate::control::Service;
+use ccag_allowance::{Account, Draw, Holding, Refusal, Report, Totals, Want};
+use ccag_domain::{AccountId, NanoUsd};
+use ccag_proto::v1;
+use ccag_proto::v1::allowance_server::Allowance;
+use ccag_proto::v1::lease_request::Body as Up;
+use ccag_proto::v1::lease_response::Body as Down;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+/// All accounts, by name, each with its one holder.
+#[derive(Default)]
+pub struct Treasury {
+    accounts: Mutex<HashMap<String, (Account, Holding)>>,
+    /// The most that may be spent, by budget.
+    pub ceilings: Mutex<HashMap<String, NanoUsd>>,
+    /// What others have spent already, by budget.
+    pub spent: Mutex<HashMap<String, NanoUsd>>,
+    /// Answers nothing.
+    pub mute: AtomicBool,
+    pub streams: AtomicUsize,
+    pub asks: AtomicUsize,
+}
+
+impl Treasury {
+    fn with<T>(&self, account: &str, work: impl FnOnce(&mut Account, &mut Holding) -> T) -> Option<T> {
+        let (budget, _, _) = AccountId::parse(account)?.parts()?;
+        let ceiling = *self.ceilings.lock().unwrap().get(budget.as_str())?;
+        let mut accounts = self.accounts.lock().unwrap();
+        let (account, holding) = accounts.entry(account.to_owned()).or_insert_with(|| {
+            let spent = self.spent.lock().unwrap().get(budget.as_str()).copied();
+            let account = Account {
+                settled: spent.unwrap_or_default().0,
+                ..Account::default()
+            };
+            (account, Holding::default())
+        });
+        account.ceiling = Some(ceiling.0);
+        Some(work(account, holding))
+    }
+
+    /// A record has arrived for the first time.
+    pub fn settle(&self, record: &v1::UsageRecord) {
+        for draw in &record.draws {
+            let one = Draw {
+                amount: draw.amount,
+                earlier_run: false,
+            };
+            self.with(&draw.account, |account, holding| {
+                account.settle(draw.amount, Some((holding, one)))
+            });
+        }
+    }
+
+    /// The account of a budget that has one: settled and held.
+    pub fn books(&self, budget: &str) -> (i64, i64) {
+        let accounts = self.accounts.lock().unwrap();
+        let found = accounts
+            .iter()
+            .find(|(id, _)| id.starts_with(&format!("{budget}/")));
+        found.map_or((0, 0), |(_, (account, _))| (account.settled, account.held))
+    }
+
+    fn answer(&self, wish: v1::Wish) -> v1::Granted {
+        let want = Want {
+            least: wish.least,
+            need: wish.need,
+            comfort: wish.comfort,
+        };
+        let said = Report {
+            unused: wish.unused,
+            exposed: wish.exposed,
+        };
+        let answered = self.with(&wish.account, |account, holding| {
+            account.report(holding, wish.returned, said);
+            let answer = account.grant(holding, want, 1);
+            (answer, account.settled, account.held)
+        });
+        let Some((answer, spent, held)) = answered else {
+            return v1::Granted {
+                account: wish.account,
+                refusal: v1::Refusal::Unknown.into(),
+                ..v1::Granted::default()
+            };
+        };
+        let refusal = match answer.refusal {
+            None => v1::Refusal::Unspecified,
+            Some(Refusal::Exhausted) => v1::Refusal::Exhausted,
+            Some(Refusal::Busy) => v1::Refusal::Busy,
+        };
+        v1::Granted {
+            account: wish.account,
+            amount: answer.amount,
+            refusal: refusal.into(),
+            scarce: answer.scarce,
+            spent,
+            held,
+        }
+    }
+
+    async fn serve(
+        &self,
+        mut inbound: Streaming<v1::LeaseRequest>,
+        out: mpsc::Sender<Result<v1::LeaseResponse, Status>>,
+    ) {
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        while let Ok(Some(message)) = inbound.message().await {
+            if self.mute.load(Ordering::Relaxed) {
+                return std::future::pending().await;
+            }
+            let body = match message.body.unwrap() {
+                Up::Hello(hello) => {
+                    for totals in hello.totals {
+                        let known = Totals {
+                            granted: totals.granted,
+                            returned: totals.returned,
+                        };
+                        self.with(&totals.account, |account, holding| account.resume(holding, known));
+                    }
+                    Down::Welcome(v1::Welcome { lease_ms: 30_000 })
+                }
+                Up::Ask(ask) => {
+                    self.asks.fetch_add(1, Ordering::Relaxed);
+                    let granted = ask.wishes.into_iter().map(|wish| self.answer(wish)).collect();
+                    Down::Answer(v1::LeaseAnswer { granted })
+                }
+            };
+            if out
+                .send(Ok(v1::LeaseResponse { body: Some(body) }))
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Allowance for Service {
+    type LeaseStream = ReceiverStream<Result<v1::LeaseResponse, Status>>;
+
+    async fn lease(
+        &self,
+        request: Request<Streaming<v1::LeaseRequest>>,
+    ) -> Result<Response<Self::LeaseStream>, Status> {
+        let (out, answers) = mpsc::channel(4);
+        let (shared, inbound) = (Arc::clone(&self.0), request.into_inner());
+        tokio::spawn(async move { shared.treasury.serve(inbound, out).await });
+        Ok(Response::new(ReceiverStream::new(answers)))
+    }
+}
