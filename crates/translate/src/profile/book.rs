@@ -67,6 +67,8 @@ pub struct EffortRow {
 }
 
 /// All rules of one surface.
+///
+/// Books are kept as they were written. One from before the tables about answers has none of them: then everything passes.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleBook {
@@ -86,8 +88,11 @@ pub struct RuleBook {
     tool_fields: Arc<Rows>,
     blocks: Arc<Rows>,
     sources: Arc<Rows>,
+    #[serde(default = "PassingTables::events")]
     events: Arc<Rows>,
+    #[serde(default = "PassingTables::answer_blocks")]
     answer_blocks: Arc<Rows>,
+    #[serde(default = "PassingTables::deltas")]
     deltas: Arc<Rows>,
     thinking: Vec<ThinkingRow>,
     efforts: Vec<EffortRow>,
@@ -111,6 +116,43 @@ static MESSAGES: LazyLock<RuleBook> = LazyLock::new(|| {
 static MANTLE: LazyLock<RuleBook> = LazyLock::new(|| {
     RuleBook::from_json(SHIPPED[2].1.as_bytes()).expect("the shipped rule book is valid: a test reads it")
 });
+
+/// What a book without tables about answers does: everything passes, as it did when it was written and whatever a later
+/// release leaves out. The names are those of this release's book for `InvokeModel`, so that what everybody knows is not
+/// reported as unheard of.
+#[derive(Deserialize)]
+struct PassingTables {
+    events: Vec<Row>,
+    answer_blocks: Vec<Row>,
+    deltas: Vec<Row>,
+}
+
+impl PassingTables {
+    fn events() -> Arc<Rows> {
+        Self::passing(|tables| tables.events)
+    }
+
+    fn answer_blocks() -> Arc<Rows> {
+        Self::passing(|tables| tables.answer_blocks)
+    }
+
+    fn deltas() -> Arc<Rows> {
+        Self::passing(|tables| tables.deltas)
+    }
+
+    fn passing(table: impl FnOnce(Self) -> Vec<Row>) -> Arc<Rows> {
+        let shipped: Self =
+            serde_json::from_str(SHIPPED[0].1).expect("the shipped rule book is valid: a test reads it");
+        let passing = |row: Row| Row {
+            action: Action::Keep,
+            models: ModelFilter::default(),
+            ..row
+        };
+        Arc::new(Rows::from(
+            table(shipped).into_iter().map(passing).collect::<Vec<_>>(),
+        ))
+    }
+}
 
 /// The tables about what Bedrock answers.
 const ANSWER_TABLES: [&str; 3] = ["events", "answer_blocks", "deltas"];
@@ -364,6 +406,34 @@ mod tests {
         assert_eq!(next.roles.action("system"), Some(Action::Keep));
         assert!(next.thinking.adaptive && !next.thinking.budget);
         assert_eq!(next.efforts.len(), 5);
+    }
+
+    #[test]
+    fn a_book_from_before_the_tables_about_answers_reads_and_lets_every_answer_pass() {
+        for surface in RuleBook::surfaces() {
+            let mut older: serde_json::Value =
+                serde_json::from_str(RuleBook::shipped(surface).unwrap()).unwrap();
+            for table in ANSWER_TABLES {
+                assert!(older.as_object_mut().unwrap().remove(table).is_some(), "{table}");
+            }
+            let book = RuleBook::from_json(older.to_string().as_bytes()).unwrap();
+            let profile = book.profile(&ModelName::canonical("claude-haiku-4-5"), 1);
+            let answer = &profile.answer;
+            for (table, known) in [
+                (&answer.events, None),
+                (&answer.blocks, Some("thinking")),
+                (&answer.deltas, Some("text_delta")),
+            ] {
+                for name in known.into_iter().chain(["unheard_of"]) {
+                    let row = table.find(name).unwrap();
+                    assert_eq!(row.action, Action::Keep, "{surface}: {name}");
+                    assert_eq!(row.is_named(), name != "unheard_of", "{surface}: {name}");
+                }
+            }
+            // The tables about requests are not optional.
+            older.as_object_mut().unwrap().remove("blocks");
+            assert!(RuleBook::from_json(older.to_string().as_bytes()).is_err());
+        }
     }
 
     #[test]
