@@ -5,6 +5,7 @@ use crate::{Shared, account};
 use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::sync::PoisonError;
 
 /// A guardrail.
@@ -88,10 +89,7 @@ fn find(shared: &Shared, id: &str, version: &str) -> Option<Guardrail> {
 impl Asked {
     /// What is said instead, if the prompt is blocked. With tags only what is tagged is looked at; the tags go.
     pub(crate) fn look_at_input(&self, body: &mut Value) -> Option<(String, Outcome)> {
-        let suffix = body
-            .pointer("/amazon-bedrock-guardrailConfig/tagSuffix")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
+        let suffix = suffix(body).map(str::to_owned);
         let mut texts = Vec::new();
         for part in ["system", "messages"] {
             collect(&body[part], &mut texts);
@@ -169,6 +167,21 @@ fn tagged(text: &str, suffix: &str) -> String {
         rest = tail;
     }
     inside
+}
+
+fn suffix(body: &Value) -> Option<&str> {
+    body.pointer("/amazon-bedrock-guardrailConfig/tagSuffix")?
+        .as_str()
+}
+
+/// A request as the model sees it: without tags.
+pub(crate) fn untagged(body: &Value) -> Cow<'_, Value> {
+    let Some(suffix) = suffix(body) else {
+        return Cow::Borrowed(body);
+    };
+    let mut plain = body.clone();
+    untag(&mut plain, suffix);
+    Cow::Owned(plain)
 }
 
 fn untag(value: &mut Value, suffix: &str) {

@@ -169,7 +169,7 @@ async fn answer_invocation(
     let (mut parsed, model) = parse(ask, &behind)?;
     let guard = match ask.surface {
         Surface::InvokeModel => {
-            strict::check(&parsed, model).map_err(invalid)?;
+            strict::check(&guardrail::untagged(&parsed), model).map_err(invalid)?;
             guardrail::asked(shared, ask.headers, &parsed).map_err(invalid)?
         }
         surface => {

@@ -234,6 +234,7 @@ impl Job {
         let target = Target {
             model: &self.lane.made.model,
             guard_suffix: self.lane.made.guard_suffix.as_deref(),
+            streamed: self.streaming,
             terms: None,
         };
         let prepared = self.source.prepare_by(&peeked, self.rules().profile(), target)?;

@@ -47,7 +47,11 @@ pub(super) async fn serve(gateway: &Arc<Gateway>, task: Task) -> Response {
     } = task;
     let request_id = ticket.request_id().clone();
     let context = context(gateway, &request_id);
-    if let Some(query) = wanted.shortcut.take()
+    // A guardrail looks at what a model is asked and says: without a model nothing would look at the query.
+    let is_guarded = route
+        .iter()
+        .any(|candidate| job.lane.guardrail(candidate).is_some());
+    if let Some(query) = wanted.shortcut.take().filter(|_| !is_guarded)
         && let Some(candidate) = route.first().cloned()
     {
         let model_said = job.model_said;

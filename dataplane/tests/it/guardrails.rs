@@ -9,7 +9,7 @@ use ccag_domain::{ConfigObject, Guardrail, GuardrailTrace, Lane, Lanes};
 use ccag_proto::v1::Outcome;
 use serde_json::{Value, json};
 
-fn rule(id: &str) -> Guardrail {
+pub fn rule(id: &str) -> Guardrail {
     Guardrail {
         id: id.into(),
         version: "1".into(),

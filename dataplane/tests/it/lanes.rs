@@ -43,7 +43,7 @@ pub fn is_probe(record: &v1::UsageRecord) -> bool {
     record.session_id.as_deref() == Some(UsageRecord::LANE_PROBE)
 }
 
-fn path(lane: Lane) -> &'static str {
+pub fn path(lane: Lane) -> &'static str {
     if lane == Lane::Mantle {
         "/mantle/anthropic/v1/messages"
     } else {
@@ -78,7 +78,7 @@ fn header<'r>(received: &'r Received, name: &str) -> Option<&'r str> {
     found.map(|(_, value)| value.as_str())
 }
 
-const LANES: [Lane; 2] = [Lane::Messages, Lane::Mantle];
+pub const LANES: [Lane; 2] = [Lane::Messages, Lane::Mantle];
 
 #[tokio::test]
 async fn a_lane_is_probed_once_used_by_new_conversations_and_kept_by_each() {

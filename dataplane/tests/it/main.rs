@@ -21,6 +21,7 @@ mod process;
 mod profiles;
 mod recording;
 mod search;
+mod search_lanes;
 mod sim;
 mod streaming;
 mod treasury;

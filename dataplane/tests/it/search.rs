@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A custom search service: answers every query with three pages.
-struct Service {
+pub struct Service {
     url: String,
     asked: Arc<Mutex<Vec<String>>>,
     status: Arc<AtomicU16>,
@@ -34,7 +34,7 @@ impl Drop for Service {
 }
 
 impl Service {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (status, delay_ms) = (Arc::new(AtomicU16::new(200)), Arc::new(AtomicU64::new(0)));
         let shared = (Arc::clone(&asked), Arc::clone(&status), Arc::clone(&delay_ms));
@@ -75,7 +75,7 @@ impl Service {
         }
     }
 
-    fn provider(&self) -> SearchProvider {
+    pub fn provider(&self) -> SearchProvider {
         SearchProvider {
             kind: SearchKind::Custom,
             url: Some(self.url.clone()),
@@ -85,12 +85,12 @@ impl Service {
         }
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }
 
-fn rules(provider: Option<SearchProvider>) -> WebSearch {
+pub fn rules(provider: Option<SearchProvider>) -> WebSearch {
     WebSearch {
         mode: WebSearchMode::Global,
         provider,
@@ -134,13 +134,13 @@ async fn everything_with(service: Service, rules: WebSearch) -> Everything {
     }
 }
 
-fn tool() -> Value {
+pub fn tool() -> Value {
     json!({"type": "web_search_20250305", "name": "web_search"})
 }
 
-const SEARCH: &str = "Use the web_search tool to find `axum version`";
+pub const SEARCH: &str = "Use the web_search tool to find `axum version`";
 
-fn body(stream: bool, tools: &Value, prompt: &str) -> Value {
+pub fn body(stream: bool, tools: &Value, prompt: &str) -> Value {
     json!({"model": "claude-opus-5-5", "max_tokens": 2_000, "stream": stream, "tools": tools,
         "messages": [{"role": "user", "content": prompt}]})
 }
@@ -153,7 +153,7 @@ fn events(sse: &str) -> Vec<Value> {
 }
 
 /// The message that a stream carries, as the SDKs read it.
-fn message(sse: &str) -> Value {
+pub fn message(sse: &str) -> Value {
     let mut message = Value::Null;
     let mut inputs = std::collections::HashMap::<usize, String>::new();
     for event in events(sse) {
@@ -200,7 +200,7 @@ fn message(sse: &str) -> Value {
     message
 }
 
-fn kinds(message: &Value) -> Vec<&str> {
+pub fn kinds(message: &Value) -> Vec<&str> {
     message["content"]
         .as_array()
         .unwrap()
@@ -224,7 +224,7 @@ fn messages_of(body: &str) -> String {
     parsed["messages"].get().to_owned()
 }
 
-fn tokens(record: &v1::UsageRecord) -> (u64, u64) {
+pub fn tokens(record: &v1::UsageRecord) -> (u64, u64) {
     let tokens = record.tokens.unwrap();
     (tokens.input, tokens.output)
 }

@@ -125,8 +125,11 @@ pub fn prepare_for<'t>(
         plan.features.add(Feature::ClearAtBeta);
     }
     let mut removed = Vec::new();
-    let parts = top_level(&mut plan, root, (lane, target.model), &mut removed)?;
+    let parts = top_level(&mut plan, root, (lane, &target), &mut removed)?;
     let mut front = Front::default();
+    if target.streamed && lane != Lane::InvokeModel && root.get("stream").is_none() {
+        front.add("stream", "true");
+    }
 
     let max_tokens = max_tokens(&mut plan, peeked, &parts, &mut front);
     let hoisted = match parts.messages {
@@ -212,7 +215,7 @@ fn strict_version(plan: &Plan<'_>) -> Option<&'static str> {
 fn top_level<'d>(
     plan: &mut Plan<'_>,
     root: Value<'d>,
-    (lane, model): (Lane, &str),
+    (lane, target): (Lane, &Target<'_>),
     removed: &mut Vec<usize>,
 ) -> Result<Parts<'d>, Problem> {
     let mut parts = Parts::default();
@@ -233,7 +236,8 @@ fn top_level<'d>(
         strict_sampling(plan, &name)?;
         match name.as_ref() {
             "model" | "stream" if lane == Lane::InvokeModel || action == Action::Move => removed.push(i),
-            "model" if !model.is_empty() => plan.edits.replace(value, quoted(model)),
+            "model" if !target.model.is_empty() => plan.edits.replace(value, quoted(target.model)),
+            "stream" if target.streamed => plan.edits.replace(value, "true"),
             "anthropic_version" | "anthropic_beta" | "betas" => removed.push(i),
             "metadata" if action == Action::Rewrite => plan.metadata(value),
             "messages" => parts.messages = Some(value),

@@ -1,7 +1,7 @@
 //! What a prepared request is for: the lane's own form of it, and the marks of a guardrail.
 
 use super::plan::Plan;
-use crate::json::{Kind, Value, quoted};
+use crate::json::{Doc, Edits, Kind, Value, quoted};
 use crate::search::Terms;
 use ccag_domain::Lane;
 use sha2::{Digest, Sha256};
@@ -12,6 +12,9 @@ const API_VERSION: &str = "2023-06-01";
 /// The beginning of the element that a guardrail looks into (Amazon Bedrock user guide, "Apply tags to user input").
 const GUARD: &str = "amazon-bedrock-guardrails-guardContent_";
 
+/// How deep the texts of a tool's result lie: `content[i].content[j].text`.
+const RESULT_DEPTH: usize = 5;
+
 /// What a request is prepared for, beside the surface and model that its profile is for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Target<'t> {
@@ -20,6 +23,8 @@ pub struct Target<'t> {
     /// The suffix of the tags around what a guardrail is to look at, on `InvokeModel`: at most 20 letters and digits, the
     /// same for all turns of a conversation, and nothing that a client can guess.
     pub guard_suffix: Option<&'t str>,
+    /// Whether the answer is to be a stream though the client has not asked for one. Lanes whose body says so need it.
+    pub streamed: bool,
     /// What becomes of web search; without terms it is not carried out.
     pub terms: Option<&'t Terms>,
 }
@@ -60,6 +65,29 @@ impl Plan<'_> {
             self.edits.insert(text.start() + 1, open);
             self.edits.insert(text.end() - 1, close);
         }
+    }
+
+    /// Tags what a `tool_result` that we have written says, as [`Plan::guard`] does with those of clients.
+    pub(crate) fn guarded_result(&self, result: String) -> String {
+        let Some((open, close)) = self.guard_tags() else {
+            return result;
+        };
+        let Ok(doc) = Doc::parse(&result, RESULT_DEPTH) else {
+            return result;
+        };
+        let mut edits = Edits::default();
+        let mut said = vec![doc.root().get("content")];
+        while let Some(next) = said.pop() {
+            let Some(value) = next else { continue };
+            if value.kind() == Kind::String {
+                edits.insert(value.start() + 1, open.as_str());
+                edits.insert(value.end() - 1, close.as_str());
+            }
+            for block in value.elements() {
+                said.extend([block.get("text"), block.get("content")]);
+            }
+        }
+        edits.apply_range(&result, 0, result.len())
     }
 
     /// The tags, if any are wanted.

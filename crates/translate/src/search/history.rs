@@ -137,7 +137,8 @@ impl Plan<'_> {
             if let Some(at) = turns.open.iter().position(|open| *open == id) {
                 turns.open.remove(at);
                 let marker = self.marker(text, block)?;
-                turns.user(outcome::tool_result(block, self.search.key.as_ref(), &marker));
+                let result = outcome::tool_result(block, self.search.key.as_ref(), &marker);
+                turns.user(self.guarded_result(result));
             } else {
                 turns.assistant(outcome::as_text(block));
             }
@@ -212,7 +213,10 @@ impl Plan<'_> {
             let own = if content.raw_text() == Some("") {
                 String::new()
             } else {
-                format!(",{{\"type\":\"text\",\"text\":{}}}", content.raw())
+                // What replaces the text takes the place of its tags, too.
+                let (open, close) = self.guard_tags().unwrap_or_default();
+                let said = content.raw_text().unwrap_or_default();
+                format!(",{{\"type\":\"text\",\"text\":\"{open}{said}{close}\"}}")
             };
             self.edits.replace(content, format!("[{results}{own}]"));
         } else {

@@ -21,6 +21,7 @@ fn prepared(lane: Lane, body: &Value, betas: &[&str], version: Option<&str>) -> 
     let target = Target {
         model: "us.anthropic.x",
         guard_suffix: None,
+        streamed: false,
         terms: None,
     };
     prepare_for(
@@ -213,6 +214,7 @@ fn what_users_and_tools_say_is_tagged_for_the_guardrail_and_nothing_else() {
         let target = Target {
             model: "m",
             guard_suffix: Some("abc123"),
+            streamed: false,
             terms: None,
         };
         let rules = profile(lane, "claude-opus-5-5");
@@ -247,6 +249,39 @@ fn what_users_and_tools_say_is_tagged_for_the_guardrail_and_nothing_else() {
 }
 
 #[test]
+fn a_lane_is_asked_for_a_stream_where_the_gateway_wants_one() {
+    for said in [json!(null), json!(false), json!(true)] {
+        let mut body = json!({"model": "claude-opus-5-5", "max_tokens": 9, "stream": said,
+            "messages": [{"role": "user", "content": "one"}]});
+        for present in [true, false] {
+            if !present {
+                body.as_object_mut().unwrap().remove("stream");
+            }
+            let text = body.to_string();
+            let peeked = peek(text.as_bytes(), Operation::Messages).unwrap();
+            let streamed = |lane, streamed| {
+                let target = Target {
+                    model: "m",
+                    streamed,
+                    ..Target::default()
+                };
+                let rules = profile(lane, "claude-opus-5-5");
+                body_of(&prepare_for(&peeked, Headers::default(), &rules, target).unwrap())["stream"].clone()
+            };
+            for lane in [Lane::Messages, Lane::Mantle] {
+                assert_eq!(streamed(lane, true), json!(true));
+                assert_eq!(
+                    streamed(lane, false),
+                    body["stream"],
+                    "else it is the client's wish"
+                );
+            }
+            assert_eq!(streamed(Lane::InvokeModel, true), Value::Null);
+        }
+    }
+}
+
+#[test]
 fn a_text_that_gets_a_marker_of_its_own_is_tagged_all_the_same() {
     let body = json!({"model": "claude-opus-4-5", "max_tokens": 9, "cache_control": {"type": "ephemeral"},
         "messages": [{"role": "user", "content": "one"}]});
@@ -255,6 +290,7 @@ fn a_text_that_gets_a_marker_of_its_own_is_tagged_all_the_same() {
     let target = Target {
         model: "m",
         guard_suffix: Some("s"),
+        streamed: false,
         terms: None,
     };
     let rules = profile(Lane::InvokeModel, "claude-opus-4-5");

@@ -2,7 +2,9 @@
 
 use crate::profile;
 use ccag_domain::{Code, Problem, SealKey, SearchHit};
-use ccag_translate::request::{Headers, Operation, Peeked, Prepared, peek, prepare_with};
+use ccag_translate::request::{
+    Headers, Operation, Peeked, Prepared, Target, peek, prepare_for, prepare_with,
+};
 use ccag_translate::search::{
     Merged, Next, SearchError, SearchOutcome, Shortcut, Terms, asked, continued, shortcut,
 };
@@ -626,6 +628,61 @@ fn searches_of_others_become_readable_and_are_never_refused() {
         sent(&request(&json!([search_tool()]), &history)),
         "alike every time"
     );
+}
+
+#[test]
+fn results_of_searches_and_what_follows_them_are_tagged_for_the_guardrail() {
+    let ask = json!([{"role": "user", "content": "What is new?"}]);
+    let body = request(&json!([search_tool()]), &ask);
+    let searched = vec![Said::Search("q".into())];
+    let served = serve(&body, &[(searched.clone(), "tool_use")], found);
+    let failed = serve(&body, &[(searched, "tool_use")], |_| {
+        SearchOutcome::Failed(SearchError::Unavailable)
+    });
+    let rules = profile(MODEL);
+    let target = Target {
+        guard_suffix: Some("s"),
+        terms: Some(&terms()),
+        ..Target::default()
+    };
+    for served in [served, failed] {
+        // Ten calls: the message ends with results, which go to the message that follows, and replace its text.
+        let mut body = body.clone();
+        let list = body["messages"].as_array_mut().unwrap();
+        list.push(json!({"role": "assistant", "content": accumulated(&served.sse)["content"]}));
+        list.push(json!({"role": "user", "content": "go \"on\""}));
+        let text = body.to_string();
+        let prepared = prepare_for(&peeked(text.as_bytes()), Headers::default(), &rules, target).unwrap();
+        let sent: Value = serde_json::from_slice(&prepared.body).unwrap();
+        let mut texts = Vec::new();
+        let users = sent["messages"].as_array().unwrap().iter();
+        for message in users.filter(|m| m["role"] == "user") {
+            texts_of(&message["content"], &mut texts);
+        }
+        assert!(texts.len() >= 12, "{texts:?}");
+        for text in &texts {
+            assert!(
+                text.starts_with("<amazon-bedrock-guardrails-guardContent_s>")
+                    && text.ends_with("</amazon-bedrock-guardrails-guardContent_s>"),
+                "{text}"
+            );
+        }
+        assert!(texts.last().unwrap().contains(">go \"on\"<"));
+    }
+}
+
+/// All texts in a message's content, also those inside results.
+fn texts_of(content: &Value, texts: &mut Vec<String>) {
+    match content {
+        Value::String(text) => texts.push(text.clone()),
+        Value::Array(blocks) => {
+            for block in blocks {
+                texts_of(&block["text"], texts);
+                texts_of(&block["content"], texts);
+            }
+        }
+        _ => {}
+    }
 }
 
 #[test]

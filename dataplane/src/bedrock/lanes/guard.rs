@@ -87,7 +87,8 @@ pub(crate) fn blocked(message: &str) -> Fault {
     }
 }
 
-/// Looks at the prompt before a lane without guardrails is asked.
+/// Looks at the prompt before a lane without guardrails is asked: at what the model will read, not at what the client wrote,
+/// in which the results of earlier searches are sealed.
 ///
 /// What has passed once is not looked at again: the history comes back with every turn.
 pub(crate) async fn check_input(
@@ -96,7 +97,12 @@ pub(crate) async fn check_input(
     guardrail: &Guardrail,
     job: &Job,
 ) -> Result<(), Fault> {
-    let body: Value = serde_json::from_slice(&job.source.body).unwrap_or(Value::Null);
+    let Ok(body) = serde_json::from_slice::<Value>(&job.body) else {
+        // Nested more deeply than is read here.
+        return Err(needs_invoke_model(
+            "the guardrail cannot be applied to this request here",
+        ));
+    };
     let texts: Vec<String> = prompt_texts(&body, !guardrail.tag_input)
         .into_iter()
         .flat_map(pieces)
@@ -144,12 +150,15 @@ pub(crate) async fn check_input(
                 return Err(blocked(&message));
             }
             Verdict::Masked(_) => {
-                let problem = Problem::new(Code::Overloaded, "the guardrail masks a part of this request");
-                return Err(Fault::refused_here(NEEDS_INVOKE_MODEL, problem));
+                return Err(needs_invoke_model("the guardrail masks a part of this request"));
             }
         }
     }
     Ok(())
+}
+
+fn needs_invoke_model(reason: &str) -> Fault {
+    Fault::refused_here(NEEDS_INVOKE_MODEL, Problem::new(Code::Overloaded, reason))
 }
 
 /// Looks at a whole answer of a lane without guardrails. Returns what the client gets instead, if the guardrail stepped in.
@@ -160,7 +169,9 @@ pub(crate) async fn check_output(
     body: &[u8],
 ) -> Result<Option<Bytes>, Fault> {
     let Ok(mut answer) = serde_json::from_slice::<Value>(body) else {
-        return Ok(None);
+        return Err(unavailable(Fault::cut(
+            "the answer is nested too deeply to be looked at",
+        )));
     };
     let texts: Vec<String> = answer_texts(&answer).into_iter().flat_map(pieces).collect();
     for text in &texts {
@@ -273,8 +284,17 @@ fn block_texts<'v>(content: &'v Value, texts: &mut Vec<&'v str>) {
                 if let Some(text) = block["text"].as_str().filter(|text| !text.is_empty()) {
                     texts.push(text);
                 }
-                if block["type"] == "tool_result" {
-                    block_texts(&block["content"], texts);
+                let parts: &[&str] = match block["type"].as_str() {
+                    Some("tool_result") => &["/content"],
+                    Some("search_result") => &["/title", "/content"],
+                    Some("document") if block["source"]["type"] == "text" => {
+                        &["/title", "/context", "/source/data"]
+                    }
+                    Some("document") => &["/title", "/context", "/source/content"],
+                    _ => &[],
+                };
+                for part in parts.iter().filter_map(|part| block.pointer(part)) {
+                    block_texts(part, texts);
                 }
             }
         }
@@ -378,5 +398,18 @@ mod tests {
                 {"type": "tool_result", "content": "d"}, {"type": "text", "text": "e"}]}]});
         assert_eq!(prompt_texts(&body, false), ["a", "c", "d", "e"]);
         assert_eq!(prompt_texts(&body, true), ["s", "a", "b", "c", "d", "e"]);
+    }
+
+    #[test]
+    fn texts_are_found_in_search_results_and_documents() {
+        let found = json!({"type": "search_result", "source": "u", "title": "a", "content": [{"type": "text", "text": "b"}]});
+        let document =
+            |title: &str, source: Value| json!({"type": "document", "title": title, "source": source});
+        let body = json!({"messages": [{"role": "user", "content": [
+            {"type": "tool_result", "content": [found]},
+            document("c", json!({"type": "text", "media_type": "text/plain", "data": "d"})),
+            document("e", json!({"type": "content", "content": [{"type": "text", "text": "f"}]})),
+            document("g", json!({"type": "base64", "media_type": "application/pdf", "data": "AAAA"}))]}]});
+        assert_eq!(prompt_texts(&body, false), ["a", "b", "c", "d", "e", "f", "g"]);
     }
 }
