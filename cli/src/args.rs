@@ -12,7 +12,7 @@ name will do, as long as only one has that name. A key may also be given by its 
 
 Exit codes:
   0  done
-  1  the server refused: not allowed, not found, not valid
+  1  the server refused: not allowed, not found, not valid; or a test failed
   2  the command line is wrong
   3  the server cannot be reached
   4  not signed in, or the session has ended

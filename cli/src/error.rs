@@ -12,6 +12,8 @@ pub(crate) enum CliError {
     Refused(Box<ProblemBody>),
     /// What was asked for cannot be meant: exit code 1 if it is about what the server holds.
     NotFound(String),
+    /// What was tried out does not work.
+    Failed(String),
     /// Something on the command line is wrong in a way that clap cannot see.
     Usage(String),
     /// Nothing answered.
@@ -36,7 +38,7 @@ impl CliError {
     /// The exit code, as documented in the help text.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Refused(_) | Self::NotFound(_) => 1,
+            Self::Refused(_) | Self::NotFound(_) | Self::Failed(_) => 1,
             Self::Usage(_) => 2,
             Self::Unreachable { .. } => 3,
             Self::SignedOut { .. } => 4,
@@ -50,6 +52,7 @@ impl CliError {
         let code = match self {
             Self::Refused(problem) => return serde_json::json!({ "error": problem }),
             Self::NotFound(_) => "not-found",
+            Self::Failed(_) => "failed",
             Self::Usage(_) => "usage",
             Self::Unreachable { .. } => "unreachable",
             Self::SignedOut { .. } => "unauthenticated",
@@ -88,7 +91,7 @@ impl fmt::Display for CliError {
                 }
                 Ok(())
             }
-            Self::NotFound(text) | Self::Usage(text) => f.write_str(text),
+            Self::NotFound(text) | Self::Failed(text) | Self::Usage(text) => f.write_str(text),
             Self::Unreachable { url, reason } => write!(
                 f,
                 "cannot reach {url}: {reason}\n  Check that the gateway runs there and that the address is right: \

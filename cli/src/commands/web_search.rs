@@ -100,9 +100,9 @@ pub(crate) struct Set {
     provider: Option<SearchKind>,
     #[command(flatten)]
     details: Details,
-    /// Let the service for everybody be in your own network
-    #[arg(long, requires = "provider")]
-    allow_private_address: bool,
+    /// Whether the service for everybody may be in your own network
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    allow_private_address: Option<bool>,
     /// What one search costs, in dollars
     #[arg(long, value_parser = dollars, value_name = "DOLLARS")]
     price: Option<NanoUsd>,
@@ -166,25 +166,49 @@ impl WebSearch {
 impl Set {
     async fn run(self, context: &Context) -> Result<(), CliError> {
         let client = &context.client;
-        let mode = match self.mode {
-            Some(mode) => mode,
-            None => client.get::<WebSearchView>(paths::WEB_SEARCH).await?.mode,
-        };
-        let allow = self.allow_private_address;
-        let details = self.details;
+        let now: WebSearchView = client.get(paths::WEB_SEARCH).await?;
         let request = SetWebSearch {
-            mode,
-            provider: self.provider.map(|kind| PutSearchProvider {
-                allow_private_address: Some(allow),
-                ..details.of(kind)
-            }),
+            mode: self.mode.unwrap_or(now.mode),
             price_nano_usd: self.price,
             shortcut: self.shortcut,
+            provider: self.provider(now.provider)?,
         };
         show(
             context,
             &client.send(Method::PUT, paths::WEB_SEARCH, &request).await?,
         )
+    }
+}
+
+impl Set {
+    /// The service for everybody, if it is to change: what is not named stays as it is `now`, as long as it is the same
+    /// service.
+    fn provider(self, now: Option<SearchProviderView>) -> Result<Option<PutSearchProvider>, CliError> {
+        let details = self.details;
+        let is_changed = details.api_url.is_some()
+            || details.max_results.is_some()
+            || self.allow_private_address.is_some();
+        let kind = match (self.provider, &now) {
+            (Some(kind), _) => kind,
+            (None, Some(now)) if is_changed => now.provider_type,
+            (None, None) if is_changed => {
+                let text = "there is no service for everybody yet: name it with --provider";
+                return Err(CliError::Usage(text.to_owned()));
+            }
+            (None, _) if details.api_key.is_some() => {
+                // It may come from the environment and be meant for another service.
+                let text = "name the service that the API key (--api-key or CCAG_SEARCH_API_KEY) is for with --provider";
+                return Err(CliError::Usage(text.to_owned()));
+            }
+            (None, _) => return Ok(None),
+        };
+        let now = now.filter(|now| now.provider_type == kind);
+        let mut request = details.of(kind);
+        request.max_results = request.max_results.or(now.as_ref().map(|now| now.max_results));
+        request.allow_private_address = self
+            .allow_private_address
+            .or(now.map(|now| now.allow_private_address));
+        Ok(Some(request))
     }
 }
 
@@ -239,5 +263,8 @@ fn list(context: &Context, list: &SearchProviderList) -> Result<(), CliError> {
 }
 
 fn test(context: &Context, test: &SearchTest) -> Result<(), CliError> {
+    if !test.success {
+        return Err(CliError::Failed(test.message.clone()));
+    }
     context.out.show(test, |test| test.message.clone())
 }

@@ -6,11 +6,13 @@
     reason = "tests"
 )]
 
+mod catalogue;
 mod commands;
 mod failures;
 mod offers;
 mod server;
 mod session;
+mod web_search;
 
 use server::Server;
 use std::io::Write;

@@ -5,11 +5,12 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{any, get, post, put};
 use axum::{Json, Router};
 use ccag_admin_api::*;
 use ccag_domain::{AccountState, Code, KeyId, NanoUsd, Problem, RequestId, Role, TeamId, UserId};
 use futures_util::StreamExt;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -36,6 +37,10 @@ pub(crate) struct Data {
     /// What was asked for: method, path with query, and the bearer token.
     pub(crate) asked: Vec<(String, String, Option<String>)>,
     made: u32,
+    /// What is answered to a method and path (without query) in place of any handler.
+    answers: HashMap<(&'static str, String), (StatusCode, String)>,
+    /// What came for those: method, path with query, body.
+    pub(crate) sent: Vec<(String, String, String)>,
 }
 
 type Shared = State<Arc<Mutex<Data>>>;
@@ -84,6 +89,35 @@ impl Server {
 
     pub(crate) fn asked(&self) -> Vec<(String, String, Option<String>)> {
         self.data.lock().unwrap().asked.clone()
+    }
+
+    /// Answers a method and path with a value of the admin API's, from now on.
+    pub(crate) fn answer(&self, method: &'static str, path: &str, value: &impl serde::Serialize) {
+        let body = serde_json::to_string(value).unwrap();
+        let answer = (StatusCode::OK, body);
+        let mut data = self.data.lock().unwrap();
+        data.answers.insert((method, path.to_owned()), answer);
+    }
+
+    /// Refuses a method and path from now on.
+    pub(crate) fn refuse(
+        &self,
+        method: &'static str,
+        path: &str,
+        code: Code,
+        message: &str,
+        field: Option<&str>,
+    ) {
+        let body = problem(code, message, field);
+        let status = StatusCode::from_u16(body.status).unwrap();
+        let answer = (status, serde_json::to_string(&body).unwrap());
+        let mut data = self.data.lock().unwrap();
+        data.answers.insert((method, path.to_owned()), answer);
+    }
+
+    /// What has been sent to the paths that [`Server::answer`] is about since this was called last.
+    pub(crate) fn sent(&self) -> Vec<(String, String, String)> {
+        std::mem::take(&mut self.data.lock().unwrap().sent)
     }
 
     pub(crate) fn add_key(&self, id: &str, name: &str, prefix: &str) {
@@ -169,6 +203,7 @@ fn router(data: Arc<Mutex<Data>>) -> Router {
         .route(paths::MODELS, get(models))
         .merge(crate::offers::routes())
         .route(paths::PRICING, get(pricing))
+        .route("/admin/{*path}", any(prepared))
         .route(paths::STATUS, get(status))
         .route_layer(middleware::from_fn_with_state(data.clone(), authenticate));
     Router::new()
@@ -186,12 +221,39 @@ fn router(data: Arc<Mutex<Data>>) -> Router {
         .with_state(data)
 }
 
-fn refuse(code: Code, message: &str, field: Option<&str>) -> Response {
+/// Answers as [`Server::answer`] has said.
+async fn prepared(State(data): Shared, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    let (method, path) = (head.method.to_string(), head.uri.path().to_owned());
+    let mut data = data.lock().unwrap();
+    data.sent.push((method.clone(), head.uri.to_string(), body));
+    let answers = data.answers.iter();
+    let mut found = answers.filter(|((of, at), _)| *of == method && *at == path);
+    match found.next() {
+        Some((_, (status, answer))) => {
+            let kind = if status.is_success() {
+                "application/json"
+            } else {
+                PROBLEM_JSON
+            };
+            (*status, [(header::CONTENT_TYPE, kind)], answer.clone()).into_response()
+        }
+        None => missing(),
+    }
+}
+
+fn problem(code: Code, message: &str, field: Option<&str>) -> ProblemBody {
     let mut problem = Problem::new(code, message);
     if let Some(field) = field {
         problem = problem.field(field);
     }
-    let body = ProblemBody::new(&problem, RequestId::parse("req_stub").unwrap());
+    ProblemBody::new(&problem, RequestId::parse("req_stub").unwrap())
+}
+
+fn refuse(code: Code, message: &str, field: Option<&str>) -> Response {
+    let body = problem(code, message, field);
     let status = StatusCode::from_u16(body.status).unwrap();
     (
         status,
@@ -218,6 +280,11 @@ async fn authenticate(State(data): Shared, request: Request, next: Next) -> Resp
         if !token.is_some_and(|token| data.sessions.contains(&token)) {
             return refuse(Code::Unauthenticated, "sign in first", None);
         }
+    }
+    let (method, path) = (request.method().as_str(), request.uri().path());
+    let is_prepared = |(of, at): &(&str, String)| *of == method && at == path;
+    if data.lock().unwrap().answers.keys().any(is_prepared) {
+        return prepared(State(data), request).await;
     }
     next.run(request).await
 }
