@@ -1,6 +1,6 @@
 //! The document around every page: head, navigation, messages, foot.
 
-use crate::part::block::nothing;
+use crate::part::block::{message, nothing};
 use crate::part::field::csrf;
 use crate::{Flash, Page, PageContext, Theme, Tone, Viewer, assets, path};
 use leptos::prelude::*;
@@ -211,7 +211,7 @@ fn flashes(flashes: &[Flash]) -> AnyView {
                 "status"
             };
             let class = format!("flash flash-{}", flash.tone.as_str());
-            view! { <div class=class role=role><p>{flash.message.clone()}</p></div> }
+            view! { <div class=class role=role><p>{message(&flash.message)}</p></div> }
         })
         .collect_view()
         .into_any()

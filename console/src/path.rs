@@ -88,6 +88,12 @@ pub fn team_endpoints(id: &str) -> String {
     format!("{TEAMS}/{}/endpoints", encode(id))
 }
 
+/// The page and form for a team's guardrail.
+#[must_use]
+pub fn team_guardrail(id: &str) -> String {
+    format!("{TEAMS}/{}/guardrail", encode(id))
+}
+
 /// An endpoint's page with the form that changes it, which is also the form's target.
 #[must_use]
 pub fn endpoint(id: &str) -> String {

@@ -3,9 +3,9 @@
 use super::{Page, Section};
 use crate::form::Choice;
 use crate::format::{ago, grouped};
-use crate::part::block::{Colour, badge, card, empty, nothing, page_head, text};
+use crate::part::block::{Colour, badge, card, empty, message, nothing, page_head, text};
 use crate::part::field::{button_form, filter_bar, options};
-use crate::part::list::{Column, cell, name_cell, number_cell, row_head, table};
+use crate::part::list::{Column, cell, name_cell, number_cell, prose_cell, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::UnixMs;
 use leptos::prelude::*;
@@ -234,6 +234,7 @@ impl CapabilitiesPage {
             );
         }
         let mut columns = rule_columns();
+        columns.insert(1, Column::text("Surface"));
         columns.push(Column::text("Changed"));
         columns.push(Column::text("Change"));
         let rows = self
@@ -243,7 +244,7 @@ impl CapabilitiesPage {
                 let label = format!("Take away the rule for {}", own.rule.name);
                 view! {
                     <tr>
-                        {rule_cells(&own.rule)}
+                        {rule_cells(&own.rule, true)}
                         {cell("Changed", ago(own.changed_at_ms, context.now_ms))}
                         {cell("Change", view! {
                             <a class="button small" href=path::delete_rule(&own.id) aria-label=label>"Take away"</a>
@@ -288,14 +289,14 @@ impl CapabilitiesPage {
         let list = if self.rules.is_empty() {
             empty(
                 "No rule fits",
-                view! { <p>"Names that no rule fits are left out and counted above."</p> }.into_any(),
+                view! { <p>"The row * of each table decides on what no other row names; what it meets is counted above."</p> }.into_any(),
                 nothing(),
             )
         } else {
             let rows = self
                 .rules
                 .iter()
-                .map(|rule| view! { <tr>{rule_cells(rule)}</tr> }.into_any())
+                .map(|rule| view! { <tr>{rule_cells(rule, false)}</tr> }.into_any())
                 .collect();
             table("Rules in force", rule_columns(), rows)
         };
@@ -333,7 +334,7 @@ impl CapabilitiesPage {
                         {row_head(text(version.version.clone()))}
                         {cell("Surface", text(version.surface.clone()))}
                         {cell("State", state)}
-                        {name_cell("Why", text(version.reason.clone()))}
+                        {prose_cell("Why", message(&version.reason))}
                         {cell("Made", ago(version.made_at_ms, context.now_ms))}
                     </tr>
                 }
@@ -359,13 +360,15 @@ fn rule_columns() -> Vec<Column> {
     ]
 }
 
-fn rule_cells(rule: &RuleRow) -> AnyView {
+/// The rules in force are those of one surface, which the filter names; an admin's own are for any.
+fn rule_cells(rule: &RuleRow, with_surface: bool) -> AnyView {
     view! {
         {row_head(view! { <code>{rule.name.clone()}</code> }.into_any())}
+        {with_surface.then(|| cell("Surface", text(rule.surface.clone())))}
         {cell("Table", text(rule.table.clone()))}
-        {cell("Do", text(rule.action.clone()))}
+        {name_cell("Do", text(rule.action.clone()))}
         {name_cell("When", text(rule.condition.clone()))}
-        {name_cell("Source", text(rule.source.clone()))}
+        {prose_cell("Source", text(rule.source.clone()))}
     }
     .into_any()
 }

@@ -1,6 +1,7 @@
 //! One endpoint: the form for a new one, or for changing it.
 
 use super::endpoints::{enabled_badge, used_by};
+use super::guardrail::{GuardrailForm, guardrail};
 use super::{Named, Page, Section};
 use crate::form::{Choice, Field};
 use crate::part::block::{card, nothing, page_head, text};
@@ -28,14 +29,8 @@ pub struct EndpointForm {
     pub lanes: Field,
     /// Instead of the public URL of bedrock-mantle.
     pub mantle_url: Field,
-    /// The id of a guardrail; empty is none.
-    pub guardrail_id: Field,
-    /// Its version.
-    pub guardrail_version: Field,
-    /// How much Bedrock tells about what it found.
-    pub guardrail_trace: Field,
-    /// Whether it looks only at what the user and the tools said.
-    pub guardrail_tag_input: bool,
+    /// What requests must pass.
+    pub guardrail: GuardrailForm,
     /// Its share of the conversations.
     pub weight: Field,
     /// Whether it is used.
@@ -55,10 +50,7 @@ impl Default for EndpointForm {
             runtime_url: Field::default(),
             lanes: Field::default(),
             mantle_url: Field::default(),
-            guardrail_id: Field::default(),
-            guardrail_version: Field::default(),
-            guardrail_trace: Field::new("disabled"),
-            guardrail_tag_input: false,
+            guardrail: GuardrailForm::default(),
             weight: Field::new("1"),
             enabled: true,
             is_default: false,
@@ -78,11 +70,8 @@ impl EndpointForm {
             "runtime_url" => &mut self.runtime_url,
             "lanes" => &mut self.lanes,
             "mantle_url" => &mut self.mantle_url,
-            "guardrail.id" => &mut self.guardrail_id,
-            "guardrail.version" => &mut self.guardrail_version,
-            "guardrail.trace" => &mut self.guardrail_trace,
             "weight" => &mut self.weight,
-            _ => return None,
+            name => return self.guardrail.field_mut(name),
         })
     }
 }
@@ -189,27 +178,8 @@ const MANTLE: Ask = ask(
     false,
     500,
 );
-const GUARDRAIL: Ask = ask(
-    "guardrail_id",
-    "Guardrail",
-    "Its id or ARN. All requests must pass it, unless their team has one of its own.",
-    false,
-    2_048,
-);
-const VERSION: Ask = ask(
-    "guardrail_version",
-    "Guardrail version",
-    "A number, or DRAFT.",
-    false,
-    8,
-);
-const TRACE: Ask = ask(
-    "guardrail_trace",
-    "Guardrail trace",
-    "How much Bedrock writes into its invocation log about what was found, quotes included.",
-    false,
-    0,
-);
+const GUARDRAIL: Ask =
+    guardrail("Its id or ARN. All requests must pass it, unless their team has one of its own.");
 
 /// The orders of lanes that are offered; one that is stored and not among them is offered too.
 fn lane_orders(stored: &str) -> Vec<Choice> {
@@ -224,14 +194,6 @@ fn lane_orders(stored: &str) -> Vec<Choice> {
         choices.push(Choice::new(stored, stored));
     }
     choices
-}
-
-fn traces() -> Vec<Choice> {
-    vec![
-        Choice::new("disabled", "Nothing"),
-        Choice::new("enabled", "What was found"),
-        Choice::new("enabled-full", "Everything that was looked for"),
-    ]
 }
 
 fn geographies() -> Vec<Choice> {
@@ -297,11 +259,9 @@ impl EndpointPage {
             (&URL, &form.runtime_url),
             (&LANES, &form.lanes),
             (&MANTLE, &form.mantle_url),
-            (&GUARDRAIL, &form.guardrail_id),
-            (&VERSION, &form.guardrail_version),
-            (&TRACE, &form.guardrail_trace),
             (&WEIGHT, &form.weight),
         ];
+        let fields = [&fields[..], &form.guardrail.fields(&GUARDRAIL)].concat();
         let (action, button) = match &self.id {
             Some(id) => (path::endpoint(id), "Save"),
             None => (path::ENDPOINTS.to_owned(), "Add the endpoint"),
@@ -318,17 +278,7 @@ impl EndpointPage {
                 {input(URL, &form.runtime_url, &[])}
                 {select(LANES, &form.lanes, &lane_orders(&form.lanes.value))}
                 {input(MANTLE, &form.mantle_url, &[])}
-                {input(GUARDRAIL, &form.guardrail_id, &[])}
-                {input(VERSION, &form.guardrail_version, &[])}
-                {select(TRACE, &form.guardrail_trace, &traces())}
-                {checkbox(
-                    "guardrail_tag_input".to_owned(),
-                    "guardrail_tag_input",
-                    "yes".to_owned(),
-                    "The guardrail looks only at what the user and the tools said".to_owned(),
-                    String::new(),
-                    form.guardrail_tag_input,
-                )}
+                {form.guardrail.inputs(GUARDRAIL)}
                 {input(WEIGHT, &form.weight, &[])}
                 {checkbox(
                     "enabled".to_owned(),

@@ -34,6 +34,8 @@ pub struct TeamRow {
     pub spend_30_days: NanoUsd,
     /// How many endpoints are assigned to it; with none it uses the default ones.
     pub endpoints: u64,
+    /// The id or ARN of its guardrail; without one that of the endpoint holds.
+    pub guardrail: Option<String>,
 }
 
 /// The teams, and the form for a new one.
@@ -112,6 +114,7 @@ impl TeamsPage {
             Column::number("Users"),
             Column::number("Spend, 30 days"),
             Column::text("Endpoints"),
+            Column::text("Guardrail"),
             Column::text("Created"),
             Column::text("Change"),
         ];
@@ -126,6 +129,7 @@ impl TeamsPage {
                         {number_cell("Users", text(grouped(team.users)))}
                         {number_cell("Spend, 30 days", money(team.spend_30_days))}
                         {cell("Endpoints", endpoints_of(team))}
+                        {cell("Guardrail", guardrail_of(team))}
                         {cell("Created", ago(team.created_at_ms, context.now_ms))}
                         {cell("Change", state_switch(context, path::team_state(&team.id), &team.name, team.state))}
                     </tr>
@@ -145,6 +149,17 @@ fn endpoints_of(team: &TeamRow) -> AnyView {
     };
     let name = format!("Endpoints of {}: {label}", team.name);
     view! { <a href=path::team_endpoints(&team.id) aria-label=name>{label}</a> }.into_any()
+}
+
+/// Which guardrail a team's requests must pass, with a way to change that.
+fn guardrail_of(team: &TeamRow) -> AnyView {
+    let label = match &team.guardrail {
+        None => "the endpoint's".to_owned(),
+        // The last part of an ARN is the id.
+        Some(id) => id.rsplit('/').next().unwrap_or(id).to_owned(),
+    };
+    let name = format!("Guardrail of {}: {label}", team.name);
+    view! { <a href=path::team_guardrail(&team.id) aria-label=name>{label}</a> }.into_any()
 }
 
 /// The state of a user or a team in a word.

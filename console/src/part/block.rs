@@ -26,6 +26,27 @@ pub(crate) fn text(text: impl Into<String>) -> AnyView {
     text.into().into_any()
 }
 
+/// A message in which names stand between backticks, as the admin API writes them: they become code.
+pub(crate) fn message(text: &str) -> AnyView {
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len() < 3 || parts.len().is_multiple_of(2) {
+        // None, or one without a partner: it stands in a name that somebody chose.
+        return self::text(text);
+    }
+    parts
+        .into_iter()
+        .enumerate()
+        .map(|(i, part)| {
+            if i.is_multiple_of(2) {
+                self::text(part)
+            } else {
+                view! { <code>{part.to_owned()}</code> }.into_any()
+            }
+        })
+        .collect_view()
+        .into_any()
+}
+
 /// How a badge is coloured; its words carry the meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colour {
@@ -131,4 +152,19 @@ pub(crate) fn copyable(id: &'static str, label: &'static str, content: String) -
         </div>
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_between_backticks_become_code_and_a_stray_backtick_stays() {
+        let shown = |text| message(text).to_html().replace("<!>", "");
+        assert_eq!(
+            shown("It is `DRAFT` or `<1>`."),
+            "It is <code>DRAFT</code> or <code>&lt;1&gt;</code>."
+        );
+        assert_eq!(shown("“a`b” is there."), "“a`b” is there.");
+    }
 }

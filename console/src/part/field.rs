@@ -1,6 +1,6 @@
 //! Labelled fields: the label names the control, help and error describe it.
 
-use super::block::nothing;
+use super::block::{message, nothing};
 use crate::form::{Choice, Field};
 use crate::{PageContext, path};
 use leptos::prelude::*;
@@ -27,6 +27,26 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
+    /// For a line of text, or a list, of which the id is the name; with `max_length` 0 it takes the default of 200.
+    pub(crate) const fn line(
+        name: &'static str,
+        label: &'static str,
+        help: &'static str,
+        required: bool,
+        max_length: u32,
+    ) -> Self {
+        Self {
+            id: name,
+            name,
+            label,
+            help,
+            kind: "",
+            autocomplete: "",
+            required,
+            max_length,
+        }
+    }
+
     fn help_id(&self) -> String {
         format!("{}-help", self.id)
     }
@@ -50,7 +70,7 @@ impl Ask {
         let error = field
             .error
             .clone()
-            .map(|text| view! { <p class="field-error" id=self.error_id()>{text}</p> });
+            .map(|text| view! { <p class="field-error" id=self.error_id()>{message(&text)}</p> });
         let help = (!self.help.is_empty())
             .then(|| view! { <p class="field-help" id=self.help_id()>{self.help}</p> });
         let optional = (!self.required && self.kind != "search")
@@ -163,25 +183,22 @@ pub(crate) fn options(choices: &[Choice], chosen: &str) -> AnyView {
 }
 
 /// At the head of a form that was refused: what is wrong, with links to the fields.
-pub(crate) fn summary(fields: &[(&Ask, &Field)], message: Option<&str>) -> AnyView {
+pub(crate) fn summary(fields: &[(&Ask, &Field)], trouble: Option<&str>) -> AnyView {
     let wrong: Vec<_> = fields
         .iter()
         .filter_map(|(ask, field)| field.error.as_ref().map(|e| (ask.id, e.clone())))
         .collect();
-    if wrong.is_empty() && message.is_none() {
+    if wrong.is_empty() && trouble.is_none() {
         return nothing();
     }
     let items = wrong
         .into_iter()
-        .map(|(id, text)| view! { <li><a href=format!("#{id}")>{text}</a></li> })
+        .map(|(id, text)| view! { <li><a href=format!("#{id}")>{message(&text)}</a></li> })
         .collect_view();
-    let message = message.map_or_else(
-        || "Nothing was saved yet. Please mend this:".to_owned(),
-        str::to_owned,
-    );
+    let head = trouble.unwrap_or("Nothing was saved yet. Please mend this:");
     view! {
         <div class="flash flash-bad" role="alert">
-            <p>{message}</p>
+            <p>{message(head)}</p>
             <ul>{items}</ul>
         </div>
     }

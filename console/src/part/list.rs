@@ -94,6 +94,11 @@ pub(crate) fn name_cell(label: &'static str, content: AnyView) -> AnyView {
     view! { <td data-label=label class="name">{content}</td> }.into_any()
 }
 
+/// A cell with a sentence or two: it gets the room that the others leave.
+pub(crate) fn prose_cell(label: &'static str, content: AnyView) -> AnyView {
+    view! { <td data-label=label class="name prose">{content}</td> }.into_any()
+}
+
 /// A cell with a number.
 pub(crate) fn number_cell(label: &'static str, content: AnyView) -> AnyView {
     view! { <td data-label=label class="number">{content}</td> }.into_any()

@@ -4,9 +4,9 @@ use super::usage::{TOKENS, days, models};
 use super::{HOSTILE, NOW_MS, Sample, context, sample, with_flash};
 use crate::form::{Choice, Field};
 use crate::page::{
-    KeyCreatedPage, KeyListQuery, KeyPage, KeyRow, KeySort, KeyState, KeySummary, KeysPage, Named,
-    NewKeyForm, NewKeyPage, NewTeamForm, NewUserForm, RevokeKeyPage, StateFilter, TeamRow, TeamsPage,
-    UserRow, UsersPage,
+    GuardrailForm, KeyCreatedPage, KeyListQuery, KeyPage, KeyRow, KeySort, KeyState, KeySummary, KeysPage,
+    Named, NewKeyForm, NewKeyPage, NewTeamForm, NewUserForm, RevokeKeyPage, StateFilter, TeamGuardrailPage,
+    TeamRow, TeamsPage, UserRow, UsersPage,
 };
 use crate::{Tone, path};
 use ccag_domain::time::DAY_MS;
@@ -182,6 +182,8 @@ fn team(id: &str, name: &str, state: AccountState, users: u64, spend: i64) -> Te
         created_at_ms: NOW_MS - 90 * DAY_MS,
         spend_30_days: NanoUsd(spend),
         endpoints: users / 4,
+        guardrail: (users > 100)
+            .then(|| "arn:aws:bedrock:eu-central-1:111122223333:guardrail/abc123def456".to_owned()),
     }
 }
 
@@ -201,11 +203,34 @@ fn team_samples() -> Vec<Sample> {
         },
         ..teams.clone()
     };
+    let guarded = TeamGuardrailPage {
+        team_id: "team_1".to_owned(),
+        team: HOSTILE.to_owned(),
+        form: GuardrailForm {
+            id: Field::new("abc123def456"),
+            version: Field::new("3"),
+            ..GuardrailForm::default()
+        },
+        trouble: None,
+    };
     let admin = || context(Role::Admin, path::TEAMS);
     vec![
         sample("teams", admin(), teams),
         sample("teams-refused", admin(), refused),
         sample("teams-empty", admin(), TeamsPage::default()),
+        sample("team-guardrail", admin(), guarded.clone()),
+        sample(
+            "team-guardrail-refused",
+            admin(),
+            TeamGuardrailPage {
+                form: GuardrailForm {
+                    version: Field::new("0")
+                        .with_error("A guardrail's version is `DRAFT` or a number from 1 on."),
+                    ..guarded.form.clone()
+                },
+                ..guarded
+            },
+        ),
     ]
 }
 

@@ -10,6 +10,7 @@
 
 mod capabilities;
 mod catalogue;
+mod console;
 mod discovery;
 mod endpoints;
 mod http;

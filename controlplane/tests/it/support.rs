@@ -251,7 +251,8 @@ impl Caller {
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())
             .uri(path);
-        if !body.is_empty() {
+        let has_kind = self.headers.iter().any(|(name, _)| *name == "content-type");
+        if !body.is_empty() && !has_kind {
             request = request.header("content-type", "application/json");
         }
         if let Some(token) = &self.token {

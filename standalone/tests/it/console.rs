@@ -220,7 +220,8 @@ async fn a_wrong_password_is_refused_and_a_stranger_sees_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_page_of_the_navigation_is_there_and_rules_and_endpoints_are_changed_without_javascript() {
+async fn every_page_of_the_navigation_is_there_and_rules_endpoints_and_teams_are_changed_without_javascript()
+{
     let it = standalone().await;
     let browser = Browser::start(false).await;
     browser.log_in(&it).await;
@@ -281,5 +282,33 @@ async fn every_page_of_the_navigation_is_there_and_rules_and_endpoints_are_chang
     browser.click("main form button[type=submit]").await;
     goto("/console/endpoints").await;
     assert!(browser.text().await.contains("Frankfurt"));
+
+    goto("/console/teams").await;
+    browser.find("#name").await.send_keys("Platform").await.unwrap();
+    browser
+        .click("form[action='/console/teams'] button[type=submit]")
+        .await;
+    browser.click("a[href$='/guardrail']").await;
+    browser
+        .find("#guardrail_id")
+        .await
+        .send_keys("gr1")
+        .await
+        .unwrap();
+    browser
+        .find("#guardrail_version")
+        .await
+        .send_keys("0")
+        .await
+        .unwrap();
+    browser.click("main form button[type=submit]").await;
+    let version = browser.find("#guardrail_version[aria-invalid=true]").await;
+    version.clear().await.unwrap();
+    version.send_keys("1").await.unwrap();
+    browser.click("main form button[type=submit]").await;
+    let text = browser.find("[role=status]").await.text().await.unwrap();
+    assert!(text.contains("must pass version 1 of gr1"), "{text}");
+    let teams = it.admin.get("/admin/teams?name=Platform").await;
+    assert_eq!(teams["teams"][0]["guardrail"]["id"], "gr1", "{teams}");
     browser.driver.clone().quit().await.unwrap();
 }

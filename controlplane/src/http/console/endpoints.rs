@@ -1,21 +1,20 @@
 //! Endpoints, and the endpoints of teams.
 
 use super::form::{FormData, Posted, is_about_input};
+use super::guardrail;
 use super::visitor::Visitor;
 use crate::app::{discovery, endpoints, teams};
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use ccag_admin_api::{
-    AssignedEndpoint, CreateEndpoint, EndpointTeam, EndpointView, GuardrailSpec, SetTeamEndpoints,
-};
+use ccag_admin_api::{AssignedEndpoint, CreateEndpoint, EndpointTeam, EndpointView, SetTeamEndpoints};
 use ccag_console::form::Field;
 use ccag_console::page::{
     DeleteEndpointPage, EndpointForm, EndpointModelsPage, EndpointPage, EndpointRow, EndpointsPage, Named,
     OfferedRow, TeamEndpointChoice, TeamEndpointsPage,
 };
 use ccag_console::{Tone, path};
-use ccag_domain::{Code, EndpointId, Geography, GuardrailTrace, Lane, Lanes, Problem, TeamId};
+use ccag_domain::{Code, EndpointId, Geography, Lane, Lanes, Problem, TeamId};
 
 fn no_endpoint() -> Problem {
     Problem::new(Code::NotFound, "There is no such endpoint.")
@@ -84,7 +83,6 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Response {
 
 async fn gather(visitor: &Visitor, id: &str) -> Result<EndpointPage, Problem> {
     let endpoint = endpoints::find(&visitor.state().app, &visitor.actor(), &id_of(id)?).await?;
-    let guardrail = endpoint.guardrail.as_ref();
     let field = |text: &Option<String>| Field::new(text.clone().unwrap_or_default());
     Ok(EndpointPage {
         form: EndpointForm {
@@ -96,10 +94,7 @@ async fn gather(visitor: &Visitor, id: &str) -> Result<EndpointPage, Problem> {
             runtime_url: field(&endpoint.runtime_url),
             lanes: Field::new(lanes_text(&endpoint.lanes)),
             mantle_url: field(&endpoint.mantle_url),
-            guardrail_id: Field::new(guardrail.map(|g| g.id.clone()).unwrap_or_default()),
-            guardrail_version: Field::new(guardrail.map(|g| g.version.clone()).unwrap_or_default()),
-            guardrail_trace: Field::new(guardrail.map(|g| g.trace).unwrap_or_default().as_str()),
-            guardrail_tag_input: guardrail.is_some_and(|g| g.tag_input),
+            guardrail: guardrail::stored(endpoint.guardrail.as_ref()),
             weight: Field::new(endpoint.weight.to_string()),
             enabled: endpoint.enabled,
             is_default: endpoint.is_default,
@@ -123,10 +118,7 @@ fn refill(form: &FormData) -> EndpointForm {
         runtime_url: Field::new(form.text("runtime_url")),
         lanes: Field::new(form.text("lanes")),
         mantle_url: Field::new(form.text("mantle_url")),
-        guardrail_id: Field::new(form.text("guardrail_id")),
-        guardrail_version: Field::new(form.text("guardrail_version")),
-        guardrail_trace: Field::new(form.text("guardrail_trace")),
-        guardrail_tag_input: form.ticked("guardrail_tag_input"),
+        guardrail: guardrail::refill(form),
         weight: Field::new(form.text("weight")),
         enabled: form.ticked("enabled"),
         is_default: form.ticked("is_default"),
@@ -149,6 +141,7 @@ fn read(form: &FormData, filled: &mut EndpointForm) -> Option<CreateEndpoint> {
         filled.lanes.error = Some("Choose one of the offered orders.".to_owned());
         return None;
     };
+    let guardrail = guardrail::read(&mut filled.guardrail).ok()?;
     Some(CreateEndpoint {
         name: filled.name.value.clone(),
         region: form.optional("region"),
@@ -158,12 +151,7 @@ fn read(form: &FormData, filled: &mut EndpointForm) -> Option<CreateEndpoint> {
         runtime_url: form.optional("runtime_url"),
         lanes: Some(lanes.into()),
         mantle_url: form.optional("mantle_url"),
-        guardrail: form.optional("guardrail_id").map(|id| GuardrailSpec {
-            id,
-            version: filled.guardrail_version.value.clone(),
-            trace: GuardrailTrace::parse(&filled.guardrail_trace.value).unwrap_or_default(),
-            tag_input: filled.guardrail_tag_input,
-        }),
+        guardrail,
         weight: Some(weight?),
         enabled: Some(filled.enabled),
         is_default: Some(filled.is_default),

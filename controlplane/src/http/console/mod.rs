@@ -11,6 +11,7 @@ mod cookies;
 mod endpoints;
 mod fleet;
 mod form;
+mod guardrail;
 mod keys;
 mod login;
 mod models;
@@ -59,6 +60,10 @@ pub(crate) fn router() -> Router<HttpState> {
         .route(
             "/console/teams/{id}/endpoints",
             get(endpoints::of_team).post(endpoints::assign),
+        )
+        .route(
+            "/console/teams/{id}/guardrail",
+            get(guardrail::of_team).post(guardrail::set_for_team),
         )
         .route(path::ENDPOINTS, get(endpoints::list).post(endpoints::create))
         .route(path::NEW_ENDPOINT, get(endpoints::blank))
