@@ -5,6 +5,7 @@ pub(crate) mod capabilities;
 pub(crate) mod completions;
 pub(crate) mod endpoints;
 pub(crate) mod gateway;
+pub(crate) mod guardrail;
 pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod pricing;

@@ -1,6 +1,7 @@
 //! Teams and their members.
 
 use super::Context;
+use super::guardrail::{GuardrailArgs, guardrail_text};
 use super::users::table as user_table;
 use crate::error::CliError;
 use crate::human::{count, moment, or_none};
@@ -78,7 +79,7 @@ pub(crate) enum Teams {
         /// The team's id or name
         team: String,
         #[command(flatten)]
-        guardrail: super::endpoints::GuardrailArgs,
+        guardrail: GuardrailArgs,
         /// No guardrail of its own
         #[arg(long, conflicts_with = "guardrail", required_unless_present = "guardrail")]
         none: bool,
@@ -203,12 +204,7 @@ fn show(context: &Context, team: &TeamView) -> Result<(), CliError> {
             ("Members", count(team.member_count)),
             (
                 "Guardrail",
-                or_none(
-                    team.guardrail
-                        .as_ref()
-                        .map(super::endpoints::guardrail_text)
-                        .as_ref(),
-                ),
+                or_none(team.guardrail.as_ref().map(guardrail_text).as_ref()),
             ),
             ("Created", moment(Some(team.created_at))),
         ])
