@@ -2,10 +2,10 @@
 
 use super::endpoints::{enabled_badge, used_by};
 use super::guardrail::{GuardrailForm, guardrail};
-use super::{Named, Page, Section};
+use super::{FormPage, Named, Page, Section};
 use crate::form::{Choice, Field};
 use crate::part::block::{card, nothing, page_head, text};
-use crate::part::field::{Ask, button_form, checkbox, csrf, input, select, summary};
+use crate::part::field::{Ask, button_form, edit_form, input, select, summary, yes_box};
 use crate::{PageContext, path};
 use ccag_domain::Geography;
 use leptos::prelude::*;
@@ -95,68 +95,49 @@ pub struct EndpointPage {
     pub trouble: Option<String>,
 }
 
-const fn ask(
-    name: &'static str,
-    label: &'static str,
-    help: &'static str,
-    required: bool,
-    max_length: u32,
-) -> Ask {
-    Ask {
-        id: name,
-        name,
-        label,
-        help,
-        kind: "",
-        autocomplete: "",
-        required,
-        max_length,
-    }
-}
-
-const NAME: Ask = ask(
+const NAME: Ask = Ask::line(
     "name",
     "Name",
     "For people to tell endpoints apart, such as “Europe, shared account”.",
     true,
     200,
 );
-const REGION: Ask = ask(
+const REGION: Ask = Ask::line(
     "region",
     "AWS region",
     "Such as eu-west-1. Empty is the region that the data planes are configured with.",
     false,
     32,
 );
-const ROLE: Ask = ask(
+const ROLE: Ask = Ask::line(
     "role_arn",
     "Role to assume",
     "Such as arn:aws:iam::111122223333:role/ccag. Empty: the data planes call with their own credentials.",
     false,
     700,
 );
-const EXTERNAL: Ask = ask(
+const EXTERNAL: Ask = Ask::line(
     "external_id",
     "External id",
     "If the role's trust policy asks for one.",
     false,
     1_224,
 );
-const GEOGRAPHY: Ask = ask(
+const GEOGRAPHY: Ask = Ask::line(
     "geography",
     "Geography",
     "Where requests may run, and what they cost. The closest is taken in which the model can be had.",
     false,
     0,
 );
-const URL: Ask = ask(
+const URL: Ask = Ask::line(
     "runtime_url",
     "URL of Bedrock Runtime",
     "For a VPC endpoint, for example. Empty is AWS's public URL.",
     false,
     500,
 );
-const WEIGHT: Ask = ask(
+const WEIGHT: Ask = Ask::line(
     "weight",
     "Weight",
     "Its share of the conversations in relation to other endpoints. With 0 it only steps in for others.",
@@ -164,14 +145,14 @@ const WEIGHT: Ask = ask(
     5,
 );
 
-const LANES: Ask = ask(
+const LANES: Ask = Ask::line(
     "lanes",
     "Lanes",
     "How Bedrock is asked. InvokeModel serves everything; the others are tried first, or step in.",
     false,
     0,
 );
-const MANTLE: Ask = ask(
+const MANTLE: Ask = Ask::line(
     "mantle_url",
     "URL of bedrock-mantle",
     "Only for the mantle lane. Empty is AWS's public URL.",
@@ -205,6 +186,16 @@ fn geographies() -> Vec<Choice> {
             .map(|g| Choice::new(g.as_str(), format!("Only {}", g.as_str()))),
     );
     choices
+}
+
+impl FormPage for EndpointPage {
+    fn field_mut(&mut self, name: &str) -> Option<&mut Field> {
+        self.form.field_mut(name)
+    }
+
+    fn trouble_mut(&mut self) -> &mut Option<String> {
+        &mut self.trouble
+    }
 }
 
 impl Page for EndpointPage {
@@ -266,10 +257,7 @@ impl EndpointPage {
             Some(id) => (path::endpoint(id), "Save"),
             None => (path::ENDPOINTS.to_owned(), "Add the endpoint"),
         };
-        view! {
-            <form method="post" action=action class="stack card narrow">
-                {csrf(context)}
-                {summary(&fields, self.trouble.as_deref())}
+        let inputs = view! {
                 {input(NAME, &form.name, &[])}
                 {input(REGION, &form.region, &[])}
                 {input(ROLE, &form.role_arn, &[])}
@@ -280,29 +268,17 @@ impl EndpointPage {
                 {input(MANTLE, &form.mantle_url, &[])}
                 {form.guardrail.inputs(GUARDRAIL)}
                 {input(WEIGHT, &form.weight, &[])}
-                {checkbox(
-                    "enabled".to_owned(),
-                    "enabled",
-                    "yes".to_owned(),
-                    "Enabled".to_owned(),
-                    "While it is not, teams that have no other endpoint are refused; no other account is used instead.".to_owned(),
-                    form.enabled,
-                )}
-                {checkbox(
-                    "is_default".to_owned(),
-                    "is_default",
-                    "yes".to_owned(),
-                    "Default".to_owned(),
-                    "Teams without endpoints of their own use it, beside the other defaults.".to_owned(),
-                    form.is_default,
-                )}
-                <div class="form-actions">
-                    <button type="submit" class="primary">{button}</button>
-                    <a class="button quiet" href=path::ENDPOINTS>"Cancel"</a>
-                </div>
-            </form>
-        }
-        .into_any()
+                {yes_box("enabled", "Enabled", "While it is not, teams that have no other endpoint are refused; no other account is used instead.", form.enabled)}
+                {yes_box("is_default", "Default", "Teams without endpoints of their own use it, beside the other defaults.", form.is_default)}
+        };
+        edit_form(
+            context,
+            action,
+            summary(&fields, self.trouble.as_deref()),
+            inputs.into_any(),
+            button,
+            path::ENDPOINTS,
+        )
     }
 
     fn team_list(&self) -> AnyView {

@@ -1,7 +1,7 @@
 //! What forms ask about a guardrail: an endpoint's, or a team's.
 
 use crate::form::{Choice, Field};
-use crate::part::field::{Ask, checkbox, input, select};
+use crate::part::field::{Ask, input, select, yes_box};
 use leptos::prelude::*;
 
 /// What a form holds of a guardrail.
@@ -50,12 +50,10 @@ impl GuardrailForm {
             {input(id, &self.id, &[])}
             {input(VERSION, &self.version, &[])}
             {select(TRACE, &self.trace, &traces())}
-            {checkbox(
-                "guardrail_tag_input".to_owned(),
+            {yes_box(
                 "guardrail_tag_input",
-                "yes".to_owned(),
-                "The guardrail looks only at what the user and the tools said".to_owned(),
-                "Not at the system prompt, and not at documents.".to_owned(),
+                "The guardrail looks only at what the user and the tools said",
+                "Not at the system prompt, and not at documents.",
                 self.tag_input,
             )}
         }

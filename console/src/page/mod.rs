@@ -59,6 +59,7 @@ pub use users::{NewUserForm, UserRow, UsersPage};
 pub use web_search::{RulesForm, ServiceForm, ServiceRow, WebSearchPage};
 
 use crate::PageContext;
+use crate::form::Field;
 use leptos::prelude::AnyView;
 
 /// A page of the console.
@@ -73,4 +74,21 @@ pub trait Page {
 
     /// What stands in its `main` element.
     fn body(&self, context: &PageContext) -> AnyView;
+}
+
+/// A page whose form comes back when what it asks for is refused.
+pub trait FormPage: Page {
+    /// The field with this name in the admin API.
+    fn field_mut(&mut self, name: &str) -> Option<&mut Field>;
+
+    /// What is wrong with the form as a whole.
+    fn trouble_mut(&mut self) -> &mut Option<String>;
+
+    /// Says what is wrong: at the field that is meant, or above the form if there is none.
+    fn blame(&mut self, field: Option<&str>, message: String) {
+        match field.and_then(|name| self.field_mut(name)) {
+            Some(field) => field.error = Some(message),
+            None => *self.trouble_mut() = Some(message),
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! One model: the form for a new one, or for changing it.
 
-use super::{Page, Section};
+use super::{FormPage, Page, Section};
 use crate::form::Field;
 use crate::part::block::{facts, nothing, page_head, text};
-use crate::part::field::{Ask, checkbox, csrf, input, summary};
+use crate::part::field::{Ask, edit_form, input, summary, yes_box};
 use crate::{PageContext, path};
 use leptos::prelude::*;
 
@@ -83,69 +83,60 @@ pub struct ModelPage {
     pub trouble: Option<String>,
 }
 
-const fn ask(
-    name: &'static str,
-    label: &'static str,
-    help: &'static str,
-    required: bool,
-    max_length: u32,
-) -> Ask {
-    Ask {
-        id: name,
-        name,
-        label,
-        help,
-        kind: "",
-        autocomplete: "",
-        required,
-        max_length,
-    }
-}
-
-const NAME: Ask = ask(
+const NAME: Ask = Ask::line(
     "name",
     "Name",
     "As Anthropic's API spells it, without a date: claude-opus-5-5. It cannot be changed later.",
     true,
     100,
 );
-const TITLE: Ask = ask(
+const TITLE: Ask = Ask::line(
     "display_name",
     "Title",
     "For people: Claude Opus 5.5.",
     false,
     200,
 );
-const ALIASES: Ask = ask(
+const ALIASES: Ask = Ask::line(
     "aliases",
     "Aliases",
     "Other names that clients use for it, separated by blanks. No other model may have them.",
     false,
     2_000,
 );
-const BEDROCK_ID: Ask = ask(
+const BEDROCK_ID: Ask = Ask::line(
     "bedrock_id",
     "Bedrock id",
     "Of the foundation model, without a geography: anthropic.claude-opus-5-5.",
     true,
     140,
 );
-const GEOGRAPHIES: Ask = ask(
+const GEOGRAPHIES: Ask = Ask::line(
     "geographies",
     "Geographies",
     "That have an inference profile, separated by blanks: global us eu au jp apac in ca us-gov. At endpoints that have been asked, AWS's own list counts.",
     false,
     200,
 );
-const CONTEXT: Ask = ask("context_tokens", "Context window", "In tokens.", true, 9);
-const MAX_OUTPUT: Ask = ask("max_output_tokens", "Most output", "In tokens.", true, 9);
-const RELEASED: Ask = ask(
+const CONTEXT: Ask = Ask::line("context_tokens", "Context window", "In tokens.", true, 9);
+const MAX_OUTPUT: Ask = Ask::line("max_output_tokens", "Most output", "In tokens.", true, 9);
+const RELEASED: Ask = Ask::line(
     "released_at",
     "Released",
     "Such as 2026-11-01. Lists begin with the newest.",
     false,
     30,
 );
+
+impl FormPage for ModelPage {
+    fn field_mut(&mut self, name: &str) -> Option<&mut Field> {
+        self.form.field_mut(name)
+    }
+
+    fn trouble_mut(&mut self) -> &mut Option<String> {
+        &mut self.trouble
+    }
+}
 
 impl Page for ModelPage {
     fn title(&self) -> String {
@@ -230,40 +221,25 @@ impl ModelPage {
             None => (path::MODELS.to_owned(), "Add the model"),
         };
         let new = self.name.is_none();
-        view! {
-            <form method="post" action=action class="stack card narrow">
-                {csrf(context)}
-                {summary(&fields[usize::from(!new)..], self.trouble.as_deref())}
+        let inputs = view! {
                 {new.then(|| input(NAME, &form.name, &[]))}
                 {input(TITLE, &form.title, &[])}
                 {input(ALIASES, &form.aliases, &[])}
                 {input(BEDROCK_ID, &form.bedrock_id, &[])}
                 {input(GEOGRAPHIES, &form.geographies, &[])}
-                {checkbox(
-                    "on_demand".to_owned(),
-                    "on_demand",
-                    "yes".to_owned(),
-                    "It can be invoked without a profile".to_owned(),
-                    String::new(),
-                    form.on_demand,
-                )}
+                {yes_box("on_demand", "It can be invoked without a profile", "", form.on_demand)}
                 {input(CONTEXT, &form.context, &[])}
                 {input(MAX_OUTPUT, &form.max_output, &[])}
-                {checkbox(
-                    "counts_tokens".to_owned(),
-                    "counts_tokens",
-                    "yes".to_owned(),
-                    "Bedrock Runtime can count its tokens".to_owned(),
-                    "Otherwise the gateway estimates.".to_owned(),
-                    form.counts_tokens,
-                )}
+                {yes_box("counts_tokens", "Bedrock Runtime can count its tokens", "Otherwise the gateway estimates.", form.counts_tokens)}
                 {input(RELEASED, &form.released, &[])}
-                <div class="form-actions">
-                    <button type="submit" class="primary">{button}</button>
-                    <a class="button quiet" href=path::MODELS>"Cancel"</a>
-                </div>
-            </form>
-        }
-        .into_any()
+        };
+        edit_form(
+            context,
+            action,
+            summary(&fields[usize::from(!new)..], self.trouble.as_deref()),
+            inputs.into_any(),
+            button,
+            path::MODELS,
+        )
     }
 }

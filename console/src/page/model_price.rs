@@ -1,6 +1,6 @@
 //! What a model costs and has cost, and the form that sets a new price.
 
-use super::{Page, Section};
+use super::{FormPage, Page, Section};
 use crate::form::Field;
 use crate::format::moment;
 use crate::part::block::{Colour, badge, card, nothing, page_head, text};
@@ -196,6 +196,19 @@ pub struct PricePage {
     pub history: Vec<PriceRow>,
     /// What is wrong with the form as a whole.
     pub trouble: Option<String>,
+}
+
+impl FormPage for PricePage {
+    fn field_mut(&mut self, name: &str) -> Option<&mut Field> {
+        let fields = self.form.fields_mut();
+        fields
+            .into_iter()
+            .find_map(|(known, field)| (known == name).then_some(field))
+    }
+
+    fn trouble_mut(&mut self) -> &mut Option<String> {
+        &mut self.trouble
+    }
 }
 
 impl Page for PricePage {

@@ -2,7 +2,7 @@
 
 use super::{Page, Section};
 use crate::part::block::{nothing, page_head, text};
-use crate::part::field::{checkbox, csrf, summary};
+use crate::part::field::{checkbox, edit_form, summary};
 use crate::{PageContext, path};
 use leptos::prelude::*;
 
@@ -70,18 +70,14 @@ impl Page for TeamEndpointsPage {
                 text("The team uses the chosen endpoints and no others. With none chosen it uses the default ones."),
                 nothing(),
             )}
-            <form method="post" action=path::team_endpoints(&self.team_id) class="card narrow stack">
-                {csrf(context)}
-                {summary(&[], self.trouble.as_deref())}
-                <fieldset>
-                    <legend>"May use"</legend>
-                    {boxes}
-                </fieldset>
-                <div class="form-actions">
-                    <button type="submit" class="primary">"Save"</button>
-                    <a class="button quiet" href=path::TEAMS>"Cancel"</a>
-                </div>
-            </form>
+            {edit_form(
+                context,
+                path::team_endpoints(&self.team_id),
+                summary(&[], self.trouble.as_deref()),
+                view! { <fieldset><legend>"May use"</legend>{boxes}</fieldset> }.into_any(),
+                "Save",
+                path::TEAMS,
+            )}
         }
         .into_any()
     }

@@ -1,10 +1,10 @@
 //! Which guardrail a team's requests must pass.
 
 use super::guardrail::{GuardrailForm, guardrail};
-use super::{Page, Section};
+use super::{FormPage, Page, Section};
 use crate::form::Field;
 use crate::part::block::{nothing, page_head, text};
-use crate::part::field::{Ask, csrf, summary};
+use crate::part::field::{Ask, edit_form, summary};
 use crate::{PageContext, path};
 use leptos::prelude::*;
 
@@ -25,10 +25,13 @@ const GUARDRAIL: Ask = guardrail(
     "Its id or ARN. Empty, with an empty version: the guardrail of the endpoint holds, if it has one.",
 );
 
-impl TeamGuardrailPage {
-    /// The field with this name in the admin API.
-    pub fn field_mut(&mut self, name: &str) -> Option<&mut Field> {
+impl FormPage for TeamGuardrailPage {
+    fn field_mut(&mut self, name: &str) -> Option<&mut Field> {
         self.form.field_mut(name)
+    }
+
+    fn trouble_mut(&mut self) -> &mut Option<String> {
+        &mut self.trouble
     }
 }
 
@@ -51,15 +54,14 @@ impl Page for TeamGuardrailPage {
                 ),
                 nothing(),
             )}
-            <form method="post" action=path::team_guardrail(&self.team_id) class="card narrow stack">
-                {csrf(context)}
-                {summary(&self.form.fields(&GUARDRAIL), self.trouble.as_deref())}
-                {self.form.inputs(GUARDRAIL)}
-                <div class="form-actions">
-                    <button type="submit" class="primary">"Save"</button>
-                    <a class="button quiet" href=path::TEAMS>"Cancel"</a>
-                </div>
-            </form>
+            {edit_form(
+                context,
+                path::team_guardrail(&self.team_id),
+                summary(&self.form.fields(&GUARDRAIL), self.trouble.as_deref()),
+                self.form.inputs(GUARDRAIL),
+                "Save",
+                path::TEAMS,
+            )}
         }
         .into_any()
     }

@@ -170,6 +170,35 @@ pub(crate) fn checkbox(
     .into_any()
 }
 
+/// A box that says yes to something; its id is its name.
+pub(crate) fn yes_box(name: &'static str, label: &str, help: &str, on: bool) -> AnyView {
+    let (label, help) = (label.to_owned(), help.to_owned());
+    checkbox(name.to_owned(), name, "yes".to_owned(), label, help, on)
+}
+
+/// The form of a page for one thing: what is wrong with it, its inputs, a button that saves, and a way back.
+pub(crate) fn edit_form(
+    context: &PageContext,
+    action: String,
+    wrong: AnyView,
+    inputs: AnyView,
+    button: &'static str,
+    back: &'static str,
+) -> AnyView {
+    view! {
+        <form method="post" action=action class="stack card narrow">
+            {csrf(context)}
+            {wrong}
+            {inputs}
+            <div class="form-actions">
+                <button type="submit" class="primary">{button}</button>
+                <a class="button quiet" href=back>"Cancel"</a>
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
 /// The entries of a drop-down list, one of them chosen.
 pub(crate) fn options(choices: &[Choice], chosen: &str) -> AnyView {
     choices

@@ -224,3 +224,115 @@ async fn a_teams_guardrail_is_for_admins_with_a_form_of_ours() {
     assert_eq!(nowhere.status, 404);
     plane.stop().await;
 }
+
+#[tokio::test]
+async fn what_is_refused_comes_back_with_the_field_that_the_refusal_names() {
+    let db = TestDb::sqlite().await;
+    let plane = Plane::start(&db).await;
+    let browser = Browser::of(&plane.admin().await);
+    let model = [
+        ("name", "claude-mine-1"),
+        ("bedrock_id", "anthropic.claude-mine-1"),
+        ("geographies", "global"),
+        ("context_tokens", "200000"),
+        ("max_output_tokens", "64000"),
+    ];
+    let price = [
+        ("input_rate", "1"),
+        ("output_rate", "5"),
+        ("cache_read_rate", "0.1"),
+        ("cache_write_rate", "1.25"),
+        ("regional_permille", "1100"),
+        ("in_region_permille", "1000"),
+        ("gov_permille", "1200"),
+    ];
+    let endpoint = [("name", "An endpoint"), ("weight", "1")];
+    let (models, prices) = ("/console/models", "/console/models/claude-haiku-4-5/price");
+    // The form itself finds the first of each kind wrong, the app the others.
+    for (page, to, form, field, id, entered) in [
+        (
+            "/console/models/new",
+            models,
+            &model[..],
+            "context_tokens",
+            "context_tokens",
+            "many",
+        ),
+        (
+            "/console/models/new",
+            models,
+            &model,
+            "geographies",
+            "geographies",
+            "moon",
+        ),
+        (
+            "/console/models/new",
+            models,
+            &model,
+            "name",
+            "name",
+            "claude-haiku-4-5",
+        ),
+        (
+            "/console/models/new",
+            models,
+            &model,
+            "bedrock_id",
+            "bedrock_id",
+            "no id",
+        ),
+        (prices, prices, &price, "output_rate", "output", "dear"),
+        (
+            prices,
+            prices,
+            &price,
+            "regional_permille",
+            "regional",
+            "4000000000",
+        ),
+        (
+            "/console/endpoints/new",
+            "/console/endpoints",
+            &endpoint,
+            "weight",
+            "weight",
+            "heavy",
+        ),
+        (
+            "/console/endpoints/new",
+            "/console/endpoints",
+            &endpoint,
+            "region",
+            "region",
+            "the moon",
+        ),
+    ] {
+        let mut fields = form.to_vec();
+        fields.retain(|(name, _)| *name != field);
+        fields.push((field, entered));
+        let again = browser.submit(page, to, &fields).await;
+        assert_eq!(again.status, 422, "{field} {entered}: {}", again.text);
+        let wrong = element(&again, id);
+        assert!(
+            wrong.contains("aria-invalid=\"true\"") && wrong.contains(&format!("value=\"{entered}\"")),
+            "{field} {entered}: {wrong}"
+        );
+        assert!(again.text.contains(&format!("href=\"#{id}\"")));
+    }
+    let saved = browser.submit("/console/models/new", models, &model).await;
+    let shown = browser.follow(&saved).await;
+    assert!(
+        shown.text.contains("served as soon as it has a price"),
+        "{}",
+        shown.text
+    );
+    let priced = "/console/models/claude-mine-1/price";
+    let saved = browser.submit(priced, priced, &price).await;
+    let shown = browser.follow(&saved).await;
+    assert!(shown.text.contains("counts for requests from now on"));
+    let reset = format!("{priced}/reset");
+    let saved = browser.submit(priced, &reset, &[]).await;
+    assert_eq!(saved.status, 303);
+    plane.stop().await;
+}

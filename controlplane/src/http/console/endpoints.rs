@@ -1,6 +1,6 @@
 //! Endpoints, and the endpoints of teams.
 
-use super::form::{FormData, Posted, is_about_input};
+use super::form::{FormData, Posted, again, is_about_input};
 use super::guardrail;
 use super::visitor::Visitor;
 use crate::app::{discovery, endpoints, teams};
@@ -164,7 +164,7 @@ pub(super) async fn create(Posted { visitor, form }: Posted) -> Response {
         ..EndpointPage::default()
     };
     let Some(request) = read(&form, &mut page.form) else {
-        return again(visitor, page, None).await;
+        return again(visitor, page, None);
     };
     match endpoints::create(&visitor.state().app, &visitor.actor(), request).await {
         Ok(endpoint) => {
@@ -174,7 +174,7 @@ pub(super) async fn create(Posted { visitor, form }: Posted) -> Response {
             );
             visitor.go_saying(&path::endpoint(endpoint.id.as_str()), Tone::Good, &message)
         }
-        Err(problem) => again(visitor, page, Some(problem)).await,
+        Err(problem) => again(visitor, page, Some(problem)),
     }
 }
 
@@ -185,7 +185,7 @@ pub(super) async fn update(Path(id): Path<String>, Posted { visitor, form }: Pos
     };
     page.form = refill(&form);
     let Some(request) = read(&form, &mut page.form) else {
-        return again(visitor, page, None).await;
+        return again(visitor, page, None);
     };
     let changed = match id_of(&id) {
         Ok(id) => endpoints::replace(&visitor.state().app, &visitor.actor(), &id, request).await,
@@ -199,21 +199,8 @@ pub(super) async fn update(Path(id): Path<String>, Posted { visitor, form }: Pos
             );
             visitor.go_saying(path::ENDPOINTS, Tone::Good, &message)
         }
-        Err(problem) => again(visitor, page, Some(problem)).await,
+        Err(problem) => again(visitor, page, Some(problem)),
     }
-}
-
-/// The form once more, with what was entered and what is wrong with it.
-async fn again(visitor: Visitor, mut page: EndpointPage, problem: Option<Problem>) -> Response {
-    match problem {
-        Some(problem) if !is_about_input(&problem) => return visitor.refuse(problem),
-        Some(problem) => match problem.field.as_deref().and_then(|f| page.form.field_mut(f)) {
-            Some(field) => field.error = Some(problem.message),
-            None => page.trouble = Some(problem.message),
-        },
-        None => {}
-    }
-    visitor.show(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
 pub(super) async fn set_default(Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Response {

@@ -3,8 +3,9 @@
 use super::visitor::Visitor;
 use crate::http::HttpState;
 use axum::extract::{FromRequest, FromRequestParts, RawForm, Request};
+use axum::http::StatusCode;
 use axum::response::Response;
-use ccag_console::page::Trouble;
+use ccag_console::page::{FormPage, Trouble};
 use ccag_domain::{KeyDigest, Problem};
 use std::borrow::Cow;
 
@@ -93,6 +94,17 @@ impl FromRequest<HttpState> for Posted {
         let back = visitor.here().to_owned();
         Err(visitor.trouble(Trouble::StaleForm { back }))
     }
+}
+
+/// The form once more, with what was entered and what is wrong with it: what a field says already, and what the problem
+/// adds. Problems that are not about what was entered get a page of their own.
+pub(super) fn again(visitor: Visitor, mut page: impl FormPage, problem: Option<Problem>) -> Response {
+    match problem {
+        Some(problem) if !is_about_input(&problem) => return visitor.refuse(problem),
+        Some(problem) => page.blame(problem.field.as_deref(), problem.message),
+        None => {}
+    }
+    visitor.show(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
 /// Whether a problem is about what was entered, so that the form can show it.

@@ -1,10 +1,9 @@
 //! Guardrails in forms, and the guardrail of a team.
 
-use super::form::{FormData, Posted, is_about_input};
+use super::form::{FormData, Posted, again};
 use super::visitor::Visitor;
 use crate::app::teams;
 use axum::extract::Path;
-use axum::http::StatusCode;
 use axum::response::Response;
 use ccag_admin_api::{GuardrailSpec, Patch, UpdateTeam};
 use ccag_console::form::Field;
@@ -86,7 +85,7 @@ pub(super) async fn set_for_team(Path(id): Path<String>, Posted { visitor, form 
     };
     page.form = refill(&form);
     let Ok(guardrail) = read(&mut page.form) else {
-        return visitor.show(StatusCode::UNPROCESSABLE_ENTITY, &page);
+        return again(visitor, page, None);
     };
     let request = UpdateTeam {
         guardrail: guardrail.map_or(Patch::Clear, Patch::Set),
@@ -106,13 +105,6 @@ pub(super) async fn set_for_team(Path(id): Path<String>, Posted { visitor, form 
             };
             visitor.go_saying(path::TEAMS, Tone::Good, &message)
         }
-        Err(problem) if is_about_input(&problem) => {
-            match problem.field.as_deref().and_then(|f| page.field_mut(f)) {
-                Some(field) => field.error = Some(problem.message),
-                None => page.trouble = Some(problem.message),
-            }
-            visitor.show(StatusCode::UNPROCESSABLE_ENTITY, &page)
-        }
-        Err(problem) => visitor.refuse(problem),
+        Err(problem) => again(visitor, page, Some(problem)),
     }
 }

@@ -18,6 +18,8 @@ mod models;
 mod names;
 mod new_key;
 mod overview;
+mod price_import;
+mod prices;
 mod teams;
 mod upload;
 mod users;
@@ -109,12 +111,15 @@ pub(crate) fn router() -> Router<HttpState> {
         )
         .route(
             "/console/models/{name}/price",
-            get(models::prices).post(models::set_price),
+            get(prices::show).post(prices::set),
         )
-        .route("/console/models/{name}/price/reset", post(models::reset_price))
+        .route("/console/models/{name}/price/reset", post(prices::reset))
         .layer(DefaultBodyLimit::max(MAX_FORM))
         // With a limit of its own: see `upload`.
-        .route(path::IMPORT_PRICES, get(models::ask_import).post(models::import))
+        .route(
+            path::IMPORT_PRICES,
+            get(price_import::ask).post(price_import::import),
+        )
 }
 
 async fn to_console() -> Redirect {
