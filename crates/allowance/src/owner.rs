@@ -109,8 +109,9 @@ impl Account {
         }
     }
 
-    /// Grants to a holder what it needs, all of it or as much as is left if that is of use, and of what it would like
-    /// a share that shrinks as the remainder does: no more than half of what is left, split among `holders`.
+    /// Grants to a holder what it needs, or its share of what is left among `holders` if that is less, but enough to be of
+    /// use; and of what it would like beyond that a part that shrinks as the remainder does: no more than half of such a
+    /// share.
     pub fn grant(&mut self, holding: &mut Holding, want: Want, holders: u32) -> Answer {
         let need = want.need.max(0);
         let comfort = want.comfort.max(0);
@@ -118,10 +119,10 @@ impl Account {
         let debt = (-holding.outstanding()).max(0);
         let left = self.remaining().max(0);
         let available = left.saturating_add(debt);
-        let granted_need = if need <= available {
-            need
-        } else if want.least.max(1) <= available {
-            available
+        let least = want.least.clamp(1, need.max(1));
+        let share = available / i64::from(holders.max(1));
+        let granted_need = if least <= available {
+            need.min(share.max(least))
         } else {
             0
         };
@@ -138,7 +139,7 @@ impl Account {
         });
         Answer {
             amount,
-            refusal: refused.then(|| self.refusal(want.least.max(1), debt)),
+            refusal: refused.then(|| self.refusal(least, debt)),
             scarce: self.ceiling.is_some() && (refused || granted_need < need || extra < comfort),
         }
     }

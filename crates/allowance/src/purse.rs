@@ -121,9 +121,15 @@ impl Purse {
         self.drawn = 0;
     }
 
-    /// Gives back what is free beyond twice the comfort and beyond what `waiting` requests need.
-    pub fn give_back(&mut self, waiting: i64) -> i64 {
-        let keep = self.comfort().saturating_mul(2).saturating_add(waiting);
+    /// Gives back what is free beyond twice the comfort and beyond what requests that wait need: the smallest of them `least`,
+    /// all of them `waiting`. Where it is scarce and not enough even for the smallest, everything goes back: kept by several
+    /// holders, such leftovers would be of use to nobody.
+    pub fn give_back(&mut self, least: i64, waiting: i64) -> i64 {
+        let keep = if self.scarce && self.free < least {
+            0
+        } else {
+            self.comfort().saturating_mul(2).saturating_add(waiting)
+        };
         self.return_down_to(keep)
     }
 
@@ -183,7 +189,7 @@ mod tests {
             purse.beat();
         }
         assert!(purse.comfort() > 20 && purse.comfort() <= 40, "{purse:?}");
-        assert!(purse.give_back(0) > 900);
+        assert!(purse.give_back(0, 0) > 900);
         assert_eq!(purse.want(0, 0), None);
         purse.reserve(purse.free()).unwrap();
         assert!(
@@ -197,8 +203,8 @@ mod tests {
     fn where_it_is_scarce_everything_that_is_not_needed_goes_back() {
         let mut purse = with(100, true);
         purse.reserve(30).unwrap();
-        assert_eq!(purse.give_back(50), 20);
-        assert_eq!(purse.give_back(0), 50);
+        assert_eq!(purse.give_back(10, 50), 20);
+        assert_eq!(purse.give_back(60, 60), 50);
         assert_eq!(
             purse.totals(),
             Totals {

@@ -162,7 +162,7 @@ impl Slot {
             state.purse.beat();
             state.exposed = exposed.unwrap_or(0);
         }
-        state.purse.give_back(waiting);
+        state.purse.give_back(least, waiting);
         let purse = &state.purse;
         let want: Want = match when {
             When::Last => Want::default(),

@@ -11,6 +11,7 @@
 mod harness;
 
 mod bodies;
+mod budgets;
 mod catalogue;
 mod claude_code;
 mod command_line;

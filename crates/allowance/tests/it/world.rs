@@ -294,7 +294,7 @@ impl World {
         if !holder.welcomed || holder.asked {
             return;
         }
-        holder.purse.give_back(waiting);
+        holder.purse.give_back(waiting, waiting);
         let purse = &holder.purse;
         let said = Report {
             unused: purse.free() + purse.reserved(),
