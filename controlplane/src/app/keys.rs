@@ -180,20 +180,22 @@ pub async fn revoke(app: &App, actor: &Actor, id: &KeyId) -> Result<KeyView, Pro
     Ok(views::key(&row, now)?)
 }
 
-/// Deletes a key. What it has used stays in the ledger.
+/// Deletes a key and the budgets that are about it. What it has used stays in the ledger.
 ///
 /// # Errors
 /// [`Code::NotFound`], also for a member who names somebody else's.
 pub async fn delete(app: &App, actor: &Actor, id: &KeyId) -> Result<(), Problem> {
     let mut tx = app.store.change().await?;
     let row = visible(actor, id, tx.find_key(id.as_str()).await?)?;
+    let budgets = tx.list_budgets_of_key(&row.id).await?;
+    let budgets = super::budgets::forget(&mut tx, budgets).await?;
     tx.delete_key(&row.id).await?;
     let entry = app.audit(
         actor,
         "key.delete",
         ObjectKind::Key,
         &row.id,
-        json!({"name": row.name}),
+        json!({"name": row.name, "budgets": budgets}),
     );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())

@@ -5,6 +5,7 @@
 
 pub mod allowances;
 pub mod bootstrap;
+pub mod budgets;
 pub mod capabilities;
 mod catalogue;
 pub mod discovery;

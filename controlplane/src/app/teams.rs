@@ -1,6 +1,6 @@
 //! Teams.
 
-use super::{App, duplicate, not_found, require_admin, validate, validate_aws, views};
+use super::{App, budgets, duplicate, not_found, require_admin, validate, validate_aws, views};
 use crate::store::TeamQuery;
 use crate::store::entity::team;
 use crate::store::rows;
@@ -94,7 +94,7 @@ pub async fn update(app: &App, actor: &Actor, id: &TeamId, request: UpdateTeam) 
     view(app, row).await
 }
 
-/// Deletes a team that nobody and no key belongs to.
+/// Deletes a team that nobody and no key belongs to, and the budgets that are about it.
 ///
 /// # Errors
 /// [`Code::NotFound`], or [`Code::Conflict`] while it is in use.
@@ -113,13 +113,15 @@ pub async fn delete(app: &App, actor: &Actor, id: &TeamId) -> Result<(), Problem
             ),
         ));
     }
+    let budgets = tx.list_budgets_of_team(&row.id).await?;
+    let budgets = budgets::forget(&mut tx, budgets).await?;
     tx.delete_team(&row.id).await?;
     let entry = app.audit(
         actor,
         "team.delete",
         ObjectKind::Team,
         &row.id,
-        json!({"name": row.name}),
+        json!({"name": row.name, "budgets": budgets}),
     );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())

@@ -1,7 +1,7 @@
 //! Users.
 
 use super::keys::{check_team, mark_revoked};
-use super::{App, duplicate, not_found, require_admin, validate, views};
+use super::{App, budgets, duplicate, not_found, require_admin, validate, views};
 use crate::store::entity::user;
 use crate::store::{Tx, UserQuery};
 use ccag_admin_api::{CreateUser, Patch, UpdateUser, UserView};
@@ -200,7 +200,7 @@ pub async fn activate(app: &App, actor: &Actor, id: &UserId) -> Result<UserView,
     save(app, actor, tx, row, "user.activate", json!({})).await
 }
 
-/// Deletes a user and revokes their keys. What they have used stays in the ledger.
+/// Deletes a user and the budgets that are about them, and revokes their keys. What they have used stays in the ledger.
 ///
 /// # Errors
 /// [`Code::NotFound`], or [`Code::Conflict`] if no admin would be left.
@@ -215,8 +215,10 @@ pub async fn delete(app: &App, actor: &Actor, id: &UserId) -> Result<(), Problem
         mark_revoked(&mut key, actor, now);
         tx.update_key(key).await?;
     }
+    let budgets = tx.list_budgets_of_user(&row.id).await?;
+    let budgets = budgets::forget(&mut tx, budgets).await?;
     tx.delete_user(&row.id).await?;
-    let details = json!({"username": row.username});
+    let details = json!({"username": row.username, "budgets": budgets});
     tx.commit(
         now,
         app.audit(actor, "user.delete", ObjectKind::User, &row.id, details),

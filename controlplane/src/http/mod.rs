@@ -1,6 +1,7 @@
 //! The HTTP surface: sign-in, the admin API, and what the console is built on.
 
 mod auth;
+mod budgets;
 mod capabilities;
 mod catalogue;
 mod client;
@@ -103,6 +104,7 @@ fn api() -> Router<HttpState> {
             paths::TEAM_ENDPOINTS,
             get(endpoints::of_team).put(endpoints::assign),
         )
+        .merge(of_budgets())
         .route(paths::ENDPOINTS, get(endpoints::list).post(endpoints::create))
         .route(
             paths::ENDPOINT,
@@ -166,5 +168,33 @@ fn api() -> Router<HttpState> {
         .route(
             paths::PRICE,
             put(catalogue::set_price).delete(catalogue::reset_price),
+        )
+}
+
+fn of_budgets() -> Router<HttpState> {
+    Router::new()
+        .route(paths::BUDGETS, get(budgets::list).post(budgets::create))
+        .route(
+            paths::BUDGET,
+            get(budgets::show).put(budgets::update).delete(budgets::remove),
+        )
+        .route(paths::BUDGET_ACCOUNTS, get(budgets::accounts))
+        .route(paths::BUDGET_EVENTS, get(budgets::events))
+        .route(paths::BUDGET_RAISES, post(budgets::raise))
+        .route(paths::BUDGET_RAISE, delete(budgets::withdraw))
+        .route(paths::BUDGET_STATUS, get(budgets::status))
+        .route(
+            paths::TEAM_BUDGET,
+            get(budgets::of_team)
+                .put(budgets::set_team)
+                .delete(budgets::clear_team),
+        )
+        .route(
+            paths::DEFAULT_BUDGET,
+            get(budgets::default).put(budgets::set_default),
+        )
+        .route(
+            paths::USER_SPEND_LIMIT,
+            get(budgets::of_user).put(budgets::set_user),
         )
 }

@@ -1,15 +1,16 @@
 //! Budgets, and the steps of them that were reached.
 
-use super::entity::{budget, budget_account, budget_event};
+use super::entity::{budget, budget_account, budget_event, team, user, virtual_key};
 use super::rows::read;
-use super::{Store, StoreError, Tx, dialect};
+use super::{Store, StoreError, Tx, contains, dialect, starting_with};
 use ccag_domain::{
-    Budget, BudgetId, BudgetMode, BudgetRule, BudgetScope, KeyId, NanoUsd, ObjectKind, Period, Posture,
-    Raise, TeamId, TimeZone, UnixMs, UserId,
+    AccountState, Budget, BudgetId, BudgetMode, BudgetRule, BudgetScope, KeyId, NanoUsd, ObjectKind, Period,
+    Posture, Raise, TeamId, TimeZone, UnixMs, UserId,
 };
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, Iterable, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, Iterable, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 
 /// Which budgets to list.
@@ -19,10 +20,54 @@ pub(crate) struct BudgetQuery {
     pub(crate) team_id: Option<String>,
     pub(crate) user_id: Option<String>,
     pub(crate) key_id: Option<String>,
+    /// Part of the name of the team, user or key that it is about, whatever the case.
+    pub(crate) search: Option<String>,
     /// Only after this one, in the order of the scopes.
     pub(crate) after: Option<(String, String)>,
     pub(crate) offset: u64,
     pub(crate) limit: u64,
+}
+
+impl BudgetQuery {
+    fn condition(&self) -> Condition {
+        use budget::Column as C;
+        let after = self.after.as_ref().map(|(scope_key, id)| {
+            let same = Condition::all().add(C::ScopeKey.eq(scope_key)).add(C::Id.gt(id));
+            Condition::any().add(C::ScopeKey.gt(scope_key)).add(same)
+        });
+        let search = self.search.as_deref().map(str::to_lowercase);
+        let search = search
+            .filter(|text| !text.is_empty())
+            .map(|text| named_like(&text));
+        Condition::all()
+            .add_option(self.scope.as_ref().map(|scope| C::Scope.eq(scope)))
+            .add_option(self.team_id.as_ref().map(|id| C::TeamId.eq(id)))
+            .add_option(self.user_id.as_ref().map(|id| C::UserId.eq(id)))
+            .add_option(self.key_id.as_ref().map(|id| C::KeyId.eq(id)))
+            .add_option(search)
+            .add_option(after)
+    }
+}
+
+/// Budgets about a team, user or key with this text, in lower case, in its name.
+fn named_like(text: &str) -> Condition {
+    use budget::Column as C;
+    let teams = team::Entity::find()
+        .select_only()
+        .column(team::Column::Id)
+        .filter(team::Column::NameKey.like(contains(text)));
+    let users = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(user::Column::SearchKey.like(contains(text)));
+    let keys = virtual_key::Entity::find()
+        .select_only()
+        .column(virtual_key::Column::Id)
+        .filter(virtual_key::Column::NameKey.like(contains(text)));
+    Condition::any()
+        .add(C::TeamId.in_subquery(teams.into_query()))
+        .add(C::UserId.in_subquery(users.into_query()))
+        .add(C::KeyId.in_subquery(keys.into_query()))
 }
 
 /// The columns that say whose a budget is, as one text.
@@ -50,7 +95,7 @@ fn scope(row: &budget::Model) -> Result<BudgetScope, StoreError> {
 }
 
 /// The row of a budget as data planes get it: one that cannot be read lets nothing through.
-pub(super) fn pushed(row: &budget::Model) -> Result<Budget, StoreError> {
+pub(crate) fn pushed(row: &budget::Model) -> Result<Budget, StoreError> {
     budget(row).or_else(|error| {
         let id = read("budgets", "id", BudgetId::parse(&row.id).ok())?;
         let sealed = Budget::sealed(id, scope(row)?);
@@ -84,8 +129,13 @@ pub(crate) fn budget(row: &budget::Model) -> Result<Budget, StoreError> {
     })
 }
 
-/// The row of a budget that was made and changed at these times.
-pub(crate) fn budget_row(budget: &Budget, created_at_ms: UnixMs, updated_at_ms: UnixMs) -> budget::Model {
+/// The row of a budget that was made and changed at these times; `notify` says who is told of its steps.
+pub(crate) fn budget_row(
+    budget: &Budget,
+    notify: &str,
+    created_at_ms: UnixMs,
+    updated_at_ms: UnixMs,
+) -> budget::Model {
     let (posture, grace) = match budget.posture {
         Posture::Granted => ("granted", NanoUsd::ZERO),
         Posture::Grace(amount) => ("grace", amount),
@@ -109,6 +159,7 @@ pub(crate) fn budget_row(budget: &Budget, created_at_ms: UnixMs, updated_at_ms: 
         grace_nano_usd: grace.0,
         created_at_ms,
         updated_at_ms,
+        notify_recipients: notify.to_owned(),
     }
 }
 
@@ -116,17 +167,8 @@ impl Store {
     /// Budgets in the order of their scopes, one page.
     pub(crate) async fn list_budgets(&self, query: &BudgetQuery) -> Result<Vec<budget::Model>, StoreError> {
         use budget::Column as C;
-        let mut condition = Condition::all()
-            .add_option(query.scope.as_ref().map(|scope| C::Scope.eq(scope)))
-            .add_option(query.team_id.as_ref().map(|id| C::TeamId.eq(id)))
-            .add_option(query.user_id.as_ref().map(|id| C::UserId.eq(id)))
-            .add_option(query.key_id.as_ref().map(|id| C::KeyId.eq(id)));
-        if let Some((scope_key, id)) = &query.after {
-            let same = Condition::all().add(C::ScopeKey.eq(scope_key)).add(C::Id.gt(id));
-            condition = condition.add(Condition::any().add(C::ScopeKey.gt(scope_key)).add(same));
-        }
         Ok(budget::Entity::find()
-            .filter(condition)
+            .filter(query.condition())
             .order_by_asc(C::ScopeKey)
             .order_by_asc(C::Id)
             .offset(query.offset)
@@ -135,8 +177,43 @@ impl Store {
             .await?)
     }
 
+    /// How many budgets there are in all pages.
+    pub(crate) async fn count_budgets(&self, query: &BudgetQuery) -> Result<u64, StoreError> {
+        Ok(budget::Entity::find()
+            .filter(query.condition())
+            .count(&self.db)
+            .await?)
+    }
+
     pub(crate) async fn find_budget(&self, id: &str) -> Result<Option<budget::Model>, StoreError> {
         Ok(budget::Entity::find_by_id(id).one(&self.db).await?)
+    }
+
+    /// How many active users the budget for each user counts for: those for whom nothing else is set.
+    pub(crate) async fn count_users_by_default(&self) -> Result<u64, StoreError> {
+        use budget::Column as B;
+        use user::Column as U;
+        let of = |kind: &str, column: B| {
+            budget::Entity::find()
+                .select_only()
+                .column(column)
+                .filter(B::Scope.eq(kind))
+        };
+        let own = of("user", B::UserId);
+        let teams = of("each_member", B::TeamId);
+        let of_team = Expr::col((budget::Entity, B::TeamId)).equals((user::Entity, U::TeamId));
+        let members = of("member", B::UserId).filter(of_team);
+        let no_word_of_team = Condition::any().add(U::TeamId.is_null()).add(
+            Condition::all()
+                .add(U::TeamId.not_in_subquery(teams.into_query()))
+                .add(U::Id.not_in_subquery(members.into_query())),
+        );
+        Ok(user::Entity::find()
+            .filter(U::State.eq(AccountState::Active.as_str()))
+            .filter(U::Id.not_in_subquery(own.into_query()))
+            .filter(no_word_of_team)
+            .count(&self.db)
+            .await?)
     }
 
     /// The budgets with these ids.
@@ -168,6 +245,7 @@ impl Store {
         &self,
         budget_id: &str,
         start_ms: UnixMs,
+        offset: u64,
         limit: u64,
     ) -> Result<Vec<budget_account::Model>, StoreError> {
         use budget_account::Column as C;
@@ -176,8 +254,19 @@ impl Store {
             .filter(C::StartMs.eq(start_ms))
             .order_by_desc(C::SettledNanoUsd)
             .order_by_asc(C::Id)
+            .offset(offset)
             .limit(limit)
             .all(&self.db)
+            .await?)
+    }
+
+    /// How many accounts a budget has in the period that began then.
+    pub(crate) async fn count_accounts(&self, budget_id: &str, start_ms: UnixMs) -> Result<u64, StoreError> {
+        use budget_account::Column as C;
+        Ok(budget_account::Entity::find()
+            .filter(C::BudgetId.eq(budget_id))
+            .filter(C::StartMs.eq(start_ms))
+            .count(&self.db)
             .await?)
     }
 
@@ -199,6 +288,23 @@ impl Store {
         Ok(new)
     }
 
+    /// The newest steps of a budget that were reached, in whichever account.
+    pub(crate) async fn list_events_of_budget(
+        &self,
+        budget_id: &str,
+        limit: u64,
+    ) -> Result<Vec<budget_event::Model>, StoreError> {
+        use budget_event::Column as C;
+        Ok(budget_event::Entity::find()
+            .filter(C::AccountId.like(starting_with(&format!("{budget_id}/"))))
+            .order_by_desc(C::AtMs)
+            .order_by_desc(C::AtPercent)
+            .order_by_asc(C::AccountId)
+            .limit(limit)
+            .all(&self.db)
+            .await?)
+    }
+
     /// The newest steps that were reached in any of these accounts.
     pub(crate) async fn list_budget_events(
         &self,
@@ -218,7 +324,10 @@ impl Store {
 
 impl Tx {
     pub(crate) async fn find_budget(&self, id: &str) -> Result<Option<budget::Model>, StoreError> {
-        Ok(budget::Entity::find_by_id(id).one(&self.tx).await?)
+        Ok(budget::Entity::find_by_id(id)
+            .lock_exclusive()
+            .one(&self.tx)
+            .await?)
     }
 
     pub(crate) async fn insert_budget(&mut self, row: budget::Model) -> Result<(), StoreError> {
@@ -246,8 +355,34 @@ impl Tx {
 
     /// The budgets that are about a team.
     pub(crate) async fn list_budgets_of_team(&self, team_id: &str) -> Result<Vec<budget::Model>, StoreError> {
+        self.list_budgets_where(budget::Column::TeamId.eq(team_id)).await
+    }
+
+    /// The budgets that are about a user.
+    pub(crate) async fn list_budgets_of_user(&self, user_id: &str) -> Result<Vec<budget::Model>, StoreError> {
+        self.list_budgets_where(budget::Column::UserId.eq(user_id)).await
+    }
+
+    /// The budgets that are about a key.
+    pub(crate) async fn list_budgets_of_key(&self, key_id: &str) -> Result<Vec<budget::Model>, StoreError> {
+        self.list_budgets_where(budget::Column::KeyId.eq(key_id)).await
+    }
+
+    /// The budgets of a scope, one for each period.
+    pub(crate) async fn list_budgets_of(
+        &self,
+        scope: &BudgetScope,
+    ) -> Result<Vec<budget::Model>, StoreError> {
+        self.list_budgets_where(budget::Column::ScopeKey.eq(scope_key(scope)))
+            .await
+    }
+
+    async fn list_budgets_where(&self, filter: SimpleExpr) -> Result<Vec<budget::Model>, StoreError> {
         Ok(budget::Entity::find()
-            .filter(budget::Column::TeamId.eq(team_id))
+            .filter(filter)
+            .order_by_asc(budget::Column::ScopeKey)
+            .order_by_asc(budget::Column::Id)
+            .lock_exclusive()
             .all(&self.tx)
             .await?)
     }

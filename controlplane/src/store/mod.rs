@@ -133,14 +133,21 @@ impl Store {
 
 /// A pattern for text that contains `part`, whatever characters it is made of.
 fn contains(part: &str) -> LikeExpr {
-    let mut pattern = String::with_capacity(part.len() + 2);
-    pattern.push('%');
+    LikeExpr::new(format!("%{}%", escaped(part))).escape('\\')
+}
+
+/// A pattern for text that begins with `part`, whatever characters it is made of.
+fn starting_with(part: &str) -> LikeExpr {
+    LikeExpr::new(format!("{}%", escaped(part))).escape('\\')
+}
+
+fn escaped(part: &str) -> String {
+    let mut pattern = String::with_capacity(part.len());
     for c in part.chars() {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }
         pattern.push(c);
     }
-    pattern.push('%');
-    LikeExpr::new(pattern).escape('\\')
+    pattern
 }

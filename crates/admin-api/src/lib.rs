@@ -1,11 +1,13 @@
 //! The admin API's paths and shapes, shared by its server and its clients.
 //!
 //! Conventions: ids are prefixed text, times are RFC 3339 in UTC, money is integer nano-USD in fields that end in
-//! `_nano_usd`, a list is an object with the items under their own name and a `next_cursor`. Requests refuse fields that
+//! `_nano_usd` and exact decimal dollars, written as text, in fields that end in `_usd`, a list is an object with the items under their own name and a `next_cursor`. Requests refuse fields that
 //! they do not know; answers may grow fields, so clients ignore those that they do not know. In a PATCH an absent field
 //! keeps its value and `null` clears it. Every refusal is a [`ProblemBody`].
 
 mod auth;
+mod budget_status;
+mod budgets;
 mod capabilities;
 mod catalogue;
 mod endpoints;
@@ -21,10 +23,20 @@ mod secret;
 mod teams;
 mod timestamp;
 mod usage;
+mod usd;
 mod users;
 mod web_search;
 
 pub use auth::{LoginRequest, LoginResponse, Me, SESSION_TOKEN_PREFIX};
+pub use budget_status::{
+    AppliedBudget, BudgetAccount, BudgetAccountList, BudgetEventList, BudgetEventView, BudgetList,
+    BudgetState, BudgetStatusQuery, BudgetStatusView, BudgetView, DefaultBudgetView, LimitSource,
+    SetDefaultBudget, SetSpendLimit, SetTeamBudget, SpendLimitView, TeamBudgetView, TeamStatus,
+};
+pub use budgets::{
+    BudgetRuleSpec, CreateBudget, CreateRaise, ListAccounts, ListBudgets, PolicySpec, PostureKind,
+    RaiseState, RaiseView, Recipients, RuleAction, ScopeKind, UpdateBudget,
+};
 pub use capabilities::{BookView, CapabilitiesView, FactView, RuleView, SeenView, SurfaceView, WriteRule};
 pub use catalogue::{
     ImportQuery, ImportReport, LongContextSpec, LongContextView, ModelList, ModelSpec, ModelView,
@@ -50,6 +62,7 @@ pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use usage::{
     ExportQuery, GroupBy, Percentiles, TimeRange, UsageGroup, UsageQuery, UsageSummary, UsageTotals,
 };
+pub use usd::{InvalidUsd, Usd};
 pub use users::{CreateUser, ListUsers, SetTeam, UpdateUser, UserList, UserView};
 pub use web_search::{
     NameSearchProvider, PutSearchProvider, SearchProviderList, SearchProviderView, SearchTest, SetWebSearch,

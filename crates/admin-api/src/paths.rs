@@ -1,6 +1,6 @@
 //! Where things are. The constants are route templates, the functions fill them in.
 
-use ccag_domain::{EndpointId, KeyId, RuleId, SearchKind, TeamId, UserId};
+use ccag_domain::{BudgetId, EndpointId, KeyId, RuleId, SearchKind, TeamId, UserId};
 
 /// `POST`: sign in.
 pub const LOGIN: &str = "/auth/login";
@@ -27,6 +27,28 @@ pub const TEAM_MEMBER: &str = "/admin/teams/{id}/members/{user_id}";
 
 /// `GET`: the endpoints that a team may use; `PUT`: say which.
 pub const TEAM_ENDPOINTS: &str = "/admin/teams/{id}/endpoints";
+
+/// `GET`, `PUT`: the team's budget and that of each of its members; `DELETE`: neither (204).
+pub const TEAM_BUDGET: &str = "/admin/teams/{id}/budget";
+
+/// `GET`: list, `POST`: create.
+pub const BUDGETS: &str = "/admin/budgets";
+/// `GET`, `PUT` (an absent field keeps its value), `DELETE` (204).
+pub const BUDGET: &str = "/admin/budgets/{id}";
+/// `GET`: what it holds in the current period, the one that has spent most first.
+pub const BUDGET_ACCOUNTS: &str = "/admin/budgets/{id}/accounts";
+/// `GET`: the steps that were reached lately.
+pub const BUDGET_EVENTS: &str = "/admin/budgets/{id}/events";
+/// `POST`: raise it for a while; answers with the budget.
+pub const BUDGET_RAISES: &str = "/admin/budgets/{id}/raises";
+/// `DELETE`: withdraw a raise; answers with the budget.
+pub const BUDGET_RAISE: &str = "/admin/budgets/{id}/raises/{raise}";
+/// `GET`: the budgets that bound one's own spending.
+pub const BUDGET_STATUS: &str = "/admin/budget/status";
+/// `GET`, `PUT`: what each user may spend.
+pub const DEFAULT_BUDGET: &str = "/admin/settings/default-budget";
+/// `GET`, `PUT`: what a user may spend.
+pub const USER_SPEND_LIMIT: &str = "/admin/users/{id}/spend-limit";
 
 /// `GET`: list, `POST`: create.
 pub const ENDPOINTS: &str = "/admin/endpoints";
@@ -115,6 +137,52 @@ pub fn key_revoke(id: &KeyId) -> String {
 #[must_use]
 pub fn team(id: &TeamId) -> String {
     fill(TEAM, "{id}", id.as_str())
+}
+
+/// A team's budget.
+#[must_use]
+pub fn team_budget(id: &TeamId) -> String {
+    fill(TEAM_BUDGET, "{id}", id.as_str())
+}
+
+/// One budget.
+#[must_use]
+pub fn budget(id: &BudgetId) -> String {
+    fill(BUDGET, "{id}", id.as_str())
+}
+
+/// The accounts of a budget.
+#[must_use]
+pub fn budget_accounts(id: &BudgetId) -> String {
+    fill(BUDGET_ACCOUNTS, "{id}", id.as_str())
+}
+
+/// The steps of a budget that were reached.
+#[must_use]
+pub fn budget_events(id: &BudgetId) -> String {
+    fill(BUDGET_EVENTS, "{id}", id.as_str())
+}
+
+/// The raises of a budget.
+#[must_use]
+pub fn budget_raises(id: &BudgetId) -> String {
+    fill(BUDGET_RAISES, "{id}", id.as_str())
+}
+
+/// A raise of a budget.
+#[must_use]
+pub fn budget_raise(id: &BudgetId, raise: &str) -> String {
+    fill(
+        &fill(BUDGET_RAISE, "{id}", id.as_str()),
+        "{raise}",
+        &segment(raise),
+    )
+}
+
+/// A user's limit.
+#[must_use]
+pub fn user_spend_limit(id: &UserId) -> String {
+    fill(USER_SPEND_LIMIT, "{id}", id.as_str())
 }
 
 /// A team's members.

@@ -22,6 +22,8 @@ pub struct Model {
     pub grace_nano_usd: i64,
     pub created_at_ms: i64,
     pub updated_at_ms: i64,
+    /// Who is told when a step is reached.
+    pub notify_recipients: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

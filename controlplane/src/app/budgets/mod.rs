@@ -1,0 +1,368 @@
+//! Budgets: how much may be spent, by whom, until when, and what is.
+
+mod check;
+mod classic;
+mod status;
+mod view;
+
+pub use classic::{
+    clear_team, default_budget, set_default_budget, set_spend_limit, set_team, spend_limit, team_budget,
+};
+pub use status::{status, status_of_user};
+
+use super::{App, not_found, require_admin, validate};
+use crate::store::budgets::{BudgetQuery, budget, budget_row, scope_key};
+use crate::store::entity::budget as entity;
+use crate::store::{StoreError, Tx};
+use ccag_admin_api::{
+    BudgetAccount, BudgetEventView, BudgetView, CreateBudget, CreateRaise, Recipients, ScopeKind,
+    UpdateBudget,
+};
+use ccag_domain::time::DAY_MS;
+use ccag_domain::{
+    Actor, Budget, BudgetId, BudgetScope, Code, NanoUsd, ObjectKind, Period, Posture, Problem, Raise, UnixMs,
+};
+use check::invalid;
+use serde_json::json;
+
+/// For how long a raise that has ended is still shown, in milliseconds.
+const RAISES_KEPT_MS: i64 = 90 * DAY_MS;
+
+/// The most raises that a budget can have, with those that have ended lately.
+const MAX_RAISES: usize = 100;
+
+/// How many steps that were reached are shown.
+const RECENT: u64 = 50;
+
+/// Makes a budget. What the ledger has of its period counts at once.
+///
+/// # Errors
+/// [`Code::InvalidRequest`] names the field that is wrong; [`Code::Conflict`] if there is one with the same scope and period.
+pub async fn create(app: &App, actor: &Actor, request: CreateBudget) -> Result<BudgetView, Problem> {
+    require_admin(actor)?;
+    let scope = scope_of(&request)?;
+    let notify = request.notify_recipients.unwrap_or_default();
+    let new = Budget {
+        id: BudgetId::generate(&*app.clock, &*app.rng),
+        scope,
+        amount: check::amount("amount_usd", request.amount_usd)?,
+        period: request.period.unwrap_or(Period::Monthly),
+        time_zone: check::time_zone("time_zone", request.time_zone.as_deref())?,
+        mode: request.mode.unwrap_or_default(),
+        rules: check::policy(app, "policy", request.policy).await?,
+        raises: Vec::new(),
+        posture: check::posture(request.posture.unwrap_or_default(), request.grace_usd)?,
+    };
+    let now = app.now_ms();
+    let mut tx = app.store.change().await?;
+    check::scope(&tx, &new.scope).await?;
+    let row = budget_row(&new, notify.as_str(), now, now);
+    insert(&mut tx, row.clone()).await?;
+    let entry = app.audit(actor, "budget.create", ObjectKind::Budget, &row.id, details(&row));
+    tx.commit(now, entry).await?;
+    view::one(app, row).await
+}
+
+/// Budgets by scope, one page.
+///
+/// # Errors
+/// [`Code::Forbidden`] for members.
+pub(crate) async fn list(app: &App, actor: &Actor, query: &BudgetQuery) -> Result<Vec<BudgetView>, Problem> {
+    require_admin(actor)?;
+    view::many(app, app.store.list_budgets(query).await?).await
+}
+
+/// Where a budget stands in lists.
+pub(crate) fn position(view: &BudgetView) -> String {
+    let ids = (view.team_id.clone(), view.user_id.clone(), view.key_id.clone());
+    let scope = BudgetScope::of(view.scope.as_str(), ids.0, ids.1, ids.2);
+    scope.as_ref().map(scope_key).unwrap_or_default()
+}
+
+/// How many budgets there are in all pages.
+///
+/// # Errors
+/// [`Code::Forbidden`] for members.
+pub(crate) async fn count(app: &App, actor: &Actor, query: &BudgetQuery) -> Result<u64, Problem> {
+    require_admin(actor)?;
+    Ok(app.store.count_budgets(query).await?)
+}
+
+/// Finds a budget.
+///
+/// # Errors
+/// [`Code::NotFound`], [`Code::Forbidden`] for members.
+pub async fn find(app: &App, actor: &Actor, id: &BudgetId) -> Result<BudgetView, Problem> {
+    view::one(app, found(app, actor, id).await?).await
+}
+
+/// Changes a budget: what the request does not name keeps its value.
+///
+/// # Errors
+/// [`Code::NotFound`], or [`Code::InvalidRequest`] names the field that is wrong.
+pub async fn update(
+    app: &App,
+    actor: &Actor,
+    id: &BudgetId,
+    request: UpdateBudget,
+) -> Result<BudgetView, Problem> {
+    require_admin(actor)?;
+    let rules = match request.policy {
+        Some(policy) => Some(check::policy(app, "policy", Some(policy)).await?),
+        None => None,
+    };
+    let tx = app.store.change().await?;
+    let (row, mut held) = held(&tx, id).await?;
+    if let Some(amount) = request.amount_usd {
+        held.amount = check::amount("amount_usd", amount)?;
+    }
+    held.mode = request.mode.unwrap_or(held.mode);
+    held.rules = rules.unwrap_or(held.rules);
+    let (kind, grace) = view::posture(held.posture);
+    held.posture = match (request.posture, request.grace_usd) {
+        (None, None) => held.posture,
+        (None, grace) => check::posture(kind, grace)?,
+        (Some(new), None) if new == kind => check::posture(new, grace)?,
+        (Some(new), grace) => check::posture(new, grace)?,
+    };
+    let notify = request.notify_recipients.unwrap_or_else(|| recipients(&row));
+    let changed = Change {
+        action: "budget.update",
+        notify,
+        details: None,
+    };
+    save(app, actor, tx, row, held, changed).await
+}
+
+/// Deletes a budget. What was spent stays in the ledger.
+///
+/// # Errors
+/// [`Code::NotFound`].
+pub async fn delete(app: &App, actor: &Actor, id: &BudgetId) -> Result<(), Problem> {
+    require_admin(actor)?;
+    let mut tx = app.store.change().await?;
+    let row = tx.find_budget(id.as_str()).await?;
+    let row = row.ok_or_else(|| not_found("budget", id.as_str()))?;
+    tx.delete_budget(&row.id).await?;
+    let entry = app.audit(actor, "budget.delete", ObjectKind::Budget, &row.id, details(&row));
+    tx.commit(app.now_ms(), entry).await?;
+    Ok(())
+}
+
+/// Raises a budget from now on, for a while.
+///
+/// # Errors
+/// [`Code::NotFound`], or [`Code::InvalidRequest`] names the field that is wrong.
+pub async fn raise(
+    app: &App,
+    actor: &Actor,
+    id: &BudgetId,
+    request: CreateRaise,
+) -> Result<BudgetView, Problem> {
+    require_admin(actor)?;
+    let now = app.now_ms();
+    let amount = check::amount("amount_usd", request.amount_usd)?;
+    if amount == NanoUsd::ZERO {
+        return Err(invalid("amount_usd", "A raise is more than nothing."));
+    }
+    let until_ms = check::until("until", request.until.ms(), now)?;
+    let reason = validate::name("reason", &request.reason)?;
+    let tx = app.store.change().await?;
+    let (row, mut held) = held(&tx, id).await?;
+    if held.raises.len() >= MAX_RAISES {
+        return Err(Problem::new(
+            Code::Conflict,
+            "This budget has been raised a hundred times within 90 days. Change its amount instead.",
+        ));
+    }
+    let taken = |at: UnixMs| held.raises.iter().any(|raise| raise.from_ms == at);
+    let from_ms = (now..).find(|at| !taken(*at)).unwrap_or(now);
+    let raise = Raise {
+        amount_nano_usd: amount,
+        from_ms,
+        until_ms,
+        reason,
+    };
+    let details = json!({"raise": from_ms.to_string(), "amount_nano_usd": amount, "until_ms": until_ms, "reason": raise.reason});
+    held.raises.push(raise);
+    let changed = Change {
+        action: "budget.raise",
+        notify: recipients(&row),
+        details: Some(details),
+    };
+    save(app, actor, tx, row, held, changed).await
+}
+
+/// Ends a raise now. It is shown as past from now on.
+///
+/// # Errors
+/// [`Code::NotFound`], or [`Code::Conflict`] if it has ended already.
+pub async fn withdraw(
+    app: &App,
+    actor: &Actor,
+    id: &BudgetId,
+    raise_id: &str,
+) -> Result<BudgetView, Problem> {
+    require_admin(actor)?;
+    let now = app.now_ms();
+    let tx = app.store.change().await?;
+    let (row, mut held) = held(&tx, id).await?;
+    let raise = held
+        .raises
+        .iter_mut()
+        .find(|raise| raise.from_ms.to_string() == raise_id)
+        .ok_or_else(|| not_found("raise", raise_id))?;
+    if raise.until_ms <= now {
+        return Err(Problem::new(Code::Conflict, "This raise has ended already."));
+    }
+    raise.until_ms = now;
+    let details =
+        json!({"raise": raise_id, "amount_nano_usd": raise.amount_nano_usd, "reason": raise.reason});
+    let changed = Change {
+        action: "budget.withdraw_raise",
+        notify: recipients(&row),
+        details: Some(details),
+    };
+    save(app, actor, tx, row, held, changed).await
+}
+
+/// The accounts of a budget in the current period, the one that has spent most first, and how many there are.
+///
+/// # Errors
+/// [`Code::NotFound`], [`Code::Forbidden`] for members.
+pub async fn accounts(
+    app: &App,
+    actor: &Actor,
+    id: &BudgetId,
+    offset: u64,
+    limit: u64,
+) -> Result<(Vec<BudgetAccount>, u64), Problem> {
+    let row = found(app, actor, id).await?;
+    view::accounts(app, &budget(&row)?, offset, limit).await
+}
+
+/// The steps of a budget that were reached lately, the newest first.
+///
+/// # Errors
+/// [`Code::NotFound`], [`Code::Forbidden`] for members.
+pub async fn events(app: &App, actor: &Actor, id: &BudgetId) -> Result<Vec<BudgetEventView>, Problem> {
+    let row = found(app, actor, id).await?;
+    let rows = app.store.list_events_of_budget(&row.id, RECENT).await?;
+    Ok(view::events(rows))
+}
+
+/// Deletes budgets whose team, user or key goes; returns their ids.
+pub(super) async fn forget(tx: &mut Tx, rows: Vec<entity::Model>) -> Result<Vec<String>, StoreError> {
+    let mut ids = Vec::with_capacity(rows.len());
+    for row in rows {
+        tx.delete_budget(&row.id).await?;
+        ids.push(row.id);
+    }
+    Ok(ids)
+}
+
+async fn found(app: &App, actor: &Actor, id: &BudgetId) -> Result<entity::Model, Problem> {
+    require_admin(actor)?;
+    let row = app.store.find_budget(id.as_str()).await?;
+    row.ok_or_else(|| not_found("budget", id.as_str()))
+}
+
+/// A budget that is about to be changed, without the raises that ended long ago.
+async fn held(tx: &Tx, id: &BudgetId) -> Result<(entity::Model, Budget), Problem> {
+    let row = tx.find_budget(id.as_str()).await?;
+    let row = row.ok_or_else(|| not_found("budget", id.as_str()))?;
+    let held = budget(&row)?;
+    Ok((row, held))
+}
+
+struct Change {
+    action: &'static str,
+    notify: Recipients,
+    details: Option<serde_json::Value>,
+}
+
+async fn save(
+    app: &App,
+    actor: &Actor,
+    mut tx: Tx,
+    before: entity::Model,
+    mut new: Budget,
+    change: Change,
+) -> Result<BudgetView, Problem> {
+    let now = app.now_ms();
+    new.raises.retain(|raise| raise.until_ms > now - RAISES_KEPT_MS);
+    let row = budget_row(&new, change.notify.as_str(), before.created_at_ms, now);
+    tx.update_budget(row.clone()).await?;
+    let details = change.details.unwrap_or_else(|| details(&row));
+    let entry = app.audit(actor, change.action, ObjectKind::Budget, &row.id, details);
+    tx.commit(now, entry).await?;
+    view::one(app, row).await
+}
+
+async fn insert(tx: &mut Tx, row: entity::Model) -> Result<(), Problem> {
+    let period = row.period.clone();
+    tx.insert_budget(row).await.map_err(|error| match error {
+        StoreError::Duplicate(_) => Problem::new(
+            Code::Conflict,
+            format!("There is a {period} budget for this already. Change it, or choose another period."),
+        )
+        .field("period"),
+        other => other.into(),
+    })
+}
+
+fn recipients(row: &entity::Model) -> Recipients {
+    Recipients::parse(&row.notify_recipients).unwrap_or_default()
+}
+
+/// What the audit log keeps of a budget.
+fn details(row: &entity::Model) -> serde_json::Value {
+    json!({
+        "scope": row.scope_key, "amount_nano_usd": row.amount_nano_usd, "period": row.period,
+        "time_zone": row.time_zone, "mode": row.mode, "rules": row.rules, "posture": row.posture,
+        "grace_nano_usd": row.grace_nano_usd, "notify_recipients": row.notify_recipients,
+    })
+}
+
+/// Whose spending is meant; says which id is missing, and which does not belong there.
+fn scope_of(request: &CreateBudget) -> Result<BudgetScope, Problem> {
+    let kind = request.scope;
+    let (team, user, key) = match kind {
+        ScopeKind::Organisation | ScopeKind::EachUser => (false, false, false),
+        ScopeKind::Team | ScopeKind::EachMember => (true, false, false),
+        ScopeKind::Member => (true, true, false),
+        ScopeKind::User => (false, true, false),
+        ScopeKind::Key => (false, false, true),
+    };
+    for (field, wanted, given) in [
+        ("team_id", team, request.team_id.is_some()),
+        ("user_id", user, request.user_id.is_some()),
+        ("key_id", key, request.key_id.is_some()),
+    ] {
+        let name = kind.as_str();
+        if wanted && !given {
+            return Err(invalid(
+                field,
+                format!("A budget with the scope `{name}` needs a `{field}`."),
+            ));
+        }
+        if given && !wanted {
+            return Err(invalid(
+                field,
+                format!(
+                    "A budget with the scope `{name}` has no `{field}`: leave it out, or choose another scope."
+                ),
+            ));
+        }
+    }
+    let ids = (
+        request.team_id.clone(),
+        request.user_id.clone(),
+        request.key_id.clone(),
+    );
+    BudgetScope::of(kind.as_str(), ids.0, ids.1, ids.2)
+        .ok_or_else(|| invalid("scope", "The scope does not go with what it names."))
+}
+
+/// The posture of budgets that do not say.
+const DEFAULT_POSTURE: Posture = Posture::Granted;
