@@ -1,7 +1,8 @@
 //! The command line: every command and flag with its documentation.
 
 use crate::commands::{
-    auth, capabilities, completions, endpoints, keys, models, pricing, teams, usage, users, web_search,
+    auth, budgets, capabilities, completions, endpoints, keys, models, pricing, teams, usage, users,
+    web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
@@ -21,7 +22,7 @@ Exit codes:
 
 Files: ~/.ccag/config.json (URL and user name) and ~/.ccag/token (the session token, readable by you alone).";
 
-/// Manages a CCAG gateway: keys, teams, users, endpoints, usage, and the data planes.
+/// Manages a CCAG gateway: keys, teams, users, endpoints, budgets, usage, and the data planes.
 ///
 /// Start with `ccag login --url https://gateway.example.com`. Everything after that uses the same gateway and session.
 /// With --json a command writes one JSON document to standard output and nothing else, so that scripts can rely on it:
@@ -93,6 +94,9 @@ pub(crate) enum Command {
     /// Endpoints: the AWS accounts, regions and roles that requests leave through
     #[command(subcommand)]
     Endpoints(endpoints::Endpoints),
+    /// Budgets: how much may be spent, by whom, until when, and how much is
+    #[command(subcommand)]
+    Budgets(budgets::Budgets),
     /// What was used, and what it cost
     #[command(subcommand)]
     Usage(usage::Usage),

@@ -123,6 +123,11 @@ impl Client {
         self.answer(self.request(Method::POST, path, &())?).await
     }
 
+    /// Takes something away, and reads the answer.
+    pub(crate) async fn take_away<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        self.answer(self.request(Method::DELETE, path, &())?).await
+    }
+
     /// Sends a body, and expects no answer.
     pub(crate) async fn tell(
         &self,

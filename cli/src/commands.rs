@@ -1,6 +1,7 @@
 //! What the commands do.
 
 pub(crate) mod auth;
+pub(crate) mod budgets;
 pub(crate) mod capabilities;
 pub(crate) mod completions;
 pub(crate) mod endpoints;
@@ -43,6 +44,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::Teams(command) => command.run(&context(&global, out)?).await,
         Command::Users(command) => command.run(&context(&global, out)?).await,
         Command::Endpoints(command) => command.run(&context(&global, out)?).await,
+        Command::Budgets(command) => command.run(&context(&global, out)?).await,
         Command::Usage(command) => command.run(&context(&global, out)?).await,
         Command::Capabilities(command) => command.run(&context(&global, out)?).await,
         Command::WebSearch(command) => command.run(&context(&global, out)?).await,

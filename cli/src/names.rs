@@ -4,8 +4,8 @@ use crate::client::Client;
 use crate::error::CliError;
 use crate::human::NONE;
 use ccag_admin_api::{
-    EndpointList, KeyList, KeyView, ListKeys, ListTeams, ListUsers, MAX_PAGE, TeamList, TeamView, UserList,
-    UserView, paths,
+    BudgetList, BudgetView, EndpointList, KeyList, KeyView, ListBudgets, ListKeys, ListTeams, ListUsers,
+    MAX_PAGE, TeamList, TeamView, UserList, UserView, paths,
 };
 use ccag_domain::key::KEY_PREFIX;
 use ccag_domain::{EndpointId, KeyId, TeamId, UserId};
@@ -37,6 +37,14 @@ pub(crate) async fn all_users(client: &Client, query: ListUsers) -> Result<Vec<U
     .await
 }
 
+/// All budgets that the query selects, whatever the number of pages.
+pub(crate) async fn all_budgets(client: &Client, query: ListBudgets) -> Result<Vec<BudgetView>, CliError> {
+    pages(client, paths::BUDGETS, query, |page: BudgetList| {
+        (page.budgets, page.next_cursor)
+    })
+    .await
+}
+
 /// The query of a list that comes in pages.
 trait Paged: Serialize {
     fn page(&mut self, limit: u32, cursor: Option<String>);
@@ -53,7 +61,7 @@ macro_rules! paged {
     )*};
 }
 
-paged!(ListKeys, ListTeams, ListUsers);
+paged!(ListBudgets, ListKeys, ListTeams, ListUsers);
 
 async fn pages<P: DeserializeOwned, T>(
     client: &Client,

@@ -2,17 +2,18 @@
 
 use super::Context;
 use super::guardrail::{GuardrailArgs, guardrail_text};
+use super::budgets::{self, Mode, Notify, Period};
 use super::users::table as user_table;
 use crate::error::CliError;
 use crate::human::{count, moment, or_none};
 use crate::names;
 use crate::table::{Table, card};
 use ccag_admin_api::{
-    AddMember, AssignedEndpoint, CreateTeam, ListTeams, SetTeamEndpoints, TeamEndpoints, TeamList, TeamView,
-    UpdateTeam, UserList, paths,
+    AddMember, AssignedEndpoint, BudgetRuleSpec, CreateTeam, ListTeams, SetTeamBudget, SetTeamEndpoints,
+    TeamBudgetView, TeamEndpoints, TeamList, TeamView, UpdateTeam, Usd, UserList, paths,
 };
 use ccag_domain::AccountState;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::json;
 
@@ -84,6 +85,18 @@ pub(crate) enum Teams {
         #[arg(long, conflicts_with = "guardrail", required_unless_present = "guardrail")]
         none: bool,
     },
+    /// Show a team's budget and that of each of its members
+    Budget {
+        /// The team's id or name
+        team: String,
+    },
+    /// Say how much a team may spend together, and how much each of its members
+    ///
+    /// Both begin anew together and follow the same policy. What is not given is taken away: the command says all of it.
+    /// Budgets of other kinds are made with `ccag budgets create`.
+    ///
+    /// For example: ccag teams set-budget platform --amount 800 --user-budget 100 --policy soft --time-zone Europe/Berlin
+    SetBudget(Box<SetBudget>),
     /// List the endpoints that a team may use
     Endpoints {
         /// The team's id or name
@@ -106,6 +119,70 @@ pub(crate) enum Teams {
         #[arg(long, conflicts_with = "endpoints")]
         default: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetBudget {
+    /// The team's id or name
+    team: String,
+    /// How much the team may spend together, in dollars
+    #[arg(long, value_name = "USD", required_unless_present_any = ["user_budget", "none"])]
+    amount: Option<Usd>,
+    /// How much each member may spend for whom nothing else is set, in dollars
+    #[arg(long, value_name = "USD")]
+    user_budget: Option<Usd>,
+    /// When both begin anew
+    #[arg(long, value_enum, default_value = "monthly")]
+    period: Period,
+    /// In whose midnight that is, such as Europe/Berlin [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+    /// What happens on the way: standard, soft or shaped [default: standard]
+    #[arg(long, value_name = "PRESET", conflicts_with = "rules")]
+    policy: Option<String>,
+    /// A step on the way, from low to high: 80:notify, 100:throttle=5 (requests a minute), 120:restrict=MODEL,MODEL or
+    /// 150:block; may be given several times
+    #[arg(long = "rule", value_name = "PERCENT:ACTION", value_parser = budgets::rule)]
+    rules: Vec<BudgetRuleSpec>,
+    /// How closely both hold
+    #[arg(long, value_enum, default_value = "balanced")]
+    mode: Mode,
+    /// Who is told when a step is reached
+    #[arg(long, value_enum, default_value = "both")]
+    notify: Notify,
+    /// Take both away
+    #[arg(long, conflicts_with_all = ["amount", "user_budget"])]
+    none: bool,
+}
+
+impl SetBudget {
+    async fn run(self, context: &Context) -> Result<(), CliError> {
+        let id = names::team(&context.client, &self.team).await?;
+        let request = SetTeamBudget {
+            budget_amount_usd: self.amount,
+            budget_period: Some(self.period.into()),
+            budget_policy: budgets::policy(self.policy, self.rules),
+            default_user_budget_usd: self.user_budget,
+            notify_recipients: Some(self.notify.into()),
+            mode: Some(self.mode.into()),
+            time_zone: self.time_zone,
+        };
+        let path = paths::team_budget(&id);
+        let view: TeamBudgetView = context.client.send(Method::PUT, &path, &request).await?;
+        context.out.show(&view, budget_text)
+    }
+}
+
+fn budget_text(view: &TeamBudgetView) -> String {
+    let budgets: Vec<String> = [&view.budget, &view.member_budget]
+        .into_iter()
+        .flatten()
+        .map(budgets::card_of)
+        .collect();
+    if budgets.is_empty() {
+        return "This team has no budget, and neither has each of its members.".to_owned();
+    }
+    budgets.join("\n\n")
 }
 
 impl Teams {
@@ -148,6 +225,12 @@ impl Teams {
                 };
                 change(context, &team, &update).await
             }
+            Self::Budget { team } => {
+                let id = names::team(&context.client, &team).await?;
+                let view: TeamBudgetView = context.client.get(&paths::team_budget(&id)).await?;
+                context.out.show(&view, budget_text)
+            }
+            Self::SetBudget(set) => set.run(context).await,
             Self::Endpoints { team } => {
                 let id = names::team(&context.client, &team).await?;
                 let found: TeamEndpoints = context.client.get(&paths::team_endpoints(&id)).await?;

@@ -1,12 +1,16 @@
 //! Users.
 
 use super::Context;
+use super::budgets::{Mode, Period};
 use crate::error::CliError;
 use crate::human::{moment, or_none};
 use crate::names::{self, Names};
 use crate::secrets;
 use crate::table::{Table, card};
-use ccag_admin_api::{CreateUser, ListUsers, Patch, SetTeam, UpdateUser, UserList, UserView, paths};
+use ccag_admin_api::{
+    CreateUser, ListUsers, Patch, PolicySpec, SetSpendLimit, SetTeam, SpendLimitView, UpdateUser, Usd,
+    UserList, UserView, paths,
+};
 use ccag_domain::Role as ApiRole;
 use clap::{Args, Subcommand, ValueEnum};
 use reqwest::Method;
@@ -41,6 +45,30 @@ pub(crate) enum Users {
         team: Option<String>,
         /// No team
         #[arg(long, conflicts_with = "team")]
+        none: bool,
+    },
+    /// Say how much a user may spend, whichever team pays
+    ///
+    /// What is not named stays as it was; at first the limit is monthly, in UTC, balanced, and follows the policy `standard`.
+    ///
+    /// For example: ccag users set-spend-limit ada@example.com 150
+    SetSpendLimit {
+        /// The user's id or name
+        user: String,
+        /// How much, in dollars; 0 means that nothing may be spent
+        #[arg(value_name = "USD", required_unless_present = "none")]
+        limit: Option<Usd>,
+        /// When it begins anew
+        #[arg(long, value_enum)]
+        period: Option<Period>,
+        /// What happens on the way: standard, soft or shaped
+        #[arg(long, value_name = "PRESET")]
+        policy: Option<String>,
+        /// How closely it holds
+        #[arg(long, value_enum)]
+        mode: Option<Mode>,
+        /// No limit of their own
+        #[arg(long, conflicts_with = "limit")]
         none: bool,
     },
     /// Set a user's password; their sessions end
@@ -155,6 +183,29 @@ impl Users {
                 };
                 let user = client.send(Method::PUT, &paths::user_team(&id), &body).await?;
                 show(context, &user).await
+            }
+            Self::SetSpendLimit {
+                user,
+                limit,
+                period,
+                policy,
+                mode,
+                none: _,
+            } => {
+                let id = names::user(client, &user).await?;
+                let body = SetSpendLimit {
+                    limit_usd: limit,
+                    period: period.map(Into::into),
+                    policy: policy.map(PolicySpec::Preset),
+                    mode: mode.map(Into::into),
+                    time_zone: None,
+                };
+                let path = paths::user_spend_limit(&id);
+                let view: SpendLimitView = client.send(Method::PUT, &path, &body).await?;
+                context.out.show(&view, |view| match &view.budget {
+                    Some(budget) => super::budgets::card_of(budget),
+                    None => format!("{id} has no limit of their own; `ccag budgets status --user {id}` shows what bounds them."),
+                })
             }
             Self::SetPassword { user, password_stdin } => {
                 let password = secrets::password(&format!("New password of {user}: "), password_stdin)?;

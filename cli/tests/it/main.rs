@@ -7,6 +7,7 @@
 )]
 
 mod catalogue;
+mod budgets;
 mod commands;
 mod failures;
 mod offers;

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 /// Lists hold at most this many items, so that every list of the tests has several pages.
 const PAGE: usize = 2;
 
-fn made_at() -> Timestamp {
+pub(crate) fn made_at() -> Timestamp {
     Timestamp::from_ms(1_795_512_600_000)
 }
 
@@ -34,6 +34,9 @@ pub(crate) struct Data {
     pub(crate) teams: Vec<TeamView>,
     pub(crate) users: Vec<UserView>,
     pub(crate) sessions: Vec<String>,
+    pub(crate) budgets: Vec<BudgetView>,
+    /// The bodies that were sent about budgets.
+    pub(crate) bodies: Vec<serde_json::Value>,
     /// What was asked for: method, path with query, and the bearer token.
     pub(crate) asked: Vec<(String, String, Option<String>)>,
     made: u32,
@@ -183,6 +186,7 @@ fn user(id: &str, name: &str, role: Role) -> UserView {
 
 fn router(data: Arc<Mutex<Data>>) -> Router {
     let admin = Router::new()
+        .merge(crate::budgets::router())
         .route(paths::LOGOUT, post(logout))
         .route(paths::ME, get(me))
         .route(paths::KEYS, get(list_keys).post(create_key))
@@ -263,7 +267,7 @@ fn refuse(code: Code, message: &str, field: Option<&str>) -> Response {
         .into_response()
 }
 
-fn missing() -> Response {
+pub(crate) fn missing() -> Response {
     refuse(Code::NotFound, "there is no such thing", None)
 }
 
@@ -325,7 +329,7 @@ async fn me() -> Json<Me> {
 }
 
 /// One page of what is left after the cursor, which is the position to go on from.
-fn page<T: Clone>(all: &[T], cursor: Option<&String>) -> (Vec<T>, Option<String>) {
+pub(crate) fn page<T: Clone>(all: &[T], cursor: Option<&String>) -> (Vec<T>, Option<String>) {
     let from: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
     let page: Vec<T> = all.iter().skip(from).take(PAGE).cloned().collect();
     let next = from + page.len();

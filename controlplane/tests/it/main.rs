@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod budgets;
 mod capabilities;
 mod catalogue;
 mod console;
