@@ -13,6 +13,8 @@ pub(crate) const PRODUCT: &str = "CCAG";
 pub enum Section {
     /// The overview.
     Home,
+    /// Budgets.
+    Budgets,
     /// Keys.
     Keys,
     /// Teams.
@@ -49,7 +51,13 @@ const fn entry(section: Section, label: &'static str, href: &'static str, admin_
 
 /// The navigation in groups; each group has a heading.
 const GROUPS: [(&str, &[Entry]); 3] = [
-    ("Usage", &[entry(Section::Home, "Overview", path::HOME, false)]),
+    (
+        "Usage",
+        &[
+            entry(Section::Home, "Overview", path::HOME, false),
+            entry(Section::Budgets, "Budgets", path::BUDGETS, true),
+        ],
+    ),
     (
         "Access",
         &[

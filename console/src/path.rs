@@ -18,6 +18,10 @@ pub const NEW_KEY: &str = "/console/keys/new";
 pub const KEY_CREATED: &str = "/console/keys/created";
 /// List of teams, and the form target that makes one.
 pub const TEAMS: &str = "/console/teams";
+/// List of budgets, and the form target that makes one.
+pub const BUDGETS: &str = "/console/budgets";
+/// Page with the form for a new budget.
+pub const NEW_BUDGET: &str = "/console/budgets/new";
 /// List of endpoints, and the form target that makes one.
 pub const ENDPOINTS: &str = "/console/endpoints";
 /// Page with the form for a new endpoint.
@@ -92,6 +96,42 @@ pub fn team_endpoints(id: &str) -> String {
 #[must_use]
 pub fn team_guardrail(id: &str) -> String {
     format!("{TEAMS}/{}/guardrail", encode(id))
+}
+
+/// The page with a team's budget and the form that changes it, which is also the form's target.
+#[must_use]
+pub fn team_budget(id: &str) -> String {
+    format!("{TEAMS}/{}/budget", encode(id))
+}
+
+/// A budget's own page.
+#[must_use]
+pub fn budget(id: &str) -> String {
+    format!("{BUDGETS}/{}", encode(id))
+}
+
+/// The page with the form that changes a budget, which is also the form's target.
+#[must_use]
+pub fn edit_budget(id: &str) -> String {
+    format!("{}/edit", budget(id))
+}
+
+/// The page that asks before a budget is deleted, and the form target that does it.
+#[must_use]
+pub fn delete_budget(id: &str) -> String {
+    format!("{}/delete", budget(id))
+}
+
+/// The form target that raises a budget.
+#[must_use]
+pub fn budget_raises(id: &str) -> String {
+    format!("{}/raises", budget(id))
+}
+
+/// The form target that withdraws a raise.
+#[must_use]
+pub fn withdraw_raise(id: &str, raise: &str) -> String {
+    format!("{}/{}/withdraw", budget_raises(id), encode(raise))
 }
 
 /// An endpoint's page with the form that changes it, which is also the form's target.

@@ -1,8 +1,8 @@
 //! Teams and their members.
 
 use super::Context;
-use super::guardrail::{GuardrailArgs, guardrail_text};
 use super::budgets::{self, Mode, Notify, Period};
+use super::guardrail::{GuardrailArgs, guardrail_text};
 use super::users::table as user_table;
 use crate::error::CliError;
 use crate::human::{count, moment, or_none};

@@ -6,8 +6,8 @@
     reason = "tests"
 )]
 
-mod catalogue;
 mod budgets;
+mod catalogue;
 mod commands;
 mod failures;
 mod offers;

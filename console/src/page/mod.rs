@@ -1,5 +1,10 @@
 //! The pages: one module each, a model that the control plane fills and the view of it.
 
+mod budget_delete;
+mod budget_detail;
+mod budget_edit;
+mod budget_form;
+mod budgets;
 mod capabilities;
 mod endpoint_delete;
 mod endpoint_edit;
@@ -21,6 +26,7 @@ mod models;
 mod overview;
 mod price_import;
 mod rule;
+mod team_budget;
 mod team_endpoints;
 mod team_guardrail;
 mod teams;
@@ -28,9 +34,15 @@ mod users;
 mod web_search;
 
 pub use crate::layout::Section;
+pub use crate::part::budget::{BudgetAccount, BudgetState};
 pub use crate::part::chart::DayUsage;
 pub use crate::part::key::{KeyState, KeySummary, Named};
 pub use crate::part::list::PAGE_SIZE;
+pub use budget_delete::DeleteBudgetPage;
+pub use budget_detail::{BudgetPage, RaiseForm, RaiseRow, ReachedRow, StepRow};
+pub use budget_edit::{BudgetEditPage, FixedTerms};
+pub use budget_form::{BudgetForm, STEPS, StepForm, step_names};
+pub use budgets::{BudgetRow, BudgetsPage};
 pub use capabilities::{CapabilitiesPage, LessonRow, OwnRuleRow, RuleFilter, RuleRow, SeenRow, VersionRow};
 pub use endpoint_delete::DeleteEndpointPage;
 pub use endpoint_edit::{EndpointForm, EndpointPage};
@@ -49,9 +61,10 @@ pub use model_delete::DeleteModelPage;
 pub use model_edit::{ModelForm, ModelPage};
 pub use model_price::{PriceForm, PricePage, PriceRow};
 pub use models::{ModelRow, ModelsPage};
-pub use overview::{FleetHealth, OverviewPage, Share, Spend};
+pub use overview::{BoundBy, FleetHealth, OverviewPage, Share, Spend};
 pub use price_import::{ImportOutcome, ImportPage, ImportedPrice};
 pub use rule::{DeleteRulePage, NewRuleForm, NewRulePage};
+pub use team_budget::{TeamBudgetForm, TeamBudgetPage};
 pub use team_endpoints::{TeamEndpointChoice, TeamEndpointsPage};
 pub use team_guardrail::TeamGuardrailPage;
 pub use teams::{NewTeamForm, TeamRow, TeamsPage};

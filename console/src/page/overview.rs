@@ -1,8 +1,9 @@
 //! What is spent, by whom, and whether all is well.
 
-use super::{DayUsage, Page, Section};
+use super::{BudgetAccount, BudgetState, DayUsage, Page, Section};
 use crate::format::{compact, count, grouped, money, percent};
 use crate::part::block::{Colour, badge, card, figure, figures, link_or_text, nothing, page_head, text};
+use crate::part::budget::{resets, state_badge, used};
 use crate::part::chart::{daily_spend, share_bar};
 use crate::part::connect;
 use crate::{PageContext, path};
@@ -46,6 +47,19 @@ pub struct FleetHealth {
     pub rejected: u64,
 }
 
+/// A budget that bounds one's own spending.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BoundBy {
+    /// What it is about, in words.
+    pub about: String,
+    /// How much and how often, in words.
+    pub terms: String,
+    /// What it holds.
+    pub account: BudgetAccount,
+    /// Whether it is the one that binds.
+    pub binds: bool,
+}
+
 /// The page that one lands on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverviewPage {
@@ -67,6 +81,8 @@ pub struct OverviewPage {
     pub models: Vec<Share>,
     /// The fleet, for admins.
     pub fleet: Option<FleetHealth>,
+    /// The budgets that bound one's own spending.
+    pub budgets: Vec<BoundBy>,
     /// The gateway's address for clients.
     pub base_url: String,
 }
@@ -104,6 +120,7 @@ impl Page for OverviewPage {
             {page_head("Overview".to_owned(), text(lead), nothing())}
             {self.fleet.map(fleet_line)}
             {self.numbers()}
+            {self.my_budget()}
             {self.chart()}
             {rankings}
             <div class="columns">
@@ -140,6 +157,38 @@ impl OverviewPage {
             ),
             figure("Requests in 30 days", count(self.requests), text(failed)),
         ])
+    }
+
+    fn my_budget(&self) -> AnyView {
+        if self.budgets.is_empty() {
+            return nothing();
+        }
+        let several = self.budgets.len() > 1;
+        let items = self
+            .budgets
+            .iter()
+            .map(|bound| {
+                let binds = (several && bound.binds).then(|| view! { <span class="faint">" · binds first"</span> });
+                view! {
+                    <li class="stack">
+                        <p class="health">
+                            <strong>{bound.about.clone()}</strong>
+                            {state_badge(bound.account.state)}
+                            <span class="faint">{bound.terms.clone()} " · resets: " {resets(&bound.account)} {binds}</span>
+                        </p>
+                        {used(&bound.account)}
+                        {consequence(bound.account.state)}
+                    </li>
+                }
+            })
+            .collect_view();
+        let note = if several { "all of them must hold" } else { "" };
+        card(
+            "my-budget",
+            "My budget",
+            text(note),
+            view! { <ul class="bounds">{items}</ul> }.into_any(),
+        )
     }
 
     fn chart(&self) -> AnyView {
@@ -210,6 +259,21 @@ impl OverviewPage {
         };
         card("connect", "Connect Claude Code", nothing(), body.into_any())
     }
+}
+
+/// What a state means for the one whose budget it is.
+fn consequence(state: BudgetState) -> Option<AnyView> {
+    let text = match state {
+        BudgetState::Ok | BudgetState::Warning => return None,
+        BudgetState::Throttled => {
+            "Your requests are slowed down until it resets, or an administrator raises it."
+        }
+        BudgetState::Restricted => {
+            "Only some models are served until it resets, or an administrator raises it."
+        }
+        BudgetState::Blocked => "Your requests are refused until it resets, or an administrator raises it.",
+    };
+    Some(view! { <p>{text}</p> }.into_any())
 }
 
 fn fleet_line(fleet: FleetHealth) -> AnyView {

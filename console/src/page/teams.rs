@@ -1,9 +1,10 @@
 //! Teams.
 
-use super::{Page, Section};
+use super::{BudgetAccount, BudgetState, Page, Section};
 use crate::form::Field;
-use crate::format::{ago, grouped, money};
+use crate::format::{ago, grouped, money, short_usd};
 use crate::part::block::{Colour, badge, empty, maker, nothing, page_head, text};
+use crate::part::budget::state_badge;
 use crate::part::field::{Ask, button_form, csrf, input, summary};
 use crate::part::list::{Column, cell, number_cell, row_head, table};
 use crate::{PageContext, path};
@@ -36,6 +37,8 @@ pub struct TeamRow {
     pub endpoints: u64,
     /// The id or ARN of its guardrail; without one that of the endpoint holds.
     pub guardrail: Option<String>,
+    /// What its budget holds, if it has one.
+    pub budget: Option<BudgetAccount>,
 }
 
 /// The teams, and the form for a new one.
@@ -113,6 +116,7 @@ impl TeamsPage {
             Column::text("State"),
             Column::number("Users"),
             Column::number("Spend, 30 days"),
+            Column::text("Budget"),
             Column::text("Endpoints"),
             Column::text("Guardrail"),
             Column::text("Created"),
@@ -128,6 +132,7 @@ impl TeamsPage {
                         {cell("State", account_badge(team.state))}
                         {number_cell("Users", text(grouped(team.users)))}
                         {number_cell("Spend, 30 days", money(team.spend_30_days))}
+                        {cell("Budget", budget_of(team))}
                         {cell("Endpoints", endpoints_of(team))}
                         {cell("Guardrail", guardrail_of(team))}
                         {cell("Created", ago(team.created_at_ms, context.now_ms))}
@@ -139,6 +144,18 @@ impl TeamsPage {
             .collect();
         table("Teams", columns, rows)
     }
+}
+
+/// What a team's budget holds, with a way to change it.
+fn budget_of(team: &TeamRow) -> AnyView {
+    let Some(account) = &team.budget else {
+        let name = format!("Budget of {}: none", team.name);
+        return view! { <a href=path::team_budget(&team.id) aria-label=name>"none"</a> }.into_any();
+    };
+    let label = format!("{} % of {}", grouped(account.percent), short_usd(account.limit));
+    let name = format!("Budget of {}: {label}", team.name);
+    let state = (account.state != BudgetState::Ok).then(|| state_badge(account.state));
+    view! { <a href=path::team_budget(&team.id) aria-label=name>{label}</a> " " {state} }.into_any()
 }
 
 /// Which endpoints a team uses, with a way to change that.

@@ -1,12 +1,13 @@
 //! Samples of keys, teams and users.
 
+use super::budgets::account;
 use super::usage::{TOKENS, days, models};
 use super::{HOSTILE, NOW_MS, Sample, context, sample, with_flash};
 use crate::form::{Choice, Field};
 use crate::page::{
-    GuardrailForm, KeyCreatedPage, KeyListQuery, KeyPage, KeyRow, KeySort, KeyState, KeySummary, KeysPage,
-    Named, NewKeyForm, NewKeyPage, NewTeamForm, NewUserForm, RevokeKeyPage, StateFilter, TeamGuardrailPage,
-    TeamRow, TeamsPage, UserRow, UsersPage,
+    BudgetState, GuardrailForm, KeyCreatedPage, KeyListQuery, KeyPage, KeyRow, KeySort, KeyState, KeySummary,
+    KeysPage, Named, NewKeyForm, NewKeyPage, NewTeamForm, NewUserForm, RevokeKeyPage, StateFilter,
+    TeamGuardrailPage, TeamRow, TeamsPage, UserRow, UsersPage,
 };
 use crate::{Tone, path};
 use ccag_domain::time::DAY_MS;
@@ -184,6 +185,7 @@ fn team(id: &str, name: &str, state: AccountState, users: u64, spend: i64) -> Te
         endpoints: users / 4,
         guardrail: (users > 100)
             .then(|| "arn:aws:bedrock:eu-central-1:111122223333:guardrail/abc123def456".to_owned()),
+        budget: (users > 3).then(|| account(800, 70_000, BudgetState::Warning)),
     }
 }
 

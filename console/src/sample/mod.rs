@@ -3,6 +3,7 @@
 //! Names among the content try to break out of the markup; a page on which they do anything but stand there is wrong.
 
 mod access;
+mod budgets;
 mod capabilities;
 mod operations;
 mod usage;
@@ -72,6 +73,7 @@ pub fn all() -> Vec<Sample> {
     let mut samples = doors();
     samples.extend(usage::samples());
     samples.extend(access::samples());
+    samples.extend(budgets::samples());
     samples.extend(capabilities::samples());
     samples.extend(access::web_search());
     samples.extend(operations::samples());

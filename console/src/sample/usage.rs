@@ -1,7 +1,10 @@
 //! Samples of the overview and the fleet.
 
+use super::budgets::account;
 use super::{HOSTILE, NOW_MS, Sample, context, sample, with_flash};
-use crate::page::{DayUsage, FleetHealth, FleetPage, OverviewPage, Rejected, ReplicaRow, Share, Spend};
+use crate::page::{
+    BoundBy, BudgetState, DayUsage, FleetHealth, FleetPage, OverviewPage, Rejected, ReplicaRow, Share, Spend,
+};
 use crate::{Tone, path};
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{NanoUsd, Role, Tokens};
@@ -96,8 +99,22 @@ fn overview() -> OverviewPage {
             behind: 0,
             rejected: 0,
         }),
+        budgets: Vec::new(),
         base_url: "https://claude.example.com".to_owned(),
     }
+}
+
+fn bounds() -> Vec<BoundBy> {
+    let bound = |about: &str, account, binds| BoundBy {
+        about: about.to_owned(),
+        terms: "$100.00 a month".to_owned(),
+        account,
+        binds,
+    };
+    vec![
+        bound("Team Platform", account(800, 40_000, BudgetState::Ok), false),
+        bound(HOSTILE, account(100, 10_100, BudgetState::Blocked), true),
+    ]
 }
 
 fn empty_overview() -> OverviewPage {
@@ -123,6 +140,7 @@ fn empty_overview() -> OverviewPage {
             behind: 0,
             rejected: 0,
         }),
+        budgets: Vec::new(),
         base_url: "http://127.0.0.1:8080".to_owned(),
     }
 }
@@ -204,6 +222,7 @@ pub(super) fn samples() -> Vec<Sample> {
                 fleet: None,
                 teams: Vec::new(),
                 users: Vec::new(),
+                budgets: bounds(),
                 ..overview()
             },
         ),

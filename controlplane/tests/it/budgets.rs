@@ -22,7 +22,7 @@ on_both!(
     what_applies_is_what_is_set_for_one_before_what_is_set_for_each,
 );
 
-/// Delivers a request of 25 dollars: a million output tokens at the built-in price is 20, and so on.
+/// Delivers a request with a million output tokens, and says what it costs in dollars.
 async fn spend(plane: &Plane, seed: u64, key: &str, user: Option<&str>, team: Option<&str>) -> i64 {
     spend_at(plane, seed, key, user, team, NOON - 1_000).await
 }
@@ -373,7 +373,7 @@ async fn presets_and_the_words_of_the_existing_gateway_are_understood(db: TestDb
         (refused.status.as_u16(), &refused.json()["field"]),
         (400, &json!("period"))
     );
-    let audit = "SELECT COUNT(*) FROM audit_log WHERE action = 'budget.update'";
+    let audit = "SELECT COUNT(*) FROM audit WHERE action = 'budget.update'";
     assert_eq!(db.count(audit).await, 2);
     plane.stop().await;
 }
@@ -435,6 +435,7 @@ async fn a_raise_counts_until_it_ends_and_is_shown_for_a_while(db: TestDb) {
     assert_eq!(admin.send("DELETE", &format!("{raises}/7"), "").await.status, 404);
     // A day later it is over, and shown; after 90 more days it is not.
     plane.clock.0.store(NOON + DAY_MS, Ordering::Relaxed);
+    let admin = plane.admin().await;
     let over = admin.get(&path).await.json();
     assert_eq!(
         (&over["current"]["limit_usd"], &over["raises"][1]["state"]),
@@ -450,7 +451,7 @@ async fn a_raise_counts_until_it_ends_and_is_shown_for_a_while(db: TestDb) {
     let kept = "SELECT COUNT(*) FROM budgets WHERE raises <> '[]'";
     assert_eq!(db.count(kept).await, 0);
     // Who, when and why stays in the audit log.
-    let audit = "SELECT COUNT(*) FROM audit_log WHERE action = 'budget.raise' AND actor <> 'system' AND details LIKE '%the release%'";
+    let audit = "SELECT COUNT(*) FROM audit WHERE action = 'budget.raise' AND actor <> 'system' AND details LIKE '%the release%'";
     assert_eq!(db.count(audit).await, 2);
     plane.stop().await;
 }

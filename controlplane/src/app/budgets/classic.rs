@@ -3,18 +3,22 @@
 use super::status::policy_of;
 use super::{DEFAULT_POSTURE, check, details, insert, recipients, view};
 use crate::app::{App, not_found, require_admin};
-use crate::store::budgets::{budget, budget_row};
+use crate::store::budgets::{BudgetQuery, budget, budget_row};
 use crate::store::entity::budget as entity;
 use crate::store::{StoreError, Tx};
 use ccag_admin_api::{
-    BudgetView, DefaultBudgetView, PolicySpec, Recipients, SetDefaultBudget, SetSpendLimit, SetTeamBudget,
-    SpendLimitView, TeamBudgetView, Usd,
+    BudgetAccount, BudgetView, DefaultBudgetView, PolicySpec, Recipients, SetDefaultBudget, SetSpendLimit,
+    SetTeamBudget, SpendLimitView, TeamBudgetView, Usd,
 };
 use ccag_domain::{
     Actor, Budget, BudgetId, BudgetMode, BudgetRule, BudgetScope, Code, NanoUsd, ObjectKind, Period, Problem,
     TeamId, TimeZone, UserId,
 };
 use serde_json::json;
+use std::collections::HashMap;
+
+/// How many budgets of teams are looked at for a list of teams.
+const MOST: u64 = 2_000;
 
 /// What a budget is to be, apart from whose.
 #[derive(Debug, Clone)]
@@ -138,6 +142,35 @@ pub async fn team_budget(app: &App, actor: &Actor, id: &TeamId) -> Result<TeamBu
         budget: pooled,
         member_budget: each,
     })
+}
+
+/// What the budgets of all teams hold, each with its time zone, by the team's id.
+///
+/// # Errors
+/// [`Code::Forbidden`] for members.
+pub(crate) async fn of_teams(
+    app: &App,
+    actor: &Actor,
+) -> Result<HashMap<String, (BudgetAccount, String)>, Problem> {
+    require_admin(actor)?;
+    let query = BudgetQuery {
+        scope: Some("team".to_owned()),
+        limit: MOST,
+        ..BudgetQuery::default()
+    };
+    let mut by_team: HashMap<String, Vec<entity::Model>> = HashMap::new();
+    for row in app.store.list_budgets(&query).await? {
+        by_team
+            .entry(row.team_id.clone().unwrap_or_default())
+            .or_default()
+            .push(row);
+    }
+    let chosen = by_team.values().filter_map(|rows| spoken_of(rows, None));
+    let views = view::many(app, chosen.cloned().collect()).await?;
+    let held = views
+        .into_iter()
+        .filter_map(|view| Some((view.team_id?.to_string(), (view.current?, view.time_zone))));
+    Ok(held.collect())
 }
 
 /// Makes the budget of a team and that of each of its members what the request says.

@@ -5,6 +5,7 @@ mod classic;
 mod status;
 mod view;
 
+pub(crate) use classic::of_teams;
 pub use classic::{
     clear_team, default_budget, set_default_budget, set_spend_limit, set_team, spend_limit, team_budget,
 };

@@ -6,6 +6,9 @@
 
 mod account;
 mod answer;
+mod budget_form;
+mod budget_words;
+mod budgets;
 mod capabilities;
 mod cookies;
 mod endpoints;
@@ -67,6 +70,7 @@ pub(crate) fn router() -> Router<HttpState> {
             "/console/teams/{id}/guardrail",
             get(guardrail::of_team).post(guardrail::set_for_team),
         )
+        .merge(of_budgets())
         .route(path::ENDPOINTS, get(endpoints::list).post(endpoints::create))
         .route(path::NEW_ENDPOINT, get(endpoints::blank))
         .route(
@@ -119,6 +123,30 @@ pub(crate) fn router() -> Router<HttpState> {
         .route(
             path::IMPORT_PRICES,
             get(price_import::ask).post(price_import::import),
+        )
+}
+
+fn of_budgets() -> Router<HttpState> {
+    Router::new()
+        .route(path::BUDGETS, get(budgets::list).post(budget_form::create))
+        .route(path::NEW_BUDGET, get(budget_form::blank))
+        .route("/console/budgets/{id}", get(budgets::show))
+        .route(
+            "/console/budgets/{id}/edit",
+            get(budget_form::edit).post(budget_form::update),
+        )
+        .route(
+            "/console/budgets/{id}/delete",
+            get(budgets::ask_delete).post(budgets::delete),
+        )
+        .route("/console/budgets/{id}/raises", post(budgets::raise))
+        .route(
+            "/console/budgets/{id}/raises/{raise}/withdraw",
+            post(budgets::withdraw),
+        )
+        .route(
+            "/console/teams/{id}/budget",
+            get(budget_form::of_team).post(budget_form::set_team),
         )
 }
 

@@ -1,12 +1,14 @@
 //! The overview, and the sums that other pages share with it.
 
+use super::budget_words::account;
+use super::budgets::terms;
 use super::visitor::Visitor;
 use crate::app::usage::{self, Scope};
-use crate::app::{App, fleet};
+use crate::app::{App, budgets, fleet};
 use axum::response::Response;
 use ccag_admin_api::{GroupBy, UsageGroup, UsageTotals};
 use ccag_console::format::{day_start, month_start};
-use ccag_console::page::{DayUsage, FleetHealth, OverviewPage, Share, Spend};
+use ccag_console::page::{BoundBy, DayUsage, FleetHealth, OverviewPage, Share, Spend};
 use ccag_console::path;
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{Actor, NanoUsd, Problem, Tokens, UnixMs};
@@ -123,8 +125,27 @@ async fn gather(visitor: &Visitor) -> Result<OverviewPage, Problem> {
         users,
         models: shares(models, "unknown", |_| None),
         fleet,
+        budgets: bounds(app, &actor).await?,
         base_url: visitor.base_url(),
     })
+}
+
+/// The budgets that bound the visitor's own spending.
+async fn bounds(app: &App, actor: &Actor) -> Result<Vec<BoundBy>, Problem> {
+    let Some(user) = actor.user_id() else {
+        return Ok(Vec::new());
+    };
+    let status = budgets::status_of_user(app, actor, user).await?;
+    Ok(status
+        .budgets
+        .into_iter()
+        .map(|bound| BoundBy {
+            terms: terms(bound.account.limit_usd, bound.period),
+            account: account(bound.account, &bound.time_zone),
+            about: bound.about,
+            binds: bound.binds,
+        })
+        .collect())
 }
 
 async fn health(app: &App, actor: &Actor) -> Result<FleetHealth, Problem> {

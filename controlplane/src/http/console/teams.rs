@@ -1,9 +1,10 @@
 //! Teams.
 
+use super::budget_words::account;
 use super::form::{Posted, is_about_input};
 use super::overview::{since, thirty_days};
 use super::visitor::Visitor;
-use crate::app::{endpoints, teams, usage};
+use crate::app::{budgets, endpoints, teams, usage};
 use crate::store::TeamQuery;
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -62,7 +63,11 @@ async fn gather(visitor: &Visitor) -> Result<TeamsPage, Problem> {
             *assigned.entry(team.id.to_string()).or_default() += 1;
         }
     }
-    let row = |team: ccag_admin_api::TeamView| TeamRow {
+    let mut budgets = budgets::of_teams(app, &actor).await?;
+    let mut row = |team: ccag_admin_api::TeamView| TeamRow {
+        budget: budgets
+            .remove(team.id.as_str())
+            .map(|(current, time_zone)| account(current, &time_zone)),
         endpoints: assigned.get(team.id.as_str()).copied().unwrap_or(0),
         spend_30_days: spend.get(team.id.as_str()).copied().unwrap_or(NanoUsd::ZERO),
         id: team.id.to_string(),
@@ -73,7 +78,7 @@ async fn gather(visitor: &Visitor) -> Result<TeamsPage, Problem> {
         created_at_ms: team.created_at.ms(),
     };
     Ok(TeamsPage {
-        rows: teams.into_iter().map(row).collect(),
+        rows: teams.into_iter().map(&mut row).collect(),
         ..TeamsPage::default()
     })
 }
