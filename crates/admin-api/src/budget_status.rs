@@ -5,7 +5,7 @@ use crate::{Timestamp, Usd};
 use ccag_domain::{BudgetId, BudgetMode, KeyId, Period, TeamId, UserId};
 use serde::{Deserialize, Serialize};
 
-/// How far a budget is used up, by the steps that were reached.
+/// How far a budget is used up: the severest of the steps that were reached, all of which hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BudgetState {
@@ -13,10 +13,10 @@ pub enum BudgetState {
     Ok,
     /// Somebody was told.
     Warning,
-    /// Requests are slowed down.
-    Throttled,
     /// Only some models are served.
     Restricted,
+    /// Requests are slowed down.
+    Throttled,
     /// Nothing is served.
     Blocked,
 }

@@ -210,16 +210,15 @@ pub(super) fn percent(spent: NanoUsd, limit: NanoUsd) -> u64 {
     u64::try_from(percent).unwrap_or(u64::MAX)
 }
 
-/// How far a budget is used up, by the highest step that was reached. Being told something lifts nothing that holds already.
+/// How far a budget is used up: the severest of the steps that were reached, all of which hold.
 pub(super) fn state(budget: &Budget, spent: NanoUsd, now: UnixMs) -> BudgetState {
-    budget
-        .reached(spent, now)
-        .fold(BudgetState::Ok, |before, rule| match rule.action {
-            BudgetAction::Notify => before.max(BudgetState::Warning),
-            BudgetAction::Throttle { .. } => BudgetState::Throttled,
-            BudgetAction::Restrict { .. } => BudgetState::Restricted,
-            BudgetAction::Block => BudgetState::Blocked,
-        })
+    let states = budget.reached(spent, now).map(|rule| match rule.action {
+        BudgetAction::Notify => BudgetState::Warning,
+        BudgetAction::Restrict { .. } => BudgetState::Restricted,
+        BudgetAction::Throttle { .. } => BudgetState::Throttled,
+        BudgetAction::Block => BudgetState::Blocked,
+    });
+    states.max().unwrap_or(BudgetState::Ok)
 }
 
 /// The steps that were reached.

@@ -23,6 +23,7 @@ mod new_key;
 mod overview;
 mod price_import;
 mod prices;
+mod team_budget;
 mod teams;
 mod upload;
 mod users;
@@ -146,7 +147,7 @@ fn of_budgets() -> Router<HttpState> {
         )
         .route(
             "/console/teams/{id}/budget",
-            get(budget_form::of_team).post(budget_form::set_team),
+            get(team_budget::show).post(team_budget::submit),
         )
 }
 
