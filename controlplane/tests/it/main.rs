@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod allowances;
 mod budgets;
 mod capabilities;
 mod catalogue;

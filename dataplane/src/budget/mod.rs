@@ -245,7 +245,7 @@ impl Budgets {
         need: NanoUsd,
         quote: &Quote,
     ) -> Result<(), Problem> {
-        if self.may_use_granted(scope.budget.mode) && slot.try_reserve(need.0, None) == Try::Reserved {
+        if self.may_use_granted(&scope.budget) && slot.try_reserve(need.0, None) == Try::Reserved {
             return Ok(());
         }
         let deadline = Instant::now() + PATIENCE;
@@ -254,11 +254,11 @@ impl Budgets {
             need: need.0,
             since: slot.wait(need.0),
         };
+        let mut told_to_wait = false;
         loop {
             let mut changed = std::pin::pin!(slot.changed.notified());
             changed.as_mut().enable();
-            let may_use = self.may_use_granted(scope.budget.mode);
-            let mut refused = None;
+            let may_use = self.may_use_granted(&scope.budget);
             if may_use {
                 match slot.try_reserve(need.0, Some(waiting.since)) {
                     Try::Reserved => return Ok(()),
@@ -266,7 +266,7 @@ impl Budgets {
                         return Err(verdict::exhausted(slot, scope, need, quote));
                     }
                     Try::Refused(Refusal::Busy) => {
-                        refused = Some(Refusal::Busy);
+                        told_to_wait = true;
                         waiting.renew();
                     }
                     Try::Ask => {}
@@ -276,8 +276,8 @@ impl Budgets {
                 return self.without_control(slot, scope, need);
             }
             self.slots.list(slot);
-            // Whoever is told to wait asks again with the next beat, and not before.
-            if refused.is_none() {
+            // Whoever was told to wait asks again with the next beat, and not before.
+            if !told_to_wait {
                 self.wake.notify_one();
             }
             if tokio::time::timeout_at(deadline, changed).await.is_err() {
@@ -287,10 +287,11 @@ impl Budgets {
     }
 
     /// Whether what was granted may be used.
-    fn may_use_granted(&self, mode: BudgetMode) -> bool {
-        let lease = match mode {
-            BudgetMode::Balanced => self.contact.lease(),
-            BudgetMode::Hard => self.contact.lease().min(HARD_LEASE),
+    fn may_use_granted(&self, budget: &Budget) -> bool {
+        let lease = match (budget.posture, budget.mode) {
+            (Posture::Refuse, _) => UNREACHABLE,
+            (_, BudgetMode::Balanced) => self.contact.lease(),
+            (_, BudgetMode::Hard) => self.contact.lease().min(HARD_LEASE),
         };
         // Before the first contact nothing was granted, and it is worth a try.
         self.contact.silence().is_none_or(|silence| silence < lease)

@@ -156,6 +156,9 @@ fn with_notice(mut response: Response, notice: Option<&Notice>) -> Response {
 
 /// Whether the caller's budgets allow it, and with what set aside.
 async fn afford(gateway: &Gateway, admitted: &Admitted, plan: &Plan) -> Result<budget::Admitted, Problem> {
+    if admitted.view.budgets().is_empty() {
+        return Ok(budget::Admitted::default());
+    }
     let asked = budget::Asked {
         model: &plan.model,
         route: &plan.route,
@@ -163,10 +166,8 @@ async fn afford(gateway: &Gateway, admitted: &Admitted, plan: &Plan) -> Result<b
         streaming: plan.job.streaming,
     };
     let (view, caller) = (&admitted.view, &admitted.who.caller);
-    gateway
-        .budgets
-        .admit(view, caller, asked, gateway.clock.as_ref())
-        .await
+    // What waits for a share is kept apart from what every request carries.
+    Box::pin(gateway.budgets.admit(view, caller, asked, gateway.clock.as_ref())).await
 }
 
 /// Logs a refusal.

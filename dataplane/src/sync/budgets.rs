@@ -38,11 +38,13 @@ impl BudgetTable {
         }
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_scope.is_empty()
+    }
+
     /// The budgets that bound a caller's spending.
     pub(crate) fn of(&self, caller: &Caller) -> Vec<&Arc<Budget>> {
-        if self.by_scope.is_empty() {
-            return Vec::new();
-        }
         applicable(caller, |scope| {
             self.by_scope.get(scope).map_or(&[], Vec::as_slice)
         })

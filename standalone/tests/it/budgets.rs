@@ -1,49 +1,69 @@
 //! Budgets hold: what Bedrock says it gave is the truth.
 
-use crate::harness::{Admin, Answer, ControlPlane, DataPlane, Sim, database};
+use crate::harness::{Answer, ControlPlane, DataPlane, Sim, database};
 use bedrock_sim::Ending;
 use ccag_domain::{Geography, ModelName, NanoUsd, PriceBook, Tokens, catalogue};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// Haiku 4.5 through the `us.` profile: 1.1 and 5.5 dollars per million tokens.
-const MODEL: &str = "claude-haiku-4-5";
+/// What clients ask for: a model, and requests by what they ask for and what they get, in tokens.
+struct Mix {
+    model: &'static str,
+    sizes: &'static [(u64, u64)],
+}
 
-/// Requests by what they ask for and what they get, in tokens: the dearest could cost nine cents and a half, less than a
-/// hundredth of ten dollars.
-const SIZES: [(u64, u64); 6] = [
-    (16_000, 9_000),
-    (12_000, 12_000),
-    (8_000, 2_000),
-    (4_000, 3_500),
-    (2_000, 700),
-    (600, 600),
-];
+/// Haiku 4.5 through the `us.` profile, at 1.1 and 5.5 dollars per million tokens: the dearest could cost nine cents and a
+/// half, less than a hundredth of ten dollars.
+const SMALL: &Mix = &Mix {
+    model: "claude-haiku-4-5",
+    sizes: &[
+        (16_000, 9_000),
+        (12_000, 12_000),
+        (8_000, 2_000),
+        (4_000, 3_500),
+        (2_000, 700),
+        (600, 600),
+    ],
+};
+
+/// Sonnet 5.5, at 2.2 and 11 dollars: as Claude Code asks, for 128,000 tokens and seldom in need of them.
+const LARGE: &Mix = &Mix {
+    model: "claude-sonnet-5-5",
+    sizes: &[
+        (128_000, 1_500),
+        (128_000, 400),
+        (128_000, 6_000),
+        (64_000, 900),
+        (32_000, 2_500),
+    ],
+};
+
+/// What an answer has cost in truth.
+fn cost(prices: &PriceBook, mix: &Mix, answer: &Answer) -> NanoUsd {
+    let usage = answer.entry.usage;
+    let output = match answer.entry.ending {
+        Ending::Completed => usage.output,
+        Ending::Failed => return NanoUsd::ZERO,
+        Ending::Open | Ending::Cut | Ending::Cancelled => answer.entry.output_sent,
+    };
+    let tokens = Tokens {
+        input: usage.input,
+        output,
+        cache_read: usage.cache_read,
+        cache_write_5m: usage.cache_write_5m,
+        cache_write_1h: usage.cache_write_1h,
+    };
+    let model = ModelName::canonical(mix.model);
+    prices.cost(&model, Geography::Us, &tokens).unwrap().amount
+}
 
 /// What the answers have cost in truth.
-fn spent(account: &[Answer]) -> NanoUsd {
+fn spent(mix: &Mix, account: &[Answer]) -> NanoUsd {
     let prices = PriceBook::new(catalogue::prices());
-    let model = ModelName::canonical(MODEL);
-    let cost = |answer: &Answer| {
-        let usage = answer.entry.usage;
-        let output = match answer.entry.ending {
-            Ending::Completed => usage.output,
-            Ending::Failed => return NanoUsd::ZERO,
-            Ending::Open | Ending::Cut | Ending::Cancelled => answer.entry.output_sent,
-        };
-        let tokens = Tokens {
-            input: usage.input,
-            output,
-            cache_read: usage.cache_read,
-            cache_write_5m: usage.cache_write_5m,
-            cache_write_1h: usage.cache_write_1h,
-        };
-        prices.cost(&model, Geography::Us, &tokens).unwrap().amount
-    };
-    account.iter().map(cost).sum()
+    account.iter().map(|answer| cost(&prices, mix, answer)).sum()
 }
 
 /// Clients that go on asking.
@@ -60,6 +80,8 @@ struct Tally {
     busy: usize,
     exhausted: usize,
     unavailable: usize,
+    /// When it was said for the first time that the budget does not suffice.
+    first_refusal: Option<i64>,
     /// Answers that began and did not end.
     truncated: Vec<String>,
     unexpected: Vec<String>,
@@ -67,7 +89,7 @@ struct Tally {
 
 impl Demand {
     /// So many clients at each of these addresses; each asks for one size after the other.
-    fn start(planes: &[&DataPlane], secret: &str, clients: usize, sizes: &'static [(u64, u64)]) -> Self {
+    fn start(planes: &[&DataPlane], secret: &str, clients: usize, mix: &'static Mix) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let done = Arc::new(AtomicUsize::new(0));
         let mut workers = Vec::new();
@@ -79,12 +101,9 @@ impl Demand {
                     url: format!("{}/v1/messages", plane.http),
                     secret: secret.to_owned(),
                     number,
+                    mix,
                 };
-                workers.push(tokio::spawn(client.run(
-                    Arc::clone(&stop),
-                    Arc::clone(&done),
-                    sizes,
-                )));
+                workers.push(tokio::spawn(client.run(Arc::clone(&stop), Arc::clone(&done))));
             }
         }
         Self { stop, done, workers }
@@ -107,6 +126,7 @@ impl Demand {
             all.busy += one.busy;
             all.exhausted += one.exhausted;
             all.unavailable += one.unavailable;
+            all.first_refusal = all.first_refusal.into_iter().chain(one.first_refusal).min();
             all.truncated.extend(one.truncated);
             all.unexpected.extend(one.unexpected);
         }
@@ -119,10 +139,12 @@ struct DemandClient {
     url: String,
     secret: String,
     number: usize,
+    mix: &'static Mix,
 }
 
 impl DemandClient {
-    async fn run(self, stop: Arc<AtomicBool>, done: Arc<AtomicUsize>, sizes: &'static [(u64, u64)]) -> Tally {
+    async fn run(self, stop: Arc<AtomicBool>, done: Arc<AtomicUsize>) -> Tally {
+        let sizes = self.mix.sizes;
         let mut tally = Tally::default();
         let mut round = self.number;
         // From here on larger requests have been told that they do not fit.
@@ -160,7 +182,7 @@ impl DemandClient {
             tokens * 4
         );
         let body = json!({
-            "model": MODEL, "max_tokens": max_tokens, "stream": true,
+            "model": self.mix.model, "max_tokens": max_tokens, "stream": true,
             "messages": [{"role": "user", "content": prompt}],
         });
         let request = self.http.post(&self.url).header("x-api-key", &self.secret);
@@ -185,6 +207,7 @@ impl DemandClient {
         let error: Value = serde_json::from_str(&text).unwrap();
         match (status, error["error"]["type"].as_str().unwrap()) {
             (429, "billing_error") => {
+                tally.first_refusal.get_or_insert_with(now_ms);
                 tally.exhausted += 1;
                 Verdict::Exhausted
             }
@@ -210,18 +233,27 @@ enum Verdict {
     Exhausted,
 }
 
+fn now_ms() -> i64 {
+    ccag_domain::Clock::now_ms(&ccag_daemon::SystemClock)
+}
+
 /// A fleet under one budget of ten dollars for the organisation.
 struct Fleet {
     sim: Sim,
     controls: Vec<ControlPlane>,
+    /// What stands between the planes: it can be cut.
+    links: Vec<Link>,
     planes: Vec<DataPlane>,
     secret: String,
 }
 
 const BUDGET: NanoUsd = NanoUsd::from_usd(10);
 
+/// How many clients there are at each of the four data planes.
+const CLIENTS: usize = 200;
+
 impl Fleet {
-    async fn start(mode: &str, controls: usize, more: &[(&'static str, String)]) -> Self {
+    async fn start(mode: &str, controls: usize) -> Self {
         let sim = Sim::start().await;
         let database = database();
         let mut running = Vec::new();
@@ -230,81 +262,168 @@ impl Fleet {
         }
         let admin = running[0].admin().await;
         let (_, secret) = admin.create_key("budgeted").await;
-        set_budget(&admin, mode).await;
+        let budget = json!({"scope": "organisation", "amount_usd": "10", "period": "monthly", "mode": mode});
+        admin.post("/admin/budgets", &budget).await;
+        let mut links = Vec::new();
+        for control in &running {
+            links.push(Link::to(&control.grpc).await);
+        }
         let mut planes = Vec::new();
         for n in 0..4 {
             // Each has another control plane first in its list.
-            let mut list: Vec<&ControlPlane> = running.iter().collect();
+            let mut list: Vec<&str> = links.iter().map(|link| link.url.as_str()).collect();
             list.rotate_left(n % controls);
-            planes.push(DataPlane::start_with(&format!("data-{n}"), &list, &sim, more).await);
+            planes.push(DataPlane::start_at(&format!("data-{n}"), &list.join(","), &sim).await);
         }
         admin.fleet_of(4).await;
         Self {
             sim,
             controls: running,
+            links,
             planes,
             secret,
         }
     }
 
-    fn planes(&self) -> Vec<&DataPlane> {
-        self.planes.iter().collect()
+    fn demand(&self, mix: &'static Mix) -> Demand {
+        let planes: Vec<&DataPlane> = self.planes.iter().collect();
+        Demand::start(&planes, &self.secret, CLIENTS, mix)
     }
 
-    /// Waits until a part of the budget is spent.
-    async fn until_spent(&self, share: i64) {
-        crate::harness::wait_until(
-            "a part of the budget is spent",
-            Duration::from_secs(60),
-            || async { (spent(&self.sim.account()).0 * 100 >= BUDGET.0 * share).then_some(()) },
-        )
+    /// Waits until so many percent of the budget are spent.
+    async fn until_spent(&self, mix: &Mix, percent: i64) {
+        let what = "a part of the budget is spent";
+        crate::harness::wait_until(what, Duration::from_secs(90), || async {
+            (spent(mix, &self.sim.account()).0 * 100 >= BUDGET.0 * percent).then_some(())
+        })
         .await;
     }
+
+    /// Waits until nobody at the data planes that run is served any more, and says what was spent in truth.
+    async fn end(&self, demand: Demand, mix: &Mix, clients: usize) -> (NanoUsd, Tally) {
+        demand.until_exhausted(clients, Duration::from_secs(180)).await;
+        let tally = demand.finish().await;
+        let truth = spent(mix, &self.sim.settled().await);
+        eprintln!(
+            "spent {truth} of {BUDGET}: {} served, {} told to wait, {} unavailable",
+            tally.completed, tally.busy, tally.unavailable
+        );
+        assert!(tally.unexpected.is_empty(), "{:?}", tally.unexpected);
+        assert!(
+            truth.0 * 1_000 >= BUDGET.0 * USED_PERMILLE,
+            "only {truth} could be used"
+        );
+        (truth, tally)
+    }
 }
 
-async fn set_budget(admin: &Admin, mode: &str) {
-    let budget = json!({"scope": "organisation", "amount_usd": "10", "period": "monthly", "mode": mode});
-    admin.post("/admin/budgets", &budget).await;
-}
-
-/// How much of the budget is used at least, in thousandths.
+/// How much of the budget can be used at least, in thousandths.
 const USED_PERMILLE: i64 = 987;
 
-fn assert_held(truth: NanoUsd, tally: &Tally, over: NanoUsd) {
-    let (completed, busy) = (tally.completed, tally.busy);
-    eprintln!(
-        "spent {truth} of {BUDGET}: {completed} served, {busy} told to wait, {} unavailable",
-        tally.unavailable
-    );
-    assert!(tally.unexpected.is_empty(), "{:?}", tally.unexpected);
-    assert!(
-        truth <= BUDGET + over,
-        "{truth} spent, {over} more than the budget allowed"
-    );
-    assert!(
-        truth.0 * 1_000 >= BUDGET.0 * USED_PERMILLE,
-        "only {truth} could be used"
-    );
+/// A way to a control plane that can be cut.
+struct Link {
+    url: String,
+    cut: tokio::sync::watch::Sender<bool>,
+}
+
+impl Link {
+    async fn to(url: &str) -> Self {
+        let target = url.trim_start_matches("http://").to_owned();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let cut = tokio::sync::watch::Sender::new(false);
+        let state = cut.subscribe();
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let (mut state, target) = (state.clone(), target.clone());
+                tokio::spawn(async move {
+                    if *state.borrow() {
+                        return;
+                    }
+                    let Ok(mut far) = tokio::net::TcpStream::connect(&target).await else {
+                        return;
+                    };
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                        _ = state.wait_for(|cut| *cut) => {}
+                    }
+                });
+            }
+        });
+        Self { url, cut }
+    }
+
+    fn set_cut(&self, cut: bool) {
+        self.cut.send_replace(cut);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hard_budget_is_exceeded_by_nothing_and_used_to_the_end() {
-    let fleet = Fleet::start("hard", 1, &[]).await;
-    let started = Instant::now();
-    let demand = Demand::start(&fleet.planes(), &fleet.secret, 200, &SIZES);
-    demand.until_exhausted(800, Duration::from_secs(120)).await;
-    let tally = demand.finish().await;
-    let truth = spent(&fleet.sim.settled().await);
-    eprintln!("{:?}", started.elapsed());
-    assert_held(truth, &tally, NanoUsd::ZERO);
+    let fleet = Fleet::start("hard", 1).await;
+    let demand = fleet.demand(SMALL);
+    let (truth, tally) = fleet.end(demand, SMALL, 4 * CLIENTS).await;
+    assert!(truth <= BUDGET, "{truth}");
     assert!(tally.truncated.is_empty(), "{:?}", tally.truncated);
-    // Books and truth agree to the nano-dollar.
-    let ids: Vec<String> = Vec::new();
+    assert_eq!(tally.unavailable, 0);
+    // The books and the truth agree to the nano-dollar.
     let admin = fleet.controls[0].admin().await;
-    let ledger = admin.ledger_with(&ids).await;
-    let booked: i64 = ledger
+    let rows = crate::harness::wait_until("every record is booked", Duration::from_secs(20), || async {
+        let rows = admin.ledger().await;
+        (rows.len() == tally.completed).then_some(rows)
+    })
+    .await;
+    let booked: i64 = rows
         .iter()
         .map(|row| row["cost_nano_usd"].as_i64().unwrap())
         .sum();
     assert_eq!(NanoUsd(booked), truth);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_balanced_budget_is_exceeded_by_no_more_than_what_was_running_when_it_ran_out() {
+    let fleet = Fleet::start("balanced", 1).await;
+    let demand = fleet.demand(LARGE);
+    let (truth, tally) = fleet.end(demand, LARGE, 4 * CLIENTS).await;
+    let out = tally.first_refusal.unwrap();
+    let prices = PriceBook::new(catalogue::prices());
+    let account = fleet.sim.account();
+    let running = account
+        .iter()
+        .filter(|a| a.entry.started_at_ms <= out && a.entry.ended_at_ms.is_none_or(|end| end >= out));
+    let running: NanoUsd = running.map(|answer| cost(&prices, LARGE, answer)).sum();
+    eprintln!("what was running when it ran out cost {running}");
+    assert!(truth <= BUDGET + running, "{truth}");
+    assert!(tally.truncated.is_empty(), "{:?}", tally.truncated);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hard_budget_holds_while_data_planes_and_control_planes_are_killed() {
+    let mut fleet = Fleet::start("hard", 2).await;
+    let demand = fleet.demand(SMALL);
+    fleet.until_spent(SMALL, 30).await;
+    fleet.controls[0].kill();
+    fleet.until_spent(SMALL, 60).await;
+    fleet.planes[3].kill();
+    // Those who asked the dead data plane are not served any more.
+    let (truth, tally) = fleet.end(demand, SMALL, 3 * CLIENTS).await;
+    assert!(truth <= BUDGET, "{truth}");
+    let broken = tally.truncated.len();
+    assert!(
+        broken <= CLIENTS,
+        "{broken} streams broke off, more than the dead data plane had"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hard_budget_holds_while_the_planes_are_cut_off_from_each_other() {
+    let fleet = Fleet::start("hard", 1).await;
+    let demand = fleet.demand(SMALL);
+    fleet.until_spent(SMALL, 40).await;
+    fleet.links[0].set_cut(true);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    fleet.links[0].set_cut(false);
+    let (truth, tally) = fleet.end(demand, SMALL, 4 * CLIENTS).await;
+    assert!(truth <= BUDGET, "{truth}");
+    assert!(tally.truncated.is_empty(), "{:?}", tally.truncated);
 }

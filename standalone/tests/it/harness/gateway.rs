@@ -105,12 +105,21 @@ impl DataPlane {
         more: &[(&'static str, String)],
     ) -> Self {
         let urls: Vec<&str> = control.iter().map(|plane| plane.grpc.as_str()).collect();
+        Self::start_on(name, &urls.join(","), [&sim.environment(), more].concat()).await
+    }
+
+    /// Starts a data plane of the control planes at these addresses.
+    pub(crate) async fn start_at(name: &str, control: &str, sim: &Sim) -> Self {
+        Self::start_on(name, control, sim.environment()).await
+    }
+
+    async fn start_on(name: &str, control: &str, environment: Vec<(&'static str, String)>) -> Self {
         let mut plane = Self {
             http: format!("http://127.0.0.1:{}", free_port()),
             ops_port: free_port(),
             data_dir: tempfile::tempdir().unwrap(),
-            control: urls.join(","),
-            environment: [&sim.environment(), more].concat(),
+            control: control.to_owned(),
+            environment,
             name: name.to_owned(),
             process: None,
         };
