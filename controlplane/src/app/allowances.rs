@@ -8,7 +8,7 @@ use crate::store::StoreError;
 use crate::store::allowances::{Begun, HolderStream};
 use crate::store::budgets;
 use crate::store::entity::{budget_account, budget_event};
-use ccag_allowance::{Answer, Report, Totals, Want};
+use ccag_allowance::{Answer, Refusal, Report, Totals, Want};
 use ccag_domain::account::AccountOf;
 use ccag_domain::{AccountId, Budget, BudgetId, NanoUsd, UnixMs};
 use std::collections::HashMap;
@@ -121,7 +121,7 @@ pub(crate) async fn ask(
     let mut books = tx.load(&ids, &from.replica_id).await?;
     let mut granted = Vec::with_capacity(wishes.len());
     for wish in wishes {
-        let answer = known.get(&wish.account).and_then(|known| {
+        let mut answer = known.get(&wish.account).and_then(|known| {
             let ceiling = known.budget.ceiling_at(now).map(|amount| amount.0);
             // Of a period that is over nothing more is granted, except for requests that still run.
             let over = known.of.stretch.end_ms <= now - AHEAD_MS;
@@ -138,6 +138,16 @@ pub(crate) async fn ask(
                 (answer, account.settled, account.held)
             })
         });
+        if let Some((given, spent, _)) = &mut answer
+            && given.refusal == Some(Refusal::Busy)
+            && let Some(ceiling) = known
+                .get(&wish.account)
+                .and_then(|known| known.budget.ceiling_at(now))
+            && wish.want.least > ceiling.0 - *spent - tx.held_by_lost(&wish.account).await?
+        {
+            // What is missing is with those who are not heard of any more.
+            given.refusal = Some(Refusal::Exhausted);
+        }
         granted.push(Granted {
             account: wish.account.clone(),
             answer: answer.map(|(answer, _, _)| answer),

@@ -9,7 +9,7 @@ use ccag_domain::{BudgetId, UnixMs, account::AccountOf};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, OnConflict};
 use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use std::collections::{BTreeMap, HashMap};
 use tokio::sync::OwnedMutexGuard;
@@ -190,7 +190,7 @@ impl Store {
             .column(budget_account::Column::Id)
             .filter(budget_account::Column::EndMs.lt(before_ms));
         let gone = budget_holding::Entity::delete_many()
-            .filter(budget_holding::Column::AccountId.in_subquery(sea_orm::QueryTrait::into_query(over)))
+            .filter(budget_holding::Column::AccountId.in_subquery(QueryTrait::into_query(over)))
             .exec(&self.db)
             .await?;
         Ok(gone.rows_affected)
@@ -261,6 +261,21 @@ impl LeaseTx {
             .filter(budget_holder::Column::Lost.eq(false))
             .count(&self.tx)
             .await?)
+    }
+
+    /// What data planes that count as lost still have of an account: it does not come back soon.
+    pub(crate) async fn held_by_lost(&self, account_id: &str) -> Result<i64, StoreError> {
+        use budget_holding::Column as C;
+        let lost = budget_holder::Entity::find()
+            .select_only()
+            .column(budget_holder::Column::ReplicaId)
+            .filter(budget_holder::Column::Lost.eq(true));
+        let held = budget_holding::Entity::find()
+            .filter(C::AccountId.eq(account_id))
+            .filter(C::ReplicaId.in_subquery(QueryTrait::into_query(lost)))
+            .all(&self.tx)
+            .await?;
+        Ok(held.iter().map(|row| holding(row).outstanding().max(0)).sum())
     }
 
     /// Loads accounts and what a data plane holds of them.

@@ -215,10 +215,6 @@ impl Leaser {
             .iter()
             .map(|slot| slot.wish(exposed.get(&Arc::as_ptr(slot).addr()).copied(), when))
             .collect();
-        let least: HashMap<String, i64> = wishes
-            .iter()
-            .map(|wish| (wish.account.clone(), wish.least))
-            .collect();
         let ask = v1::LeaseAsk {
             wishes,
             earlier_runs_delivered: self.spool.acked() >= earlier,
@@ -244,8 +240,7 @@ impl Leaser {
             else {
                 continue;
             };
-            let least = least.get(&granted.account).copied().unwrap_or(0);
-            slot.hear(heard(&granted), least, granted.spent, granted.held);
+            slot.hear(heard(&granted), granted.spent);
         }
         Ok(slots.iter().any(|slot| slot.is_waited_for()))
     }

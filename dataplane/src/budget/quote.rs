@@ -26,6 +26,8 @@ struct Shape {
     /// How many answers had so many output tokens, by powers of the square root of two.
     output: Vec<u32>,
     count: u32,
+    /// How many run: of them it is known only that they have not ended.
+    running: u32,
     /// What a token of a prompt (as estimated) has cost, cached or not, in nano-USD: a running mean.
     input_nano: Option<i64>,
 }
@@ -61,8 +63,10 @@ impl Shape {
         }
     }
 
+    /// Those that run count as longer than all that have ended: short answers end first, and to look at those alone would
+    /// be to take all answers for short.
     fn likely_output(&self) -> Option<u64> {
-        let wanted = (u64::from(self.count) * TENTHS).div_ceil(10);
+        let wanted = ((u64::from(self.count) + u64::from(self.running)) * TENTHS).div_ceil(10);
         let mut seen = 0;
         let at = self.output.iter().position(|n| {
             seen += u64::from(*n);
@@ -181,6 +185,17 @@ impl Quote {
         u64::try_from(tokens).ok().filter(|tokens| *tokens > 0)
     }
 
+    /// A request begins, or ends, to run.
+    pub(super) fn runs(&self, learnt: &Learnt, runs: bool) {
+        learnt.with(&self.model, |shape| {
+            shape.running = if runs {
+                shape.running + 1
+            } else {
+                shape.running.saturating_sub(1)
+            };
+        });
+    }
+
     /// A request has ended whole: what is to be learnt of it.
     pub(crate) fn learn(&self, learnt: &Learnt, geography: Geography, tokens: &Tokens) {
         let prompt = Tokens { output: 0, ..*tokens };
@@ -230,21 +245,24 @@ impl Learnt {
             .map_or((None, None), |shape| (shape.likely_output(), shape.input_nano))
     }
 
-    fn add(&self, model: &ModelName, output: u64, prompt_nano: i64, input: u64) {
+    fn with(&self, model: &ModelName, change: impl FnOnce(&mut Shape)) {
         let mut by_model = self.by_model.lock().unwrap_or_else(PoisonError::into_inner);
-        if !by_model.contains_key(model) {
-            by_model.insert(model.clone(), Shape::default());
+        if let Some(shape) = by_model.get_mut(model) {
+            return change(shape);
         }
-        let Some(shape) = by_model.get_mut(model) else {
-            return;
-        };
-        shape.add(output);
+        change(by_model.entry(model.clone()).or_default());
+    }
+
+    fn add(&self, model: &ModelName, output: u64, prompt_nano: i64, input: u64) {
         let each = prompt_nano / i64::try_from(input.max(1)).unwrap_or(i64::MAX);
-        // The mean follows a rise at once and a fall slowly: rather too much than too little.
-        shape.input_nano = Some(match shape.input_nano {
-            Some(mean) if each < mean => (mean.saturating_mul(15) + each) / 16,
-            Some(mean) => mean.midpoint(each),
-            None => each,
+        self.with(model, |shape| {
+            shape.add(output);
+            // The mean follows a rise at once and a fall slowly: rather too much than too little.
+            shape.input_nano = Some(match shape.input_nano {
+                Some(mean) if each < mean => (mean.saturating_mul(15) + each) / 16,
+                Some(mean) => mean.midpoint(each),
+                None => each,
+            });
         });
     }
 }
@@ -326,6 +344,29 @@ mod tests {
         assert!((399..600).contains(&output), "{output}");
         // All of it was read from the cache: a fifth of a micro-dollar each.
         assert_eq!(later.prompt, NanoUsd(1_000 * 200));
+    }
+
+    #[test]
+    fn short_answers_that_end_first_are_not_taken_for_all() {
+        let (learnt, route) = (Learnt::default(), route(Geography::Global));
+        let first = quote(SIZE, &learnt, &route);
+        let short = Tokens {
+            output: 100,
+            ..Tokens::default()
+        };
+        for _ in 0..100 {
+            first.runs(&learnt, true);
+        }
+        for _ in 0..50 {
+            first.runs(&learnt, false);
+            first.learn(&learnt, Geography::Global, &short);
+        }
+        assert!(quote(SIZE, &learnt, &route).likely.0 >= 4_096 * 20_000);
+        for _ in 0..49 {
+            first.runs(&learnt, false);
+            first.learn(&learnt, Geography::Global, &short);
+        }
+        assert!(quote(SIZE, &learnt, &route).likely.0 < 300 * 20_000);
     }
 
     #[test]

@@ -80,6 +80,7 @@ impl Reservation {
             accounts: lines.iter().map(|line| Arc::clone(&line.slot)).collect(),
             exposed: AtomicI64::new(exposed.0),
         });
+        quote.runs(&budgets.learnt, true);
         Self {
             budgets,
             quote,
@@ -151,6 +152,7 @@ impl Reservation {
             return;
         }
         self.budgets.flights.leave(self.flight_id);
+        self.quote.runs(&self.budgets.learnt, false);
         let mut others_wait = false;
         for line in &self.lines {
             others_wait |= line.slot.settle(line.reserved, cost);

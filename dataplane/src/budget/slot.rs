@@ -55,13 +55,12 @@ pub(super) struct State {
     pub(super) purse: Purse,
     /// The needs of requests that wait.
     waiting: Vec<i64>,
-    /// What the control plane has said last: spent, and granted to all data planes.
+    /// What the control plane has said last of what is spent.
     pub(super) spent: i64,
-    pub(super) held: i64,
-    /// Whether it has said anything yet.
-    pub(super) known: bool,
     /// How often an answer has come.
     answers: u64,
+    /// The smallest need that the control plane was last asked for.
+    asked_least: i64,
     /// The last refusal: of the smallest need then, and at which answer.
     refused: Option<(Refusal, i64, u64)>,
     /// What was served without the control plane since it was lost.
@@ -158,6 +157,7 @@ impl Slot {
             .iter()
             .fold(0i64, |sum, need| sum.saturating_add(*need));
         let least = state.waiting.iter().copied().min().unwrap_or(0);
+        state.asked_least = least;
         if when != When::Between {
             state.purse.beat();
             state.exposed = exposed.unwrap_or(0);
@@ -183,19 +183,17 @@ impl Slot {
         }
     }
 
-    /// The control plane has answered a wish whose smallest need was `least`.
-    pub(super) fn hear(&self, heard: Heard, least: i64, spent: i64, held: i64) {
+    /// The control plane has answered the last wish.
+    pub(super) fn hear(&self, heard: Heard, spent: i64) {
         {
             let mut state = self.state();
             state.answers += 1;
-            state.known = true;
             state.grace_used = 0;
             match heard {
                 Heard::Answer(answer) => {
                     state.purse.take(&answer);
                     state.spent = spent;
-                    state.held = held;
-                    let at = state.answers;
+                    let (least, at) = (state.asked_least, state.answers);
                     state.refused = answer.refusal.map(|refusal| (refusal, least, at));
                 }
                 // A budget that was deleted a moment ago, or is about to be known: a request that waits tries again.

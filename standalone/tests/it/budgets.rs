@@ -419,7 +419,7 @@ async fn a_hard_budget_holds_while_data_planes_and_control_planes_are_killed() {
 async fn a_hard_budget_holds_while_the_planes_are_cut_off_from_each_other() {
     let fleet = Fleet::start("hard", 1).await;
     let demand = fleet.demand(SMALL);
-    fleet.until_spent(SMALL, 40).await;
+    fleet.until_spent(SMALL, 20).await;
     fleet.links[0].set_cut(true);
     tokio::time::sleep(Duration::from_secs(30)).await;
     fleet.links[0].set_cut(false);
