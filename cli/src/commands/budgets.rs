@@ -21,6 +21,19 @@ pub(crate) use show::card_of;
 pub(crate) use words::{Mode, Notify, Period, policy, rule};
 use words::{Posture, Scope, posture};
 
+const EXAMPLES: &str = "\
+Examples:
+  Everybody together, a month:
+    ccag budgets create 5000
+  Each user for whom nothing else is set:
+    ccag budgets create 100 --each --policy soft
+  A team, with months that begin at midnight in Berlin:
+    ccag budgets create 800 --team platform --time-zone Europe/Berlin
+  A key, a day, and not a cent more:
+    ccag budgets create 20 --key ci --period daily --mode hard
+  A user, with steps of its own:
+    ccag budgets create 50 --user ada --rule 80:notify --rule 100:throttle=5 --rule 150:block";
+
 /// How many accounts `show` lists.
 const ACCOUNTS: u32 = 20;
 
@@ -41,14 +54,7 @@ pub(crate) enum Budgets {
     /// Without --team, --user or --key it is for everybody together, or, with --each, for each user separately. With
     /// --team it is for the team together, or, with --each, for each of its members; --team and --user together name one
     /// member, as far as that team pays.
-    ///
-    /// For example:
-    ///   ccag budgets create 5000                                     everybody together, a month
-    ///   ccag budgets create 100 --each --policy soft                 each user for whom nothing else is set
-    ///   ccag budgets create 800 --team platform --time-zone Europe/Berlin
-    ///   ccag budgets create 20 --key ci --period daily --mode hard
-    ///   ccag budgets create 50 --user ada --rule 80:notify --rule 100:throttle=5 --rule 150:block
-    #[command(verbatim_doc_comment)]
+    #[command(after_help = EXAMPLES)]
     Create(Box<Create>),
     /// Change a budget; what is not named keeps its value
     ///

@@ -299,7 +299,7 @@ impl BudgetPage {
             view! { <p class="quiet-note">"None. A raise lifts the limit for a while, and the steps with it."</p> }.into_any()
         } else {
             let columns = vec![
-                Column::number("More"),
+                Column::text("More"),
                 Column::text("Since"),
                 Column::text("Until"),
                 Column::text("Why"),
@@ -374,7 +374,7 @@ impl BudgetPage {
                     <tr>
                         {row_head(moment(row.at_ms))}
                         {cell("Step", text(step))}
-                        {cell("Spent", view! { {money(row.spent)} " of " {money(row.limit)} }.into_any())}
+                        {cell("Spent", view! { <span>{money(row.spent)} " of " {money(row.limit)}</span> }.into_any())}
                         {user}
                     </tr>
                 }

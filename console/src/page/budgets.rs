@@ -179,14 +179,14 @@ impl BudgetsPage {
 }
 
 fn budget_row(row: &BudgetRow) -> AnyView {
-    let amount = view! { {money(row.amount)} " " {period_word(row.period)} };
+    let amount = view! { <span>{money(row.amount)} " " {period_word(row.period)}</span> };
     let note = row.accounts.map(|n| {
         let text = match n {
             0 => "nobody has spent anything yet".to_owned(),
-            1 => "of the one who has spent anything".to_owned(),
-            n => format!("of the one of {} who has spent most", grouped(n)),
+            1 => "the only account".to_owned(),
+            n => format!("the highest of {} accounts", grouped(n)),
         };
-        view! { <span class="faint">{text}</span> }
+        view! { <p class="used-note">{text}</p> }
     });
     let (spent, state, reset) = match &row.account {
         Some(account) => (used(account), state_badge(account.state), resets(account)),
@@ -196,7 +196,7 @@ fn budget_row(row: &BudgetRow) -> AnyView {
         <tr>
             {row_head(view! { <a class="row-link" href=path::budget(&row.id)>{row.about.clone()}</a> }.into_any())}
             {cell("Amount", amount.into_any())}
-            {name_cell("Spent", view! { {spent} {note} }.into_any())}
+            {name_cell("Spent", view! { <div class="used-cell">{spent} {note}</div> }.into_any())}
             {cell("Status", state)}
             {cell("Resets", reset)}
             {cell("Mode", text(mode_word(row.mode)))}

@@ -155,7 +155,8 @@ fn budget_of(team: &TeamRow) -> AnyView {
     let label = format!("{} % of {}", grouped(account.percent), short_usd(account.limit));
     let name = format!("Budget of {}: {label}", team.name);
     let state = (account.state != BudgetState::Ok).then(|| state_badge(account.state));
-    view! { <a href=path::team_budget(&team.id) aria-label=name>{label}</a> " " {state} }.into_any()
+    view! { <span><a href=path::team_budget(&team.id) aria-label=name>{label}</a> " " {state}</span> }
+        .into_any()
 }
 
 /// Which endpoints a team uses, with a way to change that.

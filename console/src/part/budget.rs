@@ -79,7 +79,7 @@ pub(crate) fn used(account: &BudgetAccount) -> AnyView {
     view! {
         <div class=account.state.class()>
             <span class="used-text">
-                {money(account.spent)} " of " {money(account.limit)}
+                <span>{money(account.spent)} " of " {money(account.limit)}</span>
                 <span class="used-percent">{percent}</span>
             </span>
             {share_bar(part, whole)}

@@ -127,7 +127,10 @@ fn detail() -> BudgetPage {
         ],
         posture: "serve what they have been granted, then nothing".to_owned(),
         notify: "those whom it is about, and the administrators".to_owned(),
-        account: Some(account(800, 88_012, BudgetState::Throttled)),
+        account: Some(BudgetAccount {
+            blocked_at: Some(NanoUsd::from_usd(1_200)),
+            ..account(800, 88_012, BudgetState::Throttled)
+        }),
         accounts: Vec::new(),
         total: 1,
         page: 1,
@@ -183,7 +186,7 @@ fn each() -> BudgetPage {
 fn refused() -> BudgetEditPage {
     let mut form = BudgetForm {
         scope: Field::new("team"),
-        team: Field::default().with_error("A budget with the scope `team` needs a `team_id`."),
+        team: Field::default().with_error("Choose the team that is meant."),
         amount: Field::new("ten").with_error("Write dollars as a plain decimal, such as 250 or 0.50."),
         policy: Field::new("custom"),
         ..BudgetForm::default()

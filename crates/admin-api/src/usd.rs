@@ -21,7 +21,7 @@ impl std::error::Error for InvalidUsd {}
 
 impl fmt::Display for InvalidUsd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not an amount: write dollars as a plain decimal that is not negative, with at most nine digits after the point, such as 250 or 0.50")
+        f.write_str("not an amount: write dollars as a plain decimal with at most nine digits after the point, such as 250 or 0.50")
     }
 }
 
@@ -29,8 +29,13 @@ impl FromStr for Usd {
     type Err = InvalidUsd;
     fn from_str(text: &str) -> Result<Self, InvalidUsd> {
         let text = text.trim();
-        let text = text.strip_prefix('$').unwrap_or(text);
-        match text.parse::<Rate>() {
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, text),
+        };
+        let digits = digits.strip_prefix('$').unwrap_or(digits);
+        match digits.parse::<Rate>() {
+            Ok(Rate(amount)) if negative => Ok(Self(NanoUsd::ZERO - amount)),
             Ok(Rate(amount)) => Ok(Self(amount)),
             Err(_) => Err(InvalidUsd),
         }
@@ -79,6 +84,7 @@ mod tests {
             ("\"$0.50\"", 500_000_000),
             ("0.1", 100_000_000),
             ("0", 0),
+            ("-1.5", -1_500_000_000),
             ("250.00", 250_000_000_000),
             ("\"33.333333333\"", 33_333_333_333),
         ] {
@@ -87,7 +93,7 @@ mod tests {
             let written = serde_json::to_string(&read).unwrap();
             assert_eq!(serde_json::from_str::<Usd>(&written).unwrap(), read);
         }
-        for bad in ["-1", "1e3", "\"\"", "true", "\"1,5\"", "0.0000000001"] {
+        for bad in ["\"--1\"", "\"-\"", "1e3", "\"\"", "true", "\"1,5\"", "0.0000000001"] {
             let error = serde_json::from_str::<Usd>(bad).unwrap_err().to_string();
             assert!(error.contains("not an amount"), "{error}");
         }
