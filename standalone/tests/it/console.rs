@@ -90,6 +90,15 @@ impl Browser {
         self.find("body").await.text().await.unwrap()
     }
 
+    /// Waits until a page says something: the one before may still stand there.
+    async fn until_said(&self, words: &str) {
+        wait_until(words, Duration::from_secs(5), || async {
+            let source = self.driver.source().await.unwrap_or_default();
+            source.contains(words).then_some(())
+        })
+        .await;
+    }
+
     async fn log_in(&self, it: &Started) {
         self.driver.goto(format!("{}/", it.gateway.url)).await.unwrap();
         self.find("#username").await.send_keys("admin").await.unwrap();
@@ -355,8 +364,7 @@ async fn a_budget_is_made_raised_changed_and_deleted_without_javascript() {
     assert!(wrong.contains("no time zone"), "{wrong}");
     fill("#time_zone", "Europe/Berlin").await;
     browser.click("main form button[type=submit]").await;
-    let text = browser.find("[role=status]").await.text().await.unwrap();
-    assert!(text.contains("The budget is there"), "{text}");
+    browser.until_said("The budget is there").await;
     let list = it.admin.get("/admin/budgets").await;
     let budget = &list["budgets"][0];
     assert_eq!(
@@ -376,12 +384,12 @@ async fn a_budget_is_made_raised_changed_and_deleted_without_javascript() {
         .unwrap();
     fill("#reason", "the release").await;
     browser.click("form[action$='/raises'] button[type=submit]").await;
-    browser.find("[role=status]").await;
+    browser.until_said("Raised by $10.00").await;
     assert!(browser.text().await.contains("the release"));
     browser
         .click("form[action$='/withdraw'] button[type=submit]")
         .await;
-    browser.find("[role=status]").await;
+    browser.until_said("The raise has ended").await;
     let raise = &it.admin.get(&format!("/admin/budgets/{id}")).await["raises"][0];
     assert_eq!(
         (&raise["amount_usd"], &raise["state"]),
@@ -401,7 +409,7 @@ async fn a_budget_is_made_raised_changed_and_deleted_without_javascript() {
     assert!(wrong.contains("from low to high"), "{wrong}");
     fill("#step2_percent", "120").await;
     browser.click("main form button[type=submit]").await;
-    browser.find("[role=status]").await;
+    browser.until_said("The budget is saved").await;
     let changed = it.admin.get(&format!("/admin/budgets/{id}")).await;
     assert_eq!(
         (
@@ -416,7 +424,7 @@ async fn a_budget_is_made_raised_changed_and_deleted_without_javascript() {
 
     goto(&format!("{path}/delete")).await;
     browser.click("form[action$='/delete'] button[type=submit]").await;
-    browser.find("[role=status]").await;
+    browser.until_said("The budget is deleted").await;
     assert!(browser.text().await.contains("No budgets yet"));
     browser.driver.clone().quit().await.unwrap();
 }
