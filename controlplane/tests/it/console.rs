@@ -4,12 +4,12 @@ use crate::support::{Answer, Caller, Plane, TestDb};
 use serde_json::{Value, json};
 
 /// Somebody in front of the console.
-struct Browser {
+pub(crate) struct Browser {
     caller: Caller,
 }
 
 impl Browser {
-    fn of(person: &Caller) -> Self {
+    pub(crate) fn of(person: &Caller) -> Self {
         let token = person.token.clone().unwrap();
         let caller = Caller {
             token: None,
@@ -20,12 +20,12 @@ impl Browser {
         }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.caller.get(path).await
     }
 
     /// Sends a form with the token that the page holds.
-    async fn submit(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn submit(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
         let shown = self.get(page).await;
         assert_eq!(shown.status, 200, "{}", shown.text);
         let (_, rest) = shown.text.split_once("name=\"csrf\" value=\"").unwrap();
@@ -40,7 +40,7 @@ impl Browser {
     }
 
     /// The page that a form leads to, with what it says.
-    async fn follow(&self, answer: &Answer) -> Answer {
+    pub(crate) async fn follow(&self, answer: &Answer) -> Answer {
         assert_eq!(answer.status, 303, "{}", answer.text);
         let flash: Vec<&str> = answer
             .headers
@@ -60,7 +60,7 @@ impl Browser {
 }
 
 /// The element with this id, as it is written.
-fn element<'t>(page: &'t Answer, id: &str) -> &'t str {
+pub(crate) fn element<'t>(page: &'t Answer, id: &str) -> &'t str {
     let at = page.text.find(&format!("id=\"{id}\"")).unwrap_or_else(|| {
         panic!("nothing is called {id} in:\n{}", page.text);
     });

@@ -9,6 +9,7 @@
 )]
 
 mod allowances;
+mod budget_forms;
 mod budgets;
 mod capabilities;
 mod catalogue;

@@ -93,7 +93,15 @@ mod tests {
             let written = serde_json::to_string(&read).unwrap();
             assert_eq!(serde_json::from_str::<Usd>(&written).unwrap(), read);
         }
-        for bad in ["\"--1\"", "\"-\"", "1e3", "\"\"", "true", "\"1,5\"", "0.0000000001"] {
+        for bad in [
+            "\"--1\"",
+            "\"-\"",
+            "1e3",
+            "\"\"",
+            "true",
+            "\"1,5\"",
+            "0.0000000001",
+        ] {
             let error = serde_json::from_str::<Usd>(bad).unwrap_err().to_string();
             assert!(error.contains("not an amount"), "{error}");
         }
