@@ -275,7 +275,10 @@ impl LeaseTx {
             .filter(C::ReplicaId.in_subquery(QueryTrait::into_query(lost)))
             .all(&self.tx)
             .await?;
-        Ok(held.iter().map(|row| holding(row).outstanding().max(0)).sum())
+        Ok(held
+            .iter()
+            .map(|row| Ord::max(holding(row).outstanding(), 0))
+            .sum())
     }
 
     /// Loads accounts and what a data plane holds of them.

@@ -191,14 +191,14 @@ impl Budgets {
             };
             self.check_steps(&slot, &scope, asked.model, now)?;
             if budget.ceiling_at(now).is_some() {
-                let need = quote.need(budget.mode);
-                self.reserve(&slot, &scope, need, &quote)
+                let reserved = self
+                    .reserve(&slot, &scope, &quote, Has::default())
                     .await
                     .map_err(|problem| verdict::with_advice(problem, &slot, &scope, &quote, asked.route))?;
                 held.lines.push(Line {
                     slot: Arc::clone(&slot),
                     scope: scope.clone(),
-                    reserved: need.0,
+                    reserved: reserved.0,
                 });
             }
             self.slots.list(&slot);
@@ -237,43 +237,52 @@ impl Budgets {
             .map_err(|wait_s| verdict::throttled(scope, spent, rpm, wait_s))
     }
 
-    /// Sets something aside, waiting for the control plane if need be.
+    /// Sets aside what a request may cost beyond what it `has` already, waiting for the control plane if need be. Returns how
+    /// much that was.
     async fn reserve(
         &self,
         slot: &Arc<Slot>,
         scope: &Scope,
-        need: NanoUsd,
         quote: &Quote,
-    ) -> Result<(), Problem> {
-        if self.may_use_granted(&scope.budget) && slot.try_reserve(need.0, None) == Try::Reserved {
-            return Ok(());
+        has: Has,
+    ) -> Result<NanoUsd, Problem> {
+        let mode = scope.budget.mode;
+        let need = || has.missing(quote.need(mode, slot.is_scarce()));
+        let first = need();
+        if self.may_use_granted(&scope.budget) && slot.try_reserve(first.0, None) == Try::Reserved {
+            return Ok(first);
         }
         let deadline = Instant::now() + PATIENCE;
         let mut waiting = Waiting {
             slot,
-            need: need.0,
-            since: slot.wait(need.0),
+            need: first.0,
+            since: slot.wait(first.0),
         };
         let mut told_to_wait = false;
         loop {
             let mut changed = std::pin::pin!(slot.changed.notified());
             changed.as_mut().enable();
             let may_use = self.may_use_granted(&scope.budget);
+            let need = need();
+            if need.0 != waiting.need {
+                // Little is left by now, or there is plenty again.
+                waiting.renew(need.0);
+            }
             if may_use {
                 match slot.try_reserve(need.0, Some(waiting.since)) {
-                    Try::Reserved => return Ok(()),
+                    Try::Reserved => return Ok(need),
                     Try::Refused(Refusal::Exhausted) => {
                         return Err(verdict::exhausted(slot, scope, need, quote));
                     }
                     Try::Refused(Refusal::Busy) => {
                         told_to_wait = true;
-                        waiting.renew();
+                        waiting.renew(need.0);
                     }
                     Try::Ask => {}
                 }
             }
             if !may_use || self.is_unreachable() {
-                return self.without_control(slot, scope, need);
+                return self.without_control(slot, scope, need).map(|()| need);
             }
             self.slots.list(slot);
             // Whoever was told to wait asks again with the next beat, and not before.
@@ -312,6 +321,20 @@ impl Budgets {
     }
 }
 
+/// What a request has already when more is set aside for it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Has {
+    used: NanoUsd,
+    reserved: NanoUsd,
+}
+
+impl Has {
+    /// What is missing for another call that needs so much.
+    fn missing(self, need: NanoUsd) -> NanoUsd {
+        NanoUsd((self.used + need - self.reserved).0.max(0))
+    }
+}
+
 /// A request that waits is counted among those who do; wherever it goes, it is not left there.
 struct Waiting<'a> {
     slot: &'a Slot,
@@ -320,10 +343,11 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    /// From now on only what is said later counts.
-    fn renew(&mut self) {
+    /// From now on it waits for so much, and only what is said later counts.
+    fn renew(&mut self, need: i64) {
         self.slot.leave(self.need);
-        self.since = self.slot.wait(self.need);
+        self.need = need;
+        self.since = self.slot.wait(need);
     }
 }
 

@@ -11,8 +11,12 @@ const FIRST_OUTPUT: u64 = 4_096;
 /// How many answers a distribution remembers: above that all of them count half.
 const REMEMBERED: u32 = 1_000;
 
-/// Of ten answers, nine are at most as long as what is taken for likely.
-const TENTHS: u64 = 9;
+/// What an answer is taken for where caution is due, until some have been seen.
+const FIRST_CAUTIOUS_OUTPUT: u64 = 16_384;
+
+/// So many of a hundred answers are at most as long as what is taken for likely, and where caution is due.
+const LIKELY: u64 = 90;
+const CAUTIOUS: u64 = 99;
 
 /// How long answers are and what prompts cost, as learnt from those that have ended, by model.
 #[derive(Debug, Default)]
@@ -65,8 +69,8 @@ impl Shape {
 
     /// Those that run count as longer than all that have ended: short answers end first, and to look at those alone would
     /// be to take all answers for short.
-    fn likely_output(&self) -> Option<u64> {
-        let wanted = ((u64::from(self.count) + u64::from(self.running)) * TENTHS).div_ceil(10);
+    fn output(&self, percent: u64) -> Option<u64> {
+        let wanted = ((u64::from(self.count) + u64::from(self.running)) * percent).div_ceil(100);
         let mut seen = 0;
         let at = self.output.iter().position(|n| {
             seen += u64::from(*n);
@@ -103,6 +107,8 @@ pub(crate) struct Quote {
     pub(crate) most_of_prompt: NanoUsd,
     /// What it is likely to cost, rather too much than too little.
     pub(crate) likely: NanoUsd,
+    /// What it will hardly exceed: what counts when little is left.
+    pub(crate) cautious: NanoUsd,
     /// What it will have cost as soon as Bedrock has read the prompt.
     pub(crate) prompt: NanoUsd,
 }
@@ -134,16 +140,19 @@ impl Quote {
             .map(dearest)
             .max()
             .unwrap_or_default();
-        let (output, input_nano) = learnt.of(&model.name);
-        let output = output.unwrap_or(FIRST_OUTPUT).min(size.max_output);
+        let (output, cautious_output, input_nano) = learnt.of(&model.name);
         let prompt = match input_nano {
             Some(nano) => NanoUsd(nano.saturating_mul(i64::try_from(size.input).unwrap_or(i64::MAX))),
             None => dearest(&written(size.input, size.writes_1h)),
         };
-        let answer = dearest(&Tokens {
-            output,
-            ..Tokens::default()
-        });
+        let answer = |output: u64| {
+            dearest(&Tokens {
+                output: output.min(size.max_output),
+                ..Tokens::default()
+            })
+        };
+        let likely = prompt + answer(output.unwrap_or(FIRST_OUTPUT));
+        let cautious = prompt + answer(cautious_output.unwrap_or(FIRST_CAUTIOUS_OUTPUT));
         Some(Self {
             model: model.name.clone(),
             price: price.clone(),
@@ -151,14 +160,16 @@ impl Quote {
             size,
             most,
             most_of_prompt,
-            likely: (prompt + answer).min(most),
+            likely: likely.min(most),
+            cautious: cautious.max(likely).min(most),
             prompt: prompt.min(most_of_prompt),
         })
     }
 
-    /// What has to be set aside in a budget of this kind.
-    pub(crate) fn need(&self, mode: BudgetMode) -> NanoUsd {
+    /// What has to be set aside in a budget of this kind, of which little is left or not.
+    pub(crate) fn need(&self, mode: BudgetMode, is_scarce: bool) -> NanoUsd {
         match mode {
+            BudgetMode::Balanced if is_scarce => self.cautious,
             BudgetMode::Balanced => self.likely,
             BudgetMode::Hard => self.most,
         }
@@ -238,11 +249,12 @@ fn dearest(price: &Price, route: &[Candidate], tokens: &Tokens) -> NanoUsd {
 }
 
 impl Learnt {
-    fn of(&self, model: &ModelName) -> (Option<u64>, Option<i64>) {
+    /// Likely and cautious lengths of an answer, and what a token of a prompt costs.
+    fn of(&self, model: &ModelName) -> (Option<u64>, Option<u64>, Option<i64>) {
         let by_model = self.by_model.lock().unwrap_or_else(PoisonError::into_inner);
-        by_model
-            .get(model)
-            .map_or((None, None), |shape| (shape.likely_output(), shape.input_nano))
+        by_model.get(model).map_or((None, None, None), |shape| {
+            (shape.output(LIKELY), shape.output(CAUTIOUS), shape.input_nano)
+        })
     }
 
     fn with(&self, model: &ModelName, change: impl FnOnce(&mut Shape)) {

@@ -2,7 +2,7 @@
 
 use super::quote::Quote;
 use super::slot::Slot;
-use super::{Budgets, Problem, Scope};
+use super::{Budgets, Has, Problem, Scope};
 use ccag_domain::usage::Draw;
 use ccag_domain::{Geography, NanoUsd, Tokens};
 use std::collections::HashMap;
@@ -109,18 +109,17 @@ impl Reservation {
     /// # Errors
     /// The refusal, where that is not left.
     pub(crate) async fn one_more(&mut self) -> Result<(), Problem> {
-        let used = self.flight.exposed.load(Ordering::Relaxed);
-        for at in 0..self.lines.len() {
-            let line = &self.lines[at];
-            let need = self.quote.need(line.scope.budget.mode).0;
-            let missing = used.saturating_add(need).saturating_sub(line.reserved);
-            if missing <= 0 {
-                continue;
-            }
-            self.budgets
-                .reserve(&line.slot, &line.scope, NanoUsd(missing), &self.quote)
+        let used = NanoUsd(self.flight.exposed.load(Ordering::Relaxed));
+        for line in &mut self.lines {
+            let has = Has {
+                used,
+                reserved: NanoUsd(line.reserved),
+            };
+            let more = self
+                .budgets
+                .reserve(&line.slot, &line.scope, &self.quote, has)
                 .await?;
-            self.lines[at].reserved += missing;
+            line.reserved = line.reserved.saturating_add(more.0);
         }
         Ok(())
     }

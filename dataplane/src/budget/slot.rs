@@ -212,6 +212,11 @@ impl Slot {
         self.state().purse.totals()
     }
 
+    /// Whether little is left of it.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.state().purse.is_scarce()
+    }
+
     /// Whether somebody waits for it, here or at another data plane.
     pub(super) fn is_urgent(&self) -> bool {
         let state = self.state();
