@@ -4,11 +4,12 @@ use super::Services;
 use crate::app::allowances::{self, Granted, LEASE_MS, Superseded, Wish};
 use crate::store::StoreError;
 use crate::store::allowances::HolderStream;
-use ccag_allowance::{Refusal, Report, Totals, Want};
+use ccag_allowance::{Answer, Refusal, Report, Totals, Want};
 use ccag_domain::ReplicaId;
 use ccag_proto::v1;
 use ccag_proto::v1::lease_request::Body as Up;
 use ccag_proto::v1::lease_response::Body as Down;
+use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -68,6 +69,23 @@ async fn serve(
     within(services, allowances::hello(&services.app, &from, &totals)).await?;
     let lease_ms = u64::try_from(LEASE_MS).unwrap_or(0);
     send(out, Down::Welcome(v1::Welcome { lease_ms })).await?;
+    let mut kept = Kept::default();
+    let ended = answer_all(services, &mut inbound, out, &from, &mut kept).await;
+    // However the stream ended: if the data plane is gone, this is the last that was heard of it.
+    let last = kept.take();
+    if !last.is_empty() {
+        let _ = within(services, allowances::ask(&services.app, &from, &last, false)).await;
+    }
+    ended
+}
+
+async fn answer_all(
+    services: &Services,
+    inbound: &mut Streaming<v1::LeaseRequest>,
+    out: &Out,
+    from: &HolderStream,
+    kept: &mut Kept,
+) -> Result<(), Status> {
     loop {
         let message = tokio::select! {
             message = inbound.message() => message?,
@@ -82,10 +100,81 @@ async fn serve(
             return Err(Status::invalid_argument("too many accounts in one message"));
         }
         let wishes: Vec<Wish> = ask.wishes.into_iter().map(wish).collect();
-        let asked = allowances::ask(&services.app, &from, &wishes, ask.earlier_runs_delivered);
-        let granted = within(services, asked).await?;
+        let granted = match kept.answer(&wishes, services.app.now_ms()) {
+            Some(granted) => granted,
+            None => {
+                // What was only kept for other accounts goes along.
+                let all = kept.with_kept(wishes);
+                let asked = allowances::ask(&services.app, from, &all, ask.earlier_runs_delivered);
+                let granted = within(services, asked).await?;
+                kept.written(all, &granted, services.app.now_ms());
+                granted
+            }
+        };
         let granted = granted.into_iter().map(answer).collect();
         send(out, Down::Answer(v1::LeaseAnswer { granted })).await?;
+    }
+}
+
+/// For how long a mere report is kept before it is written down, in milliseconds.
+const KEEP_MS: i64 = 1_000;
+
+/// What was said since the last transaction. Data planes report several times a second what they hold; that is of use only
+/// when they are lost, so it is kept here, and written with the next wish, after a second, or when the stream ends.
+#[derive(Default)]
+struct Kept {
+    reports: HashMap<String, Wish>,
+    /// What was written last of each account, and what was answered.
+    known: HashMap<String, (Wish, Granted)>,
+    written_at_ms: i64,
+}
+
+impl Kept {
+    /// The answer to mere reports; `None` if there is a wish among them, or it is time to write.
+    fn answer(&mut self, wishes: &[Wish], now_ms: i64) -> Option<Vec<Granted>> {
+        if now_ms - self.written_at_ms >= KEEP_MS {
+            return None;
+        }
+        let mut granted = Vec::with_capacity(wishes.len());
+        for wish in wishes {
+            let (known, answered) = self.known.get(&wish.account)?;
+            if wish.want != Want::default() || wish.returned != known.returned {
+                return None;
+            }
+            granted.push(Granted {
+                answer: answered.answer.map(|answer| Answer {
+                    amount: 0,
+                    refusal: None,
+                    ..answer
+                }),
+                ..answered.clone()
+            });
+        }
+        for wish in wishes {
+            self.reports.insert(wish.account.clone(), wish.clone());
+        }
+        Some(granted)
+    }
+
+    /// Wishes, and what was kept of other accounts.
+    fn with_kept(&mut self, wishes: Vec<Wish>) -> Vec<Wish> {
+        for wish in &wishes {
+            self.reports.remove(&wish.account);
+        }
+        let mut all = wishes;
+        all.extend(self.take());
+        all
+    }
+
+    fn written(&mut self, wishes: Vec<Wish>, granted: &[Granted], now_ms: i64) {
+        self.written_at_ms = now_ms;
+        for (wish, granted) in wishes.into_iter().zip(granted) {
+            self.known.insert(wish.account.clone(), (wish, granted.clone()));
+        }
+    }
+
+    fn take(&mut self) -> Vec<Wish> {
+        self.reports.drain().map(|(_, wish)| wish).collect()
     }
 }
 

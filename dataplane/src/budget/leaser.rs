@@ -22,8 +22,8 @@ use tonic::{Status, Streaming};
 /// How often everything that is in use is spoken about.
 const BEAT: Duration = Duration::from_millis(250);
 
-/// The same while requests wait that were told to.
-const BUSY_BEAT: Duration = Duration::from_millis(60);
+/// The same while requests wait that were told to, and for hard budgets.
+const SHORT_BEAT: Duration = Duration::from_millis(50);
 
 /// How often something is said at all, so that the lease lives on.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
@@ -185,8 +185,10 @@ impl Leaser {
                     waits |= self.speak(stream, some, &exposed, when, earlier).await?;
                 }
             }
+            let mut hard = false;
             for slot in &listed {
                 if !slot.is_idle() {
+                    hard |= slot.is_hard();
                     self.budgets.slots.list(slot);
                 }
             }
@@ -194,9 +196,9 @@ impl Leaser {
                 When::Last => return Ok(()),
                 When::Beat => {
                     self.budgets.slots.forget_over(self.clock.now_ms());
-                    next_beat = Instant::now() + if waits { BUSY_BEAT } else { BEAT };
+                    next_beat = Instant::now() + if waits || hard { SHORT_BEAT } else { BEAT };
                 }
-                When::Between if waits => next_beat = next_beat.min(Instant::now() + BUSY_BEAT),
+                When::Between if waits || hard => next_beat = next_beat.min(Instant::now() + SHORT_BEAT),
                 When::Between => {}
             }
         }

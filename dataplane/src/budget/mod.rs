@@ -189,6 +189,7 @@ impl Budgets {
                 now,
                 resets_at: account.stretch.end_ms,
             };
+            slot.set_hard(budget.mode == BudgetMode::Hard);
             self.check_steps(&slot, &scope, asked.model, now)?;
             if budget.ceiling_at(now).is_some() {
                 let reserved = self

@@ -8,6 +8,8 @@ use ccag_domain::{Geography, NanoUsd, Tokens};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// What is set aside in one account.
 #[derive(Debug)]
@@ -17,12 +19,29 @@ pub(super) struct Line {
     pub(super) reserved: i64,
 }
 
+/// What is said of what a request has used is old when it arrives: so much is taken to come on top, at its pace.
+const AHEAD: Duration = Duration::from_millis(80);
+
 /// What others see of a reservation while its request runs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Flight {
     accounts: Vec<Arc<Slot>>,
     /// What the request has used up to now, as far as can be told.
     exposed: AtomicI64,
+    /// What of that it had used as soon as Bedrock had read it.
+    prompt: i64,
+    began: Instant,
+}
+
+impl Flight {
+    /// What it will have used in a moment.
+    fn soon(&self) -> i64 {
+        let used = self.exposed.load(Ordering::Relaxed);
+        let ran_ms = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let ahead_ms = i64::try_from(AHEAD.as_millis()).unwrap_or(0);
+        let answer = used.saturating_sub(self.prompt).max(0);
+        used.saturating_add(answer.saturating_mul(ahead_ms) / ran_ms.max(ahead_ms))
+    }
 }
 
 /// The reservations of all requests that run.
@@ -46,12 +65,12 @@ impl Flights {
         running.1.remove(&id);
     }
 
-    /// What the requests that run have used of each account, by the addresses of the slots.
+    /// What the requests that run will have used in a moment of each account, by the addresses of the slots.
     pub(super) fn exposed(&self) -> HashMap<usize, i64> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut sums: HashMap<usize, i64> = HashMap::new();
         for flight in running.1.values() {
-            let exposed = flight.exposed.load(Ordering::Relaxed);
+            let exposed = flight.soon();
             for slot in &flight.accounts {
                 let sum = sums.entry(Arc::as_ptr(slot).addr()).or_default();
                 *sum = sum.saturating_add(exposed);
@@ -79,6 +98,8 @@ impl Reservation {
         let (flight_id, flight) = budgets.flights.enter(Flight {
             accounts: lines.iter().map(|line| Arc::clone(&line.slot)).collect(),
             exposed: AtomicI64::new(exposed.0),
+            prompt: exposed.0,
+            began: Instant::now(),
         });
         quote.runs(&budgets.learnt, true);
         Self {

@@ -27,6 +27,9 @@ pub(crate) struct Slot {
     pub(super) changed: Notify,
     /// Whether it is in the list of those to be spoken about.
     listed: AtomicBool,
+    /// Whether its budget is a hard one: of these it is said at short intervals what is used, so that little is lost if this
+    /// data plane is.
+    hard: AtomicBool,
 }
 
 /// How an attempt to set something aside went.
@@ -65,8 +68,10 @@ pub(super) struct State {
     refused: Option<(Refusal, i64, u64)>,
     /// What was served without the control plane since it was lost.
     grace_used: i64,
-    /// What requests that run had used at the last beat.
+    /// What requests that run had used at the last beat, and those that ended between it and the one before: as much is
+    /// taken to be used until the next.
     exposed: i64,
+    ended: i64,
 }
 
 impl State {
@@ -84,11 +89,20 @@ impl Slot {
             state: Mutex::default(),
             changed: Notify::new(),
             listed: AtomicBool::new(false),
+            hard: AtomicBool::new(false),
         }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_hard(&self, hard: bool) {
+        self.hard.store(hard, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_hard(&self) -> bool {
+        self.hard.load(Ordering::Relaxed)
     }
 
     /// Puts it on the list; false if it is there already.
@@ -144,6 +158,7 @@ impl Slot {
     pub(super) fn settle(&self, reserved: i64, cost: i64) -> bool {
         let mut state = self.state();
         state.purse.settle(reserved, cost);
+        state.ended = state.ended.saturating_add(cost);
         state.purse.is_scarce() || !state.waiting.is_empty()
     }
 
@@ -160,7 +175,9 @@ impl Slot {
         state.asked_least = least;
         if when != When::Between {
             state.purse.beat();
-            state.exposed = exposed.unwrap_or(0);
+            state.exposed = exposed
+                .unwrap_or(0)
+                .saturating_add(std::mem::take(&mut state.ended));
         }
         state.purse.give_back(least, waiting);
         let purse = &state.purse;

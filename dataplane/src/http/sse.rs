@@ -31,7 +31,7 @@ use tokio::time::{Instant, Sleep};
 const REST: Duration = Duration::from_secs(2);
 
 /// How often it is said what an answer has cost up to now.
-const TELL_USED: Duration = Duration::from_millis(100);
+const TELL_USED: Duration = Duration::from_millis(40);
 
 /// The headers of every stream.
 pub(super) fn set_headers(headers: &mut HeaderMap) {
