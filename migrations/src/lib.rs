@@ -22,6 +22,7 @@ mod m20261125_000010_catalogue;
 mod m20261125_000012_web_search;
 mod m20261126_000013_budgets;
 mod m20261126_000014_budget_recipients;
+mod m20261126_000014_mantle;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000012_web_search::Migration),
             Box::new(m20261126_000013_budgets::Migration),
             Box::new(m20261126_000014_budget_recipients::Migration),
+            Box::new(m20261126_000014_mantle::Migration),
         ]
     }
 }

@@ -103,6 +103,10 @@ pub(crate) struct Set {
     /// What GovCloud costs, in thousandths of the rates [default: 1200]
     #[arg(long, value_name = "PERMILLE")]
     gov: Option<u32>,
+    /// What the bedrock-mantle lane costs outside GovCloud, in thousandths of the rates [default: that of the built-in
+    /// price, or 1000]
+    #[arg(long, value_name = "PERMILLE")]
+    mantle: Option<u32>,
 }
 
 impl Set {
@@ -140,6 +144,7 @@ impl Set {
             regional_permille: self.regional,
             in_region_permille: self.in_region,
             gov_permille: self.gov,
+            mantle_permille: self.mantle,
             aws_sku: None,
         }
     }

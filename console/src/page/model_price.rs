@@ -41,11 +41,13 @@ pub struct PriceForm {
     pub in_region: Field,
     /// What GovCloud costs.
     pub gov: Field,
+    /// What the bedrock-mantle lane costs.
+    pub mantle: Field,
 }
 
 impl PriceForm {
     /// Its fields with their names in the admin API.
-    pub fn fields_mut(&mut self) -> [(&'static str, &mut Field); 14] {
+    pub fn fields_mut(&mut self) -> [(&'static str, &mut Field); 15] {
         [
             (INPUT.name, &mut self.input),
             (OUTPUT.name, &mut self.output),
@@ -61,10 +63,11 @@ impl PriceForm {
             (REGIONAL.name, &mut self.regional),
             (IN_REGION.name, &mut self.in_region),
             (GOV.name, &mut self.gov),
+            (MANTLE.name, &mut self.mantle),
         ]
     }
 
-    fn asked(&self) -> [(&'static Ask, &Field); 14] {
+    fn asked(&self) -> [(&'static Ask, &Field); 15] {
         [
             (&INPUT, &self.input),
             (&OUTPUT, &self.output),
@@ -80,6 +83,7 @@ impl PriceForm {
             (&REGIONAL, &self.regional),
             (&IN_REGION, &self.in_region),
             (&GOV, &self.gov),
+            (&MANTLE, &self.mantle),
         ]
     }
 }
@@ -165,6 +169,13 @@ static IN_REGION: Ask = ask(
     true,
 );
 static GOV: Ask = ask("gov", "gov_permille", "GovCloud", "In thousandths.", true);
+static MANTLE: Ask = ask(
+    "mantle",
+    "mantle_permille",
+    "Mantle lane",
+    "In thousandths, whatever the profile; GovCloud's own premium counts there.",
+    true,
+);
 
 /// One price that is or was in force; amounts are dollars per million tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]

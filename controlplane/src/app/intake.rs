@@ -260,16 +260,18 @@ impl Pricing {
             .entry(history.stretch(began))
             .or_insert_with(|| history.at(began));
         let cost = book
-            .cost(&model, record.geography, &record.tokens)
+            .cost(&model, record.geography, record.surface, &record.tokens)
             // All prices were taken away: what there was before is better than nothing.
-            .or_else(|| PriceBook::new(catalogue::prices()).cost(&model, record.geography, &record.tokens));
+            .or_else(|| {
+                let built_in = PriceBook::new(catalogue::prices());
+                built_in.cost(&model, record.geography, record.surface, &record.tokens)
+            });
         let (cost, price_id, assumed) = match cost {
             Some(cost) => (cost.amount, cost.price_id.to_string(), cost.assumed),
             // The built-in book is never empty.
             None => (NanoUsd::ZERO, "price_none".to_owned(), true),
         };
-        let searches = self.search.0.saturating_mul(i64::from(record.web_searches));
-        let cost = cost + NanoUsd(searches);
+        let cost = cost + self.search.times(record.web_searches);
         if assumed {
             tracing::warn!(model = %model, "a model without a price was priced as the dearest of its family");
         }

@@ -257,6 +257,8 @@ fn of_offer(app: &App, model: ModelName, offer: &Offer, before: Option<&Price>) 
             1_000,
         ),
         gov_permille: kept(offer.gov_permille, before.map(|b| b.gov_permille), 1_200),
+        // The list does not tell the lanes apart.
+        mantle_permille: before.map_or_else(|| usual_mantle(&model), |b| b.mantle_permille),
         source: AWS.to_owned(),
         model,
     }
@@ -269,6 +271,7 @@ fn same(a: &Price, b: &Price) -> bool {
         && a.regional_permille == b.regional_permille
         && a.in_region_permille == b.in_region_permille
         && a.gov_permille == b.gov_permille
+        && a.mantle_permille == b.mantle_permille
 }
 
 fn resolve(models: &[Model], said: &str) -> Result<ModelName, Problem> {
@@ -335,7 +338,6 @@ fn checked(app: &App, model: ModelName, spec: PriceSpec) -> Result<Price, Proble
     }
     Ok(Price {
         id: PriceId::generate(&*app.clock, &*app.rng),
-        model,
         rates: rates(
             "",
             [
@@ -350,7 +352,9 @@ fn checked(app: &App, model: ModelName, spec: PriceSpec) -> Result<Price, Proble
         regional_permille: permille("regional_permille", spec.regional_permille, 1_100)?,
         in_region_permille: permille("in_region_permille", spec.in_region_permille, 1_000)?,
         gov_permille: permille("gov_permille", spec.gov_permille, 1_200)?,
+        mantle_permille: permille("mantle_permille", spec.mantle_permille, usual_mantle(&model))?,
         source: ADMIN.to_owned(),
+        model,
     })
 }
 
@@ -407,6 +411,12 @@ fn rates(prefix: &str, given: [Option<Rate>; 5]) -> Result<Rates, Problem> {
         cache_write_5m,
         cache_write_1h,
     })
+}
+
+/// What the bedrock-mantle lane costs if nobody says: what the built-in price of the model says, in thousandths.
+fn usual_mantle(model: &ModelName) -> u32 {
+    let built_in = built_in::prices().into_iter().find(|p| p.model == *model);
+    built_in.map_or(1_000, |p| p.mantle_permille)
 }
 
 fn permille(field: &str, given: Option<u32>, usual: u32) -> Result<u32, Problem> {

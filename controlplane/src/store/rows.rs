@@ -195,6 +195,7 @@ pub(crate) fn price(row: &price::Model) -> Result<Price, StoreError> {
             u32::try_from(row.in_region_permille).ok(),
         )?,
         gov_permille: read(T, "gov_permille", u32::try_from(row.gov_permille).ok())?,
+        mantle_permille: read(T, "mantle_permille", u32::try_from(row.mantle_permille).ok())?,
         source: row.source.clone(),
     })
 }
@@ -229,6 +230,7 @@ pub(crate) fn price_row(price: &Price, effective_from_ms: UnixMs) -> price::Mode
         regional_permille: i64::from(price.regional_permille),
         gov_permille: i64::from(price.gov_permille),
         in_region_permille: i64::from(price.in_region_permille),
+        mantle_permille: i64::from(price.mantle_permille),
         aws_sku: None,
         source: price.source.clone(),
         effective_from_ms,

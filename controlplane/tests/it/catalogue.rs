@@ -291,6 +291,7 @@ async fn wrong_prices_and_models_are_refused_by_the_field_that_is_wrong() {
         (json!({"output_rate": "0.0000000001"}), "output_rate"),
         (json!({"output_rate": "100001"}), "output_rate"),
         (json!({"gov_permille": 0}), "gov_permille"),
+        (json!({"mantle_permille": 100_001}), "mantle_permille"),
         (json!({"colour": 1}), "colour"),
     ] {
         let mut body = price("1");

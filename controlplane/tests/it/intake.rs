@@ -16,6 +16,7 @@ on_both!(
     what_the_database_refuses_is_put_aside_alone,
     text_from_clients_never_keeps_a_record_out,
     nothing_is_free,
+    the_lane_is_part_of_the_cost,
     sums_equal_the_ledger,
 );
 
@@ -174,6 +175,30 @@ async fn nothing_is_free(db: TestDb) {
         rows.iter().any(|row| row.model == "claude-sonnet-4"),
         "an alias is the model"
     );
+    plane.stop().await;
+}
+
+async fn the_lane_is_part_of_the_cost(db: TestDb) {
+    let plane = Plane::start(&db).await;
+    let records = [
+        (ccag_domain::Lane::Mantle, ccag_domain::Geography::Global),
+        (ccag_domain::Lane::Messages, ccag_domain::Geography::Global),
+        (ccag_domain::Lane::Mantle, ccag_domain::Geography::UsGov),
+    ];
+    let records = (1..).zip(records).map(|(seed, (lane, geography))| {
+        let mut record = record(seed);
+        (record.surface, record.geography) = (lane, geography);
+        record
+    });
+    take(&plane, records).await;
+    let mut costs: Vec<_> = ledger(&plane)
+        .await
+        .iter()
+        .map(|row| row.cost_nano_usd.0)
+        .collect();
+    costs.sort_unstable();
+    // Opus 5.5: 10×4,000 + 20×20,000 + 30×200 + 40×5,000 + 50×8,000 nano-dollars; a tenth more, and a fifth more.
+    assert_eq!(costs, [1_046_000, 1_150_600, 1_255_200]);
     plane.stop().await;
 }
 

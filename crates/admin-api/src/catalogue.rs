@@ -123,6 +123,10 @@ pub struct PriceSpec {
     /// What GovCloud profiles cost, in thousandths of the rates; by default 1200.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gov_permille: Option<u32>,
+    /// What the bedrock-mantle lane costs outside GovCloud, in thousandths of the rates; by default what the built-in price
+    /// says, or 1000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mantle_permille: Option<u32>,
     /// The number of the input price in AWS's price list, for reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aws_sku: Option<String>,
@@ -227,6 +231,9 @@ pub struct PriceView {
     pub in_region_permille: u32,
     /// What GovCloud profiles cost, in thousandths of the rates.
     pub gov_permille: u32,
+    /// What the bedrock-mantle lane costs outside GovCloud, in thousandths of the rates.
+    #[serde(default = "whole")]
+    pub mantle_permille: u32,
     /// `built-in`, `admin` or `aws-price-list`.
     pub source: String,
     /// The number of the input price in AWS's price list.
@@ -293,6 +300,7 @@ impl From<&ccag_domain::Price> for PriceView {
             regional_permille: price.regional_permille,
             in_region_permille: price.in_region_permille,
             gov_permille: price.gov_permille,
+            mantle_permille: price.mantle_permille,
             source: price.source.clone(),
             aws_sku: None,
             valid_from: None,

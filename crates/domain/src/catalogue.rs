@@ -22,6 +22,7 @@ struct Row {
     /// Threshold in prompt tokens, and the rates above it.
     long: Option<(u64, [i64; 5])>,
     regional_permille: u32,
+    mantle_permille: u32,
     counts_tokens: bool,
     released_at_s: i64,
 }
@@ -51,8 +52,18 @@ const fn row(
         rates,
         long: None,
         regional_permille: 1_100,
+        mantle_permille: 1_000,
         counts_tokens: false,
         released_at_s,
+    }
+}
+
+/// The generation of 5.5: bedrock-mantle takes a tenth more for it (LiteLLM's price map of November 2026, keys
+/// `bedrock_mantle/anthropic.claude-opus-5-5` and `…-sonnet-5-5`; GovCloud a fifth more, as everywhere).
+const fn of_5_5(base: Row) -> Row {
+    Row {
+        mantle_permille: 1_100,
+        ..base
     }
 }
 
@@ -113,17 +124,18 @@ const ROWS: &[Row] = &[
         "Claude Mythos (preview)",
         "anthropic.claude-mythos-preview",
         &[Us, Au, Apac],
-        [27_500, 137_500, 2_750, 34_375, 55_000],
+        // The map has it in profiles of a geography only, a tenth above these: 27.5 and 137.5 dollars, and so on.
+        [25_000, 125_000, 2_500, 31_250, 50_000],
         1_775_001_600,
     ),
-    row(
+    of_5_5(row(
         "claude-opus-5-5",
         "Claude Opus 5.5",
         "anthropic.claude-opus-5-5",
         ALL,
         [4_000, 20_000, 200, 5_000, 8_000],
         1_789_948_800,
-    ),
+    )),
     row(
         "claude-opus-5",
         "Claude Opus 5",
@@ -190,14 +202,14 @@ const ROWS: &[Row] = &[
             32 * K,
         )
     },
-    row(
+    of_5_5(row(
         "claude-sonnet-5-5",
         "Claude Sonnet 5.5",
         "anthropic.claude-sonnet-5-5",
         ALL,
         [2_000, 10_000, 100, 2_500, 4_000],
         1_789_948_800,
-    ),
+    )),
     row(
         "claude-sonnet-5",
         "Claude Sonnet 5",
@@ -254,14 +266,14 @@ const ROWS: &[Row] = &[
     },
     Row {
         long: Some((100_000, [500, 2_500, 50, 625, 1_000])),
-        ..row(
+        ..of_5_5(row(
             "claude-haiku-5-5",
             "Claude Haiku 5.5",
             "anthropic.claude-haiku-5-5",
             ALL,
             [100, 500, 10, 125, 200],
             1_789_948_800,
-        )
+        ))
     },
     older(
         row(
@@ -329,6 +341,7 @@ pub fn prices() -> Vec<Price> {
                 regional_permille: row.regional_permille,
                 in_region_permille: 1_000,
                 gov_permille: 1_200,
+                mantle_permille: row.mantle_permille,
                 source: "built-in".to_owned(),
             })
         })

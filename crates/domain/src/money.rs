@@ -24,6 +24,12 @@ impl NanoUsd {
         Self(dollars.saturating_mul(Self::PER_USD))
     }
 
+    /// So many of it.
+    #[must_use]
+    pub fn times(self, count: u32) -> Self {
+        Self(self.0.saturating_mul(i64::from(count)))
+    }
+
     /// The amount as dollars with exactly `decimals` (0 to 9) digits after the point, rounded half away from zero.
     #[must_use]
     pub fn to_usd_string(self, decimals: u32) -> String {

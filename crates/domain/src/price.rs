@@ -1,6 +1,6 @@
 //! What tokens cost.
 
-use crate::{Geography, ModelName, NanoUsd, PriceId, Tokens};
+use crate::{Geography, Lane, ModelName, NanoUsd, PriceId, Tokens};
 use std::collections::HashMap;
 
 /// Nano-USD per million tokens, by class.
@@ -44,29 +44,36 @@ pub struct Price {
     pub in_region_permille: u32,
     /// What `us-gov.` profiles cost, in thousandths of the rates.
     pub gov_permille: u32,
+    /// What the bedrock-mantle lane costs outside GovCloud, in thousandths of the rates: it takes base models, so no profile
+    /// decides.
+    pub mantle_permille: u32,
     /// Where the numbers come from: `built-in`, `admin` or `aws-price-list`.
     pub source: String,
 }
 
 impl Price {
-    fn permille(&self, geography: Geography) -> u32 {
-        match geography {
-            Geography::Global => 1_000,
-            Geography::InRegion => self.in_region_permille,
-            Geography::UsGov => self.gov_permille,
-            Geography::Us
-            | Geography::Eu
-            | Geography::Au
-            | Geography::Jp
-            | Geography::Apac
-            | Geography::In
-            | Geography::Ca => self.regional_permille,
+    fn permille(&self, geography: Geography, lane: Lane) -> u32 {
+        match (geography, lane) {
+            (Geography::UsGov, _) => self.gov_permille,
+            (_, Lane::Mantle) => self.mantle_permille,
+            (Geography::Global, _) => 1_000,
+            (Geography::InRegion, _) => self.in_region_permille,
+            (
+                Geography::Us
+                | Geography::Eu
+                | Geography::Au
+                | Geography::Jp
+                | Geography::Apac
+                | Geography::In
+                | Geography::Ca,
+                _,
+            ) => self.regional_permille,
         }
     }
 
-    /// What these tokens cost in this geography, rounded up to the next nano-dollar.
+    /// What these tokens cost in this geography through this lane, rounded up to the next nano-dollar.
     #[must_use]
-    pub fn cost(&self, geography: Geography, tokens: &Tokens) -> NanoUsd {
+    pub fn cost(&self, geography: Geography, lane: Lane, tokens: &Tokens) -> NanoUsd {
         let rates = match &self.long_context {
             Some(long) if tokens.prompt() > long.above_prompt_tokens => &long.rates,
             _ => &self.rates,
@@ -77,7 +84,7 @@ impl Price {
             + line(tokens.cache_read, rates.cache_read)
             + line(tokens.cache_write_5m, rates.cache_write_5m)
             + line(tokens.cache_write_1h, rates.cache_write_1h);
-        let scaled = millionths * i128::from(self.permille(geography));
+        let scaled = millionths * i128::from(self.permille(geography, lane));
         let nano = (scaled + 999_999_999) / 1_000_000_000;
         NanoUsd(i64::try_from(nano).unwrap_or(i64::MAX))
     }
@@ -143,10 +150,10 @@ impl PriceBook {
 
     /// What these tokens cost: never nothing for want of a price, unless the book is empty (`None`).
     #[must_use]
-    pub fn cost(&self, model: &ModelName, geography: Geography, tokens: &Tokens) -> Option<Cost> {
+    pub fn cost(&self, model: &ModelName, geography: Geography, lane: Lane, tokens: &Tokens) -> Option<Cost> {
         let (price, assumed) = self.applied(model)?;
         Some(Cost {
-            amount: price.cost(geography, tokens),
+            amount: price.cost(geography, lane, tokens),
             price_id: price.id.clone(),
             assumed,
         })
@@ -160,7 +167,12 @@ mod tests {
 
     fn cost(model: &str, geography: Geography, tokens: Tokens) -> Cost {
         PriceBook::new(catalogue::prices())
-            .cost(&ModelName::canonical(model), geography, &tokens)
+            .cost(
+                &ModelName::canonical(model),
+                geography,
+                Lane::InvokeModel,
+                &tokens,
+            )
             .unwrap()
     }
 

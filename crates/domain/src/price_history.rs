@@ -74,7 +74,7 @@ impl PriceHistory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Geography, NanoUsd, PriceId, Tokens, catalogue};
+    use crate::{Geography, Lane, NanoUsd, PriceId, Tokens, catalogue};
 
     fn dated(id: &str, model: &str, input: i64, from: i64, until: Option<i64>) -> DatedPrice {
         let mut price = catalogue::prices().remove(0);
@@ -117,9 +117,12 @@ mod tests {
             ..Tokens::default()
         };
         let cost = |at| {
-            let cost = history
-                .at(at)
-                .cost(&ModelName::canonical("claude-x"), Geography::Global, &tokens);
+            let cost = history.at(at).cost(
+                &ModelName::canonical("claude-x"),
+                Geography::Global,
+                Lane::InvokeModel,
+                &tokens,
+            );
             cost.unwrap().amount
         };
         assert_eq!((cost(199), cost(200)), (NanoUsd(1_000), NanoUsd(2_000)));

@@ -1,7 +1,7 @@
 //! What a request may cost, before it is asked.
 
 use ccag_domain::routing::Candidate;
-use ccag_domain::{BudgetMode, Geography, Model, ModelName, NanoUsd, Price, PriceBook, Tokens};
+use ccag_domain::{BudgetMode, Geography, Lane, Model, ModelName, NanoUsd, Price, PriceBook, Tokens};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -176,9 +176,13 @@ impl Quote {
     }
 
     /// What it costs in the end, or so far.
-    pub(crate) fn cost(&self, geography: Geography, tokens: &Tokens, searches: u32) -> NanoUsd {
-        let searches = NanoUsd(self.search.0.saturating_mul(i64::from(searches)));
-        self.price.cost(geography, tokens) + searches
+    pub(crate) fn cost(
+        &self,
+        (geography, lane): (Geography, Lane),
+        tokens: &Tokens,
+        searches: u32,
+    ) -> NanoUsd {
+        self.price.cost(geography, lane, tokens) + self.search.times(searches)
     }
 
     /// How many output tokens could be asked for with so much money; `None` if not even the prompt is paid for.
@@ -208,9 +212,9 @@ impl Quote {
     }
 
     /// A request has ended whole: what is to be learnt of it.
-    pub(crate) fn learn(&self, learnt: &Learnt, geography: Geography, tokens: &Tokens) {
+    pub(crate) fn learn(&self, learnt: &Learnt, (geography, lane): (Geography, Lane), tokens: &Tokens) {
         let prompt = Tokens { output: 0, ..*tokens };
-        let cost = self.price.cost(geography, &prompt).0;
+        let cost = self.price.cost(geography, lane, &prompt).0;
         learnt.add(&self.model, tokens.output, cost, self.size.input);
     }
 }
@@ -241,9 +245,12 @@ fn written(tokens: u64, writes_1h: bool) -> Tokens {
 }
 
 fn dearest(price: &Price, route: &[Candidate], tokens: &Tokens) -> NanoUsd {
-    route
-        .iter()
-        .map(|candidate| price.cost(candidate.model.geography, tokens))
+    // Which of its lanes an endpoint takes is decided when it is asked.
+    let ways = route.iter().flat_map(|candidate| {
+        let lanes = candidate.endpoint.lanes.as_slice();
+        lanes.iter().map(|lane| (candidate.model.geography, *lane))
+    });
+    ways.map(|(geography, lane)| price.cost(geography, lane, tokens))
         .max()
         .unwrap_or_default()
 }
@@ -329,6 +336,26 @@ mod tests {
     }
 
     #[test]
+    fn the_dearest_of_the_lanes_that_an_endpoint_may_use_is_set_aside() {
+        let mut route = route(Geography::Global);
+        route[0].endpoint.lanes = ccag_domain::Lanes::new([Lane::Mantle]);
+        let quote = quote(SIZE, &Learnt::default(), &route);
+        assert_eq!(quote.most.0 * 10, (128_000 * 20_000 + 3_500 * 5_000) * 11);
+        let one = Tokens {
+            output: 10,
+            ..Tokens::default()
+        };
+        assert_eq!(
+            quote.cost((Geography::Global, Lane::Mantle), &one, 0),
+            NanoUsd(220_000)
+        );
+        assert_eq!(
+            quote.cost((Geography::Global, Lane::InvokeModel), &one, 0),
+            NanoUsd(200_000)
+        );
+    }
+
+    #[test]
     fn what_is_left_says_how_much_may_be_asked_for() {
         let route = route(Geography::Global);
         let quote = quote(SIZE, &Learnt::default(), &route);
@@ -349,7 +376,7 @@ mod tests {
                 cache_read: 1_000,
                 ..Tokens::default()
             };
-            first.learn(&learnt, Geography::Global, &tokens);
+            first.learn(&learnt, (Geography::Global, Lane::InvokeModel), &tokens);
         }
         let later = quote(SIZE, &learnt, &route);
         let output = (later.likely - later.prompt).0 / 20_000;

@@ -4,7 +4,7 @@ use super::quote::Quote;
 use super::slot::Slot;
 use super::{Budgets, Has, Problem, Scope};
 use ccag_domain::usage::Draw;
-use ccag_domain::{Geography, NanoUsd, Tokens};
+use ccag_domain::{Geography, Lane, NanoUsd, Tokens};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -113,8 +113,8 @@ impl Reservation {
     }
 
     /// The request has used so much up to now. Where that is more than what was set aside, more is set aside.
-    pub(crate) fn used(&mut self, geography: Geography, tokens: &Tokens, searches: u32) {
-        let used = self.quote.cost(geography, tokens, searches).0;
+    pub(crate) fn used(&mut self, by: (Geography, Lane), tokens: &Tokens, searches: u32) {
+        let used = self.quote.cost(by, tokens, searches).0;
         self.flight.exposed.store(used, Ordering::Relaxed);
         for line in &mut self.lines {
             if used > line.reserved {
@@ -148,14 +148,14 @@ impl Reservation {
     /// The record is made: what was not used is free again. Returns what was drawn from each account.
     pub(crate) fn settle(
         mut self,
-        geography: Geography,
+        by: (Geography, Lane),
         tokens: &Tokens,
         searches: u32,
         whole: bool,
     ) -> Vec<Draw> {
-        let cost = self.quote.cost(geography, tokens, searches);
+        let cost = self.quote.cost(by, tokens, searches);
         if whole {
-            self.quote.learn(&self.budgets.learnt, geography, tokens);
+            self.quote.learn(&self.budgets.learnt, by, tokens);
         }
         self.free(cost.0);
         self.lines

@@ -160,7 +160,8 @@ impl Ticket {
         let Some(attempt) = &self.attempt else { return };
         if let Some(reservation) = &mut self.reservation {
             let tokens = self.carried + tokens;
-            reservation.used(attempt.candidate.model.geography, &tokens, self.searches);
+            let by = (attempt.candidate.model.geography, attempt.candidate.lane);
+            reservation.used(by, &tokens, self.searches);
         }
     }
 
@@ -234,7 +235,9 @@ impl Ticket {
         let draws = self
             .reservation
             .take()
-            .map(|reservation| reservation.settle(geography, &tokens, self.searches, whole))
+            .map(|reservation| {
+                reservation.settle((geography, attempt.candidate.lane), &tokens, self.searches, whole)
+            })
             .unwrap_or_default();
         let record = UsageRecord {
             id: UsageId::generate(recorder.clock.as_ref(), recorder.rng.as_ref()),

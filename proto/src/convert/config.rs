@@ -378,6 +378,7 @@ impl From<Price> for v1::Price {
             regional_permille: price.regional_permille,
             gov_permille: price.gov_permille,
             in_region_permille: Some(price.in_region_permille),
+            mantle_permille: Some(price.mantle_permille),
             source: price.source,
         }
     }
@@ -403,6 +404,7 @@ impl TryFrom<v1::Price> for Price {
             regional_permille: message.regional_permille,
             gov_permille: message.gov_permille,
             in_region_permille: message.in_region_permille.unwrap_or(1_000),
+            mantle_permille: message.mantle_permille.unwrap_or(1_000),
             source: message.source,
         })
     }

@@ -774,6 +774,9 @@ pub struct Price {
     /// Absent: 1000.
     #[prost(uint32, optional, tag = "8")]
     pub in_region_permille: ::core::option::Option<u32>,
+    /// What the bedrock-mantle lane costs. Absent: 1000.
+    #[prost(uint32, optional, tag = "9")]
+    pub mantle_permille: ::core::option::Option<u32>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LongContext {

@@ -52,6 +52,7 @@ fn usual() -> PriceForm {
         regional: Field::new("1100"),
         in_region: Field::new("1000"),
         gov: Field::new("1200"),
+        mantle: Field::new("1000"),
         ..PriceForm::default()
     }
 }
@@ -86,6 +87,7 @@ fn filled(price: &PriceView) -> PriceForm {
         regional: Field::new(price.regional_permille.to_string()),
         in_region: Field::new(price.in_region_permille.to_string()),
         gov: Field::new(price.gov_permille.to_string()),
+        mantle: Field::new(price.mantle_permille.to_string()),
     }
 }
 
@@ -152,8 +154,13 @@ fn read(form: &mut PriceForm) -> Option<PriceSpec> {
             },
         )
     };
-    let [regional, in_region, gov] =
-        [&mut form.regional, &mut form.in_region, &mut form.gov].map(whole::<u32>);
+    let [regional, in_region, gov, mantle] = [
+        &mut form.regional,
+        &mut form.in_region,
+        &mut form.gov,
+        &mut form.mantle,
+    ]
+    .map(whole::<u32>);
     if form.fields_mut().iter().any(|(_, field)| field.error.is_some()) {
         return None;
     }
@@ -167,6 +174,7 @@ fn read(form: &mut PriceForm) -> Option<PriceSpec> {
         regional_permille: regional,
         in_region_permille: in_region,
         gov_permille: gov,
+        mantle_permille: mantle,
         aws_sku: None,
     })
 }

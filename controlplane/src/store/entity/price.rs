@@ -23,6 +23,7 @@ pub struct Model {
     pub regional_permille: i64,
     pub gov_permille: i64,
     pub in_region_permille: i64,
+    pub mantle_permille: i64,
     pub aws_sku: Option<String>,
     pub source: String,
     pub effective_from_ms: i64,

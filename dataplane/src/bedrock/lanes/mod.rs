@@ -238,7 +238,7 @@ pub(crate) fn through(candidate: &Candidate, lane: Lane, model: &Model, home_reg
     if lane == Lane::Mantle {
         let region = candidate.endpoint.region.as_deref().unwrap_or(home_region);
         changed.model = BedrockModel {
-            // Base ids only, and billed as the region's own profile (`docs/lanes.md`).
+            // Base ids only; what they cost, the price says of the lane (`docs/lanes.md`).
             id: model.bedrock_id.clone(),
             geography: Geography::callable_from(region)
                 .first()
