@@ -10,6 +10,8 @@ pub(crate) mod guardrail;
 pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod pricing;
+mod quarantine;
+mod reprice;
 pub(crate) mod teams;
 pub(crate) mod usage;
 pub(crate) mod users;

@@ -41,6 +41,8 @@ pub const WEB_SEARCH_RULES: &str = "/console/web-search/rules";
 /// Form target that tries the service for everybody.
 pub const WEB_SEARCH_TEST: &str = "/console/web-search/test";
 
+/// Usage records that could not be stored.
+pub const QUARANTINE: &str = "/console/usage/quarantine";
 /// The data planes.
 pub const FLEET: &str = "/console/fleet";
 /// What Bedrock takes.
@@ -216,6 +218,18 @@ pub fn web_search_service(kind: &str, what: &str) -> String {
 #[must_use]
 pub fn login_then(next: &str) -> String {
     with_query(LOGIN, &[("next", next)])
+}
+
+/// The form target that takes in a usage record that could not be stored.
+#[must_use]
+pub fn retry_record(id: &str) -> String {
+    format!("{QUARANTINE}/{}/retry", encode(id))
+}
+
+/// The form target that forgets a usage record that could not be stored.
+#[must_use]
+pub fn dismiss_record(id: &str) -> String {
+    format!("{QUARANTINE}/{}/dismiss", encode(id))
 }
 
 /// A path with a query; empty values are left out.

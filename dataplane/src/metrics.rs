@@ -1,6 +1,7 @@
 //! What the data plane counts. Label values are bounded: canonical model names, statuses, and names that clients chose only
 //! up to a limit.
 
+use crate::usage::Accounts;
 use ccag_domain::{Lane, ModelName, Tokens, UsageRecord};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -9,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -74,10 +76,13 @@ pub(crate) struct Metrics {
     duration: Histogram,
     pub(crate) in_flight: Gauge,
     pub(crate) budget_refused: Counter,
-    pub(crate) spool_records: Gauge,
+    spool_records: Gauge,
+    usage_spooled: Gauge,
+    usage_unaccounted: Gauge,
+    usage_emitted: Counter,
     pub(crate) spool_bytes: Gauge,
-    pub(crate) records_delivered: Counter,
-    pub(crate) records_quarantined: Counter,
+    usage_delivered: Counter,
+    usage_quarantined: Counter,
     pub(crate) applied_revision: Gauge,
     pub(crate) rejected_objects: Counter,
     pub(crate) control_connected: Gauge,
@@ -102,9 +107,12 @@ impl Metrics {
             in_flight: Gauge::default(),
             budget_refused: Counter::default(),
             spool_records: Gauge::default(),
+            usage_spooled: Gauge::default(),
+            usage_unaccounted: Gauge::default(),
+            usage_emitted: Counter::default(),
             spool_bytes: Gauge::default(),
-            records_delivered: Counter::default(),
-            records_quarantined: Counter::default(),
+            usage_delivered: Counter::default(),
+            usage_quarantined: Counter::default(),
             applied_revision: Gauge::default(),
             rejected_objects: Counter::default(),
             control_connected: Gauge::default(),
@@ -183,13 +191,28 @@ impl Metrics {
         );
         r.register(
             "usage_delivered",
-            "Usage records that were acknowledged",
-            self.records_delivered.clone(),
+            "Usage records that are in the ledger, in the life of the spool",
+            self.usage_delivered.clone(),
         );
         r.register(
             "usage_quarantined",
-            "Usage records put aside by the control plane",
-            self.records_quarantined.clone(),
+            "Usage records put aside by the control plane, in the life of the spool",
+            self.usage_quarantined.clone(),
+        );
+        r.register(
+            "usage_emitted",
+            "Usage records that were made, in the life of the spool",
+            self.usage_emitted.clone(),
+        );
+        r.register(
+            "usage_spooled",
+            "Usage records that wait in the spool",
+            self.usage_spooled.clone(),
+        );
+        r.register(
+            "usage_unaccounted",
+            "Usage records that were made and are neither delivered nor put aside nor in the spool: being written just now, or lost",
+            self.usage_unaccounted.clone(),
         );
         r.register(
             "applied_revision",
@@ -207,6 +230,22 @@ impl Metrics {
             self.control_connected.clone(),
         );
         r.register("pings", "Pings sent while Bedrock was silent", self.pings.clone());
+    }
+
+    /// What became of usage records up to now.
+    pub(crate) fn usage(&self, accounts: &Accounts) {
+        let gauge = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.spool_records.set(gauge(accounts.spooled));
+        self.usage_spooled.set(gauge(accounts.spooled));
+        self.usage_unaccounted.set(accounts.unaccounted());
+        for (counter, value) in [
+            (&self.usage_emitted, accounts.emitted),
+            (&self.usage_delivered, accounts.delivered),
+            (&self.usage_quarantined, accounts.quarantined),
+        ] {
+            // Several may say so at once, in any order.
+            counter.inner().fetch_max(value, Ordering::Relaxed);
+        }
     }
 
     /// A request that was answered without asking Bedrock.

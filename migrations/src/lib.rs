@@ -23,6 +23,7 @@ mod m20261125_000012_web_search;
 mod m20261126_000013_budgets;
 mod m20261126_000014_budget_recipients;
 mod m20261126_000014_mantle;
+mod m20261126_000014_quarantine;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000013_budgets::Migration),
             Box::new(m20261126_000014_budget_recipients::Migration),
             Box::new(m20261126_000014_mantle::Migration),
+            Box::new(m20261126_000014_quarantine::Migration),
         ]
     }
 }

@@ -48,6 +48,11 @@ pub(crate) enum Pricing {
         #[arg(long)]
         overwrite: bool,
     },
+    /// Show what past requests would cost at the prices that are in the history now, or give them those costs
+    ///
+    /// Each request costs what was in force when it began. Without --apply nothing is changed. For example:
+    /// ccag pricing reprice --from 2026-11-01 --to 2026-12-01 --model claude-opus-5-5
+    Reprice(super::reprice::RepriceArgs),
 }
 
 #[derive(Debug, Args)]
@@ -178,6 +183,7 @@ pub(crate) async fn run(command: Option<Pricing>, context: &Context) -> Result<(
                 format!("The price of {model} is the built-in one again, or none.")
             })
         }
+        Pricing::Reprice(reprice) => reprice.run(context).await,
         Pricing::Import {
             file,
             dry_run,

@@ -25,6 +25,9 @@ pub(crate) enum Usage {
     /// Costs are whole nano-dollars (a billionth of a dollar) in the column cost_nano_usd. For example: ccag usage export
     /// --from 2026-11-01 --to 2026-12-01 --format csv -o november.csv
     Export(Export),
+    /// Usage records that could not be stored, and are in no sum
+    #[command(subcommand)]
+    Quarantine(super::quarantine::Quarantine),
 }
 
 #[derive(Debug, Args)]
@@ -102,6 +105,7 @@ impl Usage {
         match self {
             Self::Summary(command) => command.run(context).await,
             Self::Export(command) => command.run(context).await,
+            Self::Quarantine(command) => command.run(context).await,
         }
     }
 }

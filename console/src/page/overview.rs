@@ -83,6 +83,8 @@ pub struct OverviewPage {
     pub fleet: Option<FleetHealth>,
     /// The budgets that bound one's own spending.
     pub budgets: Vec<BoundBy>,
+    /// How many usage records could not be stored, for admins.
+    pub quarantined: Option<u64>,
     /// The gateway's address for clients.
     pub base_url: String,
 }
@@ -119,6 +121,7 @@ impl Page for OverviewPage {
         view! {
             {page_head("Overview".to_owned(), text(lead), nothing())}
             {self.fleet.map(fleet_line)}
+            {self.quarantined.map(ledger_line)}
             {self.numbers()}
             {self.my_budget()}
             {self.chart()}
@@ -320,6 +323,37 @@ fn fleet_line(fleet: FleetHealth) -> AnyView {
             {badge(colour, word)}
             <span>{more}</span>
             <a href=path::FLEET>"See the fleet"</a>
+        </p>
+    }
+    .into_any()
+}
+
+fn ledger_line(quarantined: u64) -> AnyView {
+    let (colour, word, more) = match quarantined {
+        0 => (
+            Colour::Good,
+            "Ledger complete",
+            "Every usage record that has arrived is in it.".to_owned(),
+        ),
+        1 => (
+            Colour::Bad,
+            "Record put aside",
+            "1 usage record could not be stored and is in no sum.".to_owned(),
+        ),
+        n => (
+            Colour::Bad,
+            "Records put aside",
+            format!(
+                "{} usage records could not be stored and are in no sum.",
+                grouped(n)
+            ),
+        ),
+    };
+    view! {
+        <p class="health">
+            {badge(colour, word)}
+            <span>{more}</span>
+            <a href=path::QUARANTINE>"See what was put aside"</a>
         </p>
     }
     .into_any()

@@ -3,7 +3,8 @@
 use super::budgets::account;
 use super::{HOSTILE, NOW_MS, Sample, context, sample, with_flash};
 use crate::page::{
-    BoundBy, BudgetState, DayUsage, FleetHealth, FleetPage, OverviewPage, Rejected, ReplicaRow, Share, Spend,
+    BoundBy, BudgetState, DayUsage, FleetHealth, FleetPage, OverviewPage, QuarantinePage, QuarantinedRow,
+    Rejected, ReplicaRow, Share, Spend,
 };
 use crate::{Tone, path};
 use ccag_domain::time::DAY_MS;
@@ -100,6 +101,7 @@ fn overview() -> OverviewPage {
             rejected: 0,
         }),
         budgets: Vec::new(),
+        quarantined: Some(12),
         base_url: "https://claude.example.com".to_owned(),
     }
 }
@@ -141,6 +143,7 @@ fn empty_overview() -> OverviewPage {
             rejected: 0,
         }),
         budgets: Vec::new(),
+        quarantined: Some(0),
         base_url: "http://127.0.0.1:8080".to_owned(),
     }
 }
@@ -194,6 +197,22 @@ fn fleet() -> FleetPage {
     }
 }
 
+fn quarantine() -> QuarantinePage {
+    let row = |n: i64, retryable| QuarantinedRow {
+        id: format!("use_01KB{n:022}"),
+        replica_id: "rep_01KB0000000000000000000000".to_owned(),
+        reason: HOSTILE.to_owned(),
+        payload: HOSTILE.repeat(20),
+        at_ms: NOW_MS - n * 60_000,
+        retryable,
+    };
+    QuarantinePage {
+        page: 1,
+        rows: vec![row(1, true), row(2, false)],
+        total: 30,
+    }
+}
+
 pub(super) fn samples() -> Vec<Sample> {
     let admin = || context(Role::Admin, path::HOME);
     let watched = |connected, missing, behind, rejected| OverviewPage {
@@ -207,6 +226,8 @@ pub(super) fn samples() -> Vec<Sample> {
     };
     vec![
         sample("overview", admin(), overview()),
+        sample("quarantine", admin(), quarantine()),
+        sample("quarantine-empty", admin(), QuarantinePage::default()),
         sample(
             "overview-empty",
             with_flash(admin(), Tone::Good, "Welcome. You are signed in."),

@@ -1,9 +1,12 @@
 //! Usage comes in: at least once from the data planes, exactly once into the ledger.
 
+use super::costing::{Costing, Used};
 use super::{App, allowances, rollup};
 use crate::store::entity::usage_record;
-use crate::store::{Drawn, QuarantineRow, StoreError, rows};
-use ccag_domain::{DatedPrice, ModelName, NanoUsd, PriceBook, PriceHistory, UsageRecord, catalogue};
+use crate::store::{Drawn, QuarantineRow, StoreError};
+use ccag_domain::UsageRecord;
+use ccag_proto::v1;
+use prost::Message;
 use std::collections::{BTreeMap, HashMap};
 
 /// The most tokens of one class that a request can have used: far above any context window.
@@ -20,6 +23,12 @@ const MAX_TEXT: usize = 256;
 
 /// The longest account of a record that was put aside, in characters.
 const MAX_PAYLOAD: usize = 8_192;
+
+/// The most records that go into one transaction.
+const MAX_ROWS: usize = 1_000;
+
+/// The longest message that is kept as it came, in bytes; a record has a few hundred.
+const MAX_MESSAGE: usize = 65_536;
 
 /// A record as it arrived: understood, or not.
 #[derive(Debug, Clone)]
@@ -39,6 +48,43 @@ pub struct Unreadable {
     pub reason: String,
     /// The whole message, for the person who looks into it.
     pub payload: String,
+    /// The message as it came, for another attempt.
+    pub message: Vec<u8>,
+}
+
+/// Reads a message; one that is no record is kept as it came.
+#[must_use]
+pub fn understand(message: Vec<u8>) -> Incoming {
+    let unreadable = |id: &str, reason: String, payload: String, message: Vec<u8>| {
+        Incoming::Unreadable(Unreadable {
+            id: id.to_owned(),
+            reason,
+            payload,
+            message,
+        })
+    };
+    let decoded = match v1::UsageRecord::decode(message.as_slice()) {
+        Ok(decoded) => decoded,
+        Err(error) => {
+            let payload = String::from_utf8_lossy(&message).into_owned();
+            return unreadable("", error.to_string(), payload, message);
+        }
+    };
+    let (id, payload) = (decoded.id.clone(), format!("{decoded:?}"));
+    match UsageRecord::try_from(decoded) {
+        Ok(record) => Incoming::Record(Box::new(record)),
+        Err(error) => unreadable(&id, error.to_string(), payload, message),
+    }
+}
+
+/// A record that was understood and is refused all the same.
+fn refused(record: &UsageRecord, reason: String) -> Unreadable {
+    Unreadable {
+        id: record.id.to_string(),
+        reason,
+        payload: format!("{record:?}"),
+        message: v1::UsageRecord::from(record.clone()).encode_to_vec(),
+    }
 }
 
 /// What became of a batch: everything in it is stored or put aside.
@@ -58,37 +104,40 @@ pub struct Receipt {
 /// [`StoreError`] if the database is not able to take anything now: the batch must be sent again.
 pub async fn take_in(app: &App, replica_id: &str, batch: Vec<Incoming>) -> Result<Receipt, StoreError> {
     let mut receipt = Receipt::default();
-    let mut pricing = Pricing::load(app).await?;
+    let mut costing = Costing::load(app).await?;
     let now = app.now_ms();
     // Sorted by id, each once: see the store.
     let mut rows: BTreeMap<String, usage_record::Model> = BTreeMap::new();
     let mut drawn: HashMap<String, Drawn> = HashMap::new();
+    let mut records: HashMap<String, Box<UsageRecord>> = HashMap::new();
     let mut repeated = 0;
     for incoming in batch {
-        let refused = match incoming {
+        let unreadable = match incoming {
             Incoming::Record(record) => match check(&record) {
                 Ok(()) => {
                     if let Some(draws) = draws(&record) {
                         drawn.insert(record.id.to_string(), draws);
                     }
-                    let row = pricing.price(*record, now);
+                    let row = row(&mut costing, &record, now);
+                    records.insert(row.id.clone(), record);
                     repeated += usize::from(rows.insert(row.id.clone(), row).is_some());
                     continue;
                 }
-                Err(reason) => Unreadable {
-                    id: record.id.to_string(),
-                    payload: format!("{record:?}"),
-                    reason,
-                },
+                Err(reason) => refused(&record, reason),
             },
-            Incoming::Unreadable(refused) => refused,
+            Incoming::Unreadable(unreadable) => unreadable,
         };
         receipt
             .quarantined
-            .push(quarantine(app, replica_id, refused).await?);
+            .push(quarantine(app, replica_id, unreadable).await?);
     }
     let rows: Vec<_> = rows.into_values().collect();
-    store(app, replica_id, &rows, &drawn, &mut receipt).await?;
+    let batch = Batch {
+        replica_id,
+        drawn,
+        records,
+    };
+    store(app, &batch, &rows, &mut receipt).await?;
     receipt.duplicates += repeated;
     app.metrics.usage_stored.inc_by(receipt.stored as u64);
     app.metrics.usage_duplicate.inc_by(receipt.duplicates as u64);
@@ -98,17 +147,52 @@ pub async fn take_in(app: &App, replica_id: &str, batch: Vec<Incoming>) -> Resul
     Ok(receipt)
 }
 
-/// Stores rows; where the database refuses their data, halves them until the culprit stands alone.
+/// Takes in a record that was put aside. Returns whether it was new, or, if it still cannot be stored, why.
+///
+/// # Errors
+/// [`StoreError`] if the database is not able to take anything now.
+pub(super) async fn take_in_again(app: &App, message: Vec<u8>) -> Result<Result<bool, String>, StoreError> {
+    let record = match understand(message) {
+        Incoming::Record(record) => record,
+        Incoming::Unreadable(unreadable) => return Ok(Err(unreadable.reason)),
+    };
+    if let Err(reason) = check(&record) {
+        return Ok(Err(reason));
+    }
+    let mut costing = Costing::load(app).await?;
+    let drawn = draws(&record).map(|drawn| (record.id.to_string(), drawn));
+    let drawn = drawn.into_iter().collect();
+    let rows = [row(&mut costing, &record, app.now_ms())];
+    match app.store.insert_usage(&rows, &drawn, rollup::sums).await {
+        Ok(inserted) => {
+            if let Err(error) = allowances::note_steps(app, &inserted.accounts).await {
+                tracing::warn!(%error, "steps of budgets could not be noted");
+            }
+            app.metrics.usage_stored.inc_by(inserted.ids.len() as u64);
+            Ok(Ok(!inserted.ids.is_empty()))
+        }
+        Err(error @ (StoreError::Data(_) | StoreError::Duplicate(_))) => Ok(Err(error.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+/// What belongs to the rows of a batch.
+struct Batch<'a> {
+    replica_id: &'a str,
+    drawn: HashMap<String, Drawn>,
+    records: HashMap<String, Box<UsageRecord>>,
+}
+
+/// Stores rows, so many at a time; where the database refuses their data, halves them until the culprit stands alone.
 async fn store(
     app: &App,
-    replica_id: &str,
+    batch: &Batch<'_>,
     rows: &[usage_record::Model],
-    drawn: &HashMap<String, Drawn>,
     receipt: &mut Receipt,
 ) -> Result<(), StoreError> {
-    let mut parts = vec![rows];
+    let mut parts: Vec<_> = rows.chunks(MAX_ROWS).rev().collect();
     while let Some(part) = parts.pop() {
-        match app.store.insert_usage(part, drawn, rollup::sums).await {
+        match app.store.insert_usage(part, &batch.drawn, rollup::sums).await {
             Ok(inserted) => {
                 receipt.stored += inserted.ids.len();
                 receipt.duplicates += part.len() - inserted.ids.len();
@@ -119,14 +203,13 @@ async fn store(
             }
             Err(error @ (StoreError::Data(_) | StoreError::Duplicate(_))) => match part {
                 [row] => {
-                    let refused = Unreadable {
-                        id: row.id.clone(),
-                        reason: error.to_string(),
-                        payload: format!("{row:?}"),
+                    let Some(record) = batch.records.get(&row.id) else {
+                        return Err(error);
                     };
+                    let unreadable = refused(record, error.to_string());
                     receipt
                         .quarantined
-                        .push(quarantine(app, replica_id, refused).await?);
+                        .push(quarantine(app, batch.replica_id, unreadable).await?);
                 }
                 _ => {
                     let (left, right) = part.split_at(part.len() / 2);
@@ -163,9 +246,10 @@ async fn quarantine(app: &App, replica_id: &str, refused: Unreadable) -> Result<
         "a usage record was put aside: it is not in the ledger"
     );
     let payload = clean(&refused.payload, MAX_PAYLOAD);
+    let message = hex::encode(&refused.message);
     let id = match ccag_domain::UsageId::parse(&refused.id) {
         Ok(id) => id.to_string(),
-        Err(_) => format!("raw_{}", ccag_domain::KeyDigest::of(&refused.payload).to_hex()),
+        Err(_) => format!("raw_{}", ccag_domain::KeyDigest::of(&message).to_hex()),
     };
     app.store
         .insert_quarantine(QuarantineRow {
@@ -174,6 +258,7 @@ async fn quarantine(app: &App, replica_id: &str, refused: Unreadable) -> Result<
             reason: clean(&refused.reason, MAX_TEXT),
             payload,
             at_ms: app.now_ms(),
+            message: (refused.message.len() <= MAX_MESSAGE).then_some(message),
         })
         .await?;
     Ok(refused.id)
@@ -215,102 +300,55 @@ fn clean(text: &str, max: usize) -> String {
         .collect()
 }
 
-/// The prices over time, and the other names of models.
-struct Pricing {
-    history: PriceHistory,
-    /// The books of the stretches of time that records have asked for.
-    books: HashMap<usize, PriceBook>,
-    aliases: HashMap<ModelName, ModelName>,
-    /// Of one web search.
-    search: NanoUsd,
-}
-
-impl Pricing {
-    async fn load(app: &App) -> Result<Self, StoreError> {
-        let mut prices = Vec::new();
-        for row in app.store.list_price_history().await? {
-            prices.push(rows::dated_price(&row)?);
-        }
-        if prices.is_empty() {
-            prices.extend(catalogue::prices().into_iter().map(|price| DatedPrice {
-                price,
-                valid_from_ms: 0,
-                valid_until_ms: None,
-            }));
-        }
-        let mut aliases = HashMap::new();
-        for row in app.store.list_models().await? {
-            let model = rows::model(&row)?;
-            aliases.extend(model.aliases.into_iter().map(|alias| (alias, model.name.clone())));
-        }
-        Ok(Self {
-            history: PriceHistory::new(prices),
-            books: HashMap::new(),
-            aliases,
-            search: app.store.find_web_search().await?.price,
-        })
+/// The ledger's row: the record, with what it cost at the prices that were in force when it began.
+fn row(costing: &mut Costing, record: &UsageRecord, now_ms: i64) -> usage_record::Model {
+    let used = Used {
+        model: &record.model,
+        geography: record.geography,
+        lane: record.surface,
+        tokens: record.tokens,
+        web_searches: record.web_searches,
+        began_ms: record.started_at_ms,
+    };
+    let cost = costing.cost(&used);
+    if cost.assumed {
+        tracing::warn!(model = %cost.model, "a model without a price was priced as the dearest of its family");
     }
-
-    /// The ledger's row: the record, with what it cost at the prices that were in force when it began.
-    fn price(&mut self, record: UsageRecord, now_ms: i64) -> usage_record::Model {
-        let model = self.aliases.get(&record.model).unwrap_or(&record.model).clone();
-        let (history, began) = (&self.history, record.started_at_ms);
-        let book = self
-            .books
-            .entry(history.stretch(began))
-            .or_insert_with(|| history.at(began));
-        let cost = book
-            .cost(&model, record.geography, record.surface, &record.tokens)
-            // All prices were taken away: what there was before is better than nothing.
-            .or_else(|| {
-                let built_in = PriceBook::new(catalogue::prices());
-                built_in.cost(&model, record.geography, record.surface, &record.tokens)
-            });
-        let (cost, price_id, assumed) = match cost {
-            Some(cost) => (cost.amount, cost.price_id.to_string(), cost.assumed),
-            // The built-in book is never empty.
-            None => (NanoUsd::ZERO, "price_none".to_owned(), true),
-        };
-        let cost = cost + self.search.times(record.web_searches);
-        if assumed {
-            tracing::warn!(model = %model, "a model without a price was priced as the dearest of its family");
-        }
-        let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        let optional = |text: Option<String>| text.map(|text| clean(&text, MAX_TEXT));
-        usage_record::Model {
-            id: record.id.into(),
-            request_id: record.request_id.into(),
-            aws_request_id: optional(record.aws_request_id),
-            key_id: record.key_id.into(),
-            user_id: record.user_id.map(Into::into),
-            team_id: record.team_id.map(Into::into),
-            model: model.to_string(),
-            bedrock_model: clean(&record.bedrock_model, MAX_TEXT),
-            geography: record.geography.as_str().to_owned(),
-            endpoint_id: record.endpoint_id.into(),
-            streaming: record.streaming,
-            outcome: record.outcome.as_str().to_owned(),
-            error: optional(record.error),
-            status: i64::from(record.status),
-            input_tokens: count(record.tokens.input),
-            output_tokens: count(record.tokens.output),
-            cache_read_tokens: count(record.tokens.cache_read),
-            cache_write_5m_tokens: count(record.tokens.cache_write_5m),
-            cache_write_1h_tokens: count(record.tokens.cache_write_1h),
-            estimated: record.estimated,
-            attempts: i64::from(record.attempts),
-            started_at_ms: record.started_at_ms,
-            first_token_ms: record.first_token_ms.map(i64::from),
-            duration_ms: i64::from(record.duration_ms),
-            session_id: optional(record.session_id),
-            replica_id: record.replica_id.into(),
-            cost_nano_usd: cost.0,
-            price_id,
-            price_assumed: assumed,
-            received_at_ms: now_ms,
-            surface: record.surface.as_str().to_owned(),
-            web_searches: i64::from(record.web_searches),
-        }
+    let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let optional = |text: &Option<String>| text.as_ref().map(|text| clean(text, MAX_TEXT));
+    usage_record::Model {
+        id: record.id.to_string(),
+        request_id: record.request_id.to_string(),
+        aws_request_id: optional(&record.aws_request_id),
+        key_id: record.key_id.to_string(),
+        user_id: record.user_id.as_ref().map(ToString::to_string),
+        team_id: record.team_id.as_ref().map(ToString::to_string),
+        model: cost.model.to_string(),
+        bedrock_model: clean(&record.bedrock_model, MAX_TEXT),
+        geography: record.geography.as_str().to_owned(),
+        endpoint_id: record.endpoint_id.to_string(),
+        streaming: record.streaming,
+        outcome: record.outcome.as_str().to_owned(),
+        error: optional(&record.error),
+        status: i64::from(record.status),
+        input_tokens: count(record.tokens.input),
+        output_tokens: count(record.tokens.output),
+        cache_read_tokens: count(record.tokens.cache_read),
+        cache_write_5m_tokens: count(record.tokens.cache_write_5m),
+        cache_write_1h_tokens: count(record.tokens.cache_write_1h),
+        estimated: record.estimated,
+        attempts: i64::from(record.attempts),
+        started_at_ms: record.started_at_ms,
+        first_token_ms: record.first_token_ms.map(i64::from),
+        duration_ms: i64::from(record.duration_ms),
+        session_id: optional(&record.session_id),
+        replica_id: record.replica_id.to_string(),
+        cost_nano_usd: cost.amount.0,
+        price_id: cost.price_id,
+        price_assumed: cost.assumed,
+        received_at_ms: now_ms,
+        surface: record.surface.as_str().to_owned(),
+        web_searches: i64::from(record.web_searches),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod bootstrap;
 pub mod budgets;
 pub mod capabilities;
 mod catalogue;
+mod costing;
 pub mod discovery;
 pub mod endpoints;
 pub mod fleet;
@@ -18,6 +19,8 @@ pub mod names;
 pub mod passwords;
 mod price_list;
 pub mod pricing;
+pub mod quarantine;
+pub mod reprice;
 mod rollup;
 pub mod search;
 pub mod sessions;
@@ -125,9 +128,25 @@ impl App {
                 .user_id()
                 .map_or_else(|| "system".to_owned(), ToString::to_string),
             action,
-            kind,
+            kind: kind.as_str(),
             object_id: object_id.to_owned(),
             details,
+        }
+    }
+}
+
+impl App {
+    /// An entry about the ledger, which is not configuration.
+    fn audit_usage(
+        &self,
+        actor: &Actor,
+        action: &'static str,
+        id: &str,
+        details: serde_json::Value,
+    ) -> AuditEntry {
+        AuditEntry {
+            kind: "usage",
+            ..self.audit(actor, action, ObjectKind::Settings, id, details)
         }
     }
 }

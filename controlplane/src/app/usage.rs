@@ -276,7 +276,7 @@ fn range(
 }
 
 /// The name under which a model stands in the ledger, from any of its names.
-async fn model_name(app: &App, asked: Option<&str>) -> Result<Option<String>, Problem> {
+pub(super) async fn model_name(app: &App, asked: Option<&str>) -> Result<Option<String>, Problem> {
     let Some(asked) = asked else {
         return Ok(None);
     };

@@ -1,8 +1,7 @@
 //! `Usage.Report`: batches up, acknowledgements down.
 
 use super::Services;
-use crate::app::intake::{Incoming, Unreadable, take_in};
-use ccag_domain::UsageRecord;
+use crate::app::intake::{take_in, understand};
 use ccag_proto::v1;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -50,7 +49,11 @@ async fn receive(
             }
         };
         let Some(batch) = batch else { return Ok(()) };
-        let incoming = batch.records.into_iter().map(understand).collect();
+        let incoming = batch
+            .records
+            .into_iter()
+            .map(|message| understand(message.into()))
+            .collect();
         let taken = take_in(&services.app, &batch.replica_id, incoming);
         let receipt = match tokio::time::timeout(PATIENCE, taken).await {
             Ok(Ok(receipt)) => receipt,
@@ -76,17 +79,5 @@ async fn receive(
         if out.send(Ok(ack)).await.is_err() {
             return Ok(());
         }
-    }
-}
-
-/// Reads a message; one that is no record is kept as it came.
-fn understand(message: v1::UsageRecord) -> Incoming {
-    match UsageRecord::try_from(message.clone()) {
-        Ok(record) => Incoming::Record(Box::new(record)),
-        Err(error) => Incoming::Unreadable(Unreadable {
-            id: message.id.clone(),
-            reason: error.to_string(),
-            payload: format!("{message:?}"),
-        }),
     }
 }

@@ -12,6 +12,7 @@ mod keys;
 mod middleware;
 mod page;
 mod problem;
+mod quarantine;
 mod session;
 mod status;
 mod teams;
@@ -134,6 +135,10 @@ fn api() -> Router<HttpState> {
         .route(paths::USER_ACTIVATE, post(users::activate))
         .route(paths::USAGE_SUMMARY, get(usage::summary))
         .route(paths::USAGE_EXPORT, get(usage::export))
+        .route(paths::REPRICE, get(usage::show_reprice).post(usage::reprice))
+        .route(paths::QUARANTINE, get(quarantine::list))
+        .route(paths::QUARANTINED, delete(quarantine::dismiss))
+        .route(paths::QUARANTINED_RETRY, post(quarantine::retry))
         .route(
             paths::WEB_SEARCH,
             get(web_search::rules).put(web_search::set_rules),

@@ -1,15 +1,18 @@
 //! `/admin/usage`.
 
 use super::auth::SignedIn;
-use super::extract::Params;
+use super::extract::{Json, Params};
 use super::{HttpState, Refusal};
-use crate::app::usage;
+use crate::app::{reprice, usage};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use ccag_admin_api::{CSV, ExportFormat, ExportQuery, LedgerRow, NDJSON, UsageQuery, UsageSummary};
+use ccag_admin_api::{
+    CSV, ExportFormat, ExportQuery, LedgerRow, NDJSON, Reprice, RepriceQuery, RepriceReport, UsageQuery,
+    UsageSummary,
+};
 use ccag_domain::Problem;
 use futures_util::{StreamExt, TryStreamExt};
 
@@ -19,6 +22,26 @@ pub(super) async fn summary(
     Params(query): Params<UsageQuery>,
 ) -> Result<axum::Json<UsageSummary>, Refusal> {
     Ok(axum::Json(usage::summary(&state.app, &who.actor(), query).await?))
+}
+
+pub(super) async fn show_reprice(
+    who: SignedIn,
+    State(state): State<HttpState>,
+    Params(query): Params<RepriceQuery>,
+) -> Result<axum::Json<RepriceReport>, Refusal> {
+    Ok(axum::Json(
+        reprice::preview(&state.app, &who.actor(), query).await?,
+    ))
+}
+
+pub(super) async fn reprice(
+    who: SignedIn,
+    State(state): State<HttpState>,
+    Json(request): Json<Reprice>,
+) -> Result<axum::Json<RepriceReport>, Refusal> {
+    Ok(axum::Json(
+        reprice::apply(&state.app, &who.actor(), request).await?,
+    ))
 }
 
 /// The ledger, streamed. A failure on the way breaks the answer off, so that nobody takes a part for the whole.

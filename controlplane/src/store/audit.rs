@@ -2,7 +2,7 @@
 
 use super::StoreError;
 use super::entity::audit;
-use ccag_domain::{ObjectKind, UnixMs};
+use ccag_domain::UnixMs;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
 
 /// One row of the audit log. `details` holds no secret.
@@ -13,7 +13,8 @@ pub(crate) struct AuditEntry {
     pub(crate) actor: String,
     /// `key.revoke`, for example.
     pub(crate) action: &'static str,
-    pub(crate) kind: ObjectKind,
+    /// What kind of object it was.
+    pub(crate) kind: &'static str,
     pub(crate) object_id: String,
     pub(crate) details: serde_json::Value,
 }
@@ -28,7 +29,7 @@ pub(super) async fn insert<C: ConnectionTrait>(
         at_ms: Set(now_ms),
         actor: Set(entry.actor),
         action: Set(entry.action.to_owned()),
-        object_kind: Set(entry.kind.as_str().to_owned()),
+        object_kind: Set(entry.kind.to_owned()),
         object_id: Set(entry.object_id),
         details: Set(entry.details.to_string()),
     };

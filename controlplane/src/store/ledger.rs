@@ -2,7 +2,7 @@
 
 use super::dialect::{self, LedgerUse};
 use super::entity::budget_account;
-use super::entity::{usage_quarantine, usage_record, usage_rollup};
+use super::entity::{usage_record, usage_rollup};
 use super::{Store, StoreError, allowances, rollups};
 use ccag_allowance::Draw;
 use ccag_domain::UnixMs;
@@ -43,9 +43,6 @@ pub(crate) struct Inserted {
     pub(crate) accounts: Vec<budget_account::Model>,
 }
 
-/// A record that was put aside.
-pub(crate) type QuarantineRow = usage_quarantine::Model;
-
 impl Store {
     /// Inserts the records that are not there yet, and adds those, and only those, to the hourly sums and to the accounts of
     /// budgets, in one transaction. `sum` makes the sums of a set of records; `drawn` says, by the records' ids, what they
@@ -85,15 +82,6 @@ impl Store {
             ids: inserted,
             accounts,
         })
-    }
-
-    /// Puts a record aside, once.
-    pub(crate) async fn insert_quarantine(&self, row: QuarantineRow) -> Result<(), StoreError> {
-        usage_quarantine::Entity::insert(row.into_active_model())
-            .on_conflict_do_nothing()
-            .exec_without_returning(&self.db)
-            .await?;
-        Ok(())
     }
 
     /// One page of the ledger in order of time, after the record `after` (its time and id).
@@ -189,7 +177,7 @@ async fn settle(
 }
 
 /// Whether a record counts towards an account.
-fn counts(account: &budget_account::Model, record: &usage_record::Model) -> bool {
+pub(super) fn counts(account: &budget_account::Model, record: &usage_record::Model) -> bool {
     let is = |wanted: &str, there: Option<&str>| wanted.is_empty() || there == Some(wanted);
     (account.start_ms..account.end_ms).contains(&record.started_at_ms)
         && is(&account.team_id, record.team_id.as_deref())

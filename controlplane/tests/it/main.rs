@@ -9,6 +9,7 @@
 )]
 
 mod allowances;
+mod backlog;
 mod budget_forms;
 mod budgets;
 mod capabilities;
@@ -18,7 +19,9 @@ mod discovery;
 mod endpoints;
 mod http;
 mod intake;
+mod quarantine;
 mod replicas;
+mod reprice;
 mod suite;
 mod support;
 mod watch;

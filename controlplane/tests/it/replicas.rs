@@ -52,7 +52,10 @@ async fn what_one_does_the_other_shows_at_once() {
 async fn deliver(plane: &Plane, records: Vec<v1::UsageRecord>) -> v1::UsageAck {
     let batch = v1::UsageBatch {
         sequence: 1,
-        records,
+        records: records
+            .iter()
+            .map(|record| prost::Message::encode_to_vec(record).into())
+            .collect(),
         replica_id: "rep_test".into(),
     };
     let mut client = UsageClient::new(plane.channel().await);

@@ -81,6 +81,14 @@ pub const USER_ACTIVATE: &str = "/admin/users/{id}/activate";
 pub const USAGE_SUMMARY: &str = "/admin/usage/summary";
 /// `GET`: the ledger.
 pub const USAGE_EXPORT: &str = "/admin/usage/export";
+/// `GET`: what a range would cost at the prices now in the history; `POST`: give it those costs.
+pub const REPRICE: &str = "/admin/usage/reprice";
+/// `GET`: the records that could not be stored.
+pub const QUARANTINE: &str = "/admin/usage/quarantine";
+/// `DELETE`: forget one (204).
+pub const QUARANTINED: &str = "/admin/usage/quarantine/{id}";
+/// `POST`: take one in after all (409 with the reason if it still cannot be stored).
+pub const QUARANTINED_RETRY: &str = "/admin/usage/quarantine/{id}/retry";
 
 /// `GET`, `PUT`: the rules of web search.
 pub const WEB_SEARCH: &str = "/admin/websearch-mode";
@@ -269,6 +277,18 @@ pub fn user_suspend(id: &UserId) -> String {
 #[must_use]
 pub fn user_activate(id: &UserId) -> String {
     fill(USER_ACTIVATE, "{id}", id.as_str())
+}
+
+/// A record that could not be stored.
+#[must_use]
+pub fn quarantined(id: &str) -> String {
+    fill(QUARANTINED, "{id}", &segment(id))
+}
+
+/// Takes in a record that could not be stored.
+#[must_use]
+pub fn quarantined_retry(id: &str) -> String {
+    fill(QUARANTINED_RETRY, "{id}", &segment(id))
 }
 
 /// The rules of a surface.

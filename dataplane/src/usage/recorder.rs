@@ -294,9 +294,7 @@ impl Ticket {
 impl Recorder {
     /// Brings the spool's gauges up to date.
     pub(crate) fn publish(&self) {
-        self.metrics
-            .spool_records
-            .set(i64::try_from(self.spool.backlog()).unwrap_or(i64::MAX));
+        self.metrics.usage(&self.spool.accounts());
         self.metrics
             .spool_bytes
             .set(i64::try_from(self.spool.bytes()).unwrap_or(i64::MAX));

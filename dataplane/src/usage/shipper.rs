@@ -1,11 +1,10 @@
 //! Delivers spooled records to the control plane, at least once.
 
 use super::recorder::Recorder;
-use super::spool::SpoolReader;
+use super::spool::{Acked, SpoolReader};
 use crate::backoff::Backoff;
 use crate::sync::Link;
 use ccag_proto::v1;
-use prost::Message;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -87,7 +86,7 @@ impl Shipper {
     /// Waits for records and delivers them until the connection is lost; true when all is done.
     async fn deliver(&self, reader: &mut SpoolReader, backoff: &mut Backoff) -> bool {
         tokio::select! {
-            () = reader.ready() => {}
+            () = reader.ready() => self.recorder.publish(),
             () = self.closing.cancelled() => if !reader.has_next() { return true },
         }
         let acked_before = self.recorder.spool.acked();
@@ -149,6 +148,7 @@ impl Shipper {
             return std::future::pending().await;
         }
         reader.ready().await;
+        self.recorder.publish();
         if self.recorder.spool.backlog() < BATCH as u64 && !self.closing.is_cancelled() {
             tokio::select! {
                 () = tokio::time::sleep(LINGER) => {}
@@ -169,10 +169,7 @@ impl Shipper {
         let Some(last_seq) = read.last().map(|(seq, _)| *seq) else {
             return Ok(());
         };
-        let records: Vec<_> = read
-            .iter()
-            .filter_map(|(seq, payload)| decode(*seq, payload))
-            .collect();
+        let records: Vec<_> = read.into_iter().map(|(_, payload)| payload.into()).collect();
         *sequence += 1;
         sent.push_back(Sent {
             sequence: *sequence,
@@ -207,16 +204,21 @@ impl Shipper {
                 "the control plane can never store this usage record and put it aside"
             );
         }
-        let metrics = &self.recorder.metrics;
-        metrics.records_quarantined.inc_by(ack.quarantined.len() as u64);
+        let mut records = 0;
         let mut up_to = None;
         while let Some(batch) = sent.pop_front_if(|batch| batch.sequence <= ack.sequence) {
-            metrics.records_delivered.inc_by(batch.records);
+            records += batch.records;
             up_to = Some(batch.last_seq);
         }
         if let Some(seq) = up_to {
+            let quarantined = records.min(ack.quarantined.len() as u64);
+            let acked = Acked {
+                seq,
+                delivered: records - quarantined,
+                quarantined,
+            };
             let spool = self.recorder.spool.clone();
-            match tokio::task::spawn_blocking(move || spool.ack(seq)).await {
+            match tokio::task::spawn_blocking(move || spool.ack(acked)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "cannot tidy the usage spool"),
                 Err(error) => tracing::warn!(%error, "tidying the usage spool was interrupted"),
@@ -224,17 +226,6 @@ impl Shipper {
             self.recorder.publish();
         }
         Ok(())
-    }
-}
-
-/// A record that cannot be read back was damaged in a way that the checksum allows, which cannot happen by accident.
-fn decode(seq: u64, payload: &[u8]) -> Option<v1::UsageRecord> {
-    match v1::UsageRecord::decode(payload) {
-        Ok(record) => Some(record),
-        Err(error) => {
-            tracing::error!(seq, %error, "a spooled usage record cannot be decoded and is passed over");
-            None
-        }
     }
 }
 

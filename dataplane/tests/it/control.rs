@@ -10,6 +10,7 @@ use ccag_proto::v1;
 use ccag_proto::v1::allowance_server::AllowanceServer;
 use ccag_proto::v1::config_server::{Config, ConfigServer};
 use ccag_proto::v1::usage_server::{Usage, UsageServer};
+use prost::Message;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -294,13 +295,14 @@ impl Usage for Service {
         let inbound = request.into_inner();
         let acks = inbound.filter_map(move |batch| {
             let batch = batch.ok()?;
-            shared
-                .arrived
-                .lock()
-                .unwrap()
-                .extend(batch.records.iter().cloned());
+            let records: Vec<_> = batch
+                .records
+                .iter()
+                .map(|bytes| v1::UsageRecord::decode(bytes.as_ref()).unwrap())
+                .collect();
+            shared.arrived.lock().unwrap().extend(records.iter().cloned());
             shared.stored.send_modify(|stored| {
-                for record in batch.records {
+                for record in records {
                     if !stored.contains_key(&record.id) {
                         shared.treasury.settle(&record);
                     }

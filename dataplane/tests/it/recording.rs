@@ -198,6 +198,16 @@ async fn quarantined_records_are_let_go() {
     rig.post(ask(false)).await;
     control.plane.stored(1).await;
     rig.delivered().await;
+    for line in [
+        "usage_emitted_total 1",
+        "usage_delivered_total 0",
+        "usage_quarantined_total 1",
+        "usage_spooled 0",
+        "usage_unaccounted 0",
+    ] {
+        let line = format!("ccag_dataplane_{line}\n");
+        assert!(rig.metrics().contains(&line), "{line}{}", rig.metrics());
+    }
 }
 
 #[tokio::test]

@@ -1292,13 +1292,14 @@ pub mod config_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UsageBatch {
     /// Grows by one with each batch of a stream.
     #[prost(uint64, tag = "1")]
     pub sequence: u64,
-    #[prost(message, repeated, tag = "2")]
-    pub records: ::prost::alloc::vec::Vec<UsageRecord>,
+    /// Each is a UsageRecord, and stands here as its bytes: one that cannot be read does not keep the others from being read.
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub records: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
     #[prost(string, tag = "3")]
     pub replica_id: ::prost::alloc::string::String,
 }

@@ -1,6 +1,6 @@
 //! Processes that are killed at work lose no record and count none twice.
 
-use crate::harness::{ControlPlane, DataPlane, Load, Sim, database};
+use crate::harness::{ControlPlane, DataPlane, Load, Sim, database, execute};
 use std::time::Duration;
 
 const PROMPT: &str = "tell me something [sim: text=1200, events=30, gap=3]";
@@ -30,6 +30,49 @@ async fn a_data_plane_killed_under_load_bills_every_completed_answer_once() {
         !tally.failed.is_empty(),
         "the kills have hit no request: the test proves nothing"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_record_is_unaccounted_for_after_poison_and_crashes() {
+    let sim = Sim::start().await;
+    let database = database();
+    let control = ControlPlane::start("control", &database).await;
+    let mut plane = DataPlane::start("data", &[&control], &sim).await;
+    let admin = control.admin().await;
+    let (_, secret) = admin.create_key("load").await;
+    admin.fleet_of(1).await;
+    // The database never takes what ends with an odd number of milliseconds.
+    execute(
+        &database,
+        "ALTER TABLE usage_records ADD CONSTRAINT poison CHECK (duration_ms % 2 = 0)",
+    );
+
+    let load = Load::start(&plane.client(&secret), 8, PROMPT, Duration::ZERO);
+    for _ in 0..2 {
+        load.complete(24).await;
+        plane.kill();
+        plane.resume().await;
+    }
+    load.complete(24).await;
+    load.finish().await;
+
+    let [emitted, delivered, quarantined] = plane.accounts().await;
+    assert_eq!(emitted, delivered + quarantined);
+    assert!(emitted >= 72 && quarantined > 0, "{emitted} {quarantined}");
+    let list = admin.get("/admin/usage/quarantine?limit=1000").await;
+    let records = list["records"].as_array().unwrap();
+    assert_eq!(records.len() as i64, quarantined, "nothing was put aside twice");
+    let stored = admin.get("/admin/usage/summary").await;
+    assert_eq!(stored["total"]["requests"], delivered);
+
+    // Once the database takes them, they can be taken in.
+    execute(&database, "ALTER TABLE usage_records DROP CONSTRAINT poison");
+    for record in records {
+        let path = format!("/admin/usage/quarantine/{}/retry", record["id"].as_str().unwrap());
+        admin.post(&path, &serde_json::Value::Null).await;
+    }
+    let stored = admin.get("/admin/usage/summary").await;
+    assert_eq!(stored["total"]["requests"], emitted);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,6 +23,7 @@ mod new_key;
 mod overview;
 mod price_import;
 mod prices;
+mod quarantine;
 mod team_budget;
 mod teams;
 mod upload;
@@ -104,6 +105,12 @@ pub(crate) fn router() -> Router<HttpState> {
         .route(path::WEB_SEARCH_RULES, post(web_search::set_rules))
         .route(path::WEB_SEARCH_TEST, post(web_search::test_global))
         .route("/console/web-search/{kind}/{what}", post(web_search::change))
+        .route(path::QUARANTINE, get(quarantine::list))
+        .route("/console/usage/quarantine/{id}/retry", post(quarantine::retry))
+        .route(
+            "/console/usage/quarantine/{id}/dismiss",
+            post(quarantine::dismiss),
+        )
         .route(path::FLEET, get(fleet::show))
         .route("/console/assets/{name}", get(serve_asset))
         .route("/console/{*rest}", get(nothing_here))

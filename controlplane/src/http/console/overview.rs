@@ -4,7 +4,7 @@ use super::budget_words::account;
 use super::budgets::terms;
 use super::visitor::Visitor;
 use crate::app::usage::{self, Scope};
-use crate::app::{App, budgets, fleet};
+use crate::app::{App, budgets, fleet, quarantine};
 use axum::response::Response;
 use ccag_admin_api::{GroupBy, UsageGroup, UsageTotals};
 use ccag_console::format::{day_start, month_start};
@@ -99,7 +99,7 @@ async fn gather(visitor: &Visitor) -> Result<OverviewPage, Problem> {
     let month = Month::of(&days, now);
     let scope = since(from, now);
     let models = usage::top(app, &actor, &scope, GroupBy::Model, TOP).await?;
-    let (teams, users, fleet) = if visitor.is_admin() {
+    let (teams, users, fleet, quarantined) = if visitor.is_admin() {
         let search = |name: &str| Some(path::with_query(path::USERS, &[("q", name)]));
         let teams = usage::top(app, &actor, &scope, GroupBy::Team, TOP).await?;
         let users = usage::top(app, &actor, &scope, GroupBy::User, TOP).await?;
@@ -107,9 +107,10 @@ async fn gather(visitor: &Visitor) -> Result<OverviewPage, Problem> {
             shares(teams, "no team", |_| None),
             shares(users, "no user", search),
             Some(health(app, &actor).await?),
+            Some(quarantine::count(app, &actor).await?),
         )
     } else {
-        (Vec::new(), Vec::new(), None)
+        (Vec::new(), Vec::new(), None, None)
     };
     Ok(OverviewPage {
         spend: Spend {
@@ -126,6 +127,7 @@ async fn gather(visitor: &Visitor) -> Result<OverviewPage, Problem> {
         models: shares(models, "unknown", |_| None),
         fleet,
         budgets: bounds(app, &actor).await?,
+        quarantined,
         base_url: visitor.base_url(),
     })
 }

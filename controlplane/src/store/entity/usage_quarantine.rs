@@ -11,6 +11,7 @@ pub struct Model {
     pub reason: String,
     pub payload: String,
     pub at_ms: i64,
+    pub message: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

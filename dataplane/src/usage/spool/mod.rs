@@ -3,14 +3,20 @@
 //! Records are appended to segment files by one writer thread, which commits everything that is waiting with one write.
 //! They are numbered from 1; the control plane's acknowledgement moves a cursor, and segments behind it are deleted. A
 //! spool that is full or cannot be written refuses new requests ([`Spool::can_take`]); it never drops a record.
+//!
+//! What became of all records that were ever handed to it is kept with the cursor ([`Accounts`]), so that a record that got
+//! lost shows, over restarts too.
 
+mod accounts;
 mod reader;
 mod segment;
 mod writer;
 
 pub(crate) use reader::SpoolReader;
 
-use crate::files::write_atomic;
+pub(crate) use accounts::{Accounts, Acked};
+
+use accounts::Tally;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -78,6 +84,10 @@ struct Shared {
     bytes: AtomicU64,
     failing: AtomicBool,
     acked: AtomicU64,
+    /// Records that were handed over, in the life of the directory.
+    emitted: AtomicU64,
+    /// What became of those that are no longer here. Locked while the cursor is written.
+    tally: Mutex<Tally>,
     /// The sequence number of the last written record.
     written: watch::Sender<u64>,
     /// Held for as long as the spool is open.
@@ -85,6 +95,19 @@ struct Shared {
 }
 
 impl Shared {
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A record was handed over and can never be written.
+    fn refuse(&self) {
+        let mut tally = self.tally();
+        tally.refused += 1;
+        if let Err(error) = tally.write(&self.dir) {
+            tracing::warn!(%error, "the tally of the usage spool cannot be written");
+        }
+    }
+
     /// Never held across an await or a write.
     fn segments(&self) -> MutexGuard<'_, BTreeMap<u64, SegmentInfo>> {
         self.segments.lock().unwrap_or_else(PoisonError::into_inner)
@@ -128,7 +151,8 @@ impl Spool {
         let last_written = segments
             .last_key_value()
             .map_or(0, |(first, info)| first + info.records - 1);
-        let acked = read_cursor(&dir).min(last_written);
+        let tally = Tally::read(&dir);
+        let acked = tally.cursor.min(last_written);
         let bytes = segments.values().map(|s| s.bytes).sum();
         let shared = Arc::new(Shared {
             dir,
@@ -137,11 +161,17 @@ impl Spool {
             bytes: AtomicU64::new(bytes),
             failing: AtomicBool::new(false),
             acked: AtomicU64::new(acked),
+            emitted: AtomicU64::new(0),
+            tally: Mutex::new(tally),
             written: watch::Sender::new(last_written),
             _lock: lock,
         });
         let commands = writer::start(&shared, &config).map_err(io_error(&config.dir))?;
-        Ok(Self { shared, commands })
+        let spool = Self { shared, commands };
+        // What was handed over and not written before a crash is nowhere: no response ended on it.
+        let emitted = spool.written().saturating_add(tally.refused);
+        spool.shared.emitted.store(emitted, Ordering::Relaxed);
+        Ok(spool)
     }
 
     /// Hands a record to the writer. The record is written even if the returned receiver is dropped; the receiver fails
@@ -149,6 +179,7 @@ impl Spool {
     #[must_use = "the last byte of a response waits for this"]
     pub(crate) fn append(&self, payload: Vec<u8>) -> Pending {
         let (done, pending) = oneshot::channel();
+        self.shared.emitted.fetch_add(1, Ordering::Relaxed);
         // A closed spool drops `done`, which the receiver sees as a failure.
         let _ = self.commands.send(Command::Append { payload, done });
         pending
@@ -179,6 +210,18 @@ impl Spool {
         *self.shared.written.borrow()
     }
 
+    /// What became of all records.
+    #[must_use]
+    pub(crate) fn accounts(&self) -> Accounts {
+        let tally = *self.shared.tally();
+        Accounts {
+            emitted: self.shared.emitted.load(Ordering::Relaxed),
+            delivered: tally.delivered,
+            quarantined: tally.quarantined,
+            spooled: self.backlog(),
+        }
+    }
+
     /// The last acknowledged sequence number.
     #[must_use]
     pub(crate) fn acked(&self) -> u64 {
@@ -191,17 +234,22 @@ impl Spool {
         SpoolReader::new(Arc::clone(&self.shared))
     }
 
-    /// Moves the cursor and deletes the segments behind it. Sequence numbers that were never written are ignored.
+    /// Moves the cursor, notes what became of the records before it, and deletes the segments behind it. Sequence numbers
+    /// that were never written, or were acknowledged before, are ignored.
     ///
     /// # Errors
     /// Whatever the file system says; then the records are delivered again after a restart, which is harmless.
-    pub(crate) fn ack(&self, seq: u64) -> io::Result<()> {
+    pub(crate) fn ack(&self, acked: Acked) -> io::Result<()> {
         let shared = &self.shared;
-        let seq = seq.min(*shared.written.borrow());
-        if shared.acked.fetch_max(seq, Ordering::AcqRel) >= seq {
-            return Ok(());
+        let seq = acked.seq.min(*shared.written.borrow());
+        {
+            let mut tally = shared.tally();
+            if shared.acked.fetch_max(seq, Ordering::AcqRel) >= seq {
+                return Ok(());
+            }
+            tally.add(seq, acked);
+            tally.write(&shared.dir)?;
         }
-        write_atomic(&shared.dir.join(CURSOR), format!("{seq}\n").as_bytes(), false)?;
         let mut gone = Vec::new();
         {
             let mut segments = shared.segments();
@@ -229,8 +277,6 @@ impl Spool {
         }
     }
 }
-
-const CURSOR: &str = "cursor";
 
 fn lock(dir: &Path) -> Result<File, SpoolError> {
     let path = dir.join("lock");
@@ -292,14 +338,6 @@ fn recover(dir: &Path) -> io::Result<BTreeMap<u64, SegmentInfo>> {
         );
     }
     Ok(segments)
-}
-
-/// The last acknowledged sequence number; 0 if the file is missing or unreadable, which delivers again what is there.
-fn read_cursor(dir: &Path) -> u64 {
-    std::fs::read_to_string(dir.join(CURSOR))
-        .ok()
-        .and_then(|text| text.trim().parse().ok())
-        .unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ fn open_last_or_new(shared: &Shared) -> io::Result<(u64, SegmentInfo)> {
         Some(found) => Ok(found),
         None => {
             // The cursor may be ahead of an empty directory: numbers are never used twice.
-            let first = super::read_cursor(&shared.dir) + 1;
+            let first = shared.tally().cursor + 1;
             shared.acked.store(first - 1, Ordering::Release);
             shared.written.send_replace(first - 1);
             create_segment(shared, first).map(|info| (first, info))
@@ -131,7 +131,10 @@ impl Writer {
                 Command::Close(done) => return Some(done),
                 Command::Append { payload, done } => match segment::encode(&payload, &mut self.buffer) {
                     Ok(()) => self.waiting.push(done),
-                    Err(error) => tracing::error!(%error, "a usage record cannot be spooled"),
+                    Err(error) => {
+                        tracing::error!(%error, "a usage record cannot be spooled and is lost");
+                        self.shared.refuse();
+                    }
                 },
             }
             next = (self.waiting.len() < MAX_COMMIT)

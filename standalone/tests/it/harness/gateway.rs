@@ -153,6 +153,32 @@ impl DataPlane {
     pub(crate) fn client(&self, secret: &str) -> Client {
         Client::new(&self.http, secret)
     }
+
+    /// A metric of its own, by the name behind `ccag_dataplane_`.
+    pub(crate) async fn metric(&self, name: &str) -> i64 {
+        let url = format!("http://127.0.0.1:{}/metrics", self.ops_port);
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let text = client.get(url).send().await.unwrap().text().await.unwrap();
+        let start = format!("ccag_dataplane_{name} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&start));
+        line.unwrap_or_else(|| panic!("no {name} in {text}"))
+            .parse()
+            .unwrap()
+    }
+
+    /// Waits until its spool is empty, and says how many records were made, are in the ledger, and were put aside, in the
+    /// life of the spool.
+    pub(crate) async fn accounts(&self) -> [i64; 3] {
+        while self.metric("usage_spooled").await > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(self.metric("usage_unaccounted").await, 0, "records got lost");
+        [
+            self.metric("usage_emitted_total").await,
+            self.metric("usage_delivered_total").await,
+            self.metric("usage_quarantined_total").await,
+        ]
+    }
 }
 
 /// Both planes in one process.

@@ -15,6 +15,15 @@ pub(crate) fn database() -> String {
     create(Path::new(socket))
 }
 
+/// Runs a statement in a database of [`database`].
+pub(crate) fn execute(url: &str, sql: &str) {
+    let done = Command::new(bin_dir().join("psql"))
+        .args(["--quiet", "--dbname", url, "--command", sql])
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
 fn create(socket: &Path) -> String {
     let name = format!("t{}_{}", std::process::id(), rand_suffix());
     let created = Command::new(bin_dir().join("psql"))
