@@ -16,7 +16,7 @@ pub(crate) use gateway::{
     ControlPlane, DataPlane, MODEL, PASSWORD, Standalone, Started, standalone, standalone_logging,
 };
 pub(crate) use load::Load;
-pub(crate) use postgres::{Cluster, database};
+pub(crate) use postgres::{Cluster, database, execute};
 pub(crate) use process::{Process, binary, wait_until};
 pub(crate) use sim::{Answer, Sim};
 
