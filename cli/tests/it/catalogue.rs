@@ -194,6 +194,7 @@ fn a_price_is_sent_as_it_is_written_and_shown_as_it_counts() {
         regional_permille: None,
         in_region_permille: None,
         gov_permille: None,
+        mantle_permille: None,
         aws_sku: None,
     };
     assert_eq!((asked, spec), (format!("PUT {path}"), plain.clone()));

@@ -398,12 +398,12 @@ mod tests {
         }
         for _ in 0..50 {
             first.runs(&learnt, false);
-            first.learn(&learnt, Geography::Global, &short);
+            first.learn(&learnt, (Geography::Global, Lane::InvokeModel), &short);
         }
         assert!(quote(SIZE, &learnt, &route).likely.0 >= 4_096 * 20_000);
         for _ in 0..49 {
             first.runs(&learnt, false);
-            first.learn(&learnt, Geography::Global, &short);
+            first.learn(&learnt, (Geography::Global, Lane::InvokeModel), &short);
         }
         assert!(quote(SIZE, &learnt, &route).likely.0 < 300 * 20_000);
     }

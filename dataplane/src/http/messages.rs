@@ -128,7 +128,7 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
             in_flight,
             streaming,
         };
-        return with_notice(search::serve(&gateway, task).await, notice.as_ref());
+        return with_notice(Box::pin(search::serve(&gateway, task)).await, notice.as_ref());
     }
     let response = match attempt::walk(Arc::clone(&gateway.bedrock), route, job, ticket).await {
         Ok(Answer::Stream(opened)) => {

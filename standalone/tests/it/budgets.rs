@@ -2,7 +2,7 @@
 
 use crate::harness::{Answer, ControlPlane, DataPlane, Sim, database};
 use bedrock_sim::Ending;
-use ccag_domain::{Geography, ModelName, NanoUsd, PriceBook, Tokens, catalogue};
+use ccag_domain::{Geography, Lane, ModelName, NanoUsd, PriceBook, Tokens, catalogue};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -57,7 +57,10 @@ fn cost(prices: &PriceBook, mix: &Mix, answer: &Answer) -> NanoUsd {
         cache_write_1h: usage.cache_write_1h,
     };
     let model = ModelName::canonical(mix.model);
-    prices.cost(&model, Geography::Us, &tokens).unwrap().amount
+    prices
+        .cost(&model, Geography::Us, Lane::InvokeModel, &tokens)
+        .unwrap()
+        .amount
 }
 
 /// What the answers have cost in truth.
