@@ -173,8 +173,8 @@ static MANTLE: Ask = ask(
     "mantle",
     "mantle_permille",
     "Mantle lane",
-    "In thousandths, whatever the profile; GovCloud's own premium counts there.",
-    true,
+    "In thousandths, whatever the profile; GovCloud's own premium counts there. Empty is what the built-in price says.",
+    false,
 );
 
 /// One price that is or was in force; amounts are dollars per million tokens.

@@ -291,6 +291,7 @@ async fn what_is_refused_comes_back_with_the_field_that_the_refusal_names() {
             "regional",
             "4000000000",
         ),
+        (prices, prices, &price, "mantle_permille", "mantle", "much"),
         (
             "/console/endpoints/new",
             "/console/endpoints",

@@ -52,7 +52,6 @@ fn usual() -> PriceForm {
         regional: Field::new("1100"),
         in_region: Field::new("1000"),
         gov: Field::new("1200"),
-        mantle: Field::new("1000"),
         ..PriceForm::default()
     }
 }
@@ -154,13 +153,13 @@ fn read(form: &mut PriceForm) -> Option<PriceSpec> {
             },
         )
     };
-    let [regional, in_region, gov, mantle] = [
-        &mut form.regional,
-        &mut form.in_region,
-        &mut form.gov,
-        &mut form.mantle,
-    ]
-    .map(whole::<u32>);
+    let [regional, in_region, gov] =
+        [&mut form.regional, &mut form.in_region, &mut form.gov].map(whole::<u32>);
+    let mantle = if form.mantle.value.is_empty() {
+        None
+    } else {
+        whole(&mut form.mantle)
+    };
     if form.fields_mut().iter().any(|(_, field)| field.error.is_some()) {
         return None;
     }
