@@ -89,6 +89,12 @@ async fn answer_all(
     loop {
         let message = tokio::select! {
             message = inbound.message() => message?,
+            () = tokio::time::sleep(KEEP), if !kept.reports.is_empty() => {
+                // It has fallen silent: what it said last is written before it counts as lost.
+                let last = kept.take();
+                within(services, allowances::ask(&services.app, from, &last, false)).await?;
+                continue;
+            }
             () = services.end.cancelled() => return Err(shutting_down()),
         };
         let ask = match message.and_then(|message| message.body) {
@@ -116,8 +122,8 @@ async fn answer_all(
     }
 }
 
-/// For how long a mere report is kept before it is written down, in milliseconds.
-const KEEP_MS: i64 = 1_000;
+/// For how long a mere report is kept before it is written down.
+const KEEP: Duration = Duration::from_secs(1);
 
 /// What was said since the last transaction. Data planes report several times a second what they hold; that is of use only
 /// when they are lost, so it is kept here, and written with the next wish, after a second, or when the stream ends.
@@ -132,7 +138,7 @@ struct Kept {
 impl Kept {
     /// The answer to mere reports; `None` if there is a wish among them, or it is time to write.
     fn answer(&mut self, wishes: &[Wish], now_ms: i64) -> Option<Vec<Granted>> {
-        if now_ms - self.written_at_ms >= KEEP_MS {
+        if now_ms - self.written_at_ms >= i64::try_from(KEEP.as_millis()).unwrap_or(0) {
             return None;
         }
         let mut granted = Vec::with_capacity(wishes.len());

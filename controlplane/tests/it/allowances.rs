@@ -131,8 +131,14 @@ async fn take(plane: &Plane, records: Vec<UsageRecord>) {
     take_in(plane.app(), REPLICA, incoming.collect()).await.unwrap();
 }
 
-/// Asks for a trifle, to see how an account stands: what is spent, and what is granted.
-async fn standing(lease: &mut Lease, account: &str) -> (i64, i64) {
+/// Lets the time pass in which a mere report is only kept in mind.
+fn wait_to_write(plane: &Plane) {
+    plane.clock.0.fetch_add(1_001, Ordering::Relaxed);
+}
+
+/// Asks for nothing, to see how an account stands: what is spent, and what is granted.
+async fn standing(plane: &Plane, lease: &mut Lease, account: &str) -> (i64, i64) {
+    wait_to_write(plane);
     let granted = lease.ask(account, 0).await;
     (granted.spent, granted.held)
 }
@@ -153,7 +159,7 @@ async fn a_share_is_granted_settled_by_its_record_and_given_back(db: TestDb) {
     // The record comes twice, and settles once.
     take(&plane, vec![drawn(1, &account, 1), drawn(1, &account, 1)]).await;
     take(&plane, vec![drawn(1, &account, 1)]).await;
-    assert_eq!(standing(&mut lease, &account).await, (COST, 3 * COST));
+    assert_eq!(standing(&plane, &mut lease, &account).await, (COST, 3 * COST));
     let back = v1::Wish {
         returned: 2 * COST,
         ..wish(&account, 0)
@@ -217,6 +223,7 @@ async fn a_new_run_waits_for_the_records_of_the_last(db: TestDb) {
         exposed: COST / 2,
         ..wish(&account, 0)
     };
+    wait_to_write(&plane);
     lease.say(vec![said], true).await.unwrap();
     drop(lease);
     let mut lease = Lease::open(&plane, REPLICA, 2, 1, &[]).await.unwrap();
@@ -241,6 +248,7 @@ async fn what_is_not_heard_of_any_more_gives_back_what_it_had_not_used(db: TestD
         exposed: COST,
         ..wish(&account, 0)
     };
+    wait_to_write(&plane);
     lost.say(vec![said], true).await.unwrap();
     let mut other = Lease::open(&plane, "rep_other", 1, 1, &[]).await.unwrap();
     assert_eq!(other.ask(&account, 2 * COST).await.refusal(), v1::Refusal::Busy);
@@ -259,7 +267,7 @@ async fn what_is_not_heard_of_any_more_gives_back_what_it_had_not_used(db: TestD
         "what it had used stays held, and what its requests were using"
     );
     take(&plane, vec![drawn(1, &account, 1)]).await;
-    assert_eq!(standing(&mut other, &account).await, (COST, 3 * COST));
+    assert_eq!(standing(&plane, &mut other, &account).await, (COST, 3 * COST));
 }
 
 async fn what_is_unknown_or_belongs_to_another_period_is_not_granted(db: TestDb) {

@@ -81,6 +81,13 @@ impl Leaser {
                 }
                 Err(status) => status,
             };
+            self.budgets.contact.failed();
+            // Whoever waits need not wait any longer.
+            self.budgets
+                .slots
+                .all()
+                .iter()
+                .for_each(|slot| slot.changed.notify_waiters());
             tracing::debug!(reason = %lost, "the control plane cannot be asked about budgets");
             backoff.complain(
                 || tracing::warn!(reason = %lost, "the control plane cannot be asked about budgets; each budget says what is served meanwhile"),

@@ -66,13 +66,26 @@ struct Heard {
     /// When the last message was sent that was answered.
     at: Option<Instant>,
     lease: Option<Duration>,
+    /// Whether the last attempt to be heard failed.
+    failed: bool,
 }
 
 impl Contact {
     fn heard(&self, sent: Instant, lease: Option<Duration>) {
         let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         heard.at = Some(sent);
+        heard.failed = false;
         heard.lease = lease.or(heard.lease);
+    }
+
+    fn failed(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).failed = true;
+    }
+
+    /// Whether it has never been heard of, and not for want of trying.
+    fn is_missed(&self) -> bool {
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.at.is_none() && heard.failed
     }
 
     /// How long ago; `None` if never.
@@ -291,6 +304,10 @@ impl Budgets {
                 self.wake.notify_one();
             }
             if tokio::time::timeout_at(deadline, changed).await.is_err() {
+                if self.contact.silence().is_none() {
+                    // Nobody has been there to ask.
+                    return self.without_control(slot, scope, need).map(|()| need);
+                }
                 return Err(verdict::busy(scope));
             }
         }
@@ -308,9 +325,11 @@ impl Budgets {
     }
 
     fn is_unreachable(&self) -> bool {
-        self.contact
-            .silence()
-            .is_some_and(|silence| silence > UNREACHABLE)
+        match self.contact.silence() {
+            Some(silence) => silence > UNREACHABLE,
+            // A data plane that started without its control plane.
+            None => self.contact.is_missed(),
+        }
     }
 
     /// What the budget says to do while the control plane cannot be asked.

@@ -398,3 +398,25 @@ async fn thousands_of_requests_are_served_with_a_handful_of_questions() {
     let asked = control.plane.shared.treasury.asks.load(Ordering::Relaxed) - before;
     assert!(asked < 60, "{asked} questions for 300 requests");
 }
+
+#[tokio::test]
+async fn a_data_plane_that_starts_without_its_control_plane_does_what_its_budgets_say() {
+    let mut grace = budget("bud_team", team(), NanoUsd::from_usd(10), BudgetMode::Balanced);
+    grace.posture = Posture::Grace(NanoUsd::from_usd(1));
+    let strict = budget("bud_team", team(), NanoUsd::from_usd(10), BudgetMode::Balanced);
+    for (budget, expected) in [(grace, 200), (strict, 529)] {
+        let (control, rig) = under(vec![budget], NanoUsd::ZERO).await;
+        let (addr, dir) = (control.addr, std::sync::Arc::clone(&rig.dir));
+        rig.stop().await;
+        control.stop().await;
+        let options = Options {
+            dir,
+            ..Options::default()
+        };
+        let rig = Rig::start(addr, options).await;
+        let answer = answered(&rig).await;
+        assert_eq!(answer.status, expected, "{}", answer.text());
+        // The first request finds out; those after it do not wait.
+        assert_eq!(answered(&rig).await.status, expected);
+    }
+}
