@@ -1,5 +1,5 @@
 //! The simulator over real sockets: its faults by script, its account, and proof against clients that nobody here wrote.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod account;
 mod availability;

@@ -1,10 +1,5 @@
 //! The real binary against a small server that speaks the admin API's types.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod budgets;
 mod catalogue;

@@ -1,5 +1,5 @@
 //! Every page with every sample, looked at as markup.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod assets;
 mod colours;

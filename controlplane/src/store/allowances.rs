@@ -1,15 +1,17 @@
 //! Accounts of budgets, and what data planes hold of them. The arithmetic is [`ccag_allowance`]'s.
 
 use super::dialect::{self, LedgerUse};
-use super::entity::{budget_account, budget_holder, budget_holding, usage_record, usage_rollup};
+use super::entity::{budget_account, budget_holder, budget_holding, usage_record};
+use super::ledger::{self, LedgerFilter};
+use super::rollups::{self, RollupFilter};
 use super::{Store, StoreError};
 use ccag_allowance::{Account, Holding, Report};
 use ccag_domain::time::{HOUR_MS, hour_bucket};
 use ccag_domain::{BudgetId, UnixMs, account::AccountOf};
-use sea_orm::sea_query::{Expr, ExprTrait, Func, OnConflict};
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait,
 };
 use std::collections::{BTreeMap, HashMap};
 use tokio::sync::OwnedMutexGuard;
@@ -421,67 +423,34 @@ async fn spent(tx: &DatabaseTransaction, account: &AccountOf) -> Result<i64, Sto
     };
     let end_hour = hour_bucket(end);
     if first_hour >= end_hour {
-        return in_ledger(tx, account, start, end).await;
+        return ledger::sum_cost(tx, &in_ledger(account, start, end)).await;
     }
-    let whole = in_rollups(tx, account, first_hour, end_hour).await?;
-    let before = in_ledger(tx, account, start, first_hour).await?;
-    let after = in_ledger(tx, account, end_hour, end).await?;
+    let whole = rollups::sum_cost(tx, &in_rollups(account, first_hour, end_hour)).await?;
+    let before = ledger::sum_cost(tx, &in_ledger(account, start, first_hour)).await?;
+    let after = ledger::sum_cost(tx, &in_ledger(account, end_hour, end)).await?;
     Ok(whole.saturating_add(before).saturating_add(after))
 }
 
-async fn in_ledger(
-    tx: &DatabaseTransaction,
-    account: &AccountOf,
-    from: UnixMs,
-    to: UnixMs,
-) -> Result<i64, StoreError> {
-    use usage_record::Column as C;
-    if from >= to {
-        return Ok(0);
-    }
+fn in_ledger(account: &AccountOf, from: UnixMs, to: UnixMs) -> LedgerFilter {
     let filter = &account.filter;
-    let condition = Condition::all()
-        .add(C::StartedAtMs.gte(from))
-        .add(C::StartedAtMs.lt(to))
-        .add_option(filter.team_id.as_ref().map(|id| C::TeamId.eq(id.as_str())))
-        .add_option(filter.user_id.as_ref().map(|id| C::UserId.eq(id.as_str())))
-        .add_option(filter.key_id.as_ref().map(|id| C::KeyId.eq(id.as_str())));
-    let sum: Option<Option<i64>> = usage_record::Entity::find()
-        .select_only()
-        .expr_as(
-            Expr::expr(Func::sum(Expr::col(C::CostNanoUsd))).cast_as("bigint"),
-            "sum",
-        )
-        .filter(condition)
-        .into_tuple()
-        .one(tx)
-        .await?;
-    Ok(sum.flatten().unwrap_or(0))
+    LedgerFilter {
+        from_ms: Some(from),
+        to_ms: Some(to),
+        team_id: filter.team_id.as_ref().map(ToString::to_string),
+        user_id: filter.user_id.as_ref().map(ToString::to_string),
+        key_id: filter.key_id.as_ref().map(ToString::to_string),
+        ..LedgerFilter::default()
+    }
 }
 
-async fn in_rollups(
-    tx: &DatabaseTransaction,
-    account: &AccountOf,
-    from: UnixMs,
-    to: UnixMs,
-) -> Result<i64, StoreError> {
-    use usage_rollup::Column as C;
+fn in_rollups(account: &AccountOf, from: UnixMs, to: UnixMs) -> RollupFilter {
     let filter = &account.filter;
-    let condition = Condition::all()
-        .add(C::BucketMs.gte(from))
-        .add(C::BucketMs.lt(to))
-        .add_option(filter.team_id.as_ref().map(|id| C::TeamId.eq(id.as_str())))
-        .add_option(filter.user_id.as_ref().map(|id| C::UserId.eq(id.as_str())))
-        .add_option(filter.key_id.as_ref().map(|id| C::KeyId.eq(id.as_str())));
-    let sum: Option<Option<i64>> = usage_rollup::Entity::find()
-        .select_only()
-        .expr_as(
-            Expr::expr(Func::sum(Expr::col(C::CostNanoUsd))).cast_as("bigint"),
-            "sum",
-        )
-        .filter(condition)
-        .into_tuple()
-        .one(tx)
-        .await?;
-    Ok(sum.flatten().unwrap_or(0))
+    RollupFilter {
+        from_ms: Some(from),
+        to_ms: Some(to),
+        team_id: filter.team_id.as_ref().map(ToString::to_string),
+        user_id: filter.user_id.as_ref().map(ToString::to_string),
+        key_id: filter.key_id.as_ref().map(ToString::to_string),
+        ..RollupFilter::default()
+    }
 }

@@ -6,6 +6,7 @@ use super::entity::{usage_record, usage_rollup};
 use super::{Store, StoreError, allowances, rollups};
 use ccag_allowance::Draw;
 use ccag_domain::UnixMs;
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable, QueryFilter,
     QueryOrder, QuerySelect, TryInsertResult,
@@ -92,13 +93,7 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<usage_record::Model>, StoreError> {
         use usage_record::Column as C;
-        let mut condition = Condition::all()
-            .add_option(filter.from_ms.map(|at| C::StartedAtMs.gte(at)))
-            .add_option(filter.to_ms.map(|at| C::StartedAtMs.lt(at)))
-            .add_option(filter.user_id.as_ref().map(|id| C::UserId.eq(id)))
-            .add_option(filter.team_id.as_ref().map(|id| C::TeamId.eq(id)))
-            .add_option(filter.key_id.as_ref().map(|id| C::KeyId.eq(id)))
-            .add_option(filter.model.as_ref().map(|name| C::Model.eq(name)));
+        let mut condition = condition(filter);
         if let Some((at_ms, id)) = after {
             condition = condition.add(
                 Condition::any()
@@ -114,6 +109,31 @@ impl Store {
             .all(&self.db)
             .await?)
     }
+}
+
+fn condition(filter: &LedgerFilter) -> Condition {
+    use usage_record::Column as C;
+    Condition::all()
+        .add_option(filter.from_ms.map(|at| C::StartedAtMs.gte(at)))
+        .add_option(filter.to_ms.map(|at| C::StartedAtMs.lt(at)))
+        .add_option(filter.user_id.as_ref().map(|id| C::UserId.eq(id)))
+        .add_option(filter.team_id.as_ref().map(|id| C::TeamId.eq(id)))
+        .add_option(filter.key_id.as_ref().map(|id| C::KeyId.eq(id)))
+        .add_option(filter.model.as_ref().map(|name| C::Model.eq(name)))
+}
+
+/// What everything that a filter selects has cost, in nano-USD.
+pub(super) async fn sum_cost(tx: &DatabaseTransaction, filter: &LedgerFilter) -> Result<i64, StoreError> {
+    // `SUM` of 64-bit integers is a decimal on Postgres: cast back.
+    let cost = Expr::expr(Func::sum(Expr::col(usage_record::Column::CostNanoUsd))).cast_as("bigint");
+    let sum: Option<Option<i64>> = usage_record::Entity::find()
+        .select_only()
+        .expr_as(cost, "sum")
+        .filter(condition(filter))
+        .into_tuple()
+        .one(tx)
+        .await?;
+    Ok(sum.flatten().unwrap_or(0))
 }
 
 /// Adds new records to the accounts that they count towards, and takes what they have drawn off their data planes' shares.

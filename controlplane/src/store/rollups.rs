@@ -201,6 +201,18 @@ impl Store {
     }
 }
 
+/// What everything that a filter selects has cost, in nano-USD.
+pub(super) async fn sum_cost(tx: &DatabaseTransaction, filter: &RollupFilter) -> Result<i64, StoreError> {
+    let sum: Option<Option<i64>> = Entity::find()
+        .select_only()
+        .expr_as(sum_of(C::CostNanoUsd), "sum")
+        .filter(condition(filter))
+        .into_tuple()
+        .one(tx)
+        .await?;
+    Ok(sum.flatten().unwrap_or(0))
+}
+
 /// `SUM` of 64-bit integers is a decimal on Postgres: cast back.
 fn sum_of(column: C) -> SimpleExpr {
     Expr::expr(Func::sum(Expr::col(column))).cast_as("bigint")

@@ -1,10 +1,9 @@
 //! The control plane from the outside: its verbs, its HTTP surface and its gRPC services, on SQLite and Postgres.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,
-    missing_docs,
     reason = "tests"
 )]
 

@@ -87,7 +87,7 @@ pub(crate) struct Reservation {
     lines: Vec<Line>,
     flight: Arc<Flight>,
     flight_id: u64,
-    /// What was used by calls before the present one.
+    /// Whether what was set aside is free again.
     settled: bool,
 }
 

@@ -1,10 +1,9 @@
 //! A data plane against a Bedrock and a control plane that do what the tests say.
-#![allow(
+#![expect(
     unreachable_pub,
     clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,
-    missing_docs,
     reason = "tests"
 )]
 

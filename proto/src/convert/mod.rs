@@ -3,6 +3,7 @@
 
 mod budget;
 mod capability;
+mod catalogue;
 mod config;
 mod guardrail;
 mod offers;

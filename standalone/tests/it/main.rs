@@ -1,10 +1,9 @@
 //! The gateway from outside: real processes, real sockets, real clients, and `bedrock-sim` as the only stand-in.
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,
     clippy::print_stderr,
-    missing_docs,
     reason = "tests"
 )]
 

@@ -1,5 +1,5 @@
 //! What the admin API's JSON looks like.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use ccag_admin_api::*;
 use ccag_domain::{

@@ -1,4 +1,4 @@
 //! Worlds in which data planes crash, connections break and messages are lost.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod world;

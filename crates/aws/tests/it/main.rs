@@ -1,12 +1,6 @@
 //! The control operations against bedrock-sim, which checks signatures as AWS does.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    missing_docs,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod availability;
 

@@ -1,5 +1,5 @@
 //! The daemon's promises, on real sockets.
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,

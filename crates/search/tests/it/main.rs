@@ -1,11 +1,5 @@
 //! The clients against a server that answers as the services do.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    missing_docs,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use axum::Router;
 use axum::extract::Request;

@@ -87,7 +87,7 @@ impl FrameReader {
     ///
     /// # Errors
     /// [`FrameError`] for damaged or impossible frames; the same again on every later call.
-    #[allow(
+    #[expect(
         clippy::should_implement_trait,
         reason = "a frame borrows from the reader: this cannot be an iterator"
     )]

@@ -126,10 +126,7 @@ impl Parser<'_> {
     }
 
     /// Records a value if it lies within the recorded depth.
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "the text is shorter than 4 GB: checked by `build`"
-    )]
+    // Positions fit into 32 bits: the text is shorter than 4 GB, which `build` checks.
     fn record(&mut self, kind: Kind, start: usize, flag: bool) -> Result<u32, SyntaxError> {
         if self.index.stack.len() > self.depth {
             return Ok(NOT_RECORDED);
@@ -202,10 +199,7 @@ impl Parser<'_> {
         Ok(true)
     }
 
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "the text is shorter than 4 GB: checked by `build`"
-    )]
+    // As in `record`, positions fit.
     fn close(&mut self, node: u32) {
         let next = self.index.nodes.len() as u32;
         if let Some(node) = self.index.nodes.get_mut(node as usize) {

@@ -133,11 +133,6 @@ impl<'d> Value<'d> {
         }
         let n: f64 = self.raw().parse().ok()?;
         let exact = n >= 0.0 && n.fract() == 0.0 && n < 9_007_199_254_740_992.0;
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "checked in the line above"
-        )]
         exact.then_some(n as u64)
     }
 

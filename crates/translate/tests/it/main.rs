@@ -1,11 +1,5 @@
 //! Whole translations, as a client and Bedrock see them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    missing_docs,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod bedrock;
 mod errors;
