@@ -5,10 +5,10 @@
 //! another request holds while it waits.
 
 mod admission;
+mod allowance;
 mod auth;
 mod backoff;
 pub mod bedrock;
-mod budget;
 pub mod config;
 mod files;
 mod http;

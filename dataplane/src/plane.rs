@@ -1,11 +1,11 @@
 //! A data plane as a library: started, served by whoever owns the port, finished.
 
 use crate::admission::Admission;
+use crate::allowance::{Allowances, Leaser};
 use crate::bedrock::attempt::Bedrock;
 use crate::bedrock::health::EndpointHealth;
 use crate::bedrock::lanes::LaneTable;
 use crate::bedrock::{AwsUpstream, Upstream};
-use crate::budget::{Budgets, Leaser};
 use crate::config::DataPlaneConfig;
 use crate::http::{Forward, Gateway, inference, with_fallback};
 use crate::metrics::Metrics;
@@ -231,7 +231,7 @@ struct Parts {
     metrics: Arc<Metrics>,
     current: Arc<Current>,
     recorder: Arc<Recorder>,
-    budgets: Arc<Budgets>,
+    allowances: Arc<Allowances>,
     learning: Arc<Learning>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
@@ -280,7 +280,7 @@ impl Parts {
             metrics,
             current,
             recorder,
-            budgets: Arc::new(Budgets::new()),
+            allowances: Arc::new(Allowances::new()),
             learning: Arc::new(Learning::new(Arc::clone(&clock))),
             clock,
             rng,
@@ -308,7 +308,7 @@ impl Parts {
             recorder: Arc::clone(&self.recorder),
             metrics: Arc::clone(&self.metrics),
             admission: Admission::new(self.spool.clone()),
-            budgets: Arc::clone(&self.budgets),
+            allowances: Arc::clone(&self.allowances),
             clock: Arc::clone(&self.clock),
             rng: Arc::clone(&self.rng),
             life: life.clone(),
@@ -322,7 +322,7 @@ impl Parts {
 
     fn leaser(&self, closing: CancellationToken) -> Leaser {
         Leaser {
-            budgets: Arc::clone(&self.budgets),
+            allowances: Arc::clone(&self.allowances),
             link: self.link.clone(),
             spool: self.spool.clone(),
             replica_id: self.replica_id.clone(),

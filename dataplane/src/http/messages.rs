@@ -3,11 +3,11 @@
 use super::error::{render, set_aws_request_id, set_request_id};
 use super::{Gateway, body, search, sse};
 use crate::admission;
+use crate::allowance::{self, Notice, Reservation, Size};
 use crate::auth::{Authenticated, authenticate};
 use crate::bedrock::attempt::{self, Answer, Failure};
 use crate::bedrock::job::{Job, LaneJob, Source};
 use crate::bedrock::lanes::{Asked, ConversationKey};
-use crate::budget::{self, Notice, Reservation, Size};
 use crate::metrics::Metrics;
 use crate::profiles::{Conversation, Rules};
 use crate::search::{Wanted, terms};
@@ -91,7 +91,7 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
             return render(&problem, &request_id);
         }
     };
-    let budget::Admitted { reservation, notice } = match afford(&gateway, &admitted, &plan).await {
+    let allowance::Admitted { reservation, notice } = match afford(&gateway, &admitted, &plan).await {
         Ok(afforded) => afforded,
         Err(problem) => {
             refused(&gateway, &admitted, &problem, &request_id);
@@ -155,11 +155,11 @@ fn with_notice(mut response: Response, notice: Option<&Notice>) -> Response {
 }
 
 /// Whether the caller's budgets allow it, and with what set aside.
-async fn afford(gateway: &Gateway, admitted: &Admitted, plan: &Plan) -> Result<budget::Admitted, Problem> {
+async fn afford(gateway: &Gateway, admitted: &Admitted, plan: &Plan) -> Result<allowance::Admitted, Problem> {
     if admitted.view.budgets().is_empty() {
-        return Ok(budget::Admitted::default());
+        return Ok(allowance::Admitted::default());
     }
-    let asked = budget::Asked {
+    let asked = allowance::Asked {
         model: &plan.model,
         route: &plan.route,
         size: plan.size,
@@ -167,7 +167,12 @@ async fn afford(gateway: &Gateway, admitted: &Admitted, plan: &Plan) -> Result<b
     };
     let (view, caller) = (&admitted.view, &admitted.who.caller);
     // What waits for a share is kept apart from what every request carries.
-    Box::pin(gateway.budgets.admit(view, caller, asked, gateway.clock.as_ref())).await
+    Box::pin(
+        gateway
+            .allowances
+            .admit(view, caller, asked, gateway.clock.as_ref()),
+    )
+    .await
 }
 
 /// Logs a refusal.

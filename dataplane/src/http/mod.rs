@@ -14,8 +14,8 @@ pub(crate) use forward::Forward;
 pub(crate) use routes::{inference, with_fallback};
 
 use crate::admission::Admission;
+use crate::allowance::Allowances;
 use crate::bedrock::attempt::Bedrock;
-use crate::budget::Budgets;
 use crate::metrics::Metrics;
 use crate::sync::{ConfigView, Current, NoView};
 use crate::usage::Recorder;
@@ -32,7 +32,7 @@ pub(crate) struct Gateway {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) admission: Admission,
-    pub(crate) budgets: Arc<Budgets>,
+    pub(crate) allowances: Arc<Allowances>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) life: Lifecycle,

@@ -1,7 +1,7 @@
 //! From a request's beginning to its record in the spool.
 
 use super::spool::{NotSpooled, Pending, Spool};
-use crate::budget::Reservation;
+use crate::allowance::Reservation;
 use crate::metrics::Metrics;
 use ccag_domain::{
     Caller, Clock, ModelName, Outcome, Problem, ReplicaId, RequestId, Rng, Tokens, UnixMs, UsageId,

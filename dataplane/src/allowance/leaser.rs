@@ -1,6 +1,6 @@
 //! Asks the control plane for shares of budgets, on behalf of all requests, and gives back what is not needed.
 
-use super::Budgets;
+use super::Allowances;
 use super::slot::{Heard, Slot, When};
 use crate::backoff::Backoff;
 use crate::sync::Link;
@@ -36,7 +36,7 @@ const MAX_WISHES: usize = 2_000;
 
 /// Speaks with the control plane about budgets.
 pub(crate) struct Leaser {
-    pub(crate) budgets: Arc<Budgets>,
+    pub(crate) allowances: Arc<Allowances>,
     pub(crate) link: Link,
     pub(crate) spool: Spool,
     pub(crate) replica_id: ReplicaId,
@@ -62,10 +62,10 @@ impl Leaser {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
         let mut stream_number = 0;
         while !self.closing.is_cancelled() {
-            if self.budgets.slots.is_empty() {
+            if self.allowances.slots.is_empty() {
                 // No budget has met a request yet: nothing is held, and nothing to be said.
                 tokio::select! {
-                    () = self.budgets.wake.notified() => {}
+                    () = self.allowances.wake.notified() => {}
                     () = self.closing.cancelled() => return,
                 }
                 continue;
@@ -81,9 +81,9 @@ impl Leaser {
                 }
                 Err(status) => status,
             };
-            self.budgets.contact.failed();
+            self.allowances.contact.failed();
             // Whoever waits need not wait any longer.
-            self.budgets
+            self.allowances
                 .slots
                 .all()
                 .iter()
@@ -101,16 +101,20 @@ impl Leaser {
     }
 
     async fn open(&self, stream: u64) -> Result<Stream, Status> {
-        let budgets = &self.budgets;
-        if budgets
+        let allowances = &self.allowances;
+        if allowances
             .contact
             .silence()
-            .is_some_and(|silence| silence >= budgets.contact.lease())
+            .is_some_and(|silence| silence >= allowances.contact.lease())
         {
             // What was granted may be somebody else's by now.
-            budgets.slots.all().iter().for_each(|slot| slot.give_back_all());
+            allowances
+                .slots
+                .all()
+                .iter()
+                .for_each(|slot| slot.give_back_all());
         }
-        let all = budgets.slots.all();
+        let all = allowances.slots.all();
         let totals = all.iter().map(|slot| {
             let totals = slot.totals();
             v1::AccountTotals {
@@ -143,15 +147,15 @@ impl Leaser {
         let (answers, welcome) = tokio::time::timeout(ANSWER, opening)
             .await
             .map_err(|_| Status::deadline_exceeded("no answer"))??;
-        budgets
+        allowances
             .contact
             .heard(sent, Some(Duration::from_millis(welcome.lease_ms)));
         // All that is known is spoken about with the first message.
-        budgets
+        allowances
             .slots
             .all()
             .iter()
-            .for_each(|slot| budgets.slots.list(slot));
+            .for_each(|slot| allowances.slots.list(slot));
         Ok(Stream { out, answers })
     }
 
@@ -161,27 +165,27 @@ impl Leaser {
         let mut said_at = Instant::now();
         loop {
             let when = if self.closing.is_cancelled() {
-                self.budgets.slots.all().iter().for_each(|slot| {
+                self.allowances.slots.all().iter().for_each(|slot| {
                     slot.give_back_all();
-                    self.budgets.slots.list(slot);
+                    self.allowances.slots.list(slot);
                 });
                 When::Last
             } else {
                 tokio::select! {
-                    () = self.budgets.wake.notified() => When::Between,
+                    () = self.allowances.wake.notified() => When::Between,
                     () = tokio::time::sleep_until(next_beat) => When::Beat,
                     () = self.closing.cancelled() => continue,
                 }
             };
-            let mut listed = self.budgets.slots.take_listed();
+            let mut listed = self.allowances.slots.take_listed();
             let exposed = match when {
                 When::Between => HashMap::new(),
-                When::Beat | When::Last => self.budgets.flights.exposed(),
+                When::Beat | When::Last => self.allowances.flights.exposed(),
             };
             if when == When::Between {
                 // Only what somebody waits for, here or elsewhere; the rest is said with the next beat.
                 let (urgent, later): (Vec<_>, Vec<_>) = listed.into_iter().partition(|slot| slot.is_urgent());
-                later.iter().for_each(|slot| self.budgets.slots.list(slot));
+                later.iter().for_each(|slot| self.allowances.slots.list(slot));
                 listed = urgent;
             }
             let mut waits = false;
@@ -196,13 +200,13 @@ impl Leaser {
             for slot in &listed {
                 if !slot.is_idle() {
                     hard |= slot.is_hard();
-                    self.budgets.slots.list(slot);
+                    self.allowances.slots.list(slot);
                 }
             }
             match when {
                 When::Last => return Ok(()),
                 When::Beat => {
-                    self.budgets.slots.forget_over(self.clock.now_ms());
+                    self.allowances.slots.forget_over(self.clock.now_ms());
                     next_beat = Instant::now() + if waits || hard { SHORT_BEAT } else { BEAT };
                 }
                 When::Between if waits || hard => next_beat = next_beat.min(Instant::now() + SHORT_BEAT),
@@ -243,9 +247,10 @@ impl Leaser {
         let Some(Down::Answer(answer)) = message.and_then(|message| message.body) else {
             return Err(gone());
         };
-        self.budgets.contact.heard(sent, None);
+        self.allowances.contact.heard(sent, None);
         for granted in answer.granted {
-            let Some(slot) = AccountId::parse(&granted.account).and_then(|id| self.budgets.slots.find(&id))
+            let Some(slot) =
+                AccountId::parse(&granted.account).and_then(|id| self.allowances.slots.find(&id))
             else {
                 continue;
             };

@@ -311,7 +311,7 @@ mod tests {
     }
 
     fn route(geography: Geography) -> Vec<Candidate> {
-        vec![crate::budget::tests::candidate(geography)]
+        vec![crate::allowance::tests::candidate(geography)]
     }
 
     const SIZE: Size = Size {

@@ -2,7 +2,7 @@
 
 use super::quote::Quote;
 use super::slot::Slot;
-use super::{Budgets, Has, Problem, Scope};
+use super::{Allowances, Has, Problem, Scope};
 use ccag_domain::usage::Draw;
 use ccag_domain::{Geography, Lane, NanoUsd, Tokens};
 use std::collections::HashMap;
@@ -82,7 +82,7 @@ impl Flights {
 
 /// Set aside for one request. Dropping it frees everything: whoever owes a record settles first.
 pub(crate) struct Reservation {
-    budgets: Arc<Budgets>,
+    allowances: Arc<Allowances>,
     quote: Quote,
     lines: Vec<Line>,
     flight: Arc<Flight>,
@@ -92,18 +92,18 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    pub(super) fn new(budgets: Arc<Budgets>, quote: Quote, lines: Vec<Line>, streaming: bool) -> Self {
+    pub(super) fn new(allowances: Arc<Allowances>, quote: Quote, lines: Vec<Line>, streaming: bool) -> Self {
         // A whole answer shows nothing until it is there.
         let exposed = if streaming { quote.prompt } else { quote.most };
-        let (flight_id, flight) = budgets.flights.enter(Flight {
+        let (flight_id, flight) = allowances.flights.enter(Flight {
             accounts: lines.iter().map(|line| Arc::clone(&line.slot)).collect(),
             exposed: AtomicI64::new(exposed.0),
             prompt: exposed.0,
             began: Instant::now(),
         });
-        quote.runs(&budgets.learnt, true);
+        quote.runs(&allowances.learnt, true);
         Self {
-            budgets,
+            allowances,
             quote,
             lines,
             flight,
@@ -120,7 +120,7 @@ impl Reservation {
             if used > line.reserved {
                 line.slot.state().purse.extend(used - line.reserved);
                 line.reserved = used;
-                self.budgets.slots.list(&line.slot);
+                self.allowances.slots.list(&line.slot);
             }
         }
     }
@@ -137,7 +137,7 @@ impl Reservation {
                 reserved: NanoUsd(line.reserved),
             };
             let more = self
-                .budgets
+                .allowances
                 .reserve(&line.slot, &line.scope, &self.quote, has)
                 .await?;
             line.reserved = line.reserved.saturating_add(more.0);
@@ -155,7 +155,7 @@ impl Reservation {
     ) -> Vec<Draw> {
         let cost = self.quote.cost(by, tokens, searches);
         if whole {
-            self.quote.learn(&self.budgets.learnt, by, tokens);
+            self.quote.learn(&self.allowances.learnt, by, tokens);
         }
         self.free(cost.0);
         self.lines
@@ -171,16 +171,16 @@ impl Reservation {
         if std::mem::replace(&mut self.settled, true) {
             return;
         }
-        self.budgets.flights.leave(self.flight_id);
-        self.quote.runs(&self.budgets.learnt, false);
+        self.allowances.flights.leave(self.flight_id);
+        self.quote.runs(&self.allowances.learnt, false);
         let mut others_wait = false;
         for line in &self.lines {
             others_wait |= line.slot.settle(line.reserved, cost);
             line.slot.changed.notify_waiters();
-            self.budgets.slots.list(&line.slot);
+            self.allowances.slots.list(&line.slot);
         }
         if others_wait {
-            self.budgets.wake.notify_one();
+            self.allowances.wake.notify_one();
         }
     }
 }

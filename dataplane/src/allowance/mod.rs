@@ -1,6 +1,6 @@
-//! Budgets: what a request may cost is set aside before it is asked, from shares that the control plane grants.
+//! Allowances: what a request may cost is set aside before it is asked, from shares that the control plane grants.
 //!
-//! [`Budgets::admit`] finds the budgets that bound a caller's spending and makes a [`Reservation`], which the request's
+//! [`Allowances::admit`] finds the budgets that bound a caller's spending and makes a [`Reservation`], which the request's
 //! ticket carries until its record is made. What is there is taken at once, under a lock of its own for each account; only
 //! where it does not suffice does a request wait for the control plane. The [`Leaser`] asks on behalf of all of them, gives
 //! back what lies idle, and says what is held. See [`ccag_allowance`] for the arithmetic and `docs/budgets.md` for what
@@ -47,7 +47,7 @@ const FIRST_LEASE: Duration = Duration::from_secs(30);
 
 /// All budgets, as far as they concern this data plane.
 #[derive(Debug)]
-pub(crate) struct Budgets {
+pub(crate) struct Allowances {
     slots: Slots,
     flights: Flights,
     learnt: Learnt,
@@ -129,7 +129,7 @@ pub(crate) struct Admitted {
 
 /// What was set aside so far; freed again unless all of it is.
 struct Held<'a> {
-    budgets: &'a Budgets,
+    allowances: &'a Allowances,
     lines: Vec<Line>,
 }
 
@@ -138,12 +138,12 @@ impl Drop for Held<'_> {
         for line in &self.lines {
             line.slot.settle(line.reserved, 0);
             line.slot.changed.notify_waiters();
-            self.budgets.slots.list(&line.slot);
+            self.allowances.slots.list(&line.slot);
         }
     }
 }
 
-impl Budgets {
+impl Allowances {
     pub(crate) fn new() -> Self {
         Self {
             slots: Slots::default(),
@@ -189,7 +189,7 @@ impl Budgets {
             .and_then(|id| view.team(id))
             .map(|team| team.name.clone());
         let mut held = Held {
-            budgets: self,
+            allowances: self,
             lines: Vec::with_capacity(budgets.len()),
         };
         let mut notice: Option<Notice> = None;
@@ -383,7 +383,7 @@ mod tests {
     use ccag_domain::{BedrockModel, Endpoint, EndpointId, Geography, Lane, Lanes};
 
     /// A candidate that is priced by a geography.
-    pub(in crate::budget) fn candidate(geography: Geography) -> Candidate {
+    pub(in crate::allowance) fn candidate(geography: Geography) -> Candidate {
         Candidate {
             endpoint: Endpoint {
                 id: EndpointId::parse("end_1").unwrap(),
