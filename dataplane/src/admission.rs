@@ -13,7 +13,6 @@ const COUNTS_PER_REQUEST: u32 = 20;
 
 /// The rules that hold before Bedrock is asked.
 pub(crate) struct Admission {
-    limiter: RateLimiter<KeyId>,
     /// Token counts have a limit of their own: Claude Code sends dozens at once for one look at its context.
     count_limiter: RateLimiter<KeyId>,
     spool: Spool,
@@ -22,18 +21,16 @@ pub(crate) struct Admission {
 impl Admission {
     pub(crate) fn new(spool: Spool) -> Self {
         Self {
-            limiter: RateLimiter::default(),
             count_limiter: RateLimiter::default(),
             spool,
         }
     }
 
-    /// Counts a request against its key's limit, and checks that its record would find room. It is asked before the body
-    /// is read.
+    /// Checks that a request's record would find room. It is asked before the body is read.
     ///
     /// # Errors
-    /// 429 with the time to wait, or 529 while no record could be kept.
-    pub(crate) fn admit(&self, who: &Authenticated, now: UnixMs) -> Result<(), Problem> {
+    /// 529 while no record could be kept.
+    pub(crate) fn admit(&self) -> Result<(), Problem> {
         if !self.spool.can_take() {
             tracing::error!(
                 bytes = self.spool.bytes(),
@@ -47,18 +44,7 @@ impl Admission {
             )
             .retry_after(30));
         }
-        let Some(limit) = who.grant.rate_limit_rpm else {
-            return Ok(());
-        };
-        self.limiter.admit(&who.grant.id, limit, now).map_err(|wait_s| {
-            if limit == 0 {
-                let message =
-                    "this API key may not send any requests: its limit is 0 per minute; ask your administrator";
-                return Problem::new(Code::RateLimited, message).should_retry(false);
-            }
-            let message = format!("this API key may send {limit} requests per minute; wait {wait_s} s");
-            Problem::new(Code::RateLimited, message).retry_after(wait_s)
-        })
+        Ok(())
     }
 
     /// Counts a request for a token count, which costs nothing and leaves no record.

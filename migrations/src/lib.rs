@@ -24,6 +24,7 @@ mod m20261126_000013_budgets;
 mod m20261126_000014_budget_recipients;
 mod m20261126_000014_mantle;
 mod m20261126_000014_quarantine;
+mod m20261127_000015_limits;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000014_budget_recipients::Migration),
             Box::new(m20261126_000014_mantle::Migration),
             Box::new(m20261126_000014_quarantine::Migration),
+            Box::new(m20261127_000015_limits::Migration),
         ]
     }
 }

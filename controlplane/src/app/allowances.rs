@@ -1,24 +1,23 @@
-//! Granting shares of budgets to data planes.
+//! Granting shares of budgets and limits to data planes.
 //!
 //! The arithmetic is [`ccag_allowance`]'s, the rows are the store's; here they are brought together, in transactions that
 //! any control plane on the database can carry out.
 
 use super::App;
-use crate::store::StoreError;
 use crate::store::allowances::{Begun, HolderStream};
-use crate::store::budgets;
 use crate::store::entity::{budget_account, budget_event};
+use crate::store::{StoreError, budgets, limits};
 use ccag_allowance::{Answer, Refusal, Report, Totals, Want};
 use ccag_domain::account::AccountOf;
-use ccag_domain::{AccountId, Budget, BudgetId, NanoUsd, UnixMs};
-use std::collections::HashMap;
+use ccag_domain::{AccountId, AccountName, Budget, BudgetAction, Limit, NanoUsd, UnixMs};
+use std::collections::{HashMap, HashSet};
 
 /// For how long a data plane may use what it holds after it sent the last message that was answered, in milliseconds.
 pub const LEASE_MS: i64 = 30_000;
 
 /// How long nothing may be heard of a data plane before it counts as lost, in milliseconds: well after its lease has run
-/// out, by whichever clock.
-pub const LOST_AFTER_MS: i64 = 60_000;
+/// out, by whichever clock, and so that its share is back within a minute.
+pub const LOST_AFTER_MS: i64 = 50_000;
 
 /// How far ahead of us the clock of a data plane may be that asks for a period which has not begun here, in milliseconds.
 const AHEAD_MS: i64 = 60_000;
@@ -82,8 +81,13 @@ pub(crate) async fn hello(
             let mut books = tx.load_all_of(&from.replica_id).await?;
             let ids: Vec<String> = books.accounts.keys().cloned().collect();
             for id in ids {
+                let is_limit = books.is_limit(&id);
                 books.with(&id, &from.replica_id, None, |account, holding| {
-                    account.restart(holding)
+                    if is_limit {
+                        account.forget(holding);
+                    } else {
+                        account.restart(holding);
+                    }
                 });
             }
             tx.save(books).await?;
@@ -94,9 +98,38 @@ pub(crate) async fn hello(
 }
 
 /// An account that is asked about.
-struct Known {
-    budget: Budget,
-    of: AccountOf,
+enum Known {
+    /// Of a budget.
+    Money { budget: Box<Budget>, of: AccountOf },
+    /// Of a limit: the most permits that may be taken, and what the limit belongs to.
+    Permits { ceiling: i64, owner: String },
+}
+
+impl Known {
+    /// The most that may be settled and granted together.
+    fn ceiling(&self, now: UnixMs) -> Option<i64> {
+        match self {
+            Self::Money { budget, .. } => budget.ceiling_at(now).map(|amount| amount.0),
+            Self::Permits { ceiling, .. } => Some(*ceiling),
+        }
+    }
+
+    /// Whether the account's period is over.
+    fn is_over(&self, now: UnixMs) -> bool {
+        match self {
+            Self::Money { of, .. } => of.stretch.end_ms <= now - AHEAD_MS,
+            Self::Permits { .. } => false,
+        }
+    }
+}
+
+/// What a message is answered with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answers {
+    /// One for each wish.
+    pub granted: Vec<Granted>,
+    /// How many data planes there are.
+    pub holders: u32,
 }
 
 /// Answers what a data plane asks for.
@@ -108,7 +141,7 @@ pub(crate) async fn ask(
     from: &HolderStream,
     wishes: &[Wish],
     earlier_runs_delivered: bool,
-) -> Result<Result<Vec<Granted>, Superseded>, StoreError> {
+) -> Result<Result<Answers, Superseded>, StoreError> {
     let now = app.now_ms();
     let known = known(app, wishes, now).await?;
     open(app, &known).await?;
@@ -122,11 +155,10 @@ pub(crate) async fn ask(
     let mut granted = Vec::with_capacity(wishes.len());
     for wish in wishes {
         let mut answer = known.get(&wish.account).and_then(|known| {
-            let ceiling = known.budget.ceiling_at(now).map(|amount| amount.0);
+            let ceiling = known.ceiling(now);
             // Of a period that is over nothing more is granted, except for requests that still run.
-            let over = known.of.stretch.end_ms <= now - AHEAD_MS;
             let want = Want {
-                comfort: if over { 0 } else { wish.want.comfort },
+                comfort: if known.is_over(now) { 0 } else { wish.want.comfort },
                 ..wish.want
             };
             books.with(&wish.account, &from.replica_id, ceiling, |account, holding| {
@@ -140,9 +172,8 @@ pub(crate) async fn ask(
         });
         if let Some((given, spent, _)) = &mut answer
             && given.refusal == Some(Refusal::Busy)
-            && let Some(ceiling) = known
-                .get(&wish.account)
-                .and_then(|known| known.budget.ceiling_at(now))
+            && let Some(Known::Money { budget, .. }) = known.get(&wish.account)
+            && let Some(ceiling) = budget.ceiling_at(now)
             && wish.want.least > ceiling.0 - *spent - tx.held_by_lost(&wish.account).await?
         {
             // What is missing is with those who are not heard of any more.
@@ -157,56 +188,127 @@ pub(crate) async fn ask(
     }
     tx.save(books).await?;
     tx.commit().await?;
-    Ok(Ok(granted))
+    Ok(Ok(Answers { granted, holders }))
 }
 
-/// The accounts that are asked about, as far as there are such budgets and periods.
+/// What the accounts that are asked about are of, as far as there is such a thing.
 async fn known(app: &App, wishes: &[Wish], now: UnixMs) -> Result<HashMap<String, Known>, StoreError> {
-    let asked: Vec<AccountId> = wishes
+    let asked: Vec<(AccountId, AccountName)> = wishes
         .iter()
-        .filter_map(|wish| AccountId::parse(&wish.account))
+        .filter_map(|wish| {
+            let id = AccountId::parse(&wish.account)?;
+            let name = id.name()?;
+            Some((id, name))
+        })
         .collect();
-    let mut ids: Vec<String> = asked
-        .iter()
-        .filter_map(|id| Some(id.parts()?.0.to_string()))
-        .collect();
-    ids.sort();
-    ids.dedup();
-    let mut by_id: HashMap<BudgetId, Budget> = HashMap::new();
-    for row in app.store.find_budgets(&ids).await? {
-        match budgets::budget(&row) {
-            Ok(budget) => {
-                by_id.insert(budget.id.clone(), budget);
+    let (mut budgets, mut limits, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+    for (_, name) in &asked {
+        match name {
+            AccountName::Budget { budget, .. } | AccountName::Throttle { budget, .. } => {
+                budgets.push(budget.to_string());
             }
-            Err(error) => {
-                tracing::error!(id = row.id, %error, "a budget cannot be read: nothing is granted of it")
-            }
+            AccountName::Limit { limit, .. } => limits.push(limit.to_string()),
+            AccountName::Key(key) => keys.push(key.to_string()),
         }
     }
-    let known = asked.into_iter().filter_map(|id| {
-        let (budget_id, start_ms, subject) = id.parts()?;
-        let budget = by_id.get(&budget_id)?;
-        let of = budget.account(start_ms, subject.as_ref());
-        let sound = of.id == id && start_ms <= now + AHEAD_MS && budget.scope.is_each() == subject.is_some();
-        let budget = budget.clone();
-        sound.then(|| (id.to_string(), Known { budget, of }))
+    let budgets = budgets_by_id(app, budgets).await?;
+    let limits = limits_by_id(app, limits).await?;
+    let rates = app.store.list_key_rates(&keys).await?;
+    let known = asked.into_iter().filter_map(|(id, name)| {
+        let known = match name {
+            AccountName::Budget {
+                budget,
+                start_ms,
+                subject,
+            } => {
+                let budget = budgets.get(budget.as_str())?;
+                let of = budget.account(start_ms, subject.as_ref());
+                let sound =
+                    of.id == id && start_ms <= now + AHEAD_MS && budget.scope.is_each() == subject.is_some();
+                let budget = Box::new(budget.clone());
+                sound.then_some(Known::Money { budget, of })?
+            }
+            AccountName::Throttle {
+                budget,
+                subject,
+                rate,
+                ..
+            } => {
+                let budget = budgets.get(budget.as_str())?;
+                let slows = budget.rules.iter().any(|rule| {
+                    matches!(rule.action, BudgetAction::Throttle { requests_per_minute } if requests_per_minute == rate)
+                });
+                let sound = slows && budget.scope.is_each() == subject.is_some();
+                sound.then(|| Known::Permits {
+                    ceiling: i64::from(rate),
+                    owner: budget.id.to_string(),
+                })?
+            }
+            AccountName::Limit { limit, subject } => {
+                let limit = limits.get(limit.as_str())?;
+                let sound = limit.scope.is_each() == subject.is_some();
+                sound.then(|| Known::Permits {
+                    ceiling: limit.ceiling(),
+                    owner: limit.id.to_string(),
+                })?
+            }
+            AccountName::Key(key) => Known::Permits {
+                ceiling: *rates.get(key.as_str())?,
+                owner: key.to_string(),
+            },
+        };
+        Some((id.to_string(), known))
     });
     Ok(known.collect())
+}
+
+async fn budgets_by_id(app: &App, mut ids: Vec<String>) -> Result<HashMap<String, Budget>, StoreError> {
+    ids.sort();
+    ids.dedup();
+    let rows = app.store.find_budgets(&ids).await?;
+    let read = rows.into_iter().filter_map(|row| match budgets::budget(&row) {
+        Ok(budget) => Some((row.id, budget)),
+        Err(error) => {
+            tracing::error!(id = row.id, %error, "a budget cannot be read: nothing is granted of it");
+            None
+        }
+    });
+    Ok(read.collect())
+}
+
+async fn limits_by_id(app: &App, mut ids: Vec<String>) -> Result<HashMap<String, Limit>, StoreError> {
+    ids.sort();
+    ids.dedup();
+    let rows = app.store.find_limits(&ids).await?;
+    let read = rows.into_iter().filter_map(|row| match limits::limit(&row) {
+        Ok(limit) => Some((row.id, limit)),
+        Err(error) => {
+            tracing::error!(id = row.id, %error, "a limit cannot be read: data planes keep to it each by itself");
+            None
+        }
+    });
+    Ok(read.collect())
 }
 
 /// Makes the accounts that are not there yet.
 async fn open(app: &App, known: &HashMap<String, Known>) -> Result<(), StoreError> {
     let ids: Vec<String> = known.keys().cloned().collect();
     let there = app.store.find_accounts(&ids).await?;
-    let missing: Vec<_> = known
-        .iter()
-        .filter(|(id, _)| !there.iter().any(|row| row.id == **id))
-        .map(|(_, known)| (known.budget.id.clone(), known.of.clone()))
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
+    let there: HashSet<&str> = there.iter().map(|row| row.id.as_str()).collect();
+    let (mut money, mut permits) = (Vec::new(), Vec::new());
+    for (id, known) in known.iter().filter(|(id, _)| !there.contains(id.as_str())) {
+        match known {
+            Known::Money { budget, of } => money.push((budget.id.clone(), of.clone())),
+            Known::Permits { owner, .. } => permits.push((id.clone(), owner.clone())),
+        }
     }
-    app.store.insert_accounts(&missing).await
+    if !money.is_empty() {
+        app.store.insert_accounts(&money).await?;
+    }
+    if !permits.is_empty() {
+        app.store.insert_limit_accounts(&permits).await?;
+    }
+    Ok(())
 }
 
 /// Forgets who held what of periods that are long over.
@@ -233,8 +335,14 @@ pub(crate) async fn release_lost(app: &App) -> Result<(), StoreError> {
         let ids: Vec<String> = books.accounts.keys().cloned().collect();
         let mut back = 0i64;
         for id in ids {
+            let is_limit = books.is_limit(&id);
             let released = books.with(&id, &holder.replica_id, None, |account, holding| {
-                account.release(holding)
+                if is_limit {
+                    account.forget(holding);
+                    0
+                } else {
+                    account.release(holding)
+                }
             });
             back = back.saturating_add(released.unwrap_or(0));
         }
@@ -243,7 +351,7 @@ pub(crate) async fn release_lost(app: &App) -> Result<(), StoreError> {
         tracing::warn!(
             replica = holder.replica_id,
             released_nano_usd = back,
-            "nothing is heard of a data plane: what it had not used of budgets goes back to them"
+            "nothing is heard of a data plane: what it had not used of budgets, and what it had of limits, goes back to them"
         );
     }
     Ok(())

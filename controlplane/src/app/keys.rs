@@ -180,7 +180,7 @@ pub async fn revoke(app: &App, actor: &Actor, id: &KeyId) -> Result<KeyView, Pro
     Ok(views::key(&row, now)?)
 }
 
-/// Deletes a key and the budgets that are about it. What it has used stays in the ledger.
+/// Deletes a key and the budgets and limits that are about it. What it has used stays in the ledger.
 ///
 /// # Errors
 /// [`Code::NotFound`], also for a member who names somebody else's.
@@ -189,13 +189,15 @@ pub async fn delete(app: &App, actor: &Actor, id: &KeyId) -> Result<(), Problem>
     let row = visible(actor, id, tx.find_key(id.as_str()).await?)?;
     let budgets = tx.list_budgets_of_key(&row.id).await?;
     let budgets = super::budgets::forget(&mut tx, budgets).await?;
+    let limits = tx.list_limits_of_key(&row.id).await?;
+    let limits = super::limits::forget(&mut tx, limits).await?;
     tx.delete_key(&row.id).await?;
     let entry = app.audit(
         actor,
         "key.delete",
         ObjectKind::Key,
         &row.id,
-        json!({"name": row.name, "budgets": budgets}),
+        json!({"name": row.name, "budgets": budgets, "limits": limits}),
     );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())

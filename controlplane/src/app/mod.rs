@@ -14,6 +14,7 @@ pub mod endpoints;
 pub mod fleet;
 pub mod intake;
 pub mod keys;
+pub mod limits;
 pub mod models;
 pub mod names;
 pub mod passwords;

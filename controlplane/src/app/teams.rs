@@ -1,6 +1,6 @@
 //! Teams.
 
-use super::{App, budgets, duplicate, not_found, require_admin, validate, validate_aws, views};
+use super::{App, budgets, duplicate, limits, not_found, require_admin, validate, validate_aws, views};
 use crate::store::TeamQuery;
 use crate::store::entity::team;
 use crate::store::rows;
@@ -115,13 +115,15 @@ pub async fn delete(app: &App, actor: &Actor, id: &TeamId) -> Result<(), Problem
     }
     let budgets = tx.list_budgets_of_team(&row.id).await?;
     let budgets = budgets::forget(&mut tx, budgets).await?;
+    let limits = tx.list_limits_of_team(&row.id).await?;
+    let limits = limits::forget(&mut tx, limits).await?;
     tx.delete_team(&row.id).await?;
     let entry = app.audit(
         actor,
         "team.delete",
         ObjectKind::Team,
         &row.id,
-        json!({"name": row.name, "budgets": budgets}),
+        json!({"name": row.name, "budgets": budgets, "limits": limits}),
     );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())

@@ -1,7 +1,7 @@
 //! Users.
 
 use super::keys::{check_team, mark_revoked};
-use super::{App, budgets, duplicate, not_found, require_admin, validate, views};
+use super::{App, budgets, duplicate, limits, not_found, require_admin, validate, views};
 use crate::store::entity::user;
 use crate::store::{Tx, UserQuery};
 use ccag_admin_api::{CreateUser, Patch, UpdateUser, UserView};
@@ -217,8 +217,10 @@ pub async fn delete(app: &App, actor: &Actor, id: &UserId) -> Result<(), Problem
     }
     let budgets = tx.list_budgets_of_user(&row.id).await?;
     let budgets = budgets::forget(&mut tx, budgets).await?;
+    let limits = tx.list_limits_of_user(&row.id).await?;
+    let limits = limits::forget(&mut tx, limits).await?;
     tx.delete_user(&row.id).await?;
-    let details = json!({"username": row.username, "budgets": budgets});
+    let details = json!({"username": row.username, "budgets": budgets, "limits": limits});
     tx.commit(
         now,
         app.audit(actor, "user.delete", ObjectKind::User, &row.id, details),

@@ -1,7 +1,7 @@
-//! `Allowance.Lease`: data planes draw on budgets.
+//! `Allowance.Lease`: data planes draw on budgets and limits.
 
 use super::Services;
-use crate::app::allowances::{self, Granted, LEASE_MS, Superseded, Wish};
+use crate::app::allowances::{self, Answers, Granted, LEASE_MS, Superseded, Wish};
 use crate::store::StoreError;
 use crate::store::allowances::HolderStream;
 use ccag_allowance::{Answer, Refusal, Report, Totals, Want};
@@ -106,19 +106,22 @@ async fn answer_all(
             return Err(Status::invalid_argument("too many accounts in one message"));
         }
         let wishes: Vec<Wish> = ask.wishes.into_iter().map(wish).collect();
-        let granted = match kept.answer(&wishes, services.app.now_ms()) {
-            Some(granted) => granted,
+        let answers = match kept.answer(&wishes, services.app.now_ms()) {
+            Some(answers) => answers,
             None => {
                 // What was only kept for other accounts goes along.
                 let all = kept.with_kept(wishes);
                 let asked = allowances::ask(&services.app, from, &all, ask.earlier_runs_delivered);
-                let granted = within(services, asked).await?;
-                kept.written(all, &granted, services.app.now_ms());
-                granted
+                let answers = within(services, asked).await?;
+                kept.written(all, &answers, services.app.now_ms());
+                answers
             }
         };
-        let granted = granted.into_iter().map(answer).collect();
-        send(out, Down::Answer(v1::LeaseAnswer { granted })).await?;
+        let body = v1::LeaseAnswer {
+            granted: answers.granted.into_iter().map(answer).collect(),
+            holders: answers.holders,
+        };
+        send(out, Down::Answer(body)).await?;
     }
 }
 
@@ -133,11 +136,12 @@ struct Kept {
     /// What was written last of each account, and what was answered.
     known: HashMap<String, (Wish, Granted)>,
     written_at_ms: i64,
+    holders: u32,
 }
 
 impl Kept {
     /// The answer to mere reports; `None` if there is a wish among them, or it is time to write.
-    fn answer(&mut self, wishes: &[Wish], now_ms: i64) -> Option<Vec<Granted>> {
+    fn answer(&mut self, wishes: &[Wish], now_ms: i64) -> Option<Answers> {
         if now_ms - self.written_at_ms >= i64::try_from(KEEP.as_millis()).unwrap_or(0) {
             return None;
         }
@@ -159,7 +163,8 @@ impl Kept {
         for wish in wishes {
             self.reports.insert(wish.account.clone(), wish.clone());
         }
-        Some(granted)
+        let holders = self.holders;
+        Some(Answers { granted, holders })
     }
 
     /// Wishes, and what was kept of other accounts.
@@ -172,9 +177,10 @@ impl Kept {
         all
     }
 
-    fn written(&mut self, wishes: Vec<Wish>, granted: &[Granted], now_ms: i64) {
+    fn written(&mut self, wishes: Vec<Wish>, answers: &Answers, now_ms: i64) {
         self.written_at_ms = now_ms;
-        for (wish, granted) in wishes.into_iter().zip(granted) {
+        self.holders = answers.holders;
+        for (wish, granted) in wishes.into_iter().zip(&answers.granted) {
             self.known.insert(wish.account.clone(), (wish, granted.clone()));
         }
     }

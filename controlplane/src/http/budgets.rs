@@ -48,8 +48,8 @@ pub(super) async fn list(
     Ok(axum::Json(BudgetList { budgets, next_cursor }))
 }
 
-/// Where a page of budgets ends.
-fn position(cursor: &str) -> Result<(String, String), Problem> {
+/// Where a page of budgets or limits ends.
+pub(super) fn position(cursor: &str) -> Result<(String, String), Problem> {
     let text = page::position(cursor)?;
     match text.split_once(' ') {
         Some((scope, id)) => Ok((scope.to_owned(), id.to_owned())),

@@ -9,6 +9,7 @@ mod console;
 mod endpoints;
 mod extract;
 mod keys;
+mod limits;
 mod middleware;
 mod page;
 mod problem;
@@ -188,6 +189,11 @@ fn of_budgets() -> Router<HttpState> {
         .route(paths::BUDGET_RAISES, post(budgets::raise))
         .route(paths::BUDGET_RAISE, delete(budgets::withdraw))
         .route(paths::BUDGET_STATUS, get(budgets::status))
+        .route(paths::LIMITS, get(limits::list).post(limits::create))
+        .route(
+            paths::LIMIT,
+            get(limits::show).put(limits::update).delete(limits::remove),
+        )
         .route(
             paths::TEAM_BUDGET,
             get(budgets::of_team)

@@ -1,4 +1,4 @@
-//! Accounts of budgets, and what data planes hold of them. The arithmetic is [`ccag_allowance`]'s.
+//! Accounts of budgets and limits, and what data planes hold of them. The arithmetic is [`ccag_allowance`]'s.
 
 use super::dialect::{self, LedgerUse};
 use super::entity::{budget_account, budget_holder, budget_holding, usage_record};
@@ -45,7 +45,12 @@ pub(crate) struct Books {
 }
 
 impl Books {
-    /// Works on an account and on what a data plane holds of it. `ceiling` is the most that may be spent.
+    /// Whether an account is a limit's: what data planes hold of it ends with them.
+    pub(crate) fn is_limit(&self, account_id: &str) -> bool {
+        self.accounts.get(account_id).is_some_and(|row| row.is_limit)
+    }
+
+    /// Works on an account and on what a data plane holds of it. `ceiling` is the most that may be spent, or taken.
     pub(crate) fn with<T>(
         &mut self,
         account_id: &str,
@@ -154,6 +159,35 @@ impl Store {
                 key_id: id(filter.key_id.as_ref().map(AsRef::as_ref)),
                 settled_nano_usd: spent(&tx, account).await?,
                 held_nano_usd: 0,
+                is_limit: false,
+            };
+            budget_account::Entity::insert(row.into_active_model())
+                .on_conflict_do_nothing()
+                .exec_without_returning(&tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Makes accounts of limits that are not there yet: their names, and what they belong to.
+    pub(crate) async fn insert_limit_accounts(
+        &self,
+        accounts: &[(String, String)],
+    ) -> Result<(), StoreError> {
+        let (tx, _writer) = self.write().await?;
+        for (id, owner) in accounts {
+            let row = budget_account::Model {
+                id: id.clone(),
+                budget_id: owner.clone(),
+                start_ms: 0,
+                end_ms: UnixMs::MAX,
+                team_id: String::new(),
+                user_id: String::new(),
+                key_id: String::new(),
+                settled_nano_usd: 0,
+                held_nano_usd: 0,
+                is_limit: true,
             };
             budget_account::Entity::insert(row.into_active_model())
                 .on_conflict_do_nothing()
@@ -393,6 +427,7 @@ pub(super) async fn candidates(
         ids
     };
     Ok(budget_account::Entity::find()
+        .filter(C::IsLimit.eq(false))
         .filter(C::EndMs.gt(first))
         .filter(C::StartMs.lte(last))
         .filter(C::TeamId.is_in(ids(|r| r.team_id.as_deref())))

@@ -252,6 +252,7 @@ impl Store {
         Ok(budget_account::Entity::find()
             .filter(C::BudgetId.eq(budget_id))
             .filter(C::StartMs.eq(start_ms))
+            .filter(C::IsLimit.eq(false))
             .order_by_desc(C::SettledNanoUsd)
             .order_by_asc(C::Id)
             .offset(offset)
@@ -266,6 +267,7 @@ impl Store {
         Ok(budget_account::Entity::find()
             .filter(C::BudgetId.eq(budget_id))
             .filter(C::StartMs.eq(start_ms))
+            .filter(C::IsLimit.eq(false))
             .count(&self.db)
             .await?)
     }

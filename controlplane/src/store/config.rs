@@ -1,10 +1,12 @@
 //! The pushed configuration: its position, its history, and the objects it consists of.
 
 use super::entity::{
-    budget, capability_book, config_change, config_revision, endpoint, learnt_fact, model, price, setting,
-    team, team_endpoint, user, virtual_key,
+    budget, capability_book, config_change, config_revision, endpoint, learnt_fact, limit, model, price,
+    setting, team, team_endpoint, user, virtual_key,
 };
-use super::{Store, StoreError, budgets, capabilities, dialect, offers, prices, routing, rows, search};
+use super::{
+    Store, StoreError, budgets, capabilities, dialect, limits, offers, prices, routing, rows, search,
+};
 use crate::secrets::Secrets;
 use ccag_domain::config::{ChangeStep, Settings, UnpricedPolicy};
 use ccag_domain::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot, UnixMs};
@@ -132,6 +134,9 @@ impl Store {
                 budgets::pushed(&row).map(|o| Some(ConfigObject::Budget(o))),
                 &row.id,
             );
+        }
+        for row in limit::Entity::find().all(&tx).await? {
+            take(limits::limit(&row).map(|o| Some(ConfigObject::Limit(o))), &row.id);
         }
         let mut services = search::active(&tx, self.secrets(), None).await?;
         for row in user::Entity::find().all(&tx).await? {
@@ -272,6 +277,10 @@ async fn find(
         },
         ObjectKind::LearntFact => match learnt_fact::Entity::find_by_id(id).one(tx).await? {
             Some(row) => Some(ConfigObject::LearntFact(rows::fact(&row)?)),
+            None => None,
+        },
+        ObjectKind::Limit => match limit::Entity::find_by_id(id).one(tx).await? {
+            Some(row) => Some(ConfigObject::Limit(limits::limit(&row)?)),
             None => None,
         },
         ObjectKind::Budget => match budget::Entity::find_by_id(id).one(tx).await? {

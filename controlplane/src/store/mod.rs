@@ -17,6 +17,7 @@ mod fleet;
 mod identity;
 mod keys;
 mod ledger;
+pub(crate) mod limits;
 pub(crate) mod offers;
 mod prices;
 mod quarantine;

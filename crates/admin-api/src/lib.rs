@@ -14,6 +14,7 @@ mod endpoints;
 mod fleet;
 mod keys;
 mod ledger;
+mod limits;
 mod offers;
 mod patch;
 pub mod paths;
@@ -51,6 +52,7 @@ pub use endpoints::{
 pub use fleet::{FleetView, RejectedObject, ReplicaCounts, ReplicaView, StatusView};
 pub use keys::{CreateKey, CreatedKey, KeyList, KeyState, KeyView, ListKeys, UpdateKey};
 pub use ledger::{CSV, ExportFormat, LedgerRow, NDJSON};
+pub use limits::{CreateLimit, LimitKindSpec, LimitList, LimitView, ListLimits, UpdateLimit, WeightsSpec};
 pub use offers::{
     AvailabilityView, EndpointModels, InvokedAs, LeftOut, OfferedModel, PinProfile, PinnedList, PinnedView,
     ProfileView,

@@ -1,6 +1,6 @@
 //! Where things are. The constants are route templates, the functions fill them in.
 
-use ccag_domain::{BudgetId, EndpointId, KeyId, RuleId, SearchKind, TeamId, UserId};
+use ccag_domain::{BudgetId, EndpointId, KeyId, LimitId, RuleId, SearchKind, TeamId, UserId};
 
 /// `POST`: sign in.
 pub const LOGIN: &str = "/auth/login";
@@ -49,6 +49,11 @@ pub const BUDGET_STATUS: &str = "/admin/budget/status";
 pub const DEFAULT_BUDGET: &str = "/admin/settings/default-budget";
 /// `GET`, `PUT`: what a user may spend.
 pub const USER_SPEND_LIMIT: &str = "/admin/users/{id}/spend-limit";
+
+/// `GET`: list, `POST`: create.
+pub const LIMITS: &str = "/admin/limits";
+/// `GET`, `PUT` (an absent field keeps its value), `DELETE` (204).
+pub const LIMIT: &str = "/admin/limits/{id}";
 
 /// `GET`: list, `POST`: create.
 pub const ENDPOINTS: &str = "/admin/endpoints";
@@ -157,6 +162,12 @@ pub fn team_budget(id: &TeamId) -> String {
 #[must_use]
 pub fn budget(id: &BudgetId) -> String {
     fill(BUDGET, "{id}", id.as_str())
+}
+
+/// One limit.
+#[must_use]
+pub fn limit(id: &LimitId) -> String {
+    fill(LIMIT, "{id}", id.as_str())
 }
 
 /// The accounts of a budget.

@@ -10,7 +10,8 @@
 //! is what those requests cost beyond their reservations, or what was released of that holder's share. `tests/it` checks
 //! both on simulated worlds.
 //!
-//! Amounts are plain integers: nano-USD for budgets.
+//! Amounts are plain integers: nano-USD for budgets, permits for limits. Permits are never settled: they are given back when
+//! their minute is over, or when the request has ended.
 
 mod owner;
 mod purse;

@@ -216,6 +216,13 @@ impl Account {
         back
     }
 
+    /// The holder has nothing any more: what it had were permits, which end with it, and no record will come for them.
+    pub fn forget(&mut self, holding: &mut Holding) -> i64 {
+        let back = holding.outstanding().max(0);
+        self.adjust(holding, |holding| *holding = Holding::default());
+        back
+    }
+
     fn adjust(&mut self, holding: &mut Holding, change: impl FnOnce(&mut Holding)) {
         let before = holding.outstanding().max(0);
         change(holding);
@@ -346,6 +353,15 @@ mod tests {
         assert_eq!(account.remaining(), 75);
         account.settle(20, Some((&mut holding, draw(20))));
         assert_eq!((account.settled, account.held), (20, 5));
+    }
+
+    #[test]
+    fn permits_end_with_their_holder() {
+        let (mut account, mut holding) = (account(10), Holding::default());
+        account.grant(&mut holding, want(4, 4, 0), 1);
+        account.report(&mut holding, 1, Report::default());
+        assert_eq!(account.forget(&mut holding), 3);
+        assert_eq!((account.remaining(), holding), (10, Holding::default()));
     }
 
     #[test]

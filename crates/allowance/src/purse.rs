@@ -18,10 +18,13 @@ pub struct Purse {
     reserved: i64,
     totals: Totals,
     scarce: bool,
-    /// What was reserved since the last beat, and a mean of that over the last beats.
+    /// What was reserved since the last beat, and a mean of that over the last beats, in [`PACE_PARTS`].
     drawn: i64,
     pace: i64,
 }
+
+/// The mean is kept finer than by ones: permits are few.
+const PACE_PARTS: i64 = 64;
 
 /// The weight of the past in the mean of what a beat draws: in fourths.
 const PAST_FOURTHS: i64 = 3;
@@ -94,7 +97,9 @@ impl Purse {
         if self.scarce {
             0
         } else {
-            self.pace.saturating_mul(COMFORT_BEATS)
+            let parts = self.pace.saturating_mul(COMFORT_BEATS);
+            // Rounded up: who has needed one lately is likely to need one soon.
+            parts.saturating_add(PACE_PARTS - 1) / PACE_PARTS
         }
     }
 
@@ -117,7 +122,8 @@ impl Purse {
 
     /// A beat has passed: the pace is reckoned anew.
     pub fn beat(&mut self) {
-        self.pace = (self.pace.saturating_mul(PAST_FOURTHS).saturating_add(self.drawn)) / (PAST_FOURTHS + 1);
+        let drawn = self.drawn.saturating_mul(PACE_PARTS);
+        self.pace = self.pace.saturating_mul(PAST_FOURTHS).saturating_add(drawn) / (PAST_FOURTHS + 1);
         self.drawn = 0;
     }
 

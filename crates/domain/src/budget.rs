@@ -284,17 +284,38 @@ pub fn share(amount: NanoUsd, percent: u32) -> NanoUsd {
     NanoUsd(i64::try_from(nano).unwrap_or(i64::MAX))
 }
 
-/// The budgets that bound a caller's spending; all of them must hold. `find` gives those of a scope.
+/// What is set for a scope: a budget or a limit.
+pub trait Scoped {
+    /// What names it.
+    type Id: Clone + Eq + std::hash::Hash;
+
+    /// Its name.
+    fn id(&self) -> &Self::Id;
+
+    /// Whom it is about.
+    fn scope(&self) -> &BudgetScope;
+}
+
+impl Scoped for Budget {
+    type Id = BudgetId;
+
+    fn id(&self) -> &BudgetId {
+        &self.id
+    }
+
+    fn scope(&self) -> &BudgetScope {
+        &self.scope
+    }
+}
+
+/// What is set for a caller; all of it must hold. `find` gives what there is for a scope.
 ///
-/// Of budgets for a member, what is set for this one counts before what is set for each. The organisation's word for each
-/// user counts where neither the user nor, for its members, their team has a budget.
-pub fn applicable<'a>(
-    caller: &Caller,
-    find: impl Fn(&BudgetScope) -> &'a [Arc<Budget>],
-) -> Vec<&'a Arc<Budget>> {
-    let mut found: Vec<&Arc<Budget>> = Vec::new();
+/// Of what is set for a member, what is about this one counts before what is about each. The organisation's word for each
+/// user counts where nothing is set for the user nor, by their team, for its members.
+pub fn applicable<'a, T>(caller: &Caller, find: impl Fn(&BudgetScope) -> &'a [Arc<T>]) -> Vec<&'a Arc<T>> {
+    let mut found: Vec<&Arc<T>> = Vec::new();
     found.extend(find(&BudgetScope::Organisation));
-    let mut of_member: &[Arc<Budget>] = &[];
+    let mut of_member: &[Arc<T>] = &[];
     if let Some(team) = &caller.team_id {
         found.extend(find(&BudgetScope::Team(team.clone())));
         if let Some(user) = &caller.user_id {
@@ -436,7 +457,7 @@ mod tests {
         assert_eq!(account.filter.team_id, Some(team()));
         let pooled = budget(BudgetScope::Team(team())).account(1_764_547_200_000, Some(&user(7)));
         assert_eq!(pooled.filter.user_id, None);
-        assert_eq!(pooled.id.parts().unwrap().2, None);
+        assert_eq!(pooled.id.of_budget().unwrap().2, None);
     }
 
     #[test]

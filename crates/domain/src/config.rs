@@ -1,6 +1,8 @@
 //! The configuration that the control plane pushes to data planes: a snapshot, then changes in revision order.
 
-use crate::{Budget, CapabilityBook, Endpoint, KeyGrant, LearntFact, Model, Price, Team, User, WebSearch};
+use crate::{
+    Budget, CapabilityBook, Endpoint, KeyGrant, LearntFact, Limit, Model, Price, Team, User, WebSearch,
+};
 
 /// A position in the history of the configuration. Revisions grow by one with every change and are comparable only
 /// within one epoch, which names the database they were counted in.
@@ -39,6 +41,8 @@ pub enum ObjectKind {
     LearntFact,
     /// A [`Budget`].
     Budget,
+    /// A [`Limit`].
+    Limit,
 }
 
 impl ObjectKind {
@@ -56,6 +60,7 @@ impl ObjectKind {
             Self::CapabilityBook => "capability_book",
             Self::LearntFact => "learnt_fact",
             Self::Budget => "budget",
+            Self::Limit => "limit",
         }
     }
 
@@ -73,6 +78,7 @@ impl ObjectKind {
             Self::CapabilityBook,
             Self::LearntFact,
             Self::Budget,
+            Self::Limit,
         ]
         .into_iter()
         .find(|k| k.as_str() == text)
@@ -130,6 +136,8 @@ pub enum ConfigObject {
     LearntFact(LearntFact),
     /// How much may be spent.
     Budget(Budget),
+    /// How much may be asked for at a time.
+    Limit(Limit),
 }
 
 impl ConfigObject {
@@ -147,6 +155,7 @@ impl ConfigObject {
             Self::CapabilityBook(o) => (ObjectKind::CapabilityBook, o.id()),
             Self::LearntFact(o) => (ObjectKind::LearntFact, o.id()),
             Self::Budget(o) => (ObjectKind::Budget, o.id.to_string()),
+            Self::Limit(o) => (ObjectKind::Limit, o.id.to_string()),
         };
         ObjectRef { kind, id }
     }

@@ -152,6 +152,10 @@ id!(
     BudgetId, "bud_", "budget"
 );
 id!(
+    /// Names a limit of requests, tokens or concurrency.
+    LimitId, "lim_", "limit"
+);
+id!(
     /// Names a rule that an admin has laid over the shipped ones.
     RuleId, "rule_", "rule"
 );

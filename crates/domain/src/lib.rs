@@ -13,6 +13,7 @@ pub mod identity;
 pub mod ids;
 pub mod key;
 pub mod lane;
+pub mod limit;
 pub mod model;
 pub mod money;
 pub mod offers;
@@ -29,18 +30,20 @@ pub mod time;
 pub mod tokens;
 pub mod usage;
 
-pub use account::{AccountFilter, AccountId};
+pub use account::{AccountFilter, AccountId, AccountName};
 pub use availability::{Availability, Obstacle};
-pub use budget::{Budget, BudgetAction, BudgetMode, BudgetRule, BudgetScope, Posture, Raise};
+pub use budget::{Budget, BudgetAction, BudgetMode, BudgetRule, BudgetScope, Posture, Raise, Scoped};
 pub use capability::{CapabilityBook, LearntFact};
 pub use config::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot};
 pub use endpoint::{Endpoint, Geography};
 pub use identity::{AccountState, Actor, Caller, Role, Team, User};
 pub use ids::{
-    BudgetId, EndpointId, KeyId, PriceId, ReplicaId, RequestId, RuleId, SessionId, TeamId, UsageId, UserId,
+    BudgetId, EndpointId, KeyId, LimitId, PriceId, ReplicaId, RequestId, RuleId, SessionId, TeamId, UsageId,
+    UserId,
 };
 pub use key::{KeyDigest, KeyGrant, KeySecret};
 pub use lane::{Guardrail, GuardrailTrace, Lane, Lanes};
+pub use limit::{Limit, LimitKind, TokenWeights};
 pub use model::{BedrockModel, Model, ModelName};
 pub use money::NanoUsd;
 pub use offers::{Discovery, OfferedProfile, Offers, PinnedProfile};

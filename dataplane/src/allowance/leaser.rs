@@ -1,4 +1,4 @@
-//! Asks the control plane for shares of budgets, on behalf of all requests, and gives back what is not needed.
+//! Asks the control plane for shares of budgets and limits, on behalf of all requests, and gives back what is not needed.
 
 use super::Allowances;
 use super::slot::{Heard, Slot, When};
@@ -34,7 +34,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// The most accounts in one message.
 const MAX_WISHES: usize = 2_000;
 
-/// Speaks with the control plane about budgets.
+/// Speaks with the control plane about budgets and limits.
 pub(crate) struct Leaser {
     pub(crate) allowances: Arc<Allowances>,
     pub(crate) link: Link,
@@ -177,6 +177,9 @@ impl Leaser {
                     () = self.closing.cancelled() => continue,
                 }
             };
+            if when == When::Beat {
+                self.allowances.slots.ripen(Instant::now());
+            }
             let mut listed = self.allowances.slots.take_listed();
             let exposed = match when {
                 When::Between => HashMap::new(),
@@ -248,6 +251,7 @@ impl Leaser {
             return Err(gone());
         };
         self.allowances.contact.heard(sent, None);
+        self.allowances.contact.shared_by(answer.holders);
         for granted in answer.granted {
             let Some(slot) =
                 AccountId::parse(&granted.account).and_then(|id| self.allowances.slots.find(&id))

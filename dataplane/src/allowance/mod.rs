@@ -6,10 +6,13 @@
 //! back what lies idle, and says what is held. See [`ccag_allowance`] for the arithmetic and `docs/budgets.md` for what
 //! holds.
 
+mod cooling;
 mod leaser;
+mod permit;
 mod quote;
 mod reservation;
 mod slot;
+mod slots;
 mod verdict;
 
 pub(crate) use leaser::Leaser;
@@ -17,17 +20,17 @@ pub(crate) use quote::{Quote, Size};
 pub(crate) use reservation::Reservation;
 pub(crate) use verdict::Notice;
 
-use crate::ratelimit::RateLimiter;
 use crate::sync::ConfigView;
 use ccag_allowance::Refusal;
 use ccag_domain::routing::Candidate;
 use ccag_domain::{
-    AccountId, Budget, BudgetAction, BudgetMode, Caller, Clock, Code, Model, NanoUsd, Posture, Problem,
-    UnixMs,
+    Budget, BudgetAction, BudgetMode, Caller, Clock, Code, Model, NanoUsd, Posture, Problem, UnixMs,
 };
+use permit::{Bound, Permit};
 use quote::Learnt;
 use reservation::{Flights, Line};
-use slot::{Slot, Slots, Try};
+use slot::{Of, Slot, Try};
+use slots::Slots;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -45,7 +48,7 @@ const HARD_LEASE: Duration = Duration::from_secs(5);
 /// How long what was granted may be used until the control plane has said so.
 const FIRST_LEASE: Duration = Duration::from_secs(30);
 
-/// All budgets, as far as they concern this data plane.
+/// All budgets and limits, as far as they concern this data plane.
 #[derive(Debug)]
 pub(crate) struct Allowances {
     slots: Slots,
@@ -54,7 +57,6 @@ pub(crate) struct Allowances {
     /// Told when something is to be asked for at once.
     wake: Notify,
     contact: Contact,
-    throttles: RateLimiter<AccountId>,
 }
 
 /// When the control plane was last heard of.
@@ -68,6 +70,8 @@ struct Heard {
     lease: Option<Duration>,
     /// Whether the last attempt to be heard failed.
     failed: bool,
+    /// How many data planes there are, as far as was said last.
+    holders: u32,
 }
 
 impl Contact {
@@ -76,6 +80,17 @@ impl Contact {
         heard.at = Some(sent);
         heard.failed = false;
         heard.lease = lease.or(heard.lease);
+    }
+
+    /// So many data planes share what there is.
+    fn shared_by(&self, holders: u32) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).holders = holders;
+    }
+
+    /// How many data planes share what there is; 1 until that was said.
+    fn holders(&self) -> u32 {
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.holders.max(1)
     }
 
     fn failed(&self) {
@@ -116,12 +131,14 @@ pub(crate) struct Asked<'a> {
     pub(crate) route: &'a [Candidate],
     pub(crate) size: Size,
     pub(crate) streaming: bool,
+    /// How many requests the key may send in a minute, if that is limited.
+    pub(crate) key_rate: Option<u32>,
 }
 
 /// A request may go ahead.
 #[derive(Default)]
 pub(crate) struct Admitted {
-    /// What was set aside for it, where there are budgets that can block.
+    /// What was set aside for it, where there is something to settle.
     pub(crate) reservation: Option<Reservation>,
     /// What the client is told of its budget.
     pub(crate) notice: Option<Notice>,
@@ -131,6 +148,7 @@ pub(crate) struct Admitted {
 struct Held<'a> {
     allowances: &'a Allowances,
     lines: Vec<Line>,
+    permits: Vec<Permit>,
 }
 
 impl Drop for Held<'_> {
@@ -139,6 +157,9 @@ impl Drop for Held<'_> {
             line.slot.settle(line.reserved, 0);
             line.slot.changed.notify_waiters();
             self.allowances.slots.list(&line.slot);
+        }
+        for permit in &self.permits {
+            permit.hand_back(self.allowances);
         }
     }
 }
@@ -151,15 +172,14 @@ impl Allowances {
             learnt: Learnt::default(),
             wake: Notify::new(),
             contact: Contact::default(),
-            throttles: RateLimiter::default(),
         }
     }
 
     /// Whether a request may go ahead, and with what set aside for it.
     ///
     /// # Errors
-    /// The refusal: a budget is used up, throttled or restricted, all of it is tied up at the moment, or the control plane
-    /// cannot be asked.
+    /// The refusal: a budget is used up or restricted, a limit is reached, all of it is tied up at the moment, or the
+    /// control plane cannot be asked.
     pub(crate) async fn admit(
         self: &Arc<Self>,
         view: &ConfigView,
@@ -168,7 +188,8 @@ impl Allowances {
         clock: &dyn Clock,
     ) -> Result<Admitted, Problem> {
         let budgets = view.budgets().of(caller);
-        if budgets.is_empty() {
+        let mut bounds = permit::bounds(view, caller, &asked);
+        if budgets.is_empty() && bounds.is_empty() {
             return Ok(Admitted::default());
         }
         let search = view.settings().web_search.price;
@@ -183,72 +204,123 @@ impl Allowances {
             return Err(Problem::new(Code::Internal, "the request could not be priced"));
         };
         let now = clock.now_ms();
-        let team_name = caller
-            .team_id
-            .as_ref()
-            .and_then(|id| view.team(id))
-            .map(|team| team.name.clone());
-        let mut held = Held {
-            allowances: self,
-            lines: Vec::with_capacity(budgets.len()),
-        };
-        let mut notice: Option<Notice> = None;
+        let mut lines = Vec::with_capacity(budgets.len());
+        let mut counted = Vec::new();
         for budget in budgets {
             let account = budget.account(now, caller.user_id.as_ref());
-            let slot = self.slots.get(&account.id, account.stretch);
+            let end_ms = account.stretch.end_ms;
+            let slot = self.slots.get(&account.id, Of::Money { end_ms });
             let scope = Scope {
                 budget: Arc::clone(budget),
-                team_name: team_name.clone(),
+                team_name: team_name(view, caller),
                 now,
-                resets_at: account.stretch.end_ms,
+                resets_at: end_ms,
             };
             slot.set_hard(budget.mode == BudgetMode::Hard);
-            self.check_steps(&slot, &scope, asked.model, now)?;
+            bounds.extend(throttle(&slot, &scope, asked.model, caller)?);
             if budget.ceiling_at(now).is_some() {
-                let reserved = self
-                    .reserve(&slot, &scope, &quote, Has::default())
-                    .await
-                    .map_err(|problem| verdict::with_advice(problem, &slot, &scope, &quote, asked.route))?;
-                held.lines.push(Line {
-                    slot: Arc::clone(&slot),
-                    scope: scope.clone(),
-                    reserved: reserved.0,
+                lines.push(Line {
+                    slot,
+                    scope,
+                    reserved: 0,
                 });
-            }
-            self.slots.list(&slot);
-            let here = Notice::new(&slot, &scope);
-            if notice
-                .as_ref()
-                .is_none_or(|other| here.percent_tenths > other.percent_tenths)
-            {
-                notice = Some(here);
+            } else {
+                self.slots.list(&slot);
+                counted.push(Notice::new(&slot, &scope));
             }
         }
-        let lines = std::mem::take(&mut held.lines);
-        let reservation =
-            (!lines.is_empty()).then(|| Reservation::new(Arc::clone(self), quote, lines, asked.streaming));
+        let held = self.set_aside(bounds, lines, &quote, asked.route).await?;
+        let notices = held.lines.iter().map(|line| Notice::new(&line.slot, &line.scope));
+        let notice = counted.into_iter().chain(notices).reduce(|furthest, other| {
+            match other.percent_tenths > furthest.percent_tenths {
+                true => other,
+                false => furthest,
+            }
+        });
+        let reservation = Reservation::new(self, quote, held, asked.streaming);
         Ok(Admitted { reservation, notice })
     }
 
-    /// What holds from the share on that is spent already.
-    fn check_steps(&self, slot: &Slot, scope: &Scope, model: &Model, now: UnixMs) -> Result<(), Problem> {
-        let spent = NanoUsd(slot.state().spent);
-        let mut slowest: Option<u32> = None;
-        for rule in scope.budget.reached(spent, now) {
-            match &rule.action {
-                BudgetAction::Restrict { models } if !models.contains(&model.name) => {
-                    return Err(verdict::restricted(scope, spent, rule.at_percent, models));
-                }
-                BudgetAction::Throttle { requests_per_minute } => {
-                    slowest = Some(slowest.map_or(*requests_per_minute, |rpm| rpm.min(*requests_per_minute)));
-                }
-                BudgetAction::Notify | BudgetAction::Restrict { .. } | BudgetAction::Block => {}
+    /// Sets aside what a request needs in all of its accounts, or in none. What is not there is asked for all at once.
+    async fn set_aside(
+        &self,
+        bounds: Vec<Bound>,
+        lines: Vec<Line>,
+        quote: &Quote,
+        route: &[Candidate],
+    ) -> Result<Held<'_>, Problem> {
+        let mut held = Held {
+            allowances: self,
+            lines: Vec::with_capacity(lines.len()),
+            permits: Vec::with_capacity(bounds.len()),
+        };
+        let mut missing_permits = Vec::new();
+        for bound in bounds {
+            let need = bound.need(quote);
+            let slot = self.slots.get(&bound.id, Of::Permits);
+            match self.try_permit(&bound, &slot, need)? {
+                true => held.permits.push(Permit::new(&bound, slot, need)),
+                false => missing_permits.push((bound, slot, need)),
             }
         }
-        let Some(rpm) = slowest else { return Ok(()) };
-        self.throttles
-            .admit(&slot.id, rpm, now)
-            .map_err(|wait_s| verdict::throttled(scope, spent, rpm, wait_s))
+        let mut missing_lines = Vec::new();
+        for mut line in lines {
+            let need = quote.need(line.scope.budget.mode, line.slot.is_scarce());
+            if self.try_money(&line.slot, &line.scope, need) {
+                line.reserved = need.0;
+                self.slots.list(&line.slot);
+                held.lines.push(line);
+            } else {
+                missing_lines.push((line, need));
+            }
+        }
+        if missing_permits.is_empty() && missing_lines.is_empty() {
+            return Ok(held);
+        }
+        // Everybody is in line before the first answer is waited for: one question is enough.
+        let permits: Vec<_> = missing_permits
+            .iter()
+            .map(|(_, slot, need)| self.line_up(slot, *need))
+            .collect();
+        let money: Vec<_> = missing_lines
+            .iter()
+            .map(|(line, need)| self.line_up(&line.slot, need.0))
+            .collect();
+        for ((bound, slot, need), waiting) in missing_permits.iter().zip(permits) {
+            self.permit(bound, slot, *need, waiting).await?;
+            held.permits.push(Permit::new(bound, Arc::clone(slot), *need));
+        }
+        for ((line, _), waiting) in missing_lines.iter().zip(money) {
+            let (slot, scope) = (&line.slot, &line.scope);
+            let reserved = self
+                .reserve(slot, scope, quote, Has::default(), Some(waiting))
+                .await
+                .map_err(|problem| verdict::with_advice(problem, slot, scope, quote, route))?;
+            self.slots.list(slot);
+            held.lines.push(Line {
+                slot: Arc::clone(slot),
+                scope: scope.clone(),
+                reserved: reserved.0,
+            });
+        }
+        Ok(held)
+    }
+
+    /// Sets money aside if it is there.
+    fn try_money(&self, slot: &Slot, scope: &Scope, need: NanoUsd) -> bool {
+        self.may_use_granted(&scope.budget) && slot.try_reserve(need.0, None) == Try::Reserved
+    }
+
+    /// A request waits for something that has to be asked for.
+    fn line_up<'a>(&self, slot: &'a Arc<Slot>, need: i64) -> Waiting<'a> {
+        let waiting = Waiting {
+            slot,
+            need,
+            since: slot.wait(need),
+        };
+        self.slots.list(slot);
+        self.wake.notify_one();
+        waiting
     }
 
     /// Sets aside what a request may cost beyond what it `has` already, waiting for the control plane if need be. Returns how
@@ -259,19 +331,16 @@ impl Allowances {
         scope: &Scope,
         quote: &Quote,
         has: Has,
+        waiting: Option<Waiting<'_>>,
     ) -> Result<NanoUsd, Problem> {
         let mode = scope.budget.mode;
         let need = || has.missing(quote.need(mode, slot.is_scarce()));
         let first = need();
-        if self.may_use_granted(&scope.budget) && slot.try_reserve(first.0, None) == Try::Reserved {
+        if waiting.is_none() && self.try_money(slot, scope, first) {
             return Ok(first);
         }
         let deadline = Instant::now() + PATIENCE;
-        let mut waiting = Waiting {
-            slot,
-            need: first.0,
-            since: slot.wait(first.0),
-        };
+        let mut waiting = waiting.unwrap_or_else(|| self.line_up(slot, first.0));
         let mut told_to_wait = false;
         loop {
             let mut changed = std::pin::pin!(slot.changed.notified());
@@ -339,6 +408,33 @@ impl Allowances {
             Posture::Grace(_) | Posture::Granted | Posture::Refuse => Err(verdict::unreachable(scope)),
         }
     }
+}
+
+/// The name of the team that pays.
+fn team_name(view: &ConfigView, caller: &Caller) -> Option<String> {
+    let team = caller.team_id.as_ref().and_then(|id| view.team(id));
+    team.map(|team| team.name.clone())
+}
+
+/// What holds from the share on that is spent already: the rate to which requests are slowed down, if any.
+///
+/// # Errors
+/// The refusal, where the model is not served any more.
+fn throttle(slot: &Slot, scope: &Scope, model: &Model, caller: &Caller) -> Result<Option<Bound>, Problem> {
+    let spent = NanoUsd(slot.state().spent);
+    let mut slowest: Option<u32> = None;
+    for rule in scope.budget.reached(spent, scope.now) {
+        match &rule.action {
+            BudgetAction::Restrict { models } if !models.contains(&model.name) => {
+                return Err(verdict::restricted(scope, spent, rule.at_percent, models));
+            }
+            BudgetAction::Throttle { requests_per_minute } => {
+                slowest = Some(slowest.map_or(*requests_per_minute, |rpm| rpm.min(*requests_per_minute)));
+            }
+            BudgetAction::Notify | BudgetAction::Restrict { .. } | BudgetAction::Block => {}
+        }
+    }
+    Ok(slowest.and_then(|rate| permit::throttled(scope, spent, rate, caller)))
 }
 
 /// What a request has already when more is set aside for it.

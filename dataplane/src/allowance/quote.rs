@@ -1,7 +1,9 @@
 //! What a request may cost, before it is asked.
 
 use ccag_domain::routing::Candidate;
-use ccag_domain::{BudgetMode, Geography, Lane, Model, ModelName, NanoUsd, Price, PriceBook, Tokens};
+use ccag_domain::{
+    BudgetMode, Geography, Lane, Model, ModelName, NanoUsd, Price, PriceBook, TokenWeights, Tokens,
+};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -34,6 +36,27 @@ struct Shape {
     running: u32,
     /// What a token of a prompt (as estimated) has cost, cached or not, in nano-USD: a running mean.
     input_nano: Option<i64>,
+    /// How many thousandths of a token, for each that was estimated, came uncached, read and written: running means.
+    classes: Option<[u64; 3]>,
+}
+
+/// What answers of a model have taught.
+#[derive(Debug, Clone, Copy, Default)]
+struct Taught {
+    /// How long answers are likely to be, and will hardly exceed.
+    output: Option<u64>,
+    cautious_output: Option<u64>,
+    input_nano: Option<i64>,
+    classes: Option<[u64; 3]>,
+}
+
+/// The mean follows a rise at once and a fall slowly: rather too much than too little.
+fn follow(mean: i64, new: i64) -> i64 {
+    if new < mean {
+        (mean.saturating_mul(15).saturating_add(new)) / 16
+    } else {
+        mean.midpoint(new)
+    }
 }
 
 /// The bucket of a count: two for each power of two.
@@ -111,6 +134,7 @@ pub(crate) struct Quote {
     pub(crate) cautious: NanoUsd,
     /// What it will have cost as soon as Bedrock has read the prompt.
     pub(crate) prompt: NanoUsd,
+    taught: Taught,
 }
 
 impl Quote {
@@ -140,8 +164,8 @@ impl Quote {
             .map(dearest)
             .max()
             .unwrap_or_default();
-        let (output, cautious_output, input_nano) = learnt.of(&model.name);
-        let prompt = match input_nano {
+        let taught = learnt.of(&model.name);
+        let prompt = match taught.input_nano {
             Some(nano) => NanoUsd(nano.saturating_mul(i64::try_from(size.input).unwrap_or(i64::MAX))),
             None => dearest(&written(size.input, size.writes_1h)),
         };
@@ -151,8 +175,8 @@ impl Quote {
                 ..Tokens::default()
             })
         };
-        let likely = prompt + answer(output.unwrap_or(FIRST_OUTPUT));
-        let cautious = prompt + answer(cautious_output.unwrap_or(FIRST_CAUTIOUS_OUTPUT));
+        let likely = prompt + answer(taught.output.unwrap_or(FIRST_OUTPUT));
+        let cautious = prompt + answer(taught.cautious_output.unwrap_or(FIRST_CAUTIOUS_OUTPUT));
         Some(Self {
             model: model.name.clone(),
             price: price.clone(),
@@ -163,6 +187,7 @@ impl Quote {
             likely: likely.min(most),
             cautious: cautious.max(likely).min(most),
             prompt: prompt.min(most_of_prompt),
+            taught,
         })
     }
 
@@ -173,6 +198,26 @@ impl Quote {
             BudgetMode::Balanced => self.likely,
             BudgetMode::Hard => self.most,
         }
+    }
+
+    /// How many tokens it is likely to use, by these weights, rather too many than too few.
+    pub(super) fn tokens(&self, weights: &TokenWeights) -> i64 {
+        let (input, output) = (self.size.input, self.taught.output.unwrap_or(FIRST_OUTPUT));
+        let output = output.min(self.size.max_output);
+        let count = match self.taught.classes {
+            None => weights.uncached(input, output),
+            Some(classes) => {
+                let [fresh, read, written] = classes.map(|share| input.saturating_mul(share).div_ceil(1_000));
+                weights.count(&Tokens {
+                    input: fresh,
+                    cache_read: read,
+                    cache_write_5m: written,
+                    output,
+                    ..Tokens::default()
+                })
+            }
+        };
+        i64::try_from(count).unwrap_or(i64::MAX)
     }
 
     /// What it costs in the end, or so far.
@@ -215,7 +260,7 @@ impl Quote {
     pub(crate) fn learn(&self, learnt: &Learnt, (geography, lane): (Geography, Lane), tokens: &Tokens) {
         let prompt = Tokens { output: 0, ..*tokens };
         let cost = self.price.cost(geography, lane, &prompt).0;
-        learnt.add(&self.model, tokens.output, cost, self.size.input);
+        learnt.add(&self.model, tokens, cost, self.size.input);
     }
 }
 
@@ -257,10 +302,13 @@ fn dearest(price: &Price, route: &[Candidate], tokens: &Tokens) -> NanoUsd {
 
 impl Learnt {
     /// Likely and cautious lengths of an answer, and what a token of a prompt costs.
-    fn of(&self, model: &ModelName) -> (Option<u64>, Option<u64>, Option<i64>) {
+    fn of(&self, model: &ModelName) -> Taught {
         let by_model = self.by_model.lock().unwrap_or_else(PoisonError::into_inner);
-        by_model.get(model).map_or((None, None, None), |shape| {
-            (shape.output(LIKELY), shape.output(CAUTIOUS), shape.input_nano)
+        by_model.get(model).map_or(Taught::default(), |shape| Taught {
+            output: shape.output(LIKELY),
+            cautious_output: shape.output(CAUTIOUS),
+            input_nano: shape.input_nano,
+            classes: shape.classes,
         })
     }
 
@@ -272,15 +320,21 @@ impl Learnt {
         change(by_model.entry(model.clone()).or_default());
     }
 
-    fn add(&self, model: &ModelName, output: u64, prompt_nano: i64, input: u64) {
-        let each = prompt_nano / i64::try_from(input.max(1)).unwrap_or(i64::MAX);
+    fn add(&self, model: &ModelName, tokens: &Tokens, prompt_nano: i64, input: u64) {
+        let input = input.max(1);
+        let each = prompt_nano / i64::try_from(input).unwrap_or(i64::MAX);
+        let written = tokens.cache_write_5m.saturating_add(tokens.cache_write_1h);
+        let shares = [tokens.input, tokens.cache_read, written]
+            .map(|count| count.saturating_mul(1_000).div_ceil(input));
         self.with(model, |shape| {
-            shape.add(output);
-            // The mean follows a rise at once and a fall slowly: rather too much than too little.
-            shape.input_nano = Some(match shape.input_nano {
-                Some(mean) if each < mean => (mean.saturating_mul(15) + each) / 16,
-                Some(mean) => mean.midpoint(each),
-                None => each,
+            shape.add(tokens.output);
+            shape.input_nano = Some(shape.input_nano.map_or(each, |mean| follow(mean, each)));
+            shape.classes = Some(match shape.classes {
+                None => shares,
+                Some(means) => std::array::from_fn(|class| {
+                    let [mean, new] = [means, shares].map(|of| i64::try_from(of[class]).unwrap_or(i64::MAX));
+                    follow(mean, new).unsigned_abs()
+                }),
             });
         });
     }

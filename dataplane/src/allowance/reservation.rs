@@ -1,8 +1,9 @@
 //! What is set aside for one request, from before it is asked until its record is made.
 
+use super::permit::Permit;
 use super::quote::Quote;
 use super::slot::Slot;
-use super::{Allowances, Has, Problem, Scope};
+use super::{Allowances, Has, Held, Problem, Scope};
 use ccag_domain::usage::Draw;
 use ccag_domain::{Geography, Lane, NanoUsd, Tokens};
 use std::collections::HashMap;
@@ -85,6 +86,7 @@ pub(crate) struct Reservation {
     allowances: Arc<Allowances>,
     quote: Quote,
     lines: Vec<Line>,
+    permits: Vec<Permit>,
     flight: Arc<Flight>,
     flight_id: u64,
     /// Whether what was set aside is free again.
@@ -92,7 +94,19 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    pub(super) fn new(allowances: Arc<Allowances>, quote: Quote, lines: Vec<Line>, streaming: bool) -> Self {
+    /// Takes over what is held; `None` if there is nothing to settle when the request has ended.
+    pub(super) fn new(
+        allowances: &Arc<Allowances>,
+        quote: Quote,
+        mut held: Held<'_>,
+        streaming: bool,
+    ) -> Option<Self> {
+        let lines = std::mem::take(&mut held.lines);
+        let mut permits = std::mem::take(&mut held.permits);
+        permits.retain(|permit| !permit.begin(allowances));
+        if lines.is_empty() && permits.is_empty() {
+            return None;
+        }
         // A whole answer shows nothing until it is there.
         let exposed = if streaming { quote.prompt } else { quote.most };
         let (flight_id, flight) = allowances.flights.enter(Flight {
@@ -102,20 +116,22 @@ impl Reservation {
             began: Instant::now(),
         });
         quote.runs(&allowances.learnt, true);
-        Self {
-            allowances,
+        Some(Self {
+            allowances: Arc::clone(allowances),
             quote,
             lines,
+            permits,
             flight,
             flight_id,
             settled: false,
-        }
+        })
     }
 
     /// The request has used so much up to now. Where that is more than what was set aside, more is set aside.
     pub(crate) fn used(&mut self, by: (Geography, Lane), tokens: &Tokens, searches: u32) {
         let used = self.quote.cost(by, tokens, searches).0;
         self.flight.exposed.store(used, Ordering::Relaxed);
+        self.permits.iter_mut().for_each(|permit| permit.used(tokens));
         for line in &mut self.lines {
             if used > line.reserved {
                 line.slot.state().purse.extend(used - line.reserved);
@@ -138,7 +154,7 @@ impl Reservation {
             };
             let more = self
                 .allowances
-                .reserve(&line.slot, &line.scope, &self.quote, has)
+                .reserve(&line.slot, &line.scope, &self.quote, has, None)
                 .await?;
             line.reserved = line.reserved.saturating_add(more.0);
         }
@@ -157,7 +173,7 @@ impl Reservation {
         if whole {
             self.quote.learn(&self.allowances.learnt, by, tokens);
         }
-        self.free(cost.0);
+        self.free(cost.0, tokens);
         self.lines
             .iter()
             .map(|line| Draw {
@@ -167,7 +183,7 @@ impl Reservation {
             .collect()
     }
 
-    fn free(&mut self, cost: i64) {
+    fn free(&mut self, cost: i64, tokens: &Tokens) {
         if std::mem::replace(&mut self.settled, true) {
             return;
         }
@@ -179,6 +195,9 @@ impl Reservation {
             line.slot.changed.notify_waiters();
             self.allowances.slots.list(&line.slot);
         }
+        for permit in &self.permits {
+            others_wait |= permit.end(&self.allowances, tokens);
+        }
         if others_wait {
             self.allowances.wake.notify_one();
         }
@@ -187,6 +206,6 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.free(0);
+        self.free(0, &Tokens::default());
     }
 }

@@ -1,12 +1,17 @@
 //! What this data plane has of one account.
 
+use super::cooling::Cooling;
 use ccag_allowance::{Answer, Purse, Refusal, Report, Totals, Want};
-use ccag_domain::{AccountId, Stretch};
+use ccag_domain::{AccountId, UnixMs};
 use ccag_proto::v1;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// For how long it is believed that no permits are left, once the control plane has said so.
+const BELIEVED: Duration = Duration::from_millis(200);
 
 /// The answer to a wish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +26,7 @@ pub(super) enum Heard {
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(super) id: AccountId,
-    pub(super) stretch: Stretch,
+    pub(super) of: Of,
     state: Mutex<State>,
     /// Told when there may be more, or when it is certain that there is not.
     pub(super) changed: Notify,
@@ -30,6 +35,15 @@ pub(crate) struct Slot {
     /// Whether its budget is a hard one: of these it is said at short intervals what is used, so that little is lost if this
     /// data plane is.
     hard: AtomicBool,
+}
+
+/// What an account is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    /// Money, until the period is over.
+    Money { end_ms: UnixMs },
+    /// Permits of a limit, which come back.
+    Permits,
 }
 
 /// How an attempt to set something aside went.
@@ -72,9 +86,22 @@ pub(super) struct State {
     /// taken to be used until the next.
     exposed: i64,
     ended: i64,
+    /// Permits of a rate whose minute is not over.
+    cooling: Cooling,
+    /// When the control plane has said last that no permits are left, to somebody who needed so many.
+    spent_up: Option<(Instant, i64)>,
+    /// Whether the control plane has said that it does not know the account.
+    is_unknown: bool,
 }
 
 impl State {
+    /// Permits whose minute is over are free again; returns how many.
+    fn expire(&mut self, now: Instant) -> i64 {
+        let over = self.cooling.take_until(now);
+        self.purse.settle(over, 0);
+        over
+    }
+
     /// What has been spent as far as is known here: a little more than what the control plane has said.
     pub(super) fn ceiling_left(&self, ceiling: i64) -> i64 {
         ceiling.saturating_sub(self.spent)
@@ -82,10 +109,10 @@ impl State {
 }
 
 impl Slot {
-    pub(super) fn new(id: AccountId, stretch: Stretch) -> Self {
+    pub(super) fn new(id: AccountId, of: Of) -> Self {
         Self {
             id,
-            stretch,
+            of,
             state: Mutex::default(),
             changed: Notify::new(),
             listed: AtomicBool::new(false),
@@ -118,6 +145,9 @@ impl Slot {
     /// do not count for it.
     pub(super) fn try_reserve(&self, need: i64, since: Option<u64>) -> Try {
         let mut state = self.state();
+        if self.of == Of::Permits {
+            state.expire(Instant::now());
+        }
         if state.purse.reserve(need).is_ok() {
             return Try::Reserved;
         }
@@ -137,6 +167,64 @@ impl Slot {
         state.grace_used = used;
         state.purse.extend(need);
         true
+    }
+
+    /// Takes permits without the control plane, as long as no more than a share of them are taken here; one request always
+    /// finds room.
+    pub(super) fn try_local(&self, need: i64, share: i64) -> bool {
+        let mut state = self.state();
+        state.expire(Instant::now());
+        let reserved = state.purse.reserved();
+        if reserved > 0 && reserved.saturating_add(need) > share {
+            return false;
+        }
+        state.purse.extend(need);
+        true
+    }
+
+    /// Of permits that are taken, `amount` stay so until then, and the rest are free again. Returns when to look after it, if
+    /// nobody does yet.
+    pub(super) fn cool(&self, reserved: i64, amount: i64, until: Instant) -> Option<Instant> {
+        let mut state = self.state();
+        if amount <= reserved {
+            state.purse.settle(reserved - amount, 0);
+        } else {
+            state.purse.extend(amount - reserved);
+        }
+        state.cooling.add(until, amount)
+    }
+
+    /// Permits whose minute is over are free again: whether there are such, and when to look again.
+    pub(super) fn ripen(&self, came: Instant, now: Instant) -> (bool, Option<Instant>) {
+        let mut state = self.state();
+        let freed = state.expire(now) > 0;
+        (freed, state.cooling.look(came))
+    }
+
+    /// When the next permits are free again that are taken here.
+    pub(super) fn next_release(&self) -> Option<Instant> {
+        self.state().cooling.next()
+    }
+
+    /// Remembers that no permits are left for somebody who needs so many.
+    pub(super) fn is_spent_up(&self, need: i64) {
+        self.state().spent_up = Some((Instant::now(), need));
+    }
+
+    /// Whether the control plane has just said that so many permits are not left.
+    pub(super) fn was_spent_up(&self, need: i64) -> bool {
+        let spent_up = self.state().spent_up;
+        spent_up.is_some_and(|(at, least)| need >= least && at.elapsed() < BELIEVED)
+    }
+
+    /// Whether the control plane has said that it does not know the account.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.state().is_unknown
+    }
+
+    /// How often an answer has come.
+    pub(super) fn answers(&self) -> u64 {
+        self.state().answers
     }
 
     /// A request begins to wait; returns the count of answers.
@@ -167,6 +255,9 @@ impl Slot {
     pub(super) fn wish(&self, exposed: Option<i64>, when: When) -> v1::Wish {
         let mut state = self.state();
         let state = &mut *state;
+        if self.of == Of::Permits {
+            state.expire(Instant::now());
+        }
         let waiting = state
             .waiting
             .iter()
@@ -206,6 +297,7 @@ impl Slot {
             let mut state = self.state();
             state.answers += 1;
             state.grace_used = 0;
+            state.is_unknown = heard == Heard::Unknown;
             match heard {
                 Heard::Answer(answer) => {
                     state.purse.take(&answer);
@@ -248,71 +340,8 @@ impl Slot {
     /// Whether there is nothing to say of it until it is used again.
     pub(super) fn is_idle(&self) -> bool {
         let state = self.state();
-        state.waiting.is_empty()
-            && state.purse.reserved() == 0
-            && state.purse.free() <= 0
-            && state.purse.comfort() == 0
-    }
-}
-
-/// All accounts that this data plane knows.
-#[derive(Debug, Default)]
-pub(super) struct Slots {
-    by_id: Mutex<HashMap<AccountId, Arc<Slot>>>,
-    /// Those to be spoken about with the next message.
-    listed: Mutex<Vec<Arc<Slot>>>,
-}
-
-impl Slots {
-    pub(super) fn get(&self, id: &AccountId, stretch: Stretch) -> Arc<Slot> {
-        let mut by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = by_id.get(id) {
-            return Arc::clone(slot);
-        }
-        let slot = Arc::new(Slot::new(id.clone(), stretch));
-        by_id.insert(id.clone(), Arc::clone(&slot));
-        slot
-    }
-
-    pub(super) fn all(&self) -> Vec<Arc<Slot>> {
-        let by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
-        by_id.values().cloned().collect()
-    }
-
-    pub(super) fn find(&self, id: &AccountId) -> Option<Arc<Slot>> {
-        let by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
-        by_id.get(id).cloned()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.by_id
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_empty()
-    }
-
-    /// It is to be spoken about.
-    pub(super) fn list(&self, slot: &Arc<Slot>) {
-        if slot.list() {
-            let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-            listed.push(Arc::clone(slot));
-        }
-    }
-
-    /// Takes the list.
-    pub(super) fn take_listed(&self) -> Vec<Arc<Slot>> {
-        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = std::mem::take(&mut *listed);
-        for slot in &taken {
-            slot.unlist();
-        }
-        taken
-    }
-
-    /// Forgets accounts whose period is over and of which nothing is held.
-    pub(super) fn forget_over(&self, now: i64) {
-        const KEPT_MS: i64 = 3_600_000;
-        let mut by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
-        by_id.retain(|_, slot| slot.stretch.end_ms.saturating_add(KEPT_MS) > now || !slot.is_idle());
+        // Of permits that are taken there is nothing to say; of money, what has been used of it.
+        let runs = self.of != Of::Permits && state.purse.reserved() != 0;
+        state.waiting.is_empty() && !runs && state.purse.free() <= 0 && state.purse.comfort() == 0
     }
 }

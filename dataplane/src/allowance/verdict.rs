@@ -1,29 +1,20 @@
 //! What is said of budgets: refusals, and the headers of answers.
 
+use super::permit::{self, Bound, whose};
 use super::quote::Quote;
 use super::slot::Slot;
 use super::{Scope, UnixMs};
 use ccag_domain::period::rfc3339_in;
 use ccag_domain::routing::Candidate;
-use ccag_domain::{BudgetAction, BudgetMode, BudgetScope, Code, ModelName, NanoUsd, Period, Problem};
+use ccag_domain::{
+    BudgetAction, BudgetMode, BudgetScope, Code, LimitKind, ModelName, NanoUsd, Period, Problem,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The budget in the words of the caller: "your team's monthly budget of $10.00".
 fn named(scope: &Scope) -> String {
     let budget = &scope.budget;
-    let whose = match &budget.scope {
-        BudgetScope::Organisation => "the organisation's".to_owned(),
-        BudgetScope::EachUser | BudgetScope::User(_) => "your".to_owned(),
-        BudgetScope::Team(_) => match &scope.team_name {
-            Some(name) => format!("the team {name}'s"),
-            None => "your team's".to_owned(),
-        },
-        BudgetScope::EachMember(_) | BudgetScope::Member(..) => match &scope.team_name {
-            Some(name) => format!("your, in the team {name},"),
-            None => "your, in your team,".to_owned(),
-        },
-        BudgetScope::Key(_) => "this API key's".to_owned(),
-    };
+    let whose = whose(&budget.scope, scope.team_name.as_deref());
     let period = match budget.period {
         Period::Daily => "daily ",
         Period::Weekly => "weekly ",
@@ -131,14 +122,82 @@ pub(super) fn restricted(scope: &Scope, spent: NanoUsd, at_percent: u32, models:
     Problem::new(Code::BudgetExceeded, capitalized(&text)).should_retry(false)
 }
 
-/// From a share of the budget on requests are slowed down.
-pub(super) fn throttled(scope: &Scope, spent: NanoUsd, rpm: u32, wait_s: u32) -> Problem {
-    let text = format!(
-        "of {} ${} are spent; from here on {rpm} requests per minute are served; wait {wait_s} s",
-        named(scope),
-        spent.to_usd_string(2)
-    );
-    Problem::new(Code::RateLimited, capitalized(&text)).retry_after(wait_s)
+/// Where a limit comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Whose {
+    /// The key's own rate.
+    Key,
+    /// A limit that an admin has set.
+    Scope {
+        scope: BudgetScope,
+        team_name: Option<String>,
+        models: Vec<ModelName>,
+    },
+    /// A budget that slows down.
+    Budget { scope: Scope, spent: NanoUsd },
+}
+
+/// "5 requests per minute".
+fn amount(bound: &Bound) -> String {
+    let what = match bound.kind {
+        LimitKind::Requests => "requests per minute",
+        LimitKind::Tokens(_) => "tokens per minute",
+        LimitKind::Concurrency => "requests at a time",
+    };
+    format!("{} {what}", bound.ceiling)
+}
+
+/// "the team Platform's limit of 5 requests per minute for claude-opus-5-5".
+fn limit_named(scope: &BudgetScope, team_name: Option<&str>, models: &[ModelName], amount: &str) -> String {
+    let of = match models {
+        [] => String::new(),
+        models => format!(" for {}", permit::list(models)),
+    };
+    format!("{} limit of {amount}{of}", whose(scope, team_name))
+}
+
+/// A limit is reached.
+pub(super) fn limited(bound: &Bound, wait_s: u32) -> Problem {
+    let amount = amount(bound);
+    let text = match &bound.whose {
+        Whose::Key => format!("this API key may send {amount}; wait {wait_s} s"),
+        Whose::Budget { scope, spent } => capitalized(&format!(
+            "of {} ${} are spent; from here on {amount} are served; wait {wait_s} s",
+            named(scope),
+            spent.to_usd_string(2)
+        )),
+        Whose::Scope {
+            scope,
+            team_name,
+            models,
+        } => capitalized(&format!(
+            "{} is reached; wait {wait_s} s",
+            limit_named(scope, team_name.as_deref(), models, &amount)
+        )),
+    };
+    Problem::new(Code::RateLimited, text).retry_after(wait_s)
+}
+
+/// A limit lets nothing through.
+pub(super) fn nothing_allowed(bound: &Bound) -> Problem {
+    let text = match &bound.whose {
+        Whose::Key | Whose::Budget { .. } => {
+            "this API key may not send any requests: its limit is 0 per minute; ask your administrator"
+                .to_owned()
+        }
+        Whose::Scope {
+            scope,
+            team_name,
+            models,
+        } => {
+            let name = limit_named(scope, team_name.as_deref(), models, &amount(bound));
+            format!(
+                "{} lets nothing through; ask your administrator",
+                capitalized(&name)
+            )
+        }
+    };
+    Problem::new(Code::RateLimited, text).should_retry(false)
 }
 
 /// What a client is told of the budget that it has used most of.

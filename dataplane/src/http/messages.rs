@@ -154,9 +154,11 @@ fn with_notice(mut response: Response, notice: Option<&Notice>) -> Response {
     response
 }
 
-/// Whether the caller's budgets allow it, and with what set aside.
+/// Whether the caller's budgets and limits allow it, and with what set aside.
 async fn afford(gateway: &Gateway, admitted: &Admitted, plan: &Plan) -> Result<allowance::Admitted, Problem> {
-    if admitted.view.budgets().is_empty() {
+    let (view, caller) = (&admitted.view, &admitted.who.caller);
+    let key_rate = admitted.who.grant.rate_limit_rpm;
+    if view.budgets().is_empty() && view.limits().is_empty() && key_rate.is_none() {
         return Ok(allowance::Admitted::default());
     }
     let asked = allowance::Asked {
@@ -164,8 +166,8 @@ async fn afford(gateway: &Gateway, admitted: &Admitted, plan: &Plan) -> Result<a
         route: &plan.route,
         size: plan.size,
         streaming: plan.job.streaming,
+        key_rate,
     };
-    let (view, caller) = (&admitted.view, &admitted.who.caller);
     // What waits for a share is kept apart from what every request carries.
     Box::pin(
         gateway
@@ -227,7 +229,7 @@ async fn understand(
 /// Who is asking, and may they ask now? Decided by the headers alone, before the body is read.
 fn admit(gateway: &Gateway, headers: &HeaderMap) -> Result<Admitted, Problem> {
     let admitted = identify(gateway, headers)?;
-    gateway.admission.admit(&admitted.who, gateway.clock.now_ms())?;
+    gateway.admission.admit()?;
     Ok(admitted)
 }
 

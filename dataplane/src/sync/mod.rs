@@ -1,9 +1,9 @@
 //! The pushed configuration: received, applied, kept for the next start, and trusted for a limited time.
 
 mod apply;
-mod budgets;
 mod disk;
 mod link;
+mod scopes;
 mod view;
 mod watch;
 

@@ -3,12 +3,12 @@
 //! A view is immutable. Changes make a new one that shares almost everything with the old (persistent maps), so that a
 //! change costs microseconds with 100,000 keys, and a request that holds a view sees one revision from beginning to end.
 
-use super::budgets::BudgetTable;
+use super::scopes::{LimitTable, ScopeTable};
 use crate::profiles::{Books, INVOKE_MODEL, Lessons};
 use ccag_domain::config::Settings;
 use ccag_domain::{
-    BudgetId, ConfigObject, Endpoint, EndpointId, KeyDigest, KeyGrant, KeyId, Model, ModelName, ObjectKind,
-    ObjectRef, Price, PriceBook, Revision, Team, TeamId, User, UserId,
+    Budget, BudgetId, ConfigObject, Endpoint, EndpointId, KeyDigest, KeyGrant, KeyId, LimitId, Model,
+    ModelName, ObjectKind, ObjectRef, Price, PriceBook, Revision, Team, TeamId, User, UserId,
 };
 use ccag_translate::profile::Profile;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
@@ -34,7 +34,8 @@ pub(crate) struct ConfigView {
     lessons: Arc<Lessons>,
     prices: RedBlackTreeMapSync<ModelName, Arc<Price>>,
     book: Arc<PriceBook>,
-    budgets: BudgetTable,
+    budgets: ScopeTable<Budget>,
+    limits: LimitTable,
     settings: Settings,
 }
 
@@ -68,7 +69,8 @@ impl ConfigView {
             lessons: Arc::default(),
             prices: RedBlackTreeMapSync::new_sync(),
             book: Arc::default(),
-            budgets: BudgetTable::default(),
+            budgets: ScopeTable::default(),
+            limits: LimitTable::default(),
             settings: Settings::default(),
         }
     }
@@ -153,8 +155,14 @@ impl ConfigView {
 
     /// How much may be spent, and by whom.
     #[must_use]
-    pub(crate) fn budgets(&self) -> &BudgetTable {
+    pub(crate) fn budgets(&self) -> &ScopeTable<Budget> {
         &self.budgets
+    }
+
+    /// How much may be asked for at a time, and by whom.
+    #[must_use]
+    pub(crate) fn limits(&self) -> &LimitTable {
+        &self.limits
     }
 
     /// What tokens cost.
@@ -218,6 +226,7 @@ impl ConfigView {
             }
             ConfigObject::LearntFact(fact) => Arc::make_mut(&mut self.lessons).put(fact),
             ConfigObject::Budget(budget) => self.budgets.put(budget),
+            ConfigObject::Limit(limit) => self.limits.put(limit),
         }
         Ok(())
     }
@@ -260,6 +269,11 @@ impl ConfigView {
             ObjectKind::Budget => {
                 if let Ok(id) = BudgetId::parse(&object.id) {
                     self.budgets.remove(&id);
+                }
+            }
+            ObjectKind::Limit => {
+                if let Ok(id) = LimitId::parse(&object.id) {
+                    self.limits.remove(&id);
                 }
             }
         }
@@ -352,6 +366,7 @@ impl ConfigView {
                 .all()
                 .map(|o| ConfigObject::Budget(o.as_ref().clone())),
         );
+        objects.extend(self.limits.all().map(|o| ConfigObject::Limit(o.as_ref().clone())));
         objects.extend(self.keys.values().map(|o| ConfigObject::Key(o.as_ref().clone())));
         objects
     }

@@ -137,9 +137,6 @@ async fn a_rate_limit_is_told_with_the_time_to_wait() {
     );
     let wait: i64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait));
-    rig.clock.forward(2 * 60_000);
-    answer_once(&rig);
-    assert_eq!(rig.post(ask(false)).await.status, 200);
     let answer = rig.post_with("sk-ccag-zero", ask(false)).await;
     assert_eq!(
         (answer.status, answer.header("x-should-retry")),

@@ -16,6 +16,7 @@ mod failures;
 mod fake;
 mod guardrails;
 mod lanes;
+mod limits;
 mod process;
 mod profiles;
 mod recording;

@@ -2,13 +2,13 @@
 
 use crate::control::Service;
 use ccag_allowance::{Account, Draw, Holding, Refusal, Report, Totals, Want};
-use ccag_domain::{AccountId, NanoUsd};
+use ccag_domain::{AccountId, AccountName, NanoUsd};
 use ccag_proto::v1;
 use ccag_proto::v1::allowance_server::Allowance;
 use ccag_proto::v1::lease_request::Body as Up;
 use ccag_proto::v1::lease_response::Body as Down;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -20,6 +20,10 @@ pub struct Treasury {
     accounts: Mutex<HashMap<String, (Account, Holding)>>,
     /// The most that may be spent, by budget.
     pub ceilings: Mutex<HashMap<String, NanoUsd>>,
+    /// The most permits that may be taken, by limit or key.
+    pub permits: Mutex<HashMap<String, i64>>,
+    /// How many data planes are said to share what there is.
+    pub holders: AtomicU32,
     /// What others have spent already, by budget.
     pub spent: Mutex<HashMap<String, NanoUsd>>,
     /// Answers nothing.
@@ -30,19 +34,38 @@ pub struct Treasury {
 
 impl Treasury {
     fn with<T>(&self, account: &str, work: impl FnOnce(&mut Account, &mut Holding) -> T) -> Option<T> {
-        let (budget, _, _) = AccountId::parse(account)?.parts()?;
-        let ceiling = *self.ceilings.lock().unwrap().get(budget.as_str())?;
+        let name = AccountId::parse(account)?.name()?;
+        let (owner, ceiling) = match &name {
+            AccountName::Budget { budget, .. } => {
+                let ceiling = *self.ceilings.lock().unwrap().get(budget.as_str())?;
+                (budget.to_string(), ceiling.0)
+            }
+            AccountName::Limit { limit, .. } => (limit.to_string(), self.permits(limit.as_str())?),
+            AccountName::Key(key) => (key.to_string(), self.permits(key.as_str())?),
+            AccountName::Throttle { budget, rate, .. } => (budget.to_string(), i64::from(*rate)),
+        };
         let mut accounts = self.accounts.lock().unwrap();
         let (account, holding) = accounts.entry(account.to_owned()).or_insert_with(|| {
-            let spent = self.spent.lock().unwrap().get(budget.as_str()).copied();
+            let is_money = matches!(name, AccountName::Budget { .. });
+            let spent = self
+                .spent
+                .lock()
+                .unwrap()
+                .get(&owner)
+                .copied()
+                .filter(|_| is_money);
             let account = Account {
                 settled: spent.unwrap_or_default().0,
                 ..Account::default()
             };
             (account, Holding::default())
         });
-        account.ceiling = Some(ceiling.0);
+        account.ceiling = Some(ceiling);
         Some(work(account, holding))
+    }
+
+    fn permits(&self, owner: &str) -> Option<i64> {
+        self.permits.lock().unwrap().get(owner).copied()
     }
 
     /// A record has arrived for the first time.
@@ -65,6 +88,12 @@ impl Treasury {
             .iter()
             .find(|(id, _)| id.starts_with(&format!("{budget}/")));
         found.map_or((0, 0), |(_, (account, _))| (account.settled, account.held))
+    }
+
+    /// How many permits of a limit are held.
+    pub fn taken(&self, account: &str) -> i64 {
+        let accounts = self.accounts.lock().unwrap();
+        accounts.get(account).map_or(0, |(account, _)| account.held)
     }
 
     fn answer(&self, wish: v1::Wish) -> v1::Granted {
@@ -128,7 +157,8 @@ impl Treasury {
                 Up::Ask(ask) => {
                     self.asks.fetch_add(1, Ordering::Relaxed);
                     let granted = ask.wishes.into_iter().map(|wish| self.answer(wish)).collect();
-                    Down::Answer(v1::LeaseAnswer { granted })
+                    let holders = self.holders.load(Ordering::Relaxed);
+                    Down::Answer(v1::LeaseAnswer { granted, holders })
                 }
             };
             if out

@@ -24,6 +24,7 @@ impl From<ConfigObject> for v1::Object {
             ConfigObject::CapabilityBook(o) => Wire::CapabilityBook(o.into()),
             ConfigObject::LearntFact(o) => Wire::LearntFact(o.into()),
             ConfigObject::Budget(o) => Wire::Budget(o.into()),
+            ConfigObject::Limit(o) => Wire::Limit(o.into()),
         };
         Self { object: Some(wire) }
     }
@@ -44,6 +45,7 @@ impl TryFrom<v1::Object> for ConfigObject {
             Wire::CapabilityBook(o) => Self::CapabilityBook(o.try_into()?),
             Wire::LearntFact(o) => Self::LearntFact(o.try_into()?),
             Wire::Budget(o) => Self::Budget(o.try_into()?),
+            Wire::Limit(o) => Self::Limit(o.try_into()?),
         })
     }
 }
@@ -64,6 +66,7 @@ impl v1::Object {
             Wire::CapabilityBook(o) => (ObjectKind::CapabilityBook, format!("{}@{}", o.surface, o.version)),
             Wire::LearntFact(o) => (ObjectKind::LearntFact, o.id.clone()),
             Wire::Budget(o) => (ObjectKind::Budget, o.id.clone()),
+            Wire::Limit(o) => (ObjectKind::Limit, o.id.clone()),
         };
         Some(ObjectRef { kind, id })
     }

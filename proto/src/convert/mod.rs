@@ -6,6 +6,7 @@ mod capability;
 mod catalogue;
 mod config;
 mod guardrail;
+mod limit;
 mod offers;
 mod search;
 mod usage;

@@ -91,6 +91,9 @@ pub struct Welcome {
 pub struct LeaseAnswer {
     #[prost(message, repeated, tag = "1")]
     pub granted: ::prost::alloc::vec::Vec<Granted>,
+    /// How many data planes there are at present.
+    #[prost(uint32, tag = "2")]
+    pub holders: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Granted {
@@ -116,7 +119,7 @@ pub enum Refusal {
     Exhausted = 1,
     /// There may be enough in a moment, when requests that run have ended.
     Busy = 2,
-    /// There is no such budget, or its period has changed.
+    /// There is no such budget or limit, or the period has changed.
     Unknown = 3,
 }
 impl Refusal {
@@ -559,7 +562,7 @@ pub struct ObjectRef {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Object {
-    #[prost(oneof = "object::Object", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "object::Object", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
     pub object: ::core::option::Option<object::Object>,
 }
 /// Nested message and enum types in `Object`.
@@ -586,6 +589,8 @@ pub mod object {
         LearntFact(super::LearntFact),
         #[prost(message, tag = "10")]
         Budget(super::Budget),
+        #[prost(message, tag = "11")]
+        Limit(super::Limit),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -894,6 +899,43 @@ pub struct Budget {
     /// With `grace`: how much.
     #[prost(int64, tag = "13")]
     pub grace_nano_usd: i64,
+}
+/// How much may be asked for at a time.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Limit {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// As of a budget.
+    #[prost(string, tag = "2")]
+    pub scope: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "3")]
+    pub team_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub user_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub key_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// The models whose requests count, by canonical name; none for all.
+    #[prost(string, repeated, tag = "6")]
+    pub models: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// `requests_per_minute`, `tokens_per_minute` or `concurrent_requests`.
+    #[prost(string, tag = "7")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "8")]
+    pub amount: u64,
+    /// How much a token of each class counts, in percent.
+    #[prost(message, optional, tag = "9")]
+    pub weights: ::core::option::Option<TokenWeights>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TokenWeights {
+    #[prost(uint32, tag = "1")]
+    pub input: u32,
+    #[prost(uint32, tag = "2")]
+    pub output: u32,
+    #[prost(uint32, tag = "3")]
+    pub cache_read: u32,
+    #[prost(uint32, tag = "4")]
+    pub cache_write: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BudgetRule {

@@ -1,9 +1,12 @@
 //! What a budget may look like.
 
 use crate::app::{App, catalogue, validate};
-use ccag_admin_api::{BudgetRuleSpec, PolicySpec, PostureKind, RuleAction, Usd};
+use ccag_admin_api::{BudgetRuleSpec, PolicySpec, PostureKind, RuleAction, ScopeKind, Usd};
 use ccag_domain::time::DAY_MS;
-use ccag_domain::{BudgetAction, BudgetRule, BudgetScope, Code, NanoUsd, Posture, Problem, TimeZone, UnixMs};
+use ccag_domain::{
+    BudgetAction, BudgetRule, BudgetScope, Code, KeyId, ModelName, NanoUsd, Posture, Problem, TeamId,
+    TimeZone, UnixMs, UserId,
+};
 
 /// The most that a budget can be: what is beyond is a slip of the finger, and its tenfold would no longer be counted exactly.
 const MAX_AMOUNT: NanoUsd = NanoUsd::from_usd(100_000_000);
@@ -20,7 +23,7 @@ const MAX_RPM: u32 = 100_000;
 /// How far ahead a raise may end, in milliseconds.
 const MAX_RAISE_MS: i64 = 366 * DAY_MS;
 
-pub(super) fn invalid(field: &str, message: impl Into<String>) -> Problem {
+pub(in crate::app) fn invalid(field: &str, message: impl Into<String>) -> Problem {
     Problem::new(Code::InvalidRequest, message).field(field)
 }
 
@@ -220,19 +223,28 @@ async fn action(
             }
         },
         RuleAction::Restrict => BudgetAction::Restrict {
-            models: models(app, &place("models"), &spec.models.unwrap_or_default()).await?,
+            models: restricted(app, &place("models"), &spec.models.unwrap_or_default()).await?,
         },
     })
 }
 
-/// The canonical names of models of the catalogue, each once.
-async fn models(app: &App, field: &str, said: &[String]) -> Result<Vec<ccag_domain::ModelName>, Problem> {
+/// The models that are still served.
+async fn restricted(app: &App, field: &str, said: &[String]) -> Result<Vec<ModelName>, Problem> {
     if said.is_empty() {
         return Err(invalid(
             field,
             "A rule that restricts names the models that are still served. To serve nothing, block.",
         ));
     }
+    models(app, field, said).await
+}
+
+/// The canonical names of models of the catalogue, each once.
+pub(in crate::app) async fn models(
+    app: &App,
+    field: &str,
+    said: &[String],
+) -> Result<Vec<ModelName>, Problem> {
     let known = catalogue::models(&app.store.list_models().await?)?;
     let mut names = Vec::new();
     for name in said {
@@ -250,8 +262,46 @@ async fn models(app: &App, field: &str, said: &[String]) -> Result<Vec<ccag_doma
     Ok(names)
 }
 
+/// Whom a budget or a limit is about; says which id is missing, and which does not belong there.
+pub(in crate::app) fn scope_of(
+    what: &str,
+    kind: ScopeKind,
+    ids: (Option<TeamId>, Option<UserId>, Option<KeyId>),
+) -> Result<BudgetScope, Problem> {
+    let (team, user, key) = match kind {
+        ScopeKind::Organisation | ScopeKind::EachUser => (false, false, false),
+        ScopeKind::Team | ScopeKind::EachMember => (true, false, false),
+        ScopeKind::Member => (true, true, false),
+        ScopeKind::User => (false, true, false),
+        ScopeKind::Key => (false, false, true),
+    };
+    for (field, wanted, given) in [
+        ("team_id", team, ids.0.is_some()),
+        ("user_id", user, ids.1.is_some()),
+        ("key_id", key, ids.2.is_some()),
+    ] {
+        let name = kind.as_str();
+        if wanted && !given {
+            return Err(invalid(
+                field,
+                format!("A {what} with the scope `{name}` needs a `{field}`."),
+            ));
+        }
+        if given && !wanted {
+            return Err(invalid(
+                field,
+                format!(
+                    "A {what} with the scope `{name}` has no `{field}`: leave it out, or choose another scope."
+                ),
+            ));
+        }
+    }
+    BudgetScope::of(kind.as_str(), ids.0, ids.1, ids.2)
+        .ok_or_else(|| invalid("scope", "The scope does not go with what it names."))
+}
+
 /// Refuses scopes that name what is not there.
-pub(super) async fn scope(tx: &crate::store::Tx, scope: &BudgetScope) -> Result<(), Problem> {
+pub(in crate::app) async fn scope(tx: &crate::store::Tx, scope: &BudgetScope) -> Result<(), Problem> {
     let missing = |field: &str, what: &str, id: &str| {
         invalid(field, format!("There is no {what} `{id}`; name one that exists."))
     };

@@ -1,9 +1,9 @@
 //! Budgets: how much may be spent, by whom, until when, and what is.
 
-mod check;
+pub(super) mod check;
 mod classic;
 mod status;
-mod view;
+pub(super) mod view;
 
 pub(crate) use classic::of_teams;
 pub use classic::{
@@ -16,8 +16,7 @@ use crate::store::budgets::{BudgetQuery, budget, budget_row, scope_key};
 use crate::store::entity::budget as entity;
 use crate::store::{StoreError, Tx};
 use ccag_admin_api::{
-    BudgetAccount, BudgetEventView, BudgetView, CreateBudget, CreateRaise, Recipients, ScopeKind,
-    UpdateBudget,
+    BudgetAccount, BudgetEventView, BudgetView, CreateBudget, CreateRaise, Recipients, UpdateBudget,
 };
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{
@@ -41,7 +40,8 @@ const RECENT: u64 = 50;
 /// [`Code::InvalidRequest`] names the field that is wrong; [`Code::Conflict`] if there is one with the same scope and period.
 pub async fn create(app: &App, actor: &Actor, request: CreateBudget) -> Result<BudgetView, Problem> {
     require_admin(actor)?;
-    let scope = scope_of(&request)?;
+    let ids = (request.team_id, request.user_id, request.key_id);
+    let scope = check::scope_of("budget", request.scope, ids)?;
     let notify = request.notify_recipients.unwrap_or_default();
     let new = Budget {
         id: BudgetId::generate(&*app.clock, &*app.rng),
@@ -323,46 +323,6 @@ fn details(row: &entity::Model) -> serde_json::Value {
         "time_zone": row.time_zone, "mode": row.mode, "rules": row.rules, "posture": row.posture,
         "grace_nano_usd": row.grace_nano_usd, "notify_recipients": row.notify_recipients,
     })
-}
-
-/// Whose spending is meant; says which id is missing, and which does not belong there.
-fn scope_of(request: &CreateBudget) -> Result<BudgetScope, Problem> {
-    let kind = request.scope;
-    let (team, user, key) = match kind {
-        ScopeKind::Organisation | ScopeKind::EachUser => (false, false, false),
-        ScopeKind::Team | ScopeKind::EachMember => (true, false, false),
-        ScopeKind::Member => (true, true, false),
-        ScopeKind::User => (false, true, false),
-        ScopeKind::Key => (false, false, true),
-    };
-    for (field, wanted, given) in [
-        ("team_id", team, request.team_id.is_some()),
-        ("user_id", user, request.user_id.is_some()),
-        ("key_id", key, request.key_id.is_some()),
-    ] {
-        let name = kind.as_str();
-        if wanted && !given {
-            return Err(invalid(
-                field,
-                format!("A budget with the scope `{name}` needs a `{field}`."),
-            ));
-        }
-        if given && !wanted {
-            return Err(invalid(
-                field,
-                format!(
-                    "A budget with the scope `{name}` has no `{field}`: leave it out, or choose another scope."
-                ),
-            ));
-        }
-    }
-    let ids = (
-        request.team_id.clone(),
-        request.user_id.clone(),
-        request.key_id.clone(),
-    );
-    BudgetScope::of(kind.as_str(), ids.0, ids.1, ids.2)
-        .ok_or_else(|| invalid("scope", "The scope does not go with what it names."))
 }
 
 /// The posture of budgets that do not say.

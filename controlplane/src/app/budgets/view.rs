@@ -53,16 +53,16 @@ pub(super) async fn holds(app: &App, accounts: &[AccountOf]) -> Result<Vec<Holds
     Ok(all)
 }
 
-/// Names of what budgets are about.
+/// Names of what budgets and limits are about.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(in crate::app) struct Names {
     teams: HashMap<String, String>,
     users: HashMap<String, String>,
     keys: HashMap<String, String>,
 }
 
 impl Names {
-    pub(super) async fn of<'a>(
+    pub(in crate::app) async fn of<'a>(
         app: &App,
         scopes: impl IntoIterator<Item = &'a BudgetScope>,
     ) -> Result<Self, StoreError> {
@@ -96,8 +96,8 @@ impl Names {
         })
     }
 
-    /// What a budget is about, in words.
-    pub(super) fn about(&self, scope: &BudgetScope) -> String {
+    /// Whom a budget or a limit is about, in words.
+    pub(in crate::app) fn about(&self, scope: &BudgetScope) -> String {
         let gone = || "that is gone".to_owned();
         let team = || self.team(scope).unwrap_or_else(gone);
         let user = || self.user(scope).unwrap_or_else(gone);
@@ -225,7 +225,7 @@ pub(super) fn state(budget: &Budget, spent: NanoUsd, now: UnixMs) -> BudgetState
 pub(super) fn events(rows: Vec<budget_event::Model>) -> Vec<BudgetEventView> {
     rows.into_iter()
         .filter_map(|row| {
-            let (budget_id, _, user_id) = AccountId::parse(&row.account_id)?.parts()?;
+            let (budget_id, _, user_id) = AccountId::parse(&row.account_id)?.of_budget()?;
             Some(BudgetEventView {
                 budget_id,
                 user_id,

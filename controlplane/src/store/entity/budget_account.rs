@@ -1,4 +1,4 @@
-//! What is spent and granted of a budget in a period.
+//! What is spent and granted of a budget in a period, or granted of a limit at present.
 
 use sea_orm::entity::prelude::*;
 
@@ -14,7 +14,10 @@ pub struct Model {
     pub user_id: String,
     pub key_id: String,
     pub settled_nano_usd: i64,
+    /// Nano-USD, or permits of a limit.
     pub held_nano_usd: i64,
+    /// Whether it is a limit's: `budget_id` is what the limit belongs to, and nothing is ever settled.
+    pub is_limit: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -18,6 +18,7 @@ pub mod endpoint;
 pub mod endpoint_discovery;
 pub mod endpoint_profile;
 pub mod learnt_fact;
+pub mod limit;
 pub mod login_failure;
 pub mod model;
 pub mod price;

@@ -1,0 +1,26 @@
+//! A limit of requests, tokens or concurrency.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "limits")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub scope: String,
+    pub team_id: Option<String>,
+    pub user_id: Option<String>,
+    pub key_id: Option<String>,
+    pub scope_key: String,
+    pub models: String,
+    pub kind: String,
+    pub amount: i64,
+    pub weights: Option<String>,
+    pub created_at_ms: i64,
+    pub updated_at_ms: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
