@@ -1,7 +1,7 @@
 //! The command line: every command and flag with its documentation.
 
 use crate::commands::{
-    auth, budgets, capabilities, completions, endpoints, keys, models, pricing, teams, usage, users,
+    auth, budgets, capabilities, completions, endpoints, keys, limits, models, pricing, teams, usage, users,
     web_search,
 };
 use ccag_admin_api::Secret;
@@ -22,7 +22,7 @@ Exit codes:
 
 Files: ~/.ccag/config.json (URL and user name) and ~/.ccag/token (the session token, readable by you alone).";
 
-/// Manages a CCAG gateway: keys, teams, users, endpoints, budgets, usage, and the data planes.
+/// Manages a CCAG gateway: keys, teams, users, endpoints, budgets, limits, usage, and the data planes.
 ///
 /// Start with `ccag login --url https://gateway.example.com`. Everything after that uses the same gateway and session.
 /// With --json a command writes one JSON document to standard output and nothing else, so that scripts can rely on it:
@@ -97,6 +97,9 @@ pub(crate) enum Command {
     /// Budgets: how much may be spent, by whom, until when, and how much is
     #[command(subcommand)]
     Budgets(budgets::Budgets),
+    /// Limits: how much may be asked for at a time, by whom
+    #[command(subcommand)]
+    Limits(limits::Limits),
     /// What was used, and what it cost
     #[command(subcommand)]
     Usage(usage::Usage),

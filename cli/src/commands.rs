@@ -8,6 +8,7 @@ pub(crate) mod endpoints;
 pub(crate) mod gateway;
 pub(crate) mod guardrail;
 pub(crate) mod keys;
+pub(crate) mod limits;
 pub(crate) mod models;
 pub(crate) mod pricing;
 mod quarantine;
@@ -47,6 +48,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::Users(command) => command.run(&context(&global, out)?).await,
         Command::Endpoints(command) => command.run(&context(&global, out)?).await,
         Command::Budgets(command) => command.run(&context(&global, out)?).await,
+        Command::Limits(command) => command.run(&context(&global, out)?).await,
         Command::Usage(command) => command.run(&context(&global, out)?).await,
         Command::Capabilities(command) => command.run(&context(&global, out)?).await,
         Command::WebSearch(command) => command.run(&context(&global, out)?).await,

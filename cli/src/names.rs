@@ -4,8 +4,8 @@ use crate::client::Client;
 use crate::error::CliError;
 use crate::human::NONE;
 use ccag_admin_api::{
-    BudgetList, BudgetView, EndpointList, KeyList, KeyView, ListBudgets, ListKeys, ListTeams, ListUsers,
-    MAX_PAGE, TeamList, TeamView, UserList, UserView, paths,
+    BudgetList, BudgetView, EndpointList, KeyList, KeyView, LimitList, LimitView, ListBudgets, ListKeys,
+    ListLimits, ListTeams, ListUsers, MAX_PAGE, TeamList, TeamView, UserList, UserView, paths,
 };
 use ccag_domain::key::KEY_PREFIX;
 use ccag_domain::{EndpointId, KeyId, TeamId, UserId};
@@ -45,6 +45,14 @@ pub(crate) async fn all_budgets(client: &Client, query: ListBudgets) -> Result<V
     .await
 }
 
+/// All limits that the query selects, whatever the number of pages.
+pub(crate) async fn all_limits(client: &Client, query: ListLimits) -> Result<Vec<LimitView>, CliError> {
+    pages(client, paths::LIMITS, query, |page: LimitList| {
+        (page.limits, page.next_cursor)
+    })
+    .await
+}
+
 /// The query of a list that comes in pages.
 trait Paged: Serialize {
     fn page(&mut self, limit: u32, cursor: Option<String>);
@@ -61,7 +69,7 @@ macro_rules! paged {
     )*};
 }
 
-paged!(ListBudgets, ListKeys, ListTeams, ListUsers);
+paged!(ListBudgets, ListKeys, ListLimits, ListTeams, ListUsers);
 
 async fn pages<P: DeserializeOwned, T>(
     client: &Client,

@@ -15,6 +15,8 @@ pub enum Section {
     Home,
     /// Budgets.
     Budgets,
+    /// Limits.
+    Limits,
     /// Keys.
     Keys,
     /// Teams.
@@ -56,6 +58,7 @@ const GROUPS: [(&str, &[Entry]); 3] = [
         &[
             entry(Section::Home, "Overview", path::HOME, false),
             entry(Section::Budgets, "Budgets", path::BUDGETS, true),
+            entry(Section::Limits, "Limits", path::LIMITS, true),
         ],
     ),
     (

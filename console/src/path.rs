@@ -20,6 +20,10 @@ pub const KEY_CREATED: &str = "/console/keys/created";
 pub const TEAMS: &str = "/console/teams";
 /// List of budgets, and the form target that makes one.
 pub const BUDGETS: &str = "/console/budgets";
+/// List of limits, and the form target that makes one.
+pub const LIMITS: &str = "/console/limits";
+/// Page with the form for a new limit.
+pub const NEW_LIMIT: &str = "/console/limits/new";
 /// Page with the form for a new budget.
 pub const NEW_BUDGET: &str = "/console/budgets/new";
 /// List of endpoints, and the form target that makes one.
@@ -110,6 +114,18 @@ pub fn team_budget(id: &str) -> String {
 #[must_use]
 pub fn budget(id: &str) -> String {
     format!("{BUDGETS}/{}", encode(id))
+}
+
+/// The page with the form that changes a limit, which is also the form's target.
+#[must_use]
+pub fn edit_limit(id: &str) -> String {
+    format!("{LIMITS}/{}", encode(id))
+}
+
+/// The page that asks before a limit is deleted, and the form target that does it.
+#[must_use]
+pub fn delete_limit(id: &str) -> String {
+    format!("{}/delete", edit_limit(id))
 }
 
 /// The page with the form that changes a budget, which is also the form's target.

@@ -257,18 +257,28 @@ impl List {
     }
 }
 
+/// Whom a budget or a limit is about, by what is named.
+pub(crate) const fn scope_of(team: bool, user: bool, key: bool, each: bool) -> ScopeKind {
+    match (team, user, key, each) {
+        (false, false, false, false) => ScopeKind::Organisation,
+        (false, false, false, true) => ScopeKind::EachUser,
+        (true, false, _, false) => ScopeKind::Team,
+        (true, false, _, true) => ScopeKind::EachMember,
+        (true, true, ..) => ScopeKind::Member,
+        (false, true, ..) => ScopeKind::User,
+        (false, false, true, _) => ScopeKind::Key,
+    }
+}
+
 impl Create {
     async fn run(self, context: &Context) -> Result<(), CliError> {
         let client = &context.client;
-        let scope = match (&self.team, &self.user, &self.key, self.each) {
-            (None, None, None, false) => ScopeKind::Organisation,
-            (None, None, None, true) => ScopeKind::EachUser,
-            (Some(_), None, _, false) => ScopeKind::Team,
-            (Some(_), None, _, true) => ScopeKind::EachMember,
-            (Some(_), Some(_), ..) => ScopeKind::Member,
-            (None, Some(_), ..) => ScopeKind::User,
-            (None, None, Some(_), _) => ScopeKind::Key,
-        };
+        let scope = scope_of(
+            self.team.is_some(),
+            self.user.is_some(),
+            self.key.is_some(),
+            self.each,
+        );
         let mut request = CreateBudget {
             scope,
             team_id: None,

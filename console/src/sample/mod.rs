@@ -5,6 +5,7 @@
 mod access;
 mod budgets;
 mod capabilities;
+mod limits;
 mod operations;
 mod usage;
 
@@ -74,6 +75,7 @@ pub fn all() -> Vec<Sample> {
     samples.extend(usage::samples());
     samples.extend(access::samples());
     samples.extend(budgets::samples());
+    samples.extend(limits::samples());
     samples.extend(capabilities::samples());
     samples.extend(access::web_search());
     samples.extend(operations::samples());

@@ -188,7 +188,7 @@ impl Allowances {
         clock: &dyn Clock,
     ) -> Result<Admitted, Problem> {
         let budgets = view.budgets().of(caller);
-        let mut bounds = permit::bounds(view, caller, &asked);
+        let mut bounds = permit::bounds(view, caller, asked.key_rate, Some(&asked.model.name));
         if budgets.is_empty() && bounds.is_empty() {
             return Ok(Admitted::default());
         }

@@ -7,7 +7,7 @@
 use super::quote::Quote;
 use super::slot::{Slot, Try};
 use super::verdict::Whose;
-use super::{Allowances, Asked, Scope, Waiting, team_name, verdict};
+use super::{Allowances, Scope, Waiting, team_name, verdict};
 use crate::sync::ConfigView;
 use ccag_domain::limit::MINUTE_MS;
 use ccag_domain::{
@@ -37,10 +37,16 @@ pub(super) struct Bound {
     pub(super) whose: Whose,
 }
 
-/// The limits that bound a request, apart from those of budgets.
-pub(super) fn bounds(view: &ConfigView, caller: &Caller, asked: &Asked<'_>) -> Vec<Bound> {
+/// The limits that bound a request, apart from those of budgets. `model` is `None` while that is not known: then only those
+/// that hold for all.
+pub(super) fn bounds(
+    view: &ConfigView,
+    caller: &Caller,
+    key_rate: Option<u32>,
+    model: Option<&ModelName>,
+) -> Vec<Bound> {
     let mut bounds = Vec::new();
-    if let Some(rate) = asked.key_rate {
+    if let Some(rate) = key_rate {
         bounds.push(Bound {
             id: AccountId::from(&AccountName::Key(caller.key_id.clone())),
             kind: LimitKind::Requests,
@@ -52,7 +58,7 @@ pub(super) fn bounds(view: &ConfigView, caller: &Caller, asked: &Asked<'_>) -> V
         return bounds;
     }
     for limit in view.limits().of(caller) {
-        if limit.counts(&asked.model.name) {
+        if limit.models.is_empty() || model.is_some_and(|model| limit.counts(model)) {
             bounds.push(Bound {
                 id: limit.account(caller.user_id.as_ref()),
                 kind: limit.kind,
@@ -170,6 +176,34 @@ fn count(weights: &TokenWeights, tokens: &Tokens) -> i64 {
 }
 
 impl Allowances {
+    /// Refuses what needs no look at the request: a limit was used up a moment ago, or lets nothing through.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) fn refuse_early(
+        &self,
+        view: &ConfigView,
+        caller: &Caller,
+        key_rate: Option<u32>,
+    ) -> Result<(), Problem> {
+        if key_rate.is_none() && view.limits().is_empty() {
+            return Ok(());
+        }
+        for bound in bounds(view, caller, key_rate, None) {
+            if bound.ceiling == 0 {
+                return Err(verdict::nothing_allowed(&bound));
+            }
+            if bound.kind == LimitKind::Requests
+                && let Some(slot) = self.slots.find(&bound.id)
+                && !self.is_cut_off()
+                && slot.was_spent_up(1)
+            {
+                return Err(self.limited(&bound, &slot));
+            }
+        }
+        Ok(())
+    }
+
     /// Takes permits if they are there; false if the control plane has to be asked.
     ///
     /// # Errors

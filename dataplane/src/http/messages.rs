@@ -230,6 +230,10 @@ async fn understand(
 fn admit(gateway: &Gateway, headers: &HeaderMap) -> Result<Admitted, Problem> {
     let admitted = identify(gateway, headers)?;
     gateway.admission.admit()?;
+    let key_rate = admitted.who.grant.rate_limit_rpm;
+    gateway
+        .allowances
+        .refuse_early(&admitted.view, &admitted.who.caller, key_rate)?;
     Ok(admitted)
 }
 

@@ -19,6 +19,7 @@ mod crash;
 mod documentation;
 mod first_start;
 mod hang_up;
+mod limits;
 mod logs;
 mod matrix;
 mod outage;

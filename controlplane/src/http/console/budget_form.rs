@@ -213,6 +213,34 @@ async fn key_of(visitor: &Visitor, text: &str) -> Result<KeyId, Problem> {
     }
 }
 
+/// Whom a budget or a limit is about, by the fields for the team, the user and the key. Those that the scope has no use for
+/// are left out.
+pub(super) async fn whom(
+    visitor: &Visitor,
+    scope: ScopeKind,
+    [team, user, key]: [&Field; 3],
+) -> Result<(Option<TeamId>, Option<UserId>, Option<KeyId>), Problem> {
+    let of_team = matches!(scope, ScopeKind::Team | ScopeKind::EachMember | ScopeKind::Member);
+    let of_user = matches!(scope, ScopeKind::User | ScopeKind::Member);
+    let missing = |field: &str, message: &str| Problem::new(Code::InvalidRequest, message).field(field);
+    let team_id = match TeamId::parse(&team.value) {
+        _ if !of_team => None,
+        Ok(id) => Some(id),
+        Err(_) => return Err(missing("team_id", "Choose the team that is meant.")),
+    };
+    let user_id = match user.value.as_str() {
+        _ if !of_user => None,
+        "" => return Err(missing("user_id", "Name the user who is meant.")),
+        text => Some(user_of(visitor, text).await?),
+    };
+    let key_id = match key.value.as_str() {
+        _ if scope != ScopeKind::Key => None,
+        "" => return Err(missing("key_id", "Name the key that is meant.")),
+        text => Some(key_of(visitor, text).await?),
+    };
+    Ok((team_id, user_id, key_id))
+}
+
 pub(super) async fn create(Posted { visitor, form }: Posted) -> Response {
     let mut filled = refill(&form);
     let scope = choice(&mut filled.scope, ScopeKind::parse);
@@ -245,7 +273,7 @@ fn so_far(view: &BudgetView) -> String {
     }
 }
 
-/// What the form for a new budget asks for. Fields that the scope has no use for are left out.
+/// What the form for a new budget asks for.
 async fn request(
     visitor: &Visitor,
     form: &BudgetForm,
@@ -253,24 +281,7 @@ async fn request(
     period: Period,
     terms: Terms,
 ) -> Result<CreateBudget, Problem> {
-    let of_team = matches!(scope, ScopeKind::Team | ScopeKind::EachMember | ScopeKind::Member);
-    let of_user = matches!(scope, ScopeKind::User | ScopeKind::Member);
-    let missing = |field: &str, message: &str| Problem::new(Code::InvalidRequest, message).field(field);
-    let team_id = match TeamId::parse(&form.team.value) {
-        _ if !of_team => None,
-        Ok(id) => Some(id),
-        Err(_) => return Err(missing("team_id", "Choose the team that is meant.")),
-    };
-    let user_id = match form.user.value.as_str() {
-        _ if !of_user => None,
-        "" => return Err(missing("user_id", "Name the user who is meant.")),
-        text => Some(user_of(visitor, text).await?),
-    };
-    let key_id = match form.key.value.as_str() {
-        _ if scope != ScopeKind::Key => None,
-        "" => return Err(missing("key_id", "Name the key that is meant.")),
-        text => Some(key_of(visitor, text).await?),
-    };
+    let (team_id, user_id, key_id) = whom(visitor, scope, [&form.team, &form.user, &form.key]).await?;
     Ok(CreateBudget {
         scope,
         team_id,

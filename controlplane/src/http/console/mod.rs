@@ -16,6 +16,7 @@ mod fleet;
 mod form;
 mod guardrail;
 mod keys;
+mod limits;
 mod login;
 mod models;
 mod names;
@@ -138,6 +139,13 @@ fn of_budgets() -> Router<HttpState> {
     Router::new()
         .route(path::BUDGETS, get(budgets::list).post(budget_form::create))
         .route(path::NEW_BUDGET, get(budget_form::blank))
+        .route(path::LIMITS, get(limits::list).post(limits::create))
+        .route(path::NEW_LIMIT, get(limits::blank))
+        .route("/console/limits/{id}", get(limits::edit).post(limits::update))
+        .route(
+            "/console/limits/{id}/delete",
+            get(limits::ask_delete).post(limits::delete),
+        )
         .route("/console/budgets/{id}", get(budgets::show))
         .route(
             "/console/budgets/{id}/edit",
