@@ -5,6 +5,7 @@ mod budgets;
 mod catalogue;
 mod commands;
 mod failures;
+mod limits;
 mod offers;
 mod server;
 mod session;

@@ -35,6 +35,7 @@ pub(crate) struct Data {
     pub(crate) users: Vec<UserView>,
     pub(crate) sessions: Vec<String>,
     pub(crate) budgets: Vec<BudgetView>,
+    pub(crate) limits: Vec<LimitView>,
     /// The bodies that were sent about budgets.
     pub(crate) bodies: Vec<serde_json::Value>,
     /// What was asked for: method, path with query, and the bearer token.
@@ -187,6 +188,7 @@ fn user(id: &str, name: &str, role: Role) -> UserView {
 fn router(data: Arc<Mutex<Data>>) -> Router {
     let admin = Router::new()
         .merge(crate::budgets::router())
+        .merge(crate::limits::router())
         .route(paths::LOGOUT, post(logout))
         .route(paths::ME, get(me))
         .route(paths::KEYS, get(list_keys).post(create_key))

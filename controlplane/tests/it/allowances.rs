@@ -31,13 +31,13 @@ const REPLICA: &str = "rep_test";
 const COST: i64 = 1_150_600;
 
 /// A data plane's end of a stream.
-struct Lease {
+pub(crate) struct Lease {
     out: mpsc::Sender<v1::LeaseRequest>,
     answers: tonic::Streaming<v1::LeaseResponse>,
 }
 
 impl Lease {
-    async fn open(
+    pub(crate) async fn open(
         plane: &Plane,
         replica: &str,
         run: u64,
@@ -68,7 +68,7 @@ impl Lease {
         Ok(Self { out, answers })
     }
 
-    async fn say(
+    pub(crate) async fn say(
         &mut self,
         wishes: Vec<v1::Wish>,
         earlier_runs_delivered: bool,
@@ -84,12 +84,12 @@ impl Lease {
         }
     }
 
-    async fn ask(&mut self, account: &str, need: i64) -> v1::Granted {
+    pub(crate) async fn ask(&mut self, account: &str, need: i64) -> v1::Granted {
         self.say(vec![wish(account, need)], true).await.unwrap().remove(0)
     }
 }
 
-fn wish(account: &str, need: i64) -> v1::Wish {
+pub(crate) fn wish(account: &str, need: i64) -> v1::Wish {
     v1::Wish {
         account: account.into(),
         least: need,

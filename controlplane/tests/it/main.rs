@@ -18,6 +18,7 @@ mod discovery;
 mod endpoints;
 mod http;
 mod intake;
+mod limits;
 mod quarantine;
 mod replicas;
 mod reprice;
