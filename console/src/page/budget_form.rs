@@ -241,6 +241,7 @@ pub(crate) fn modes() -> Vec<Choice> {
     vec![
         Choice::new("balanced", "Balanced: let through what is likely to fit"),
         Choice::new("hard", "Hard: let through what fits in any case"),
+        Choice::new("fitting", "Fitting: the same, and shorten what does not fit"),
     ]
 }
 
@@ -288,7 +289,7 @@ pub(crate) fn recipients() -> Vec<Choice> {
 pub(crate) fn about_modes() -> AnyView {
     view! {
         <aside class="card stack" aria-labelledby="about-modes">
-            <h2 id="about-modes">"Balanced or hard?"</h2>
+            <h2 id="about-modes">"Balanced, hard or fitting?"</h2>
             <p>
                 <strong>"Balanced"</strong>
                 " lets a request through if what it is likely to cost is left. People can work until the budget is "
@@ -300,6 +301,12 @@ pub(crate) fn about_modes() -> AnyView {
                 "That is a lot: Claude Code asks for up to 128,000 output tokens, which on Claude Opus 5.5 sets aside "
                 "$2.56, and the prompt besides. A hard budget with less left than that serves only requests that ask "
                 "for fewer tokens (max_tokens), or cheaper models."
+            </p>
+            <p>
+                <strong>"Fitting"</strong>
+                " is as hard, but a request for more output tokens than are left for gets as many as are left, down to "
+                "2,048. Near the end answers may break off where they would have been longer; Claude Code goes on "
+                "from there."
             </p>
             <p>"Several budgets can bound the same request. All of them must hold."</p>
         </aside>

@@ -61,6 +61,7 @@ pub(crate) const fn mode_word(mode: BudgetMode) -> &'static str {
     match mode {
         BudgetMode::Balanced => "Balanced",
         BudgetMode::Hard => "Hard",
+        BudgetMode::Fitting => "Fitting",
     }
 }
 

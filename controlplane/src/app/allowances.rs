@@ -4,7 +4,7 @@
 //! any control plane on the database can carry out.
 
 use super::App;
-use crate::store::allowances::{Begun, HolderStream};
+use crate::store::allowances::{Begun, HolderStream, LeaseTx};
 use crate::store::entity::{budget_account, budget_event};
 use crate::store::{StoreError, budgets, limits};
 use ccag_allowance::{Answer, Refusal, Report, Totals, Want};
@@ -55,7 +55,7 @@ pub struct Granted {
     pub held: i64,
 }
 
-/// A data plane begins a stream, with what it knows to hold.
+/// A data plane begins a stream, with what it knows to hold. Returns how many data planes there are.
 ///
 /// # Errors
 /// [`StoreError`] if the database is not able to take it now.
@@ -63,7 +63,7 @@ pub(crate) async fn hello(
     app: &App,
     from: &HolderStream,
     totals: &[(String, Totals)],
-) -> Result<Result<(), Superseded>, StoreError> {
+) -> Result<Result<u32, Superseded>, StoreError> {
     let tx = app.store.lease().await?;
     match tx.begin_stream(from, app.now_ms()).await? {
         Begun::Superseded => return Ok(Err(Superseded)),
@@ -93,8 +93,13 @@ pub(crate) async fn hello(
             tx.save(books).await?;
         }
     }
+    let holders = count_holders(&tx).await?;
     tx.commit().await?;
-    Ok(Ok(()))
+    Ok(Ok(holders))
+}
+
+async fn count_holders(tx: &LeaseTx) -> Result<u32, StoreError> {
+    Ok(u32::try_from(tx.count_holders().await?).unwrap_or(u32::MAX))
 }
 
 /// An account that is asked about.
@@ -149,7 +154,7 @@ pub(crate) async fn ask(
     if !tx.hear(from, now).await? {
         return Ok(Err(Superseded));
     }
-    let holders = u32::try_from(tx.count_holders().await?).unwrap_or(u32::MAX);
+    let holders = count_holders(&tx).await?;
     let ids: Vec<String> = known.keys().cloned().collect();
     let mut books = tx.load(&ids, &from.replica_id).await?;
     let mut granted = Vec::with_capacity(wishes.len());

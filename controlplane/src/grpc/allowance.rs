@@ -66,9 +66,9 @@ async fn serve(
     };
     let from = holder(&hello)?;
     let totals: Vec<_> = hello.totals.into_iter().take(MAX_WISHES).map(totals).collect();
-    within(services, allowances::hello(&services.app, &from, &totals)).await?;
+    let holders = within(services, allowances::hello(&services.app, &from, &totals)).await?;
     let lease_ms = u64::try_from(LEASE_MS).unwrap_or(0);
-    send(out, Down::Welcome(v1::Welcome { lease_ms })).await?;
+    send(out, Down::Welcome(v1::Welcome { lease_ms, holders })).await?;
     let mut kept = Kept::default();
     let ended = answer_all(services, &mut inbound, out, &from, &mut kept).await;
     // However the stream ended: if the data plane is gone, this is the last that was heard of it.

@@ -110,6 +110,8 @@ pub enum BudgetMode {
     Balanced,
     /// A request is let through if the most that it could cost is left. Nothing is spent too much.
     Hard,
+    /// As [`BudgetMode::Hard`]; a request for more output tokens than are left gets those that are left.
+    Fitting,
 }
 
 impl BudgetMode {
@@ -119,15 +121,22 @@ impl BudgetMode {
         match self {
             Self::Balanced => "balanced",
             Self::Hard => "hard",
+            Self::Fitting => "fitting",
         }
     }
 
     /// Reads a name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Balanced, Self::Hard]
+        [Self::Balanced, Self::Hard, Self::Fitting]
             .into_iter()
             .find(|m| m.as_str() == text)
+    }
+
+    /// Whether the most that a request could cost is set aside for it.
+    #[must_use]
+    pub const fn is_hard(self) -> bool {
+        matches!(self, Self::Hard | Self::Fitting)
     }
 }
 

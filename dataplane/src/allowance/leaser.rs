@@ -150,6 +150,7 @@ impl Leaser {
         allowances
             .contact
             .heard(sent, Some(Duration::from_millis(welcome.lease_ms)));
+        allowances.contact.shared_by(welcome.holders);
         // All that is known is spoken about with the first message.
         allowances
             .slots

@@ -144,6 +144,19 @@ pub(crate) struct Admitted {
     pub(crate) notice: Option<Notice>,
 }
 
+/// A request may not go ahead.
+pub(crate) struct Refused {
+    pub(crate) problem: Problem,
+    /// With so many output tokens at most it may, and the budget wants it to.
+    pub(crate) fits: Option<u64>,
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self { problem, fits: None }
+    }
+}
+
 /// What was set aside so far; freed again unless all of it is.
 struct Held<'a> {
     allowances: &'a Allowances,
@@ -186,7 +199,7 @@ impl Allowances {
         caller: &Caller,
         asked: Asked<'_>,
         clock: &dyn Clock,
-    ) -> Result<Admitted, Problem> {
+    ) -> Result<Admitted, Refused> {
         let budgets = view.budgets().of(caller);
         let mut bounds = permit::bounds(view, caller, asked.key_rate, Some(&asked.model.name));
         if budgets.is_empty() && bounds.is_empty() {
@@ -201,7 +214,7 @@ impl Allowances {
             &self.learnt,
         );
         let Some(quote) = quote else {
-            return Err(Problem::new(Code::Internal, "the request could not be priced"));
+            return Err(Problem::new(Code::Internal, "the request could not be priced").into());
         };
         let now = clock.now_ms();
         let mut lines = Vec::with_capacity(budgets.len());
@@ -216,7 +229,7 @@ impl Allowances {
                 now,
                 resets_at: end_ms,
             };
-            slot.set_hard(budget.mode == BudgetMode::Hard);
+            slot.set_hard(budget.mode.is_hard());
             bounds.extend(throttle(&slot, &scope, asked.model, caller)?);
             if budget.ceiling_at(now).is_some() {
                 lines.push(Line {
@@ -248,7 +261,7 @@ impl Allowances {
         lines: Vec<Line>,
         quote: &Quote,
         route: &[Candidate],
-    ) -> Result<Held<'_>, Problem> {
+    ) -> Result<Held<'_>, Refused> {
         let mut held = Held {
             allowances: self,
             lines: Vec::with_capacity(lines.len()),
@@ -387,7 +400,7 @@ impl Allowances {
         let lease = match (budget.posture, budget.mode) {
             (Posture::Refuse, _) => UNREACHABLE,
             (_, BudgetMode::Balanced) => self.contact.lease(),
-            (_, BudgetMode::Hard) => self.contact.lease().min(HARD_LEASE),
+            (_, BudgetMode::Hard | BudgetMode::Fitting) => self.contact.lease().min(HARD_LEASE),
         };
         // Before the first contact nothing was granted, and it is worth a try.
         self.contact.silence().is_none_or(|silence| silence < lease)

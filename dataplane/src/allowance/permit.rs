@@ -7,7 +7,7 @@
 use super::quote::Quote;
 use super::slot::{Slot, Try};
 use super::verdict::Whose;
-use super::{Allowances, Scope, Waiting, team_name, verdict};
+use super::{Allowances, Scope, UNREACHABLE, Waiting, team_name, verdict};
 use crate::sync::ConfigView;
 use ccag_domain::limit::MINUTE_MS;
 use ccag_domain::{
@@ -20,9 +20,9 @@ use tokio::time::Instant;
 /// How long a permit of a rate is taken.
 const MINUTE: Duration = Duration::from_millis(MINUTE_MS.unsigned_abs());
 
-/// How long a request waits to hear whether there is a permit of a rate. If none is left it is refused at once, since
-/// waiting for the next may take long.
-const ANSWER: Duration = Duration::from_millis(500);
+/// How long a request waits to hear whether there is a permit of a rate: until the control plane counts as unreachable. If
+/// none is left it is refused at once, since waiting for the next may take long.
+const ANSWER: Duration = UNREACHABLE;
 
 /// How long a request waits for another one to end, where too many run.
 const TURN: Duration = Duration::from_millis(1_500);

@@ -196,7 +196,7 @@ impl Quote {
         match mode {
             BudgetMode::Balanced if is_scarce => self.cautious,
             BudgetMode::Balanced => self.likely,
-            BudgetMode::Hard => self.most,
+            BudgetMode::Hard | BudgetMode::Fitting => self.most,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::permit::{self, Bound, whose};
 use super::quote::Quote;
 use super::slot::Slot;
-use super::{Scope, UnixMs};
+use super::{Refused, Scope, UnixMs};
 use ccag_domain::period::rfc3339_in;
 use ccag_domain::routing::Candidate;
 use ccag_domain::{
@@ -54,7 +54,9 @@ pub(super) fn exhausted(slot: &Slot, scope: &Scope, need: NanoUsd, quote: &Quote
     } else {
         let left = left.to_usd_string(4);
         let could = match scope.budget.mode {
-            BudgetMode::Hard => format!("could cost up to ${}", quote.most.to_usd_string(4)),
+            BudgetMode::Hard | BudgetMode::Fitting => {
+                format!("could cost up to ${}", quote.most.to_usd_string(4))
+            }
             BudgetMode::Balanced => format!("is likely to cost ${}", need.to_usd_string(4)),
         };
         format!(
@@ -64,24 +66,26 @@ pub(super) fn exhausted(slot: &Slot, scope: &Scope, need: NanoUsd, quote: &Quote
     Problem::new(Code::BudgetExceeded, text).should_retry(false)
 }
 
-/// Where a lower `max_tokens` would make the request fit, that is said as well.
+/// Where a lower `max_tokens` would make the request fit, that is said as well, or done.
 pub(super) fn with_advice(
-    mut problem: Problem,
+    problem: Problem,
     slot: &Slot,
     scope: &Scope,
     quote: &Quote,
     route: &[Candidate],
-) -> Problem {
+) -> Refused {
+    let mut refused = Refused::from(problem);
     let (_, left) = standing(slot, scope);
-    if problem.code == Code::BudgetExceeded
-        && scope.budget.mode == BudgetMode::Hard
+    if refused.problem.code == Code::BudgetExceeded
+        && scope.budget.mode.is_hard()
         && let Some(tokens) = quote.affordable_output(left, route)
     {
-        problem.message.push_str(&format!(
+        refused.problem.message.push_str(&format!(
             " With max_tokens of at most {tokens} it would fit; in Claude Code set CLAUDE_CODE_MAX_OUTPUT_TOKENS."
         ));
+        refused.fits = Some(tokens).filter(|_| scope.budget.mode == BudgetMode::Fitting);
     }
-    problem
+    refused
 }
 
 fn standing(slot: &Slot, scope: &Scope) -> (NanoUsd, NanoUsd) {
@@ -209,6 +213,8 @@ pub(crate) struct Notice {
     status: &'static str,
     resets_at: UnixMs,
     resets: String,
+    /// The most output tokens that were asked for, where the budget has no more.
+    pub(crate) max_tokens: Option<u64>,
 }
 
 impl Notice {
@@ -233,6 +239,7 @@ impl Notice {
             status,
             resets_at: scope.resets_at,
             resets: rfc3339_in(scope.resets_at, &budget.time_zone),
+            max_tokens: None,
         }
     }
 
@@ -248,6 +255,9 @@ impl Notice {
         put("x-ccag-budget-remaining-usd", self.remaining.to_usd_string(2));
         put("x-ccag-budget-status", self.status.to_owned());
         put("x-ccag-budget-resets", self.resets.clone());
+        if let Some(tokens) = self.max_tokens {
+            put("x-ccag-budget-max-tokens", tokens.to_string());
+        }
         let status = match self.status {
             "ok" => "allowed",
             "blocked" => "rejected",

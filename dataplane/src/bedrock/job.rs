@@ -41,6 +41,8 @@ pub(crate) struct Source {
     pub(crate) rules: Rules,
     /// What becomes of web search.
     pub(crate) terms: Arc<Terms>,
+    /// The most output tokens that are asked for, where a budget has no more.
+    pub(crate) most_output: Option<u64>,
 }
 
 impl Source {
@@ -62,6 +64,7 @@ impl Source {
         };
         let target = Target {
             terms: Some(&self.terms),
+            most_output: self.most_output,
             ..target
         };
         request::prepare_for(peeked, headers, profile, target)
@@ -195,6 +198,13 @@ impl Job {
         Ok(())
     }
 
+    /// No more output tokens than these are asked for.
+    pub(crate) fn bound_output(&mut self, tokens: u64) {
+        self.source.most_output = Some(tokens);
+        // It is made again for whom it goes to.
+        self.body = Bytes::new();
+    }
+
     /// The rules of the same conversation on a lane.
     pub(crate) fn rules_on(&self, lane: Lane, bedrock: &Bedrock) -> Result<Rules, Problem> {
         self.source
@@ -235,7 +245,7 @@ impl Job {
             model: &self.lane.made.model,
             guard_suffix: self.lane.made.guard_suffix.as_deref(),
             streamed: self.streaming,
-            terms: None,
+            ..Target::default()
         };
         let prepared = self.source.prepare_by(&peeked, self.rules().profile(), target)?;
         self.lane.headers = prepared

@@ -29,6 +29,10 @@ use tokio::time::Instant;
 /// Bodies from this size on are read on a thread of their own, so that others' events do not wait for them.
 const OFFLOAD_BYTES: usize = 512 * 1024;
 
+/// An answer is not shortened below so many tokens: the least budget for thinking is 1,024 (Anthropic, "Extended thinking"),
+/// and something is to be said after it.
+const LEAST_OUTPUT: u64 = 2_048;
+
 /// Claude Code's name for a conversation; it stays the same when the conversation is resumed.
 const SESSION: &str = "x-claude-code-session-id";
 
@@ -84,14 +88,14 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
     let started = Instant::now();
     let started_at_ms = gateway.clock.now_ms();
     let in_flight = InFlight::new(&gateway.metrics);
-    let (admitted, plan) = match understand(Arc::clone(&gateway), request, request_id.clone()).await {
+    let (admitted, mut plan) = match understand(Arc::clone(&gateway), request, request_id.clone()).await {
         Ok(understood) => understood,
         Err(Refused { problem, model }) => {
             gateway.metrics.refused(problem.code.status(), model.as_ref());
             return render(&problem, &request_id);
         }
     };
-    let allowance::Admitted { reservation, notice } = match afford(&gateway, &admitted, &plan).await {
+    let allowance::Admitted { reservation, notice } = match afford(&gateway, &admitted, &mut plan).await {
         Ok(afforded) => afforded,
         Err(problem) => {
             refused(&gateway, &admitted, &problem, &request_id);
@@ -154,27 +158,47 @@ fn with_notice(mut response: Response, notice: Option<&Notice>) -> Response {
     response
 }
 
-/// Whether the caller's budgets and limits allow it, and with what set aside.
-async fn afford(gateway: &Gateway, admitted: &Admitted, plan: &Plan) -> Result<allowance::Admitted, Problem> {
+/// Whether the caller's budgets and limits allow it, and with what set aside. Where a budget allows it only with fewer output
+/// tokens, and is to do so, no more than these are asked for.
+async fn afford(
+    gateway: &Gateway,
+    admitted: &Admitted,
+    plan: &mut Plan,
+) -> Result<allowance::Admitted, Problem> {
     let (view, caller) = (&admitted.view, &admitted.who.caller);
     let key_rate = admitted.who.grant.rate_limit_rpm;
     if view.budgets().is_empty() && view.limits().is_empty() && key_rate.is_none() {
         return Ok(allowance::Admitted::default());
     }
-    let asked = allowance::Asked {
-        model: &plan.model,
-        route: &plan.route,
-        size: plan.size,
-        streaming: plan.job.streaming,
-        key_rate,
-    };
-    // What waits for a share is kept apart from what every request carries.
-    Box::pin(
-        gateway
+    loop {
+        let asked = allowance::Asked {
+            model: &plan.model,
+            route: &plan.route,
+            size: plan.size,
+            streaming: plan.job.streaming,
+            key_rate,
+        };
+        // What waits for a share is kept apart from what every request carries.
+        let admission = gateway
             .allowances
-            .admit(view, caller, asked, gateway.clock.as_ref()),
-    )
-    .await
+            .admit(view, caller, asked, gateway.clock.as_ref());
+        let refused = match Box::pin(admission).await {
+            Ok(mut afforded) => {
+                if let (Some(notice), Some(tokens)) = (&mut afforded.notice, plan.job.source.most_output) {
+                    notice.max_tokens = Some(tokens);
+                }
+                return Ok(afforded);
+            }
+            Err(refused) => refused,
+        };
+        match refused.fits {
+            Some(tokens) if (LEAST_OUTPUT..plan.size.max_output).contains(&tokens) => {
+                plan.job.bound_output(tokens);
+                plan.size.max_output = tokens;
+            }
+            _ => return Err(refused.problem),
+        }
+    }
 }
 
 /// Logs a refusal.
@@ -334,6 +358,7 @@ fn translate(
         version: headers.get("anthropic-version").and_then(text),
         rules,
         terms: Arc::new(terms),
+        most_output: None,
     };
     let prepared = source.prepare(peeked)?;
     Ok(Job {

@@ -420,3 +420,42 @@ async fn a_data_plane_that_starts_without_its_control_plane_does_what_its_budget
         assert_eq!(answered(&rig).await.status, expected);
     }
 }
+
+#[tokio::test]
+async fn a_fitting_budget_asks_for_as_many_tokens_as_are_left() {
+    let ten = NanoUsd::from_usd(10);
+    // Haiku 4.5 through the `us.` profile: 5.5 dollars per million output tokens, so four cents are some 7,000 tokens.
+    let left = NanoUsd(40_000_000);
+    let asks = |tokens: u64| ask(true).replace("\"max_tokens\":64", &format!("\"max_tokens\":{tokens}"));
+    for (mode, expected) in [(BudgetMode::Hard, 429), (BudgetMode::Fitting, 200)] {
+        let budgets = vec![budget("bud_team", team(), ten, mode)];
+        let (control, rig) = under(budgets, ten - left).await;
+        // What is spent is known with the first answer of the control plane.
+        rig.bedrock
+            .events([START, BLOCK, &text("Hello"), BLOCK_STOP, DELTA, STOP]);
+        assert_eq!(rig.post(asks(64)).await.status, 200);
+        control.plane.stored(1).await;
+        rig.bedrock
+            .events([START, BLOCK, &text("Hello"), BLOCK_STOP, DELTA, STOP]);
+        let answer = rig.post(asks(32_000)).await;
+        assert_eq!(answer.status, expected, "{mode:?}: {}", answer.text());
+        let asked = rig.bedrock.asked();
+        if mode == BudgetMode::Hard {
+            assert_eq!(asked.len(), 1);
+            continue;
+        }
+        let body: serde_json::Value = serde_json::from_slice(&asked[1].body).unwrap();
+        let tokens = body["max_tokens"].as_u64().unwrap();
+        assert!((6_500..7_300).contains(&tokens), "{tokens}");
+        let said = answer.header("x-ccag-budget-max-tokens").unwrap();
+        assert_eq!(said, tokens.to_string());
+        // What is left by then is too little to be worth an answer.
+        let almost_all = NanoUsd(left.0 - 5_000_000);
+        control.plane.shared.treasury.spent.lock().unwrap().clear();
+        let ceiling = ten - almost_all;
+        let ceilings = &control.plane.shared.treasury.ceilings;
+        ceilings.lock().unwrap().insert("bud_team".to_owned(), ceiling);
+        let refused = rig.post(asks(32_000)).await;
+        assert_eq!(refused.error_type(), "billing_error", "{}", refused.text());
+    }
+}

@@ -152,7 +152,11 @@ impl Treasury {
                         };
                         self.with(&totals.account, |account, holding| account.resume(holding, known));
                     }
-                    Down::Welcome(v1::Welcome { lease_ms: 30_000 })
+                    let holders = self.holders.load(Ordering::Relaxed);
+                    Down::Welcome(v1::Welcome {
+                        lease_ms: 30_000,
+                        holders,
+                    })
                 }
                 Up::Ask(ask) => {
                     self.asks.fetch_add(1, Ordering::Relaxed);

@@ -86,6 +86,9 @@ pub mod lease_response {
 pub struct Welcome {
     #[prost(uint64, tag = "1")]
     pub lease_ms: u64,
+    /// How many data planes there are at present.
+    #[prost(uint32, tag = "2")]
+    pub holders: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct LeaseAnswer {

@@ -1,6 +1,6 @@
 //! Budgets hold: what Bedrock says it gave is the truth.
 
-use crate::harness::{Answer, ControlPlane, DataPlane, Sim, database};
+use crate::harness::{Answer, ControlPlane, DataPlane, Sim, SkewedPlane, database};
 use bedrock_sim::Ending;
 use ccag_domain::{Geography, Lane, ModelName, NanoUsd, PriceBook, Tokens, catalogue};
 use serde_json::{Value, json};
@@ -13,21 +13,30 @@ use tokio::task::JoinHandle;
 struct Mix {
     model: &'static str,
     sizes: &'static [(u64, u64)],
+    /// How many tokens come in a millisecond. A model gives about a hundred in a second.
+    pace: u64,
 }
 
 /// Haiku 4.5 through the `us.` profile, at 1.1 and 5.5 dollars per million tokens: the dearest could cost nine cents and a
 /// half, less than a hundredth of ten dollars.
 const SMALL: &Mix = &Mix {
     model: "claude-haiku-4-5",
-    sizes: &[
-        (16_000, 9_000),
-        (12_000, 12_000),
-        (8_000, 2_000),
-        (4_000, 3_500),
-        (2_000, 700),
-        (600, 600),
-    ],
+    sizes: SMALL_SIZES,
+    pace: 10,
 };
+
+const SMALL_SIZES: &[(u64, u64)] = &[
+    (16_000, 9_000),
+    (12_000, 12_000),
+    (8_000, 2_000),
+    (4_000, 3_500),
+    (2_000, 700),
+    (600, 600),
+];
+
+/// The same at twenty times the pace of a model instead of a hundred times. What a data plane's requests have used in the
+/// last moment before it is killed nobody can know, and that moment costs as much more as answers are faster.
+const SMALL_AND_SLOWER: &Mix = &Mix { pace: 2, ..*SMALL };
 
 /// Sonnet 5.5, at 2.2 and 11 dollars: as Claude Code asks, for 128,000 tokens and seldom in need of them.
 const LARGE: &Mix = &Mix {
@@ -39,6 +48,7 @@ const LARGE: &Mix = &Mix {
         (64_000, 900),
         (32_000, 2_500),
     ],
+    pace: 10,
 };
 
 /// What an answer has cost in truth.
@@ -90,7 +100,7 @@ struct Tally {
 
 impl Demand {
     /// So many clients at each of these addresses; each asks for one size after the other.
-    fn start(planes: &[&DataPlane], secret: &str, clients: usize, mix: &'static Mix) -> Self {
+    fn start(planes: &[&str], secret: &str, clients: usize, mix: &'static Mix) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let done = Arc::new(AtomicUsize::new(0));
         let mut workers = Vec::new();
@@ -99,7 +109,7 @@ impl Demand {
             for number in 0..clients {
                 let client = DemandClient {
                     http: http.clone(),
-                    url: format!("{}/v1/messages", plane.http),
+                    url: format!("{plane}/v1/messages"),
                     secret: secret.to_owned(),
                     number,
                     mix,
@@ -175,10 +185,9 @@ impl DemandClient {
     }
 
     async fn ask(&self, max_tokens: u64, tokens: u64, tally: &mut Tally) -> Verdict {
-        // Ten tokens a millisecond: a hundred times as fast as a model.
-        let events = tokens.div_ceil(100);
+        let (events, gap) = (tokens.div_ceil(100), 100 / self.mix.pace);
         let prompt = format!(
-            "client {}: go on [sim: text={}, events={events}, gap=10]",
+            "client {}: go on [sim: text={}, events={events}, gap={gap}]",
             self.number,
             tokens * 4
         );
@@ -240,6 +249,8 @@ struct Fleet {
     /// What stands between the planes: it can be cut.
     links: Vec<Link>,
     planes: Vec<DataPlane>,
+    /// Those whose clocks are wrong.
+    skewed: Vec<SkewedPlane>,
     secret: String,
 }
 
@@ -250,6 +261,11 @@ const CLIENTS: usize = 200;
 
 impl Fleet {
     async fn start(mode: &str, controls: usize) -> Self {
+        Self::start_with_clocks(mode, controls, &[]).await
+    }
+
+    /// The same, with the clocks of some of the four wrong by so many milliseconds.
+    async fn start_with_clocks(mode: &str, controls: usize, wrong_by_ms: &[i64]) -> Self {
         let sim = Sim::start().await;
         let database = database();
         let mut running = Vec::new();
@@ -264,12 +280,16 @@ impl Fleet {
         for control in &running {
             links.push(Link::to(&control.grpc).await);
         }
-        let mut planes = Vec::new();
+        let (mut planes, mut skewed) = (Vec::new(), Vec::new());
         for n in 0..4 {
             // Each has another control plane first in its list.
             let mut list: Vec<&str> = links.iter().map(|link| link.url.as_str()).collect();
             list.rotate_left(n % controls);
-            planes.push(DataPlane::start_at(&format!("data-{n}"), &list.join(","), &sim).await);
+            let (name, list) = (format!("data-{n}"), list.join(","));
+            match wrong_by_ms.get(n) {
+                Some(wrong) => skewed.push(SkewedPlane::start(&name, &list, &sim, *wrong).await),
+                None => planes.push(DataPlane::start_at(&name, &list, &sim).await),
+            }
         }
         admin.fleet_of(4).await;
         Self {
@@ -277,19 +297,26 @@ impl Fleet {
             controls: running,
             links,
             planes,
+            skewed,
             secret,
         }
     }
 
     fn demand(&self, mix: &'static Mix) -> Demand {
-        let planes: Vec<&DataPlane> = self.planes.iter().collect();
+        let skewed = self.skewed.iter().map(|plane| plane.http.as_str());
+        let planes: Vec<&str> = self
+            .planes
+            .iter()
+            .map(|plane| plane.http.as_str())
+            .chain(skewed)
+            .collect();
         Demand::start(&planes, &self.secret, CLIENTS, mix)
     }
 
     /// Waits until so many percent of the budget are spent.
     async fn until_spent(&self, mix: &Mix, percent: i64) {
         let what = "a part of the budget is spent";
-        crate::harness::wait_until(what, Duration::from_secs(90), || async {
+        crate::harness::wait_until(what, Duration::from_secs(120), || async {
             (spent(mix, &self.sim.account()).0 * 100 >= BUDGET.0 * percent).then_some(())
         })
         .await;
@@ -396,24 +423,50 @@ async fn a_balanced_budget_is_exceeded_by_no_more_than_what_ran_with_the_last_re
     assert!(tally.truncated.is_empty(), "{:?}", tally.truncated);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hard_budget_holds_while_data_planes_and_control_planes_are_killed() {
+/// One of two control planes is killed, and then a data plane, which may come back. Returns what was spent.
+async fn killed(comes_back: bool) -> NanoUsd {
+    let mix = SMALL_AND_SLOWER;
     let mut fleet = Fleet::start("hard", 2).await;
-    let demand = fleet.demand(SMALL);
-    fleet.until_spent(SMALL, 30).await;
+    let demand = fleet.demand(mix);
+    fleet.until_spent(mix, 30).await;
     fleet.controls[0].kill();
-    fleet.until_spent(SMALL, 60).await;
+    fleet.until_spent(mix, 60).await;
     fleet.planes[3].kill();
-    // Those who asked the dead data plane are not served any more.
-    let (truth, tally) = fleet.end(demand, SMALL, 3 * CLIENTS).await;
+    let mut served = 3;
+    if comes_back {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        fleet.planes[3].resume().await;
+        served = 4;
+    }
+    // Those who ask a dead data plane are not served any more.
+    let (truth, tally) = fleet.end(demand, mix, served * CLIENTS).await;
     assert!(truth <= BUDGET, "{truth}");
-    // What the dead data plane's requests had used is known to within what they used in a moment; the rest of it stays held.
-    assert_used(truth, 960);
     let broken = tally.truncated.len();
     assert!(
         broken <= CLIENTS,
         "{broken} streams broke off, more than the dead data plane had"
     );
+    truth
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hard_budget_holds_while_data_planes_and_control_planes_are_killed() {
+    assert_used(killed(false).await, 987);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hard_budget_holds_while_a_data_plane_is_killed_and_comes_back() {
+    assert_used(killed(true).await, 987);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hard_budget_holds_while_clocks_are_five_seconds_apart() {
+    let fleet = Fleet::start_with_clocks("hard", 1, &[-2_500, 2_500]).await;
+    let demand = fleet.demand(SMALL);
+    let (truth, tally) = fleet.end(demand, SMALL, 4 * CLIENTS).await;
+    assert!(truth <= BUDGET, "{truth}");
+    assert_used(truth, 987);
+    assert!(tally.truncated.is_empty(), "{:?}", tally.truncated);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,6 +54,8 @@ pub(crate) enum Mode {
     Balanced,
     /// A request is let through if the most that it could cost is left: nothing is overspent
     Hard,
+    /// As hard; a request for more output tokens than are left gets those that are left
+    Fitting,
 }
 
 impl From<Mode> for BudgetMode {
@@ -61,6 +63,7 @@ impl From<Mode> for BudgetMode {
         match mode {
             Mode::Balanced => Self::Balanced,
             Mode::Hard => Self::Hard,
+            Mode::Fitting => Self::Fitting,
         }
     }
 }

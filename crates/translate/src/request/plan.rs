@@ -9,6 +9,8 @@ use ccag_domain::{Problem, SealKey};
 #[derive(Debug)]
 pub(crate) struct Plan<'p> {
     pub(crate) profile: &'p Profile,
+    /// The most output tokens that may be asked for.
+    pub(crate) max_output: u64,
     pub(crate) edits: Edits<'p>,
     pub(crate) features: Features,
     pub(crate) dropped: Vec<Dropped>,
@@ -41,6 +43,7 @@ impl<'p> Plan<'p> {
     pub(crate) fn new(profile: &'p Profile, strict_version: bool, guard_suffix: Option<&'p str>) -> Self {
         Self {
             profile,
+            max_output: profile.max_output_tokens,
             edits: Edits::default(),
             features: Features::default(),
             dropped: Vec::new(),

@@ -113,6 +113,7 @@ pub fn prepare_for<'t>(
     let requested = betas::requested(headers.betas, root);
     let guard_suffix = target.guard_suffix.filter(|_| lane == Lane::InvokeModel);
     let mut plan = Plan::new(profile, headers.version == Some(STRICT_VERSION), guard_suffix);
+    plan.max_output = target.most_output.unwrap_or(u64::MAX).min(plan.max_output);
     plan.search = Search {
         enabled: target.terms.is_some_and(|terms| terms.enabled),
         key: target.terms.and_then(|terms| terms.key.clone()),
@@ -276,7 +277,7 @@ fn strict_sampling(plan: &Plan<'_>, name: &str) -> Result<(), Problem> {
 
 /// Bounds `max_tokens`, or adds one to a count_tokens body, where it must exceed the thinking budget.
 fn max_tokens(plan: &mut Plan<'_>, peeked: &Peeked<'_>, parts: &Parts<'_>, front: &mut Front) -> u64 {
-    let limit = plan.profile.max_output_tokens;
+    let limit = plan.max_output;
     if let (Some(asked), Some(value)) = (peeked.max_tokens(), parts.max_tokens) {
         if asked > limit {
             plan.edits.replace(value, limit.to_string());

@@ -25,6 +25,8 @@ pub struct Target<'t> {
     pub guard_suffix: Option<&'t str>,
     /// Whether the answer is to be a stream though the client has not asked for one. Lanes whose body says so need it.
     pub streamed: bool,
+    /// The most output tokens that may be asked for, where that is fewer than the model can give.
+    pub most_output: Option<u64>,
     /// What becomes of web search; without terms it is not carried out.
     pub terms: Option<&'t Terms>,
 }

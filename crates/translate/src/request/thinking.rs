@@ -85,7 +85,7 @@ impl Plan<'_> {
         let Some(budget) = thinking.get("budget_tokens") else {
             return Thinking::Stays;
         };
-        if max_tokens == self.profile.max_output_tokens && budget.u64().is_some_and(|n| n >= max_tokens) {
+        if max_tokens == self.max_output && budget.u64().is_some_and(|n| n >= max_tokens) {
             self.edits.replace(budget, (max_tokens - 1).to_string());
         }
         Thinking::Stays

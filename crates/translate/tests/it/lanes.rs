@@ -23,6 +23,7 @@ fn prepared(lane: Lane, body: &Value, betas: &[&str], version: Option<&str>) -> 
         guard_suffix: None,
         streamed: false,
         terms: None,
+        most_output: None,
     };
     prepare_for(
         &peeked,
@@ -216,6 +217,7 @@ fn what_users_and_tools_say_is_tagged_for_the_guardrail_and_nothing_else() {
             guard_suffix: Some("abc123"),
             streamed: false,
             terms: None,
+            most_output: None,
         };
         let rules = profile(lane, "claude-opus-5-5");
         body_of(&prepare_for(&peeked, Headers::default(), &rules, target).unwrap())
@@ -292,6 +294,7 @@ fn a_text_that_gets_a_marker_of_its_own_is_tagged_all_the_same() {
         guard_suffix: Some("s"),
         streamed: false,
         terms: None,
+        most_output: None,
     };
     let rules = profile(Lane::InvokeModel, "claude-opus-4-5");
     let sent = body_of(&prepare_for(&peeked, Headers::default(), &rules, target).unwrap());
@@ -360,4 +363,35 @@ fn translated(lane: Lane, recorded: &str) -> String {
         }
     }
     out
+}
+
+#[test]
+fn no_more_output_is_asked_for_than_there_is_and_a_budget_for_thinking_fits_under_it() {
+    let bounded = |body: Value, most: u64| {
+        let body = body.to_string();
+        let peeked = peek(body.as_bytes(), Operation::Messages).unwrap();
+        let target = Target {
+            most_output: Some(most),
+            ..Target::default()
+        };
+        let headers = Headers {
+            betas: &[],
+            version: None,
+        };
+        let profile = profile(Lane::InvokeModel, peeked.model());
+        body_of(&prepare_for(&peeked, headers, &profile, target).unwrap())
+    };
+    let ask = |tokens: u64| {
+        json!({"model": "claude-haiku-4-5", "max_tokens": tokens,
+               "messages": [{"role": "user", "content": "hi"}]})
+    };
+    assert_eq!(bounded(ask(32_000), 5_000)["max_tokens"], 5_000);
+    assert_eq!(bounded(ask(1_000), 5_000)["max_tokens"], 1_000);
+    // What the model can give bounds it as well.
+    assert_eq!(bounded(ask(1_000_000), 900_000)["max_tokens"], 64_000);
+    let mut thinking = ask(32_000);
+    thinking["thinking"] = json!({"type": "enabled", "budget_tokens": 16_000});
+    let sent = bounded(thinking, 5_000);
+    assert_eq!(sent["max_tokens"], 5_000);
+    assert_eq!(sent["thinking"]["budget_tokens"], 4_999);
 }

@@ -30,6 +30,7 @@ pub(crate) async fn run(
             version: None,
             rules,
             terms: Arc::default(),
+            most_output: None,
         },
         model_said: model.name.to_string(),
         streaming: false,

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub(crate) const MODEL: &str = "claude-sonnet-4-6";
 
 pub(crate) const PASSWORD: &str = "correct-horse-battery-staple";
-const JOIN_TOKEN: &str = "join-token-for-tests-0123456789abcdef";
+pub(super) const JOIN_TOKEN: &str = "join-token-for-tests-0123456789abcdef";
 const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 async fn answers(url: String) -> bool {

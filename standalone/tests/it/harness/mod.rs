@@ -8,6 +8,7 @@ mod load;
 mod postgres;
 mod process;
 mod sim;
+mod skewed;
 
 pub(crate) use admin::Admin;
 pub(crate) use claude::{Machine, Session};
@@ -19,6 +20,7 @@ pub(crate) use load::Load;
 pub(crate) use postgres::{Cluster, database, execute};
 pub(crate) use process::{Process, binary, wait_until};
 pub(crate) use sim::{Answer, Sim};
+pub(crate) use skewed::SkewedPlane;
 
 /// An environment variable that `cargo xtask test` sets.
 pub(crate) fn provided(name: &str) -> String {

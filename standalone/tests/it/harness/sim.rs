@@ -41,6 +41,22 @@ impl Sim {
         ]
     }
 
+    /// The same for a data plane in this process.
+    pub(crate) fn aws(&self) -> ccag_aws::AwsSettings {
+        ccag_aws::AwsSettings {
+            region: Some("us-east-1".into()),
+            runtime_url: Some(self.0.base_url()),
+            control_url: Some(self.0.base_url()),
+            mantle_url: Some(self.0.mantle_url()),
+            sts_url: Some(self.0.base_url()),
+            bearer_token: None,
+            credentials: ccag_aws::AwsCredentials::Static {
+                access_key_id: ACCESS_KEY.into(),
+                secret_access_key: SECRET_KEY.to_owned().into(),
+            },
+        }
+    }
+
     /// Makes the next invocation do this.
     pub(crate) fn once(&self, action: Action) {
         self.0.script(Rule::once(action));
