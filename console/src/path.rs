@@ -26,6 +26,8 @@ pub const LIMITS: &str = "/console/limits";
 pub const NEW_LIMIT: &str = "/console/limits/new";
 /// Page with the form for a new budget.
 pub const NEW_BUDGET: &str = "/console/budgets/new";
+/// Sessions that ran away, and the form target for what they may do.
+pub const SESSIONS: &str = "/console/sessions";
 /// List of endpoints, and the form target that makes one.
 pub const ENDPOINTS: &str = "/console/endpoints";
 /// Page with the form for a new endpoint.

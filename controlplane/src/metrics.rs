@@ -14,6 +14,13 @@ pub(crate) struct Place {
     pub(crate) place: &'static str,
 }
 
+/// Why a session was paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Reason {
+    /// `spend` or `agents`.
+    pub(crate) reason: &'static str,
+}
+
 /// The control plane's metrics. Clones count together.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -25,6 +32,7 @@ pub struct Metrics {
     pub(crate) usage_stored: Counter,
     pub(crate) usage_duplicate: Counter,
     pub(crate) usage_quarantined: Counter,
+    pub(crate) sessions_paused: Family<Reason, Counter>,
     pub(crate) login_failed: Counter,
     pub(crate) login_throttled: Counter,
 }
@@ -45,6 +53,7 @@ impl Metrics {
             usage_stored: Counter::default(),
             usage_duplicate: Counter::default(),
             usage_quarantined: Counter::default(),
+            sessions_paused: Family::default(),
             login_failed: Counter::default(),
             login_throttled: Counter::default(),
         };
@@ -88,6 +97,11 @@ impl Metrics {
             "ccag_control_usage_quarantined",
             "Usage records that can never be stored and were put aside",
             m.usage_quarantined,
+        );
+        registry.register(
+            "ccag_control_sessions_paused",
+            "Sessions that ran away and were paused",
+            m.sessions_paused,
         );
         registry.register("ccag_control_login_failed", "Failed log-ins", m.login_failed);
         registry.register(

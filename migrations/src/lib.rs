@@ -25,6 +25,7 @@ mod m20261126_000014_budget_recipients;
 mod m20261126_000014_mantle;
 mod m20261126_000014_quarantine;
 mod m20261127_000015_limits;
+mod m20261127_000016_paused_sessions;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000014_mantle::Migration),
             Box::new(m20261126_000014_quarantine::Migration),
             Box::new(m20261127_000015_limits::Migration),
+            Box::new(m20261127_000016_paused_sessions::Migration),
         ]
     }
 }

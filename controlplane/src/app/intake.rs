@@ -1,7 +1,7 @@
 //! Usage comes in: at least once from the data planes, exactly once into the ledger.
 
 use super::costing::{Costing, Used};
-use super::{App, allowances, rollup};
+use super::{App, allowances, breaker, rollup};
 use crate::store::entity::usage_record;
 use crate::store::{Drawn, QuarantineRow, StoreError};
 use ccag_domain::UsageRecord;
@@ -200,6 +200,10 @@ async fn store(
                 if let Err(error) = allowances::note_steps(app, &inserted.accounts).await {
                     tracing::warn!(%error, "steps of budgets could not be noted");
                 }
+                let new = part.iter().filter(|row| inserted.ids.contains(&row.id));
+                if let Err(error) = breaker::watch(app, new).await {
+                    tracing::warn!(%error, "the pace of sessions could not be looked at");
+                }
             }
             Err(error @ (StoreError::Data(_) | StoreError::Duplicate(_))) => match part {
                 [row] => {
@@ -349,6 +353,7 @@ fn row(costing: &mut Costing, record: &UsageRecord, now_ms: i64) -> usage_record
         received_at_ms: now_ms,
         surface: record.surface.as_str().to_owned(),
         web_searches: i64::from(record.web_searches),
+        agent_id: optional(&record.agent_id),
     }
 }
 

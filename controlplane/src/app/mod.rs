@@ -5,6 +5,7 @@
 
 pub mod allowances;
 pub mod bootstrap;
+pub mod breaker;
 pub mod budgets;
 pub mod capabilities;
 mod catalogue;
@@ -38,6 +39,7 @@ use crate::store::{AuditEntry, Store, StoreError};
 use ccag_domain::ids::ulid;
 use ccag_domain::{Actor, Clock, Code, ObjectKind, Problem, Rng, UnixMs};
 use std::sync::Arc;
+use url::Url;
 
 /// Everything that the verbs need. Clones are cheap and share it.
 #[derive(Clone)]
@@ -55,6 +57,8 @@ pub struct Inner {
     pub(crate) aws: discovery::AwsAccess,
     /// How long a session lasts.
     pub session_ttl_ms: i64,
+    /// Where people reach the gateway, as far as the operator has said.
+    pub public_url: Option<Url>,
     /// Names this process among the control planes on one database.
     pub instance: String,
     /// When this process started.
@@ -87,6 +91,7 @@ impl App {
         metrics: Metrics,
         session_ttl_ms: i64,
         aws: discovery::AwsAccess,
+        public_url: Option<Url>,
     ) -> Self {
         Self(Arc::new(Inner {
             store,
@@ -94,6 +99,7 @@ impl App {
             passwords: passwords::Passwords::new(),
             aws,
             session_ttl_ms,
+            public_url,
             instance: format!("cp_{}", ulid(&*clock, &*rng)),
             started_at_ms: clock.now_ms(),
             clock,

@@ -117,6 +117,7 @@ pub async fn delete(app: &App, actor: &Actor, id: &TeamId) -> Result<(), Problem
     let budgets = budgets::forget(&mut tx, budgets).await?;
     let limits = tx.list_limits_of_team(&row.id).await?;
     let limits = limits::forget(&mut tx, limits).await?;
+    tx.delete_session_breaker(&row.id).await?;
     tx.delete_team(&row.id).await?;
     let entry = app.audit(
         actor,

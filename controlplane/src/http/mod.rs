@@ -1,6 +1,7 @@
 //! The HTTP surface: sign-in, the admin API, and what the console is built on.
 
 mod auth;
+mod breaker;
 mod budgets;
 mod capabilities;
 mod catalogue;
@@ -179,6 +180,15 @@ fn api() -> Router<HttpState> {
 
 fn of_budgets() -> Router<HttpState> {
     Router::new()
+        .route(paths::SESSION_BREAKER, get(breaker::show).put(breaker::set))
+        .route(
+            paths::TEAM_SESSION_BREAKER,
+            get(breaker::of_team)
+                .put(breaker::set_team)
+                .delete(breaker::clear_team),
+        )
+        .route(paths::PAUSED_SESSIONS, get(breaker::list))
+        .route(paths::PAUSED_SESSION_RESUME, post(breaker::resume))
         .route(paths::BUDGETS, get(budgets::list).post(budgets::create))
         .route(
             paths::BUDGET,

@@ -1,11 +1,11 @@
 //! The pushed configuration: its position, its history, and the objects it consists of.
 
 use super::entity::{
-    budget, capability_book, config_change, config_revision, endpoint, learnt_fact, limit, model, price,
-    setting, team, team_endpoint, user, virtual_key,
+    budget, capability_book, config_change, config_revision, endpoint, learnt_fact, limit, model,
+    paused_session, price, setting, team, team_endpoint, user, virtual_key,
 };
 use super::{
-    Store, StoreError, budgets, capabilities, dialect, limits, offers, prices, routing, rows, search,
+    Store, StoreError, breaker, budgets, capabilities, dialect, limits, offers, prices, routing, rows, search,
 };
 use crate::secrets::Secrets;
 use ccag_domain::config::{ChangeStep, Settings, UnpricedPolicy};
@@ -137,6 +137,12 @@ impl Store {
         }
         for row in limit::Entity::find().all(&tx).await? {
             take(limits::limit(&row).map(|o| Some(ConfigObject::Limit(o))), &row.id);
+        }
+        for row in breaker::open(&tx).await? {
+            take(
+                breaker::pushed(&row).map(|o| o.map(ConfigObject::PausedSession)),
+                &row.id,
+            );
         }
         let mut services = search::active(&tx, self.secrets(), None).await?;
         for row in user::Entity::find().all(&tx).await? {
@@ -285,6 +291,10 @@ async fn find(
         },
         ObjectKind::Budget => match budget::Entity::find_by_id(id).one(tx).await? {
             Some(row) => Some(ConfigObject::Budget(budgets::pushed(&row)?)),
+            None => None,
+        },
+        ObjectKind::PausedSession => match paused_session::Entity::find_by_id(id).one(tx).await? {
+            Some(row) => breaker::pushed(&row)?.map(ConfigObject::PausedSession),
             None => None,
         },
     })

@@ -7,6 +7,7 @@
 pub(crate) mod allowances;
 mod audit;
 mod bootstrap;
+pub(crate) mod breaker;
 pub(crate) mod budgets;
 mod capabilities;
 mod config;

@@ -9,6 +9,7 @@
 
 mod allowances;
 mod backlog;
+mod breaker;
 mod budget_forms;
 mod budgets;
 mod capabilities;

@@ -337,6 +337,7 @@ pub(crate) fn record(seed: u64) -> UsageRecord {
         first_token_ms: Some(300),
         duration_ms: 1_200,
         session_id: Some("session".into()),
+        agent_id: None,
         web_searches: 0,
         replica_id: ccag_domain::ReplicaId::parse("rep_test").unwrap(),
         surface: ccag_domain::Lane::InvokeModel,

@@ -6,6 +6,7 @@
 //! keeps its value and `null` clears it. Every refusal is a [`ProblemBody`].
 
 mod auth;
+mod breaker;
 mod budget_status;
 mod budgets;
 mod capabilities;
@@ -31,6 +32,10 @@ mod users;
 mod web_search;
 
 pub use auth::{LoginRequest, LoginResponse, Me, SESSION_TOKEN_PREFIX};
+pub use breaker::{
+    BreakerSource, ListPausedSessions, PauseKind, PauseState, PausedSessionList, PausedSessionView,
+    SessionBreakerView, SetSessionBreaker,
+};
 pub use budget_status::{
     AppliedBudget, BudgetAccount, BudgetAccountList, BudgetEventList, BudgetEventView, BudgetList,
     BudgetState, BudgetStatusQuery, BudgetStatusView, BudgetView, DefaultBudgetView, LimitSource,

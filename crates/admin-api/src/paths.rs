@@ -1,6 +1,6 @@
 //! Where things are. The constants are route templates, the functions fill them in.
 
-use ccag_domain::{BudgetId, EndpointId, KeyId, LimitId, RuleId, SearchKind, TeamId, UserId};
+use ccag_domain::{BudgetId, EndpointId, KeyId, LimitId, PauseId, RuleId, SearchKind, TeamId, UserId};
 
 /// `POST`: sign in.
 pub const LOGIN: &str = "/auth/login";
@@ -49,6 +49,15 @@ pub const BUDGET_STATUS: &str = "/admin/budget/status";
 pub const DEFAULT_BUDGET: &str = "/admin/settings/default-budget";
 /// `GET`, `PUT`: what a user may spend.
 pub const USER_SPEND_LIMIT: &str = "/admin/users/{id}/spend-limit";
+
+/// `GET`, `PUT`: what sessions may do within a minute.
+pub const SESSION_BREAKER: &str = "/admin/settings/session-breaker";
+/// `GET`, `PUT`: the same for a team's; `DELETE`: the organisation's word counts again (204).
+pub const TEAM_SESSION_BREAKER: &str = "/admin/teams/{id}/session-breaker";
+/// `GET`: the sessions that are paused.
+pub const PAUSED_SESSIONS: &str = "/admin/paused-sessions";
+/// `POST`: let one go on; answers with it.
+pub const PAUSED_SESSION_RESUME: &str = "/admin/paused-sessions/{id}/resume";
 
 /// `GET`: list, `POST`: create.
 pub const LIMITS: &str = "/admin/limits";
@@ -196,6 +205,18 @@ pub fn budget_raise(id: &BudgetId, raise: &str) -> String {
         "{raise}",
         &segment(raise),
     )
+}
+
+/// What sessions of a team may do within a minute.
+#[must_use]
+pub fn team_session_breaker(id: &TeamId) -> String {
+    fill(TEAM_SESSION_BREAKER, "{id}", id.as_str())
+}
+
+/// Lets a paused session go on.
+#[must_use]
+pub fn paused_session_resume(id: &PauseId) -> String {
+    fill(PAUSED_SESSION_RESUME, "{id}", id.as_str())
 }
 
 /// A user's limit.

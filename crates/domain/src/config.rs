@@ -1,7 +1,8 @@
 //! The configuration that the control plane pushes to data planes: a snapshot, then changes in revision order.
 
 use crate::{
-    Budget, CapabilityBook, Endpoint, KeyGrant, LearntFact, Limit, Model, Price, Team, User, WebSearch,
+    Budget, CapabilityBook, Endpoint, KeyGrant, LearntFact, Limit, Model, PausedSession, Price, Team, User,
+    WebSearch,
 };
 
 /// A position in the history of the configuration. Revisions grow by one with every change and are comparable only
@@ -43,6 +44,8 @@ pub enum ObjectKind {
     Budget,
     /// A [`Limit`].
     Limit,
+    /// A [`PausedSession`], by the id of the pause.
+    PausedSession,
 }
 
 impl ObjectKind {
@@ -61,6 +64,7 @@ impl ObjectKind {
             Self::LearntFact => "learnt_fact",
             Self::Budget => "budget",
             Self::Limit => "limit",
+            Self::PausedSession => "paused_session",
         }
     }
 
@@ -79,6 +83,7 @@ impl ObjectKind {
             Self::LearntFact,
             Self::Budget,
             Self::Limit,
+            Self::PausedSession,
         ]
         .into_iter()
         .find(|k| k.as_str() == text)
@@ -138,6 +143,8 @@ pub enum ConfigObject {
     Budget(Budget),
     /// How much may be asked for at a time.
     Limit(Limit),
+    /// A session whose requests are refused.
+    PausedSession(PausedSession),
 }
 
 impl ConfigObject {
@@ -156,6 +163,7 @@ impl ConfigObject {
             Self::LearntFact(o) => (ObjectKind::LearntFact, o.id()),
             Self::Budget(o) => (ObjectKind::Budget, o.id.to_string()),
             Self::Limit(o) => (ObjectKind::Limit, o.id.to_string()),
+            Self::PausedSession(o) => (ObjectKind::PausedSession, o.id.to_string()),
         };
         ObjectRef { kind, id }
     }

@@ -156,6 +156,10 @@ id!(
     LimitId, "lim_", "limit"
 );
 id!(
+    /// Names one pause of a session that ran away.
+    PauseId, "pau_", "paused session"
+);
+id!(
     /// Names a rule that an admin has laid over the shipped ones.
     RuleId, "rule_", "rule"
 );

@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod availability;
+pub mod breaker;
 pub mod budget;
 pub mod capability;
 pub mod catalogue;
@@ -32,14 +33,15 @@ pub mod usage;
 
 pub use account::{AccountFilter, AccountId, AccountName};
 pub use availability::{Availability, Obstacle};
+pub use breaker::{BreakerPolicy, PauseReason, PausedSession, SessionOwner, SessionPace};
 pub use budget::{Budget, BudgetAction, BudgetMode, BudgetRule, BudgetScope, Posture, Raise, Scoped};
 pub use capability::{CapabilityBook, LearntFact};
 pub use config::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot};
 pub use endpoint::{Endpoint, Geography};
 pub use identity::{AccountState, Actor, Caller, Role, Team, User};
 pub use ids::{
-    BudgetId, EndpointId, KeyId, LimitId, PriceId, ReplicaId, RequestId, RuleId, SessionId, TeamId, UsageId,
-    UserId,
+    BudgetId, EndpointId, KeyId, LimitId, PauseId, PriceId, ReplicaId, RequestId, RuleId, SessionId, TeamId,
+    UsageId, UserId,
 };
 pub use key::{KeyDigest, KeyGrant, KeySecret};
 pub use lane::{Guardrail, GuardrailTrace, Lane, Lanes};

@@ -25,6 +25,8 @@ pub enum Code {
     RateLimited,
     /// The budget is used up; waiting until it resets helps.
     BudgetExceeded,
+    /// The session ran away and is paused; somebody has to resume it.
+    SessionPaused,
     /// The gateway or Bedrock cannot take the request now; trying again soon helps.
     Overloaded,
     /// Bedrock did not answer in time.
@@ -39,7 +41,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, for documentation and tests.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::InvalidRequest,
         Self::Unauthenticated,
         Self::Forbidden,
@@ -50,6 +52,7 @@ impl Code {
         Self::TooLarge,
         Self::RateLimited,
         Self::BudgetExceeded,
+        Self::SessionPaused,
         Self::Overloaded,
         Self::Timeout,
         Self::BadUpstream,
@@ -68,7 +71,7 @@ impl Code {
             Self::MethodNotAllowed => 405,
             Self::Conflict => 409,
             Self::TooLarge => 413,
-            Self::RateLimited | Self::BudgetExceeded => 429,
+            Self::RateLimited | Self::BudgetExceeded | Self::SessionPaused => 429,
             Self::Internal => 500,
             Self::BadUpstream => 502,
             Self::Unavailable => 503,
@@ -89,7 +92,7 @@ impl Code {
             Self::NotFound => "not_found_error",
             Self::TooLarge => "request_too_large",
             Self::RateLimited => "rate_limit_error",
-            Self::BudgetExceeded => "billing_error",
+            Self::BudgetExceeded | Self::SessionPaused => "billing_error",
             Self::Overloaded | Self::Unavailable => "overloaded_error",
             Self::Timeout => "timeout_error",
             Self::BadUpstream | Self::Internal => "api_error",
@@ -110,6 +113,7 @@ impl Code {
             Self::TooLarge => "too-large",
             Self::RateLimited => "rate-limited",
             Self::BudgetExceeded => "budget-exceeded",
+            Self::SessionPaused => "session-paused",
             Self::Overloaded => "overloaded",
             Self::Timeout => "timeout",
             Self::BadUpstream => "bad-upstream",
@@ -132,6 +136,7 @@ impl Code {
             Self::TooLarge => "Too large",
             Self::RateLimited => "Too many requests",
             Self::BudgetExceeded => "Budget used up",
+            Self::SessionPaused => "Session paused",
             Self::Overloaded => "Overloaded",
             Self::Timeout => "Timed out",
             Self::BadUpstream => "Unusable answer from Bedrock",

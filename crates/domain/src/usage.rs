@@ -88,6 +88,8 @@ pub struct UsageRecord {
     pub duration_ms: u32,
     /// Claude Code's session id, if it sent one; [`UsageRecord::LANE_PROBE`] for a request of the gateway's own.
     pub session_id: Option<String>,
+    /// Which agent of the session asked, as the client names it; `None` for the main one.
+    pub agent_id: Option<String>,
     /// The data plane that served it.
     pub replica_id: ReplicaId,
     /// The lane that Bedrock was asked through.

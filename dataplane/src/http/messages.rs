@@ -1,7 +1,7 @@
 //! `POST /v1/messages`, from top to bottom.
 
 use super::error::{render, set_aws_request_id, set_request_id};
-use super::{Gateway, body, search, sse};
+use super::{Gateway, body, search, session, sse};
 use crate::admission;
 use crate::allowance::{self, Notice, Reservation, Size};
 use crate::auth::{Authenticated, authenticate};
@@ -32,9 +32,6 @@ const OFFLOAD_BYTES: usize = 512 * 1024;
 /// An answer is not shortened below so many tokens: the least budget for thinking is 1,024 (Anthropic, "Extended thinking"),
 /// and something is to be said after it.
 const LEAST_OUTPUT: u64 = 2_048;
-
-/// Claude Code's name for a conversation; it stays the same when the conversation is resumed.
-const SESSION: &str = "x-claude-code-session-id";
 
 /// Counts a request as open while it lives; a stream takes it along.
 pub(super) struct InFlight(Arc<Metrics>);
@@ -79,6 +76,7 @@ struct Plan {
     streaming: bool,
     search: Option<Wanted>,
     session_id: Option<String>,
+    agent_id: Option<String>,
     size: Size,
 }
 
@@ -277,7 +275,8 @@ fn plan(gateway: &Gateway, admitted: &Admitted, headers: &HeaderMap, body: &Byte
         model: Some(model.name.clone()),
     };
     let search = Wanted::of(&admitted.view, &admitted.who.caller, &peeked).map_err(of_model)?;
-    let session_id = session(headers, &peeked);
+    let session_id = session::of(headers, &peeked);
+    session::check(admitted, session_id.as_deref()).map_err(of_model)?;
     let affinity = session_id
         .clone()
         .unwrap_or_else(|| format!("{:016x}", peeked.conversation_hash()));
@@ -303,6 +302,7 @@ fn plan(gateway: &Gateway, admitted: &Admitted, headers: &HeaderMap, body: &Byte
         streaming,
         search,
         session_id,
+        agent_id: session::agent(headers),
         size,
     })
 }
@@ -373,15 +373,6 @@ fn translate(
     })
 }
 
-fn session(headers: &HeaderMap, peeked: &Peeked<'_>) -> Option<String> {
-    headers
-        .get(SESSION)
-        .and_then(|value| value.to_str().ok())
-        .filter(|text| !text.is_empty() && text.len() <= 128)
-        .or_else(|| peeked.session_id())
-        .map(str::to_owned)
-}
-
 /// The endpoints that this caller may use for this model, in order: never another team's, never one that is disabled.
 pub(super) fn route(
     admitted: &Admitted,
@@ -424,6 +415,7 @@ fn ticket(
         model: plan.model.name.clone(),
         streaming: plan.streaming,
         session_id: plan.session_id.clone(),
+        agent_id: plan.agent_id.clone(),
         started_at_ms,
         started,
         input_estimate: plan.size.input,

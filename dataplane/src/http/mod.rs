@@ -8,6 +8,7 @@ mod messages;
 mod models;
 mod routes;
 mod search;
+mod session;
 mod sse;
 
 pub(crate) use forward::Forward;

@@ -3,6 +3,7 @@
 mod apply;
 mod disk;
 mod link;
+mod paused;
 mod scopes;
 mod view;
 mod watch;

@@ -3,12 +3,13 @@
 //! A view is immutable. Changes make a new one that shares almost everything with the old (persistent maps), so that a
 //! change costs microseconds with 100,000 keys, and a request that holds a view sees one revision from beginning to end.
 
+use super::paused::PausedTable;
 use super::scopes::{LimitTable, ScopeTable};
 use crate::profiles::{Books, INVOKE_MODEL, Lessons};
 use ccag_domain::config::Settings;
 use ccag_domain::{
     Budget, BudgetId, ConfigObject, Endpoint, EndpointId, KeyDigest, KeyGrant, KeyId, LimitId, Model,
-    ModelName, ObjectKind, ObjectRef, Price, PriceBook, Revision, Team, TeamId, User, UserId,
+    ModelName, ObjectKind, ObjectRef, PauseId, Price, PriceBook, Revision, Team, TeamId, User, UserId,
 };
 use ccag_translate::profile::Profile;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
@@ -36,6 +37,7 @@ pub(crate) struct ConfigView {
     book: Arc<PriceBook>,
     budgets: ScopeTable<Budget>,
     limits: LimitTable,
+    paused: PausedTable,
     settings: Settings,
 }
 
@@ -71,6 +73,7 @@ impl ConfigView {
             book: Arc::default(),
             budgets: ScopeTable::default(),
             limits: LimitTable::default(),
+            paused: PausedTable::default(),
             settings: Settings::default(),
         }
     }
@@ -165,6 +168,12 @@ impl ConfigView {
         &self.limits
     }
 
+    /// The sessions that are paused.
+    #[must_use]
+    pub(crate) fn paused(&self) -> &PausedTable {
+        &self.paused
+    }
+
     /// What tokens cost.
     #[must_use]
     pub(crate) fn prices(&self) -> &Arc<PriceBook> {
@@ -227,6 +236,7 @@ impl ConfigView {
             ConfigObject::LearntFact(fact) => Arc::make_mut(&mut self.lessons).put(fact),
             ConfigObject::Budget(budget) => self.budgets.put(budget),
             ConfigObject::Limit(limit) => self.limits.put(limit),
+            ConfigObject::PausedSession(paused) => self.paused.put(paused),
         }
         Ok(())
     }
@@ -274,6 +284,11 @@ impl ConfigView {
             ObjectKind::Limit => {
                 if let Ok(id) = LimitId::parse(&object.id) {
                     self.limits.remove(&id);
+                }
+            }
+            ObjectKind::PausedSession => {
+                if let Ok(id) = PauseId::parse(&object.id) {
+                    self.paused.remove(&id);
                 }
             }
         }
@@ -367,6 +382,11 @@ impl ConfigView {
                 .map(|o| ConfigObject::Budget(o.as_ref().clone())),
         );
         objects.extend(self.limits.all().map(|o| ConfigObject::Limit(o.as_ref().clone())));
+        objects.extend(
+            self.paused
+                .all()
+                .map(|o| ConfigObject::PausedSession(o.as_ref().clone())),
+        );
         objects.extend(self.keys.values().map(|o| ConfigObject::Key(o.as_ref().clone())));
         objects
     }

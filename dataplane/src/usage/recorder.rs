@@ -35,6 +35,7 @@ pub(crate) struct Start {
     pub(crate) model: ModelName,
     pub(crate) streaming: bool,
     pub(crate) session_id: Option<String>,
+    pub(crate) agent_id: Option<String>,
     pub(crate) started_at_ms: UnixMs,
     pub(crate) started: Instant,
     /// What the prompt is taken for if Bedrock never says how long it is.
@@ -107,6 +108,7 @@ impl Ticket {
             model: self.start.model.clone(),
             streaming: false,
             session_id: Some(UsageRecord::LANE_PROBE.to_owned()),
+            agent_id: None,
             started_at_ms: recorder.clock.now_ms(),
             started: Instant::now(),
             input_estimate: 16,
@@ -262,6 +264,7 @@ impl Ticket {
             first_token_ms: self.first_token.map(whole_ms),
             duration_ms: whole_ms(start.started.elapsed()),
             session_id: start.session_id.clone(),
+            agent_id: start.agent_id.clone(),
             replica_id: recorder.replica_id.clone(),
             surface: attempt.candidate.lane,
             draws,

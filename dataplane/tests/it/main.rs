@@ -17,6 +17,7 @@ mod fake;
 mod guardrails;
 mod lanes;
 mod limits;
+mod paused;
 mod process;
 mod profiles;
 mod recording;

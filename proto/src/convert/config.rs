@@ -25,6 +25,7 @@ impl From<ConfigObject> for v1::Object {
             ConfigObject::LearntFact(o) => Wire::LearntFact(o.into()),
             ConfigObject::Budget(o) => Wire::Budget(o.into()),
             ConfigObject::Limit(o) => Wire::Limit(o.into()),
+            ConfigObject::PausedSession(o) => Wire::PausedSession(o.into()),
         };
         Self { object: Some(wire) }
     }
@@ -46,6 +47,7 @@ impl TryFrom<v1::Object> for ConfigObject {
             Wire::LearntFact(o) => Self::LearntFact(o.try_into()?),
             Wire::Budget(o) => Self::Budget(o.try_into()?),
             Wire::Limit(o) => Self::Limit(o.try_into()?),
+            Wire::PausedSession(o) => Self::PausedSession(o.try_into()?),
         })
     }
 }
@@ -67,6 +69,7 @@ impl v1::Object {
             Wire::LearntFact(o) => (ObjectKind::LearntFact, o.id.clone()),
             Wire::Budget(o) => (ObjectKind::Budget, o.id.clone()),
             Wire::Limit(o) => (ObjectKind::Limit, o.id.clone()),
+            Wire::PausedSession(o) => (ObjectKind::PausedSession, o.id.clone()),
         };
         Some(ObjectRef { kind, id })
     }

@@ -71,6 +71,7 @@ impl From<UsageRecord> for v1::UsageRecord {
                 })
                 .collect(),
             run: record.run,
+            agent_id: record.agent_id,
         }
     }
 }
@@ -119,6 +120,7 @@ impl TryFrom<v1::UsageRecord> for UsageRecord {
             first_token_ms: message.first_token_ms,
             duration_ms: message.duration_ms,
             session_id: message.session_id,
+            agent_id: message.agent_id,
             replica_id: id("replica_id", message.replica_id)?,
             surface: lane("surface", &message.surface)?,
             web_searches: message.web_searches,
@@ -162,6 +164,7 @@ mod tests {
             first_token_ms: Some(3),
             duration_ms: 9,
             session_id: Some("s".into()),
+            agent_id: Some("a7d08065281fb7853".into()),
             replica_id: ReplicaId::parse("rep_1").unwrap(),
             surface: Lane::Messages,
             web_searches: 3,

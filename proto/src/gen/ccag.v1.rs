@@ -565,7 +565,7 @@ pub struct ObjectRef {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Object {
-    #[prost(oneof = "object::Object", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(oneof = "object::Object", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
     pub object: ::core::option::Option<object::Object>,
 }
 /// Nested message and enum types in `Object`.
@@ -594,6 +594,8 @@ pub mod object {
         Budget(super::Budget),
         #[prost(message, tag = "11")]
         Limit(super::Limit),
+        #[prost(message, tag = "12")]
+        PausedSession(super::PausedSession),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -888,7 +890,7 @@ pub struct Budget {
     /// A name of the IANA database.
     #[prost(string, tag = "8")]
     pub time_zone: ::prost::alloc::string::String,
-    /// `balanced` or `hard`.
+    /// `balanced`, `hard` or `fitting`.
     #[prost(string, tag = "9")]
     pub mode: ::prost::alloc::string::String,
     /// From low to high.
@@ -986,6 +988,29 @@ pub struct BudgetRaise {
     pub until_ms: i64,
     #[prost(string, tag = "4")]
     pub reason: ::prost::alloc::string::String,
+}
+/// A session whose requests are refused until it is resumed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PausedSession {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The id of the user whose session it is, or of the key if that belongs to nobody.
+    #[prost(string, tag = "2")]
+    pub owner: ::prost::alloc::string::String,
+    /// As the client sends it.
+    #[prost(string, tag = "3")]
+    pub session_id: ::prost::alloc::string::String,
+    /// `spend`: nano-USD within a minute; `agents`: how many within a minute.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(int64, tag = "5")]
+    pub measured: i64,
+    #[prost(int64, tag = "6")]
+    pub limit: i64,
+    #[prost(int64, tag = "7")]
+    pub paused_at_ms: i64,
+    #[prost(string, optional, tag = "8")]
+    pub resume_url: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1428,6 +1453,9 @@ pub struct UsageRecord {
     /// Which run of the data plane that was.
     #[prost(uint64, tag = "26")]
     pub run: u64,
+    /// Which agent of the session asked; absent for the main one.
+    #[prost(string, optional, tag = "28")]
+    pub agent_id: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Draw {

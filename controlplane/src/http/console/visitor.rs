@@ -171,7 +171,7 @@ impl Guest {
             Code::Unauthenticated => Trouble::SessionExpired {
                 next: self.here.clone(),
             },
-            Code::RateLimited | Code::BudgetExceeded => Trouble::TooMany,
+            Code::RateLimited | Code::BudgetExceeded | Code::SessionPaused => Trouble::TooMany,
             Code::Unavailable | Code::Overloaded | Code::Timeout => Trouble::Unavailable,
             Code::Internal | Code::BadUpstream => Trouble::Internal {
                 request_id: self.request_id.clone(),

@@ -38,6 +38,7 @@ pub struct Model {
     pub received_at_ms: i64,
     pub surface: String,
     pub web_searches: i64,
+    pub agent_id: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
