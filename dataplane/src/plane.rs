@@ -171,7 +171,7 @@ impl DataPlane {
         });
     }
 
-    /// The inference routes: `/v1/*`, `/api/hello`, `HEAD /`. Other paths are left to whoever merges this router.
+    /// The inference routes: `/v1/*`, `/api/hello`, `/api/oauth/usage`, `HEAD /`. Other paths are left to whoever merges this router.
     pub fn router(&self) -> Router {
         inference(Arc::clone(&self.gateway))
     }

@@ -13,11 +13,13 @@ mod quote;
 mod reservation;
 mod slot;
 mod slots;
+mod standing;
 mod verdict;
 
 pub(crate) use leaser::Leaser;
 pub(crate) use quote::{Quote, Size};
 pub(crate) use reservation::Reservation;
+pub(crate) use standing::Standing;
 pub(crate) use verdict::Notice;
 
 use crate::sync::ConfigView;

@@ -222,7 +222,7 @@ impl Slot {
         self.state().is_unknown
     }
 
-    /// How often an answer has come.
+    /// How often the control plane has spoken of it.
     pub(super) fn answers(&self) -> u64 {
         self.state().answers
     }

@@ -10,6 +10,7 @@ mod routes;
 mod search;
 mod session;
 mod sse;
+mod usage;
 
 pub(crate) use forward::Forward;
 pub(crate) use routes::{inference, with_fallback};

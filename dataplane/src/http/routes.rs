@@ -1,7 +1,7 @@
 //! The table of what is served.
 
 use super::error::render;
-use super::{Gateway, count_tokens, messages, models};
+use super::{Gateway, count_tokens, messages, models, usage};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
@@ -32,6 +32,7 @@ fn routes() -> Router<Arc<Gateway>> {
         .route("/v1/models/{*id}", get(get_model).fallback(wrong_method))
         .route("/v1/{*rest}", any(elsewhere))
         .route("/api/hello", get(hello))
+        .route("/api/oauth/usage", get(get_usage).fallback(wrong_method))
         // Each handler has its own limit, which says what Anthropic's API says.
         .layer(DefaultBodyLimit::disable())
 }
@@ -72,6 +73,10 @@ async fn list_models(State(gateway): Shared, request: Request) -> Response {
 
 async fn get_model(State(gateway): Shared, Path(id): Path<String>, request: Request) -> Response {
     models::handle(&gateway, request.headers(), Some(&id), None)
+}
+
+async fn get_usage(State(gateway): Shared, request: Request) -> Response {
+    usage::handle(&gateway, request.headers()).await
 }
 
 async fn wrong_method(State(gateway): Shared, request: Request) -> Response {

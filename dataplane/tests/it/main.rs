@@ -26,4 +26,5 @@ mod search_lanes;
 mod sim;
 mod streaming;
 mod treasury;
+mod usage_shown;
 mod world;

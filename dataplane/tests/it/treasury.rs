@@ -81,6 +81,16 @@ impl Treasury {
         }
     }
 
+    /// Others have spent something of a budget that has an account.
+    pub fn spend(&self, budget: &str, amount: NanoUsd) {
+        let mut accounts = self.accounts.lock().unwrap();
+        for (id, (account, _)) in accounts.iter_mut() {
+            if id.starts_with(&format!("{budget}/")) {
+                account.settled += amount.0;
+            }
+        }
+    }
+
     /// The account of a budget that has one: settled and held.
     pub fn books(&self, budget: &str) -> (i64, i64) {
         let accounts = self.accounts.lock().unwrap();
