@@ -13,6 +13,7 @@ pub(crate) mod models;
 pub(crate) mod pricing;
 mod quarantine;
 mod reprice;
+pub(crate) mod sessions;
 pub(crate) mod teams;
 pub(crate) mod usage;
 pub(crate) mod users;
@@ -49,6 +50,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::Endpoints(command) => command.run(&context(&global, out)?).await,
         Command::Budgets(command) => command.run(&context(&global, out)?).await,
         Command::Limits(command) => command.run(&context(&global, out)?).await,
+        Command::Sessions(command) => command.run(&context(&global, out)?).await,
         Command::Usage(command) => command.run(&context(&global, out)?).await,
         Command::Capabilities(command) => command.run(&context(&global, out)?).await,
         Command::WebSearch(command) => command.run(&context(&global, out)?).await,

@@ -9,6 +9,7 @@ mod limits;
 mod offers;
 mod server;
 mod session;
+mod sessions;
 mod web_search;
 
 use server::Server;
