@@ -17,6 +17,8 @@ pub enum Section {
     Budgets,
     /// Limits.
     Limits,
+    /// Paused sessions.
+    Sessions,
     /// Keys.
     Keys,
     /// Teams.
@@ -59,6 +61,7 @@ const GROUPS: [(&str, &[Entry]); 3] = [
             entry(Section::Home, "Overview", path::HOME, false),
             entry(Section::Budgets, "Budgets", path::BUDGETS, true),
             entry(Section::Limits, "Limits", path::LIMITS, true),
+            entry(Section::Sessions, "Paused sessions", path::SESSIONS, false),
         ],
     ),
     (

@@ -106,6 +106,32 @@ pub fn team_guardrail(id: &str) -> String {
     format!("{TEAMS}/{}/guardrail", encode(id))
 }
 
+/// The page and form for what the sessions of a team may do.
+#[must_use]
+pub fn team_sessions(id: &str) -> String {
+    format!("{TEAMS}/{}/sessions", encode(id))
+}
+
+/// A page of the sessions that are paused, `all` with those that were resumed.
+#[must_use]
+pub fn sessions(all: bool, page: u64) -> String {
+    let page = if page == 1 {
+        String::new()
+    } else {
+        page.to_string()
+    };
+    with_query(
+        SESSIONS,
+        &[("state", if all { "all" } else { "" }), ("page", &page)],
+    )
+}
+
+/// The form target that lets a session go on.
+#[must_use]
+pub fn resume_session(id: &str) -> String {
+    format!("{SESSIONS}/{}/resume", encode(id))
+}
+
 /// The page with a team's budget and the form that changes it, which is also the form's target.
 #[must_use]
 pub fn team_budget(id: &str) -> String {

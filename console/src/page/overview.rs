@@ -1,8 +1,9 @@
 //! What is spent, by whom, and whether all is well.
 
-use super::{BudgetAccount, BudgetState, DayUsage, Page, Section};
+use super::{BudgetAccount, BudgetState, DayUsage, Page, PausedRow, Section};
 use crate::format::{compact, count, grouped, money, percent};
 use crate::part::block::{Colour, badge, card, figure, figures, link_or_text, nothing, page_head, text};
+use crate::part::breaker::{pause_badge, resume_button};
 use crate::part::budget::{resets, state_badge, used};
 use crate::part::chart::{daily_spend, share_bar};
 use crate::part::connect;
@@ -83,6 +84,8 @@ pub struct OverviewPage {
     pub fleet: Option<FleetHealth>,
     /// The budgets that bound one's own spending.
     pub budgets: Vec<BoundBy>,
+    /// One's own sessions that are paused.
+    pub paused: Vec<PausedRow>,
     /// How many usage records could not be stored, for admins.
     pub quarantined: Option<u64>,
     /// The gateway's address for clients.
@@ -122,6 +125,7 @@ impl Page for OverviewPage {
             {page_head("Overview".to_owned(), text(lead), nothing())}
             {self.fleet.map(fleet_line)}
             {self.quarantined.map(ledger_line)}
+            {self.my_paused(context)}
             {self.numbers()}
             {self.my_budget()}
             {self.chart()}
@@ -160,6 +164,39 @@ impl OverviewPage {
             ),
             figure("Requests in 30 days", count(self.requests), text(failed)),
         ])
+    }
+
+    fn my_paused(&self, context: &PageContext) -> AnyView {
+        if self.paused.is_empty() {
+            return nothing();
+        }
+        let items = self
+            .paused
+            .iter()
+            .map(|paused| {
+                view! {
+                    <li class="health">
+                        {pause_badge(paused)}
+                        <code>{paused.session.clone()}</code>
+                        <span>{paused.why.clone()}</span>
+                        {resume_button(context, paused, "home")}
+                    </li>
+                }
+            })
+            .collect_view();
+        let body = view! {
+            <ul class="bounds">{items}</ul>
+            <p>
+                "Nothing of them is served until you resume them. "
+                <a href=path::SESSIONS>"See all paused sessions"</a>
+            </p>
+        };
+        card(
+            "my-paused",
+            "Sessions of mine that ran away",
+            nothing(),
+            body.into_any(),
+        )
     }
 
     fn my_budget(&self) -> AnyView {

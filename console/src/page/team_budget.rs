@@ -116,7 +116,7 @@ impl Page for TeamBudgetPage {
             {page_head(
                 format!("Budget of {}", self.team),
                 text("How much the team may spend together, and each of its members."),
-                nothing(),
+                view! { <a class="button" href=path::team_sessions(&self.team_id)>"What its sessions may do"</a> }.into_any(),
             )}
             {self.now()}
             <div class="columns form-columns">

@@ -1,6 +1,7 @@
 //! Pieces that pages are made of.
 
 pub(crate) mod block;
+pub(crate) mod breaker;
 pub(crate) mod budget;
 pub(crate) mod chart;
 pub(crate) mod connect;

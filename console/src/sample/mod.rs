@@ -7,6 +7,7 @@ mod budgets;
 mod capabilities;
 mod limits;
 mod operations;
+mod sessions;
 mod usage;
 
 use crate::page::{ErrorPage, LoginPage, LoginTrouble, Trouble};
@@ -76,6 +77,7 @@ pub fn all() -> Vec<Sample> {
     samples.extend(access::samples());
     samples.extend(budgets::samples());
     samples.extend(limits::samples());
+    samples.extend(sessions::samples());
     samples.extend(capabilities::samples());
     samples.extend(access::web_search());
     samples.extend(operations::samples());

@@ -101,6 +101,7 @@ fn overview() -> OverviewPage {
             rejected: 0,
         }),
         budgets: Vec::new(),
+        paused: Vec::new(),
         quarantined: Some(12),
         base_url: "https://claude.example.com".to_owned(),
     }
@@ -143,6 +144,7 @@ fn empty_overview() -> OverviewPage {
             rejected: 0,
         }),
         budgets: Vec::new(),
+        paused: Vec::new(),
         quarantined: Some(0),
         base_url: "http://127.0.0.1:8080".to_owned(),
     }
@@ -244,6 +246,10 @@ pub(super) fn samples() -> Vec<Sample> {
                 teams: Vec::new(),
                 users: Vec::new(),
                 budgets: bounds(),
+                paused: vec![
+                    super::sessions::paused(HOSTILE, 2),
+                    super::sessions::paused("mira", 20),
+                ],
                 ..overview()
             },
         ),

@@ -10,6 +10,7 @@
 mod allowances;
 mod backlog;
 mod breaker;
+mod breaker_forms;
 mod budget_forms;
 mod budgets;
 mod capabilities;

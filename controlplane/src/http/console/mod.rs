@@ -25,6 +25,7 @@ mod overview;
 mod price_import;
 mod prices;
 mod quarantine;
+mod sessions;
 mod team_budget;
 mod teams;
 mod upload;
@@ -74,6 +75,12 @@ pub(crate) fn router() -> Router<HttpState> {
             get(guardrail::of_team).post(guardrail::set_for_team),
         )
         .merge(of_budgets())
+        .route(path::SESSIONS, get(sessions::list).post(sessions::set))
+        .route("/console/sessions/{id}/resume", post(sessions::resume))
+        .route(
+            "/console/teams/{id}/sessions",
+            get(sessions::of_team).post(sessions::set_team),
+        )
         .route(path::ENDPOINTS, get(endpoints::list).post(endpoints::create))
         .route(path::NEW_ENDPOINT, get(endpoints::blank))
         .route(

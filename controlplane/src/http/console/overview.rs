@@ -2,6 +2,7 @@
 
 use super::budget_words::account;
 use super::budgets::terms;
+use super::sessions;
 use super::visitor::Visitor;
 use crate::app::usage::{self, Scope};
 use crate::app::{App, budgets, fleet, quarantine};
@@ -127,6 +128,7 @@ async fn gather(visitor: &Visitor) -> Result<OverviewPage, Problem> {
         models: shares(models, "unknown", |_| None),
         fleet,
         budgets: bounds(app, &actor).await?,
+        paused: sessions::own(app, &actor).await?,
         quarantined,
         base_url: visitor.base_url(),
     })
