@@ -25,6 +25,7 @@ mod matrix;
 mod outage;
 mod propagation;
 mod recorded_requests;
+mod runaway;
 mod sdks;
 mod silence;
 mod split;
