@@ -1,7 +1,8 @@
 //! Sessions that run away are paused everywhere, and what is spent is shown where the client asks for it.
 
 use crate::harness::{
-    Admin, Client, ControlPlane, DataPlane, MODEL, PASSWORD, Sim, database, message, standalone, wait_until,
+    Admin, Client, ControlPlane, DataPlane, MODEL, Machine, PASSWORD, Sim, database, message, standalone,
+    wait_until,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -195,4 +196,12 @@ async fn what_is_spent_is_shown_under_usage() {
     .await;
     assert!(percent <= 100, "{percent}");
     assert_eq!(shown["limits"][0]["is_active"], true);
+    // And so does the real client, where it takes the gateway for one.
+    let variables = [("CLAUDE_CODE_USE_GATEWAY", "1")];
+    let session = Machine::new().run_with(&it, "/usage", &[], &variables).await;
+    let said = session.result()["result"].as_str().unwrap();
+    assert!(
+        said.contains(&format!("/ $0.01 spent this month ({percent}%)")),
+        "{said}"
+    );
 }
