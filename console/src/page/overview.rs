@@ -3,7 +3,7 @@
 use super::{BudgetAccount, BudgetState, DayUsage, Page, PausedRow, Section};
 use crate::format::{compact, count, grouped, money, percent};
 use crate::part::block::{Colour, badge, card, figure, figures, link_or_text, nothing, page_head, text};
-use crate::part::breaker::{pause_badge, resume_button};
+use crate::part::breaker::paused_card;
 use crate::part::budget::{resets, state_badge, used};
 use crate::part::chart::{daily_spend, share_bar};
 use crate::part::connect;
@@ -125,7 +125,7 @@ impl Page for OverviewPage {
             {page_head("Overview".to_owned(), text(lead), nothing())}
             {self.fleet.map(fleet_line)}
             {self.quarantined.map(ledger_line)}
-            {self.my_paused(context)}
+            {paused_card(&self.paused, context)}
             {self.numbers()}
             {self.my_budget()}
             {self.chart()}
@@ -164,39 +164,6 @@ impl OverviewPage {
             ),
             figure("Requests in 30 days", count(self.requests), text(failed)),
         ])
-    }
-
-    fn my_paused(&self, context: &PageContext) -> AnyView {
-        if self.paused.is_empty() {
-            return nothing();
-        }
-        let items = self
-            .paused
-            .iter()
-            .map(|paused| {
-                view! {
-                    <li class="health">
-                        {pause_badge(paused)}
-                        <code>{paused.session.clone()}</code>
-                        <span>{paused.why.clone()}</span>
-                        {resume_button(context, paused, "home")}
-                    </li>
-                }
-            })
-            .collect_view();
-        let body = view! {
-            <ul class="bounds">{items}</ul>
-            <p>
-                "Nothing of them is served until you resume them. "
-                <a href=path::SESSIONS>"See all paused sessions"</a>
-            </p>
-        };
-        card(
-            "my-paused",
-            "Sessions of mine that ran away",
-            nothing(),
-            body.into_any(),
-        )
     }
 
     fn my_budget(&self) -> AnyView {

@@ -1,6 +1,6 @@
 //! What sessions may do within a minute, and those that are paused.
 
-use super::block::{Colour, badge};
+use super::block::{Colour, badge, card, nothing};
 use super::field::{Ask, button_form, input};
 use crate::form::Field;
 use crate::{PageContext, path};
@@ -86,4 +86,39 @@ pub(crate) fn pause_badge(paused: &PausedRow) -> AnyView {
         None => badge(Colour::Bad, "Paused"),
         Some(_) => badge(Colour::Muted, "Resumed"),
     }
+}
+
+/// What one sees on the first page of one's own paused sessions; nothing while there are none.
+pub(crate) fn paused_card(rows: &[PausedRow], context: &PageContext) -> AnyView {
+    if rows.is_empty() {
+        return nothing();
+    }
+    let items = rows
+        .iter()
+        .map(|paused| {
+            view! {
+                <li class="health">
+                    {pause_badge(paused)}
+                    <code>{paused.session.clone()}</code>
+                    <span>{paused.why.clone()}</span>
+                    {resume_button(context, paused, "home")}
+                </li>
+            }
+        })
+        .collect_view();
+    let body = view! {
+        <div class="stack">
+            <ul class="bounds">{items}</ul>
+            <p>
+                "Nothing of them is served until you resume them. "
+                <a href=path::SESSIONS>"See all paused sessions"</a>
+            </p>
+        </div>
+    };
+    card(
+        "my-paused",
+        "Sessions of mine that ran away",
+        nothing(),
+        body.into_any(),
+    )
 }
