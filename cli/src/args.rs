@@ -1,8 +1,8 @@
 //! The command line: every command and flag with its documentation.
 
 use crate::commands::{
-    auth, budgets, capabilities, completions, endpoints, keys, limits, models, pricing, sessions, teams, usage,
-    users, web_search,
+    auth, budgets, capabilities, completions, endpoints, keys, limits, models, pricing, sessions, teams,
+    usage, users, web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
