@@ -343,7 +343,7 @@ pub(crate) async fn release_lost(app: &App) -> Result<(), StoreError> {
             let is_limit = books.is_limit(&id);
             let released = books.with(&id, &holder.replica_id, None, |account, holding| {
                 if is_limit {
-                    account.forget(holding);
+                    account.take_back(holding);
                     0
                 } else {
                     account.release(holding)

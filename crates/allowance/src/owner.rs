@@ -216,10 +216,18 @@ impl Account {
         back
     }
 
-    /// The holder has nothing any more: what it had were permits, which end with it, and no record will come for them.
-    pub fn forget(&mut self, holding: &mut Holding) -> i64 {
-        let back = holding.outstanding().max(0);
+    /// A new run of a holder begins that had permits: these ended with the run, and no record will come for them.
+    pub fn forget(&mut self, holding: &mut Holding) {
         self.adjust(holding, |holding| *holding = Holding::default());
+    }
+
+    /// Nothing has been heard of a holder for so long that it counts as lost: all of its permits go back. Its totals stay, so
+    /// that it can come back with what it knows. Returns how many permits that are.
+    pub fn take_back(&mut self, holding: &mut Holding) -> i64 {
+        let back = holding.outstanding().max(0);
+        self.adjust(holding, |holding| {
+            holding.returned = holding.returned.saturating_add(back)
+        });
         back
     }
 
@@ -356,11 +364,22 @@ mod tests {
     }
 
     #[test]
-    fn permits_end_with_their_holder() {
+    fn permits_end_with_their_holder_and_one_who_comes_back_has_what_it_says() {
         let (mut account, mut holding) = (account(10), Holding::default());
         account.grant(&mut holding, want(4, 4, 0), 1);
         account.report(&mut holding, 1, Report::default());
-        assert_eq!(account.forget(&mut holding), 3);
+        assert_eq!(account.take_back(&mut holding), 3);
+        assert_eq!((account.remaining(), holding.outstanding()), (10, 0));
+        // It goes on giving back what it has no more: nobody gains by that.
+        account.report(&mut holding, 3, Report::default());
+        assert_eq!((account.remaining(), holding.outstanding()), (10, 0));
+        let known = Totals {
+            granted: 4,
+            returned: 3,
+        };
+        account.resume(&mut holding, known);
+        assert_eq!(account.remaining(), 9);
+        account.forget(&mut holding);
         assert_eq!((account.remaining(), holding), (10, Holding::default()));
     }
 

@@ -1,7 +1,7 @@
 //! Asks the control plane for shares of budgets and limits, on behalf of all requests, and gives back what is not needed.
 
 use super::Allowances;
-use super::slot::{Heard, Slot, When};
+use super::slot::{Said, Slot, When};
 use crate::backoff::Backoff;
 use crate::sync::Link;
 use crate::usage::Spool;
@@ -33,6 +33,9 @@ const ANSWER: Duration = Duration::from_secs(10);
 
 /// The most accounts in one message.
 const MAX_WISHES: usize = 2_000;
+
+/// The most accounts in the first message of a stream: what one message can carry.
+const MAX_TOTALS: usize = 10_000;
 
 /// Speaks with the control plane about budgets and limits.
 pub(crate) struct Leaser {
@@ -115,19 +118,19 @@ impl Leaser {
                 .for_each(|slot| slot.give_back_all());
         }
         let all = allowances.slots.all();
-        let totals = all.iter().map(|slot| {
-            let totals = slot.totals();
-            v1::AccountTotals {
+        let totals = all.iter().filter_map(|slot| {
+            let totals = slot.totals()?;
+            Some(v1::AccountTotals {
                 account: slot.id.to_string(),
                 granted: totals.granted,
                 returned: totals.returned,
-            }
+            })
         });
         let hello = v1::LeaseHello {
             replica_id: self.replica_id.to_string(),
             run: self.run,
             stream,
-            totals: totals.collect(),
+            totals: totals.take(MAX_TOTALS).collect(),
         };
         let (out, outbound) = mpsc::channel(1);
         let sent = Instant::now();
@@ -259,7 +262,7 @@ impl Leaser {
             else {
                 continue;
             };
-            slot.hear(heard(&granted), granted.spent);
+            slot.hear(said(&granted), granted.spent);
         }
         Ok(slots.iter().any(|slot| slot.is_waited_for()))
     }
@@ -273,14 +276,14 @@ fn chunks(slots: &[Arc<Slot>]) -> Vec<&[Arc<Slot>]> {
     slots.chunks(MAX_WISHES).collect()
 }
 
-fn heard(granted: &v1::Granted) -> Heard {
+fn said(granted: &v1::Granted) -> Said {
     let refusal = match granted.refusal() {
-        v1::Refusal::Unknown => return Heard::Unknown,
+        v1::Refusal::Unknown => return Said::Unknown,
         v1::Refusal::Unspecified => None,
         v1::Refusal::Exhausted => Some(Refusal::Exhausted),
         v1::Refusal::Busy => Some(Refusal::Busy),
     };
-    Heard::Answer(Answer {
+    Said::Answer(Answer {
         amount: granted.amount.max(0),
         refusal,
         scarce: granted.scarce,

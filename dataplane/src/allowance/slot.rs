@@ -15,7 +15,7 @@ const BELIEVED: Duration = Duration::from_millis(200);
 
 /// The answer to a wish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum Said {
     /// What is granted, possibly nothing.
     Answer(Answer),
     /// There is no such account.
@@ -92,6 +92,8 @@ pub(super) struct State {
     spent_up: Option<(Instant, i64)>,
     /// Whether the control plane has said that it does not know the account.
     is_unknown: bool,
+    /// Whether something was said of it that has not been answered.
+    unanswered: bool,
 }
 
 impl State {
@@ -264,6 +266,7 @@ impl Slot {
             .fold(0i64, |sum, need| sum.saturating_add(*need));
         let least = state.waiting.iter().copied().min().unwrap_or(0);
         state.asked_least = least;
+        state.unanswered = true;
         if when != When::Between {
             state.purse.beat();
             state.exposed = exposed
@@ -292,21 +295,22 @@ impl Slot {
     }
 
     /// The control plane has answered the last wish.
-    pub(super) fn hear(&self, heard: Heard, spent: i64) {
+    pub(super) fn hear(&self, said: Said, spent: i64) {
         {
             let mut state = self.state();
             state.answers += 1;
+            state.unanswered = false;
             state.grace_used = 0;
-            state.is_unknown = heard == Heard::Unknown;
-            match heard {
-                Heard::Answer(answer) => {
+            state.is_unknown = said == Said::Unknown;
+            match said {
+                Said::Answer(answer) => {
                     state.purse.take(&answer);
                     state.spent = spent;
                     let (least, at) = (state.asked_least, state.answers);
                     state.refused = answer.refusal.map(|refusal| (refusal, least, at));
                 }
                 // A budget that was deleted a moment ago, or is about to be known: a request that waits tries again.
-                Heard::Unknown => state.refused = None,
+                Said::Unknown => state.refused = None,
             }
         }
         self.changed.notify_waiters();
@@ -314,11 +318,16 @@ impl Slot {
 
     /// Everything that is free goes back: the lease has run out, or the data plane ends.
     pub(super) fn give_back_all(&self) {
-        self.state().purse.give_back_all();
+        let mut state = self.state();
+        state.purse.give_back_all();
+        state.unanswered = true;
     }
 
-    pub(super) fn totals(&self) -> Totals {
-        self.state().purse.totals()
+    /// What was granted and given back; `None` if both sides know that nothing is left of it.
+    pub(super) fn totals(&self) -> Option<Totals> {
+        let state = self.state();
+        let totals = state.purse.totals();
+        (state.unanswered || totals.granted != totals.returned).then_some(totals)
     }
 
     /// Whether little is left of it.
