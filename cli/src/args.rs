@@ -1,8 +1,8 @@
 //! The command line: every command and flag with its documentation.
 
 use crate::commands::{
-    auth, budgets, capabilities, completions, endpoints, keys, limits, models, pricing, sessions, teams,
-    usage, users, web_search,
+    auth, budgets, capabilities, completions, endpoints, explain, keys, limits, models, pricing, sessions,
+    teams, usage, users, web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
@@ -106,6 +106,13 @@ pub(crate) enum Command {
     /// What was used, and what it cost
     #[command(subcommand)]
     Usage(usage::Usage),
+    /// Show why a request went as it went: key, budgets, endpoints, translation and cost, by its id
+    ///
+    /// The id stands in the header request-id of every answer and in the body of every error, also of refusals. Explanations
+    /// are kept for thirty days unless the gateway is set up otherwise; members see the requests of their own keys.
+    ///
+    /// For example: ccag explain req_01KAV4M3C8TB7R6QF2J5XW9D0E
+    Explain(explain::Explain),
     /// What Bedrock takes: the rules, what was learnt from refusals, and what was left out or is unknown
     #[command(subcommand)]
     Capabilities(capabilities::Capabilities),

@@ -5,6 +5,7 @@ pub(crate) mod budgets;
 pub(crate) mod capabilities;
 pub(crate) mod completions;
 pub(crate) mod endpoints;
+pub(crate) mod explain;
 pub(crate) mod gateway;
 pub(crate) mod guardrail;
 pub(crate) mod keys;
@@ -52,6 +53,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::Limits(command) => command.run(&context(&global, out)?).await,
         Command::Sessions(command) => command.run(&context(&global, out)?).await,
         Command::Usage(command) => command.run(&context(&global, out)?).await,
+        Command::Explain(command) => command.run(&context(&global, out)?).await,
         Command::Capabilities(command) => command.run(&context(&global, out)?).await,
         Command::WebSearch(command) => command.run(&context(&global, out)?).await,
         Command::Fleet => gateway::fleet(&context(&global, out)?).await,

@@ -31,6 +31,21 @@ impl Table {
         }
     }
 
+    /// A table with these columns, of which some hold numbers.
+    pub(crate) fn of(columns: &[(&'static str, bool)]) -> Self {
+        let column = |&(title, right): &(&'static str, bool)| Column { title, right };
+        Self {
+            head: columns.iter().map(column).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row with as many cells as there are columns.
+    pub(crate) fn cells(&mut self, cells: &[String]) {
+        self.rows
+            .push(cells.iter().map(|cell| printable_line(cell)).collect());
+    }
+
     /// Adds a row.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows

@@ -19,6 +19,8 @@ pub enum Section {
     Limits,
     /// Paused sessions.
     Sessions,
+    /// Why requests went as they went.
+    Requests,
     /// Keys.
     Keys,
     /// Teams.
@@ -62,6 +64,7 @@ const GROUPS: [(&str, &[Entry]); 3] = [
             entry(Section::Budgets, "Budgets", path::BUDGETS, true),
             entry(Section::Limits, "Limits", path::LIMITS, true),
             entry(Section::Sessions, "Paused sessions", path::SESSIONS, false),
+            entry(Section::Requests, "Explain a request", path::REQUESTS, false),
         ],
     ),
     (

@@ -47,6 +47,8 @@ pub const WEB_SEARCH_RULES: &str = "/console/web-search/rules";
 /// Form target that tries the service for everybody.
 pub const WEB_SEARCH_TEST: &str = "/console/web-search/test";
 
+/// Page with the form that asks for a request, which is also the form's target.
+pub const REQUESTS: &str = "/console/requests";
 /// Usage records that could not be stored.
 pub const QUARANTINE: &str = "/console/usage/quarantine";
 /// The data planes.
@@ -262,6 +264,12 @@ pub fn web_search_service(kind: &str, what: &str) -> String {
 #[must_use]
 pub fn login_then(next: &str) -> String {
     with_query(LOGIN, &[("next", next)])
+}
+
+/// The page that says why a request went as it went.
+#[must_use]
+pub fn request(id: &str) -> String {
+    format!("{REQUESTS}/{}", encode(id))
 }
 
 /// The form target that takes in a usage record that could not be stored.

@@ -27,6 +27,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("CCAG_TRUSTED_PROXIES", "trusted_proxies"),
     ("CCAG_MASTER_KEY", "master_key"),
     ("CCAG_SESSION_TTL_HOURS", "session_ttl_hours"),
+    ("CCAG_EXPLANATION_DAYS", "explanation_days"),
     ("CCAG_DRAIN_S", "drain_s"),
     ("RUST_LOG", "log_filter"),
     ("LOG_FORMAT", "log_format"),
@@ -70,6 +71,8 @@ pub struct ControlPlaneConfig {
     pub trusted_proxies: Vec<Network>,
     /// How long a session lasts.
     pub session_ttl: Duration,
+    /// For how many days it is kept how requests were decided; 0 is not at all.
+    pub explanation_days: u32,
     /// How AWS is reached to ask what endpoints offer.
     pub aws: AwsSettings,
     /// How connections to AWS are made.
@@ -96,6 +99,7 @@ impl ControlPlaneConfig {
             join_token: None,
             trusted_proxies: Vec::new(),
             session_ttl: Duration::from_secs(24 * 3_600),
+            explanation_days: 30,
             aws: AwsSettings::default(),
             aws_client: ControlConfig::default(),
             discover_every: None,
@@ -166,6 +170,7 @@ struct File {
     trusted_proxies: Vec<String>,
     master_key: Hidden,
     session_ttl_hours: u64,
+    explanation_days: u32,
     drain_s: u64,
     log_filter: String,
     log_format: LogFormat,
@@ -301,6 +306,13 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
             hours => {
                 let reason = format!("is {hours}; it must be between 1 and 8760");
                 return Err(wrong("session_ttl_hours", reason));
+            }
+        },
+        explanation_days: match file.explanation_days {
+            days @ 0..=3_650 => days,
+            days => {
+                let reason = format!("is {days}; it must be between 0 and 3650");
+                return Err(wrong("explanation_days", reason));
             }
         },
     };
@@ -491,6 +503,7 @@ fn dump(file: &File) -> serde_json::Value {
         "trusted_proxies": file.trusted_proxies,
         "master_key": set(&file.master_key),
         "session_ttl_hours": file.session_ttl_hours,
+        "explanation_days": file.explanation_days,
         "drain_s": file.drain_s,
         "log_filter": file.log_filter,
         "database": {

@@ -114,15 +114,12 @@ impl ControlPlane {
         let metrics = Metrics::new(&mut registry);
         let ttl_ms = i64::try_from(config.session_ttl.as_millis()).unwrap_or(i64::MAX);
         let aws = AwsAccess::new(config.aws.clone(), config.aws_client.clone());
-        let app = App::new(
-            store,
-            world.clock,
-            world.rng,
-            metrics,
-            ttl_ms,
-            aws,
-            config.public_url.clone(),
-        );
+        let terms = crate::app::Terms {
+            session_ttl_ms: ttl_ms,
+            explanation_days: config.explanation_days,
+            public_url: config.public_url.clone(),
+        };
+        let app = App::new(store, world.clock, world.rng, metrics, aws, terms);
         let report = bootstrap(&app, &config).await?;
         let hub = Hub::new(app.clone());
         hub.start(life, ready);

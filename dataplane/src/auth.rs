@@ -2,7 +2,7 @@
 
 use crate::sync::ConfigView;
 use ccag_domain::key::{KeyRefusal, check_grant};
-use ccag_domain::{Caller, Code, KeyDigest, KeyGrant, Problem, UnixMs};
+use ccag_domain::{Caller, Code, KeyDigest, KeyGrant, Problem, TeamId, UnixMs};
 use http::{HeaderMap, header};
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ const MAX_KEY_BYTES: usize = 256;
 pub(crate) struct Authenticated {
     pub(crate) caller: Caller,
     pub(crate) grant: Arc<KeyGrant>,
+    /// The header that the key came in.
+    pub(crate) shown_in: &'static str,
 }
 
 /// Finds out who sends a request.
@@ -28,51 +30,67 @@ pub(crate) fn authenticate(
     view: &ConfigView,
     now: UnixMs,
 ) -> Result<Authenticated, Problem> {
-    let mut shown = shown_keys(headers).peekable();
-    if shown.peek().is_none() {
+    if shown_keys(headers).next().is_none() {
         return Err(refusal(
             "no API key: send a key of this gateway as `x-api-key` or `Authorization: Bearer`; \
              in Claude Code set ANTHROPIC_AUTH_TOKEN",
         ));
     }
-    let grant = shown
-        .filter(|key| key.len() <= MAX_KEY_BYTES)
-        .find_map(|key| view.key(&KeyDigest::of(key)))
-        .ok_or_else(|| {
-            refusal(
-                "this API key is not known here: it may be mistyped, revoked, or of another gateway; \
-                 create a new one in the console or ask your administrator",
-            )
-        })?;
-    let user = grant.user_id.as_ref().map(|id| view.user(id));
-    let team_id = grant
-        .team_id
-        .as_ref()
-        .or_else(|| user.flatten().and_then(|u| u.team_id.as_ref()));
-    let team = team_id.map(|id| view.team(id));
-    check_grant(
-        grant,
-        now,
-        user.flatten().map(|u| u.state),
-        team.flatten().map(|t| t.state),
-    )
-    .map_err(explain)?;
-    // The team that a user belongs to has to be there as well, even where the key names none.
-    if team.is_some_and(|t| t.is_none_or(|t| t.state != ccag_domain::identity::AccountState::Active)) {
-        return Err(explain(KeyRefusal::TeamInactive));
-    }
-    let caller = Caller {
-        key_id: grant.id.clone(),
-        user_id: grant.user_id.clone(),
-        team_id: team_id.cloned(),
-    };
+    let (shown_in, grant) = known_key(headers, view).ok_or_else(|| {
+        refusal(
+            "this API key is not known here: it may be mistyped, revoked, or of another gateway; \
+             create a new one in the console or ask your administrator",
+        )
+    })?;
+    check(grant, view, now).map_err(explain)?;
     Ok(Authenticated {
-        caller,
+        caller: caller(grant, view),
         grant: Arc::clone(grant),
+        shown_in,
     })
 }
 
-fn shown_keys(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+/// The key of this gateway that a request shows, valid or not, and the header that it came in.
+pub(crate) fn known_key<'v>(
+    headers: &HeaderMap,
+    view: &'v ConfigView,
+) -> Option<(&'static str, &'v Arc<KeyGrant>)> {
+    shown_keys(headers)
+        .filter(|(_, key)| key.len() <= MAX_KEY_BYTES)
+        .find_map(|(header, key)| Some((header, view.key(&KeyDigest::of(key))?)))
+}
+
+/// Whom a key stands for.
+pub(crate) fn caller(grant: &KeyGrant, view: &ConfigView) -> Caller {
+    Caller {
+        key_id: grant.id.clone(),
+        user_id: grant.user_id.clone(),
+        team_id: paying_team(grant, view).cloned(),
+    }
+}
+
+/// The team that pays: the key's own, else its user's.
+fn paying_team<'v>(grant: &'v KeyGrant, view: &'v ConfigView) -> Option<&'v TeamId> {
+    let user = grant.user_id.as_ref().and_then(|id| view.user(id));
+    grant
+        .team_id
+        .as_ref()
+        .or_else(|| user.and_then(|u| u.team_id.as_ref()))
+}
+
+/// Whether a key may be used.
+pub(crate) fn check(grant: &KeyGrant, view: &ConfigView, now: UnixMs) -> Result<(), KeyRefusal> {
+    let user = grant.user_id.as_ref().and_then(|id| view.user(id));
+    let team = paying_team(grant, view).map(|id| view.team(id));
+    check_grant(grant, now, user.map(|u| u.state), team.flatten().map(|t| t.state))?;
+    // The team that a user belongs to has to be there as well, even where the key names none.
+    if team.is_some_and(|t| t.is_none_or(|t| t.state != ccag_domain::identity::AccountState::Active)) {
+        return Err(KeyRefusal::TeamInactive);
+    }
+    Ok(())
+}
+
+fn shown_keys(headers: &HeaderMap) -> impl Iterator<Item = (&'static str, &str)> {
     let api_key = headers.get("x-api-key").and_then(|v| v.to_str().ok());
     let bearer = headers
         .get(header::AUTHORIZATION)
@@ -81,11 +99,10 @@ fn shown_keys(headers: &HeaderMap) -> impl Iterator<Item = &str> {
             let (scheme, token) = text.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(token)
         });
-    [api_key, bearer]
+    [("x-api-key", api_key), ("authorization", bearer)]
         .into_iter()
-        .flatten()
-        .map(str::trim)
-        .filter(|key| !key.is_empty())
+        .filter_map(|(header, key)| Some((header, key?.trim())))
+        .filter(|(_, key)| !key.is_empty())
 }
 
 fn explain(refused: KeyRefusal) -> Problem {

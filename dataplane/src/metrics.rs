@@ -60,6 +60,11 @@ struct ProbeLabels {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DropLabels {
+    reason: &'static str,
+}
+
 /// All metrics.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -87,6 +92,7 @@ pub(crate) struct Metrics {
     pub(crate) rejected_objects: Counter,
     pub(crate) control_connected: Gauge,
     pub(crate) pings: Counter,
+    explanations_dropped: Family<DropLabels, Counter>,
 }
 
 impl Metrics {
@@ -117,6 +123,7 @@ impl Metrics {
             rejected_objects: Counter::default(),
             control_connected: Gauge::default(),
             pings: Counter::default(),
+            explanations_dropped: Family::default(),
         };
         metrics.register(registry.sub_registry_with_prefix("ccag_dataplane"));
         metrics
@@ -230,6 +237,11 @@ impl Metrics {
             self.control_connected.clone(),
         );
         r.register("pings", "Pings sent while Bedrock was silent", self.pings.clone());
+        r.register(
+            "explanations_dropped",
+            "Refusals that cannot be explained: `full` where too many waited to be delivered, `repeated` where a key had too many",
+            self.explanations_dropped.clone(),
+        );
     }
 
     /// What became of usage records up to now.
@@ -328,6 +340,13 @@ impl Metrics {
     pub(crate) fn searched(&self, provider: &'static str, outcome: &'static str) {
         self.searches
             .get_or_create(&SearchLabels { provider, outcome })
+            .inc();
+    }
+
+    /// What explains a refusal was let go; `reason` is `full` or `repeated`.
+    pub(crate) fn explanation_dropped(&self, reason: &'static str) {
+        self.explanations_dropped
+            .get_or_create(&DropLabels { reason })
             .inc();
     }
 

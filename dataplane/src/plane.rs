@@ -7,6 +7,7 @@ use crate::bedrock::health::EndpointHealth;
 use crate::bedrock::lanes::LaneTable;
 use crate::bedrock::{AwsUpstream, Upstream};
 use crate::config::DataPlaneConfig;
+use crate::explain::{Delivery, Refusals};
 use crate::http::{Forward, Gateway, inference, with_fallback};
 use crate::metrics::Metrics;
 use crate::profiles::{Learning, Pins};
@@ -137,6 +138,8 @@ impl DataPlane {
             closing: plane.closing.clone(),
         };
         let leaser = parts.leaser(plane.closing.clone());
+        let delivery = parts.delivery(plane.closing.clone());
+        life.spawn("explanations of refusals", delivery.run());
         let watch = parts.watch(config.replica_name, life, plane.closing.clone());
         plane.spawn(life, watch, shipper, leaser);
         Ok(plane)
@@ -233,6 +236,7 @@ struct Parts {
     recorder: Arc<Recorder>,
     allowances: Arc<Allowances>,
     learning: Arc<Learning>,
+    refusals: Arc<Refusals>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
 }
@@ -270,6 +274,7 @@ impl Parts {
             rng: Arc::clone(&rng),
         });
         recorder.publish();
+        let refusals = Arc::new(Refusals::new(replica_id.clone(), Arc::clone(&metrics)));
         let registry = Arc::new(Mutex::new(registry));
         Ok(Self {
             spool,
@@ -282,6 +287,7 @@ impl Parts {
             recorder,
             allowances: Arc::new(Allowances::new()),
             learning: Arc::new(Learning::new(Arc::clone(&clock))),
+            refusals,
             clock,
             rng,
         })
@@ -317,6 +323,7 @@ impl Parts {
             idle: config.idle,
             forward: config.forward_control.clone().map(Forward::new).transpose()?,
             searcher: Searcher::new().map_err(|error| StartError::Tls(error.to_string()))?,
+            refusals: Arc::clone(&self.refusals),
         })
     }
 
@@ -328,6 +335,16 @@ impl Parts {
             replica_id: self.replica_id.clone(),
             run: self.recorder.run,
             clock: Arc::clone(&self.clock),
+            rng: Arc::clone(&self.rng),
+            closing,
+        }
+    }
+
+    fn delivery(&self, closing: CancellationToken) -> Delivery {
+        Delivery {
+            refusals: Arc::clone(&self.refusals),
+            link: self.link.clone(),
+            replica_id: self.replica_id.clone(),
             rng: Arc::clone(&self.rng),
             closing,
         }

@@ -26,6 +26,7 @@ mod m20261126_000014_mantle;
 mod m20261126_000014_quarantine;
 mod m20261127_000015_limits;
 mod m20261127_000016_paused_sessions;
+mod m20261127_000017_explanations;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000014_quarantine::Migration),
             Box::new(m20261127_000015_limits::Migration),
             Box::new(m20261127_000016_paused_sessions::Migration),
+            Box::new(m20261127_000017_explanations::Migration),
         ]
     }
 }

@@ -4,6 +4,7 @@
 mod budgets;
 mod catalogue;
 mod commands;
+mod explain;
 mod failures;
 mod limits;
 mod offers;

@@ -7,6 +7,7 @@ mod budgets;
 mod capabilities;
 mod limits;
 mod operations;
+mod requests;
 mod sessions;
 mod usage;
 
@@ -81,6 +82,7 @@ pub fn all() -> Vec<Sample> {
     samples.extend(capabilities::samples());
     samples.extend(access::web_search());
     samples.extend(operations::samples());
+    samples.extend(requests::samples());
     samples.extend(errors());
     samples
 }

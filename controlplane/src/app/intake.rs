@@ -1,9 +1,9 @@
 //! Usage comes in: at least once from the data planes, exactly once into the ledger.
 
 use super::costing::{Costing, Used};
-use super::{App, allowances, breaker, rollup};
+use super::{App, allowances, breaker, explanations, rollup};
 use crate::store::entity::usage_record;
-use crate::store::{Drawn, QuarantineRow, StoreError};
+use crate::store::{Drawn, ExplanationRow, QuarantineRow, StoreError};
 use ccag_domain::UsageRecord;
 use ccag_proto::v1;
 use prost::Message;
@@ -16,7 +16,7 @@ const MAX_TOKENS: u64 = 1_000_000_000;
 const MAX_SEARCHES: u32 = 10_000;
 
 /// The times that a record can have, in milliseconds: the years 2020 to 2099.
-const TIMES: std::ops::Range<i64> = 1_577_836_800_000..4_102_444_800_000;
+pub(super) const TIMES: std::ops::Range<i64> = 1_577_836_800_000..4_102_444_800_000;
 
 /// The longest descriptive text that is kept, in characters.
 const MAX_TEXT: usize = 256;
@@ -63,14 +63,17 @@ pub fn understand(message: Vec<u8>) -> Incoming {
             message,
         })
     };
-    let decoded = match v1::UsageRecord::decode(message.as_slice()) {
+    let mut decoded = match v1::UsageRecord::decode(message.as_slice()) {
         Ok(decoded) => decoded,
         Err(error) => {
             let payload = String::from_utf8_lossy(&message).into_owned();
             return unreadable("", error.to_string(), payload, message);
         }
     };
+    // What explains a record is no part of what a person looks at.
+    let explanation = decoded.explanation.take();
     let (id, payload) = (decoded.id.clone(), format!("{decoded:?}"));
+    decoded.explanation = explanation;
     match UsageRecord::try_from(decoded) {
         Ok(record) => Incoming::Record(Box::new(record)),
         Err(error) => unreadable(&id, error.to_string(), payload, message),
@@ -79,10 +82,14 @@ pub fn understand(message: Vec<u8>) -> Incoming {
 
 /// A record that was understood and is refused all the same.
 fn refused(record: &UsageRecord, reason: String) -> Unreadable {
+    let shown = UsageRecord {
+        explanation: None,
+        ..record.clone()
+    };
     Unreadable {
         id: record.id.to_string(),
         reason,
-        payload: format!("{record:?}"),
+        payload: format!("{shown:?}"),
         message: v1::UsageRecord::from(record.clone()).encode_to_vec(),
     }
 }
@@ -109,6 +116,7 @@ pub async fn take_in(app: &App, replica_id: &str, batch: Vec<Incoming>) -> Resul
     // Sorted by id, each once: see the store.
     let mut rows: BTreeMap<String, usage_record::Model> = BTreeMap::new();
     let mut drawn: HashMap<String, Drawn> = HashMap::new();
+    let mut explained: HashMap<String, ExplanationRow> = HashMap::new();
     let mut records: HashMap<String, Box<UsageRecord>> = HashMap::new();
     let mut repeated = 0;
     for incoming in batch {
@@ -117,6 +125,9 @@ pub async fn take_in(app: &App, replica_id: &str, batch: Vec<Incoming>) -> Resul
                 Ok(()) => {
                     if let Some(draws) = draws(&record) {
                         drawn.insert(record.id.to_string(), draws);
+                    }
+                    if let Some(row) = explanations::row(app, &record) {
+                        explained.insert(record.id.to_string(), row);
                     }
                     let row = row(&mut costing, &record, now);
                     records.insert(row.id.clone(), record);
@@ -135,6 +146,7 @@ pub async fn take_in(app: &App, replica_id: &str, batch: Vec<Incoming>) -> Resul
     let batch = Batch {
         replica_id,
         drawn,
+        explained,
         records,
     };
     store(app, &batch, &rows, &mut receipt).await?;
@@ -162,8 +174,11 @@ pub(super) async fn take_in_again(app: &App, message: Vec<u8>) -> Result<Result<
     let mut costing = Costing::load(app).await?;
     let drawn = draws(&record).map(|drawn| (record.id.to_string(), drawn));
     let drawn = drawn.into_iter().collect();
+    let explained = explanations::row(app, &record).map(|row| (record.id.to_string(), row));
+    let explained = explained.into_iter().collect();
     let rows = [row(&mut costing, &record, app.now_ms())];
-    match app.store.insert_usage(&rows, &drawn, rollup::sums).await {
+    let inserted = app.store.insert_usage(&rows, &drawn, &explained, rollup::sums);
+    match inserted.await {
         Ok(inserted) => {
             if let Err(error) = allowances::note_steps(app, &inserted.accounts).await {
                 tracing::warn!(%error, "steps of budgets could not be noted");
@@ -180,6 +195,7 @@ pub(super) async fn take_in_again(app: &App, message: Vec<u8>) -> Result<Result<
 struct Batch<'a> {
     replica_id: &'a str,
     drawn: HashMap<String, Drawn>,
+    explained: HashMap<String, ExplanationRow>,
     records: HashMap<String, Box<UsageRecord>>,
 }
 
@@ -192,7 +208,10 @@ async fn store(
 ) -> Result<(), StoreError> {
     let mut parts: Vec<_> = rows.chunks(MAX_ROWS).rev().collect();
     while let Some(part) = parts.pop() {
-        match app.store.insert_usage(part, &batch.drawn, rollup::sums).await {
+        let inserted = app
+            .store
+            .insert_usage(part, &batch.drawn, &batch.explained, rollup::sums);
+        match inserted.await {
             Ok(inserted) => {
                 receipt.stored += inserted.ids.len();
                 receipt.duplicates += part.len() - inserted.ids.len();
@@ -297,7 +316,7 @@ fn check(record: &UsageRecord) -> Result<(), String> {
 
 /// Text without NUL, which Postgres does not take, and not longer than `max` characters. What describes a record never
 /// decides whether it is counted: some of it comes from clients.
-fn clean(text: &str, max: usize) -> String {
+pub(super) fn clean(text: &str, max: usize) -> String {
     text.chars()
         .map(|c| if c == '\0' { '\u{fffd}' } else { c })
         .take(max)

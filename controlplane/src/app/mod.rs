@@ -12,6 +12,7 @@ mod catalogue;
 mod costing;
 pub mod discovery;
 pub mod endpoints;
+pub mod explanations;
 pub mod fleet;
 pub mod intake;
 pub mod keys;
@@ -55,14 +56,23 @@ pub struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) passwords: passwords::Passwords,
     pub(crate) aws: discovery::AwsAccess,
-    /// How long a session lasts.
-    pub session_ttl_ms: i64,
-    /// Where people reach the gateway, as far as the operator has said.
-    pub public_url: Option<Url>,
+    /// What the operator has said.
+    pub terms: Terms,
     /// Names this process among the control planes on one database.
     pub instance: String,
     /// When this process started.
     pub started_at_ms: UnixMs,
+}
+
+/// What the operator says of the whole installation.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// How long a session lives without being used, in milliseconds.
+    pub session_ttl_ms: i64,
+    /// Where people reach the gateway, as far as it is known.
+    pub public_url: Option<Url>,
+    /// For how many days it is kept how requests were decided; 0 is not at all.
+    pub explanation_days: u32,
 }
 
 /// The version of this software.
@@ -89,17 +99,15 @@ impl App {
         clock: Arc<dyn Clock>,
         rng: Arc<dyn Rng>,
         metrics: Metrics,
-        session_ttl_ms: i64,
         aws: discovery::AwsAccess,
-        public_url: Option<Url>,
+        terms: Terms,
     ) -> Self {
         Self(Arc::new(Inner {
             store,
             metrics,
             passwords: passwords::Passwords::new(),
             aws,
-            session_ttl_ms,
-            public_url,
+            terms,
             instance: format!("cp_{}", ulid(&*clock, &*rng)),
             started_at_ms: clock.now_ms(),
             clock,

@@ -92,7 +92,7 @@ async fn begin(app: &App, user: UserView) -> Result<LoggedIn, Problem> {
     let session = Session {
         id: SessionId::generate(&*app.clock, &*app.rng),
         csrf: random_token(&*app.rng).to_string(),
-        expires_at_ms: now.saturating_add(app.session_ttl_ms),
+        expires_at_ms: now.saturating_add(app.terms.session_ttl_ms),
         user,
     };
     app.store

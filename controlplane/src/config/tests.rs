@@ -37,6 +37,7 @@ fn the_defaults_and_three_variables_are_enough() {
         (library.session_ttl, library.start_timeout),
         (config.plane.session_ttl, config.plane.start_timeout)
     );
+    assert_eq!(library.explanation_days, config.plane.explanation_days);
 }
 
 #[test]
@@ -46,6 +47,7 @@ fn what_is_missing_is_said_with_its_remedy() {
     assert!(refused(&[("CCAG_JOIN_TOKEN", "")]).contains("CCAG_JOIN_TOKEN"));
     assert!(refused(&[("DATABASE_URL", "")]).contains("DATABASE_URL"));
     assert!(refused(&[("DATABASE_URL", "mysql://h/d")]).contains("postgres://"));
+    assert!(refused(&[("CCAG_EXPLANATION_DAYS", "4000")]).contains("between 0 and 3650"));
     assert!(refused(&[("CCAG_PUBLIC_URL", "claude.example.com")]).contains("CCAG_PUBLIC_URL"));
     assert!(refused(&[("CCAG_TRUSTED_PROXIES", "10.0.0.0/8,x")]).contains("`x`"));
 }

@@ -1,6 +1,6 @@
 //! Writes down what the data planes say of themselves, without making their streams wait for the database.
 
-use crate::app::{App, allowances, breaker, fleet};
+use crate::app::{App, allowances, breaker, explanations, fleet};
 use crate::store::entity::replica;
 use ccag_daemon::{CancellationToken, Lifecycle};
 use std::collections::HashMap;
@@ -142,6 +142,7 @@ async fn tidy(app: &App, shutdown: CancellationToken) {
             app.store.delete_seen_before(now - SEEN_MS).await?;
             allowances::forget_over(app).await?;
             breaker::forget_old(app).await?;
+            explanations::forget_old(app).await?;
             app.store
                 .delete_replicas_before(now - fleet::FORGET_AFTER_MS)
                 .await

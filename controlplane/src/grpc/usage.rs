@@ -1,7 +1,10 @@
 //! `Usage.Report`: batches up, acknowledgements down.
 
 use super::Services;
-use crate::app::intake::{take_in, understand};
+use crate::app::explanations;
+use crate::app::intake::{self, Receipt, understand};
+use crate::store::StoreError;
+use bytes::Bytes;
 use ccag_proto::v1;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -35,6 +38,22 @@ impl v1::usage_server::Usage for Services {
 
 type Out = mpsc::Sender<Result<v1::UsageAck, Status>>;
 
+/// Takes in records, and then what explains refusals, which may come alone.
+async fn take_in(
+    services: &Services,
+    replica_id: &str,
+    records: Vec<Bytes>,
+    explanations: &[Bytes],
+) -> Result<Receipt, StoreError> {
+    let mut receipt = Receipt::default();
+    if !records.is_empty() {
+        let incoming = records.into_iter().map(|message| understand(message.into()));
+        receipt = intake::take_in(&services.app, replica_id, incoming.collect()).await?;
+    }
+    explanations::take_in(&services.app, replica_id, explanations).await?;
+    Ok(receipt)
+}
+
 /// Takes batches one after the other. A batch that has begun is finished before the stream ends.
 async fn receive(
     services: &Services,
@@ -49,12 +68,7 @@ async fn receive(
             }
         };
         let Some(batch) = batch else { return Ok(()) };
-        let incoming = batch
-            .records
-            .into_iter()
-            .map(|message| understand(message.into()))
-            .collect();
-        let taken = take_in(&services.app, &batch.replica_id, incoming);
+        let taken = take_in(services, &batch.replica_id, batch.records, &batch.explanations);
         let receipt = match tokio::time::timeout(PATIENCE, taken).await {
             Ok(Ok(receipt)) => receipt,
             Ok(Err(error)) => {

@@ -8,6 +8,7 @@ mod catalogue;
 mod client;
 mod console;
 mod endpoints;
+mod explanations;
 mod extract;
 mod keys;
 mod limits;
@@ -141,6 +142,7 @@ fn api() -> Router<HttpState> {
         .route(paths::QUARANTINE, get(quarantine::list))
         .route(paths::QUARANTINED, delete(quarantine::dismiss))
         .route(paths::QUARANTINED_RETRY, post(quarantine::retry))
+        .route(paths::EXPLANATION, get(explanations::show))
         .route(
             paths::WEB_SEARCH,
             get(web_search::rules).put(web_search::set_rules),

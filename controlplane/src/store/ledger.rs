@@ -3,7 +3,7 @@
 use super::dialect::{self, LedgerUse};
 use super::entity::budget_account;
 use super::entity::{usage_record, usage_rollup};
-use super::{Store, StoreError, allowances, rollups};
+use super::{ExplanationRow, Store, StoreError, allowances, explanations, rollups};
 use ccag_allowance::Draw;
 use ccag_domain::UnixMs;
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
@@ -47,7 +47,7 @@ pub(crate) struct Inserted {
 impl Store {
     /// Inserts the records that are not there yet, and adds those, and only those, to the hourly sums and to the accounts of
     /// budgets, in one transaction. `sum` makes the sums of a set of records; `drawn` says, by the records' ids, what they
-    /// have taken from the shares of their data planes.
+    /// have taken from the shares of their data planes, and `explained` how their requests were decided.
     ///
     /// The rows must be sorted by id and each id stand once: two control planes that take in the same records at the same
     /// time then wait for each other instead of dead-locking.
@@ -55,6 +55,7 @@ impl Store {
         &self,
         rows: &[usage_record::Model],
         drawn: &HashMap<String, Drawn>,
+        explained: &HashMap<String, ExplanationRow>,
         sum: fn(&[&usage_record::Model]) -> Vec<usage_rollup::Model>,
     ) -> Result<Inserted, StoreError> {
         if rows.is_empty() {
@@ -78,6 +79,8 @@ impl Store {
         let new: Vec<_> = rows.iter().filter(|row| inserted.contains(&row.id)).collect();
         rollups::add(&tx, sum(&new)).await?;
         let accounts = settle(&tx, &new, drawn).await?;
+        let explained = new.iter().filter_map(|row| explained.get(&row.id).cloned());
+        explanations::add(&tx, explained.collect()).await;
         tx.commit().await?;
         Ok(Inserted {
             ids: inserted,

@@ -18,6 +18,7 @@ mod catalogue;
 mod console;
 mod discovery;
 mod endpoints;
+mod explanations;
 mod http;
 mod intake;
 mod limits;

@@ -57,6 +57,7 @@ async fn deliver(plane: &Plane, records: Vec<v1::UsageRecord>) -> v1::UsageAck {
             .map(|record| prost::Message::encode_to_vec(record).into())
             .collect(),
         replica_id: "rep_test".into(),
+        explanations: Vec::new(),
     };
     let mut client = UsageClient::new(plane.channel().await);
     let answer = client.report(tokio_stream::once(batch)).await.unwrap();

@@ -343,6 +343,7 @@ pub(crate) fn record(seed: u64) -> UsageRecord {
         surface: ccag_domain::Lane::InvokeModel,
         draws: Vec::new(),
         run: 1,
+        explanation: None,
     }
 }
 

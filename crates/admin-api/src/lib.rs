@@ -12,6 +12,7 @@ mod budgets;
 mod capabilities;
 mod catalogue;
 mod endpoints;
+mod explanations;
 mod fleet;
 mod keys;
 mod ledger;
@@ -54,6 +55,7 @@ pub use endpoints::{
     AssignedEndpoint, CreateEndpoint, EndpointList, EndpointTeam, EndpointView, GuardrailSpec,
     SetTeamEndpoints, TeamEndpoint, TeamEndpoints, UpdateEndpoint,
 };
+pub use explanations::{ExplanationSource, ExplanationView};
 pub use fleet::{FleetView, RejectedObject, ReplicaCounts, ReplicaView, StatusView};
 pub use keys::{CreateKey, CreatedKey, KeyList, KeyState, KeyView, ListKeys, UpdateKey};
 pub use ledger::{CSV, ExportFormat, LedgerRow, NDJSON};

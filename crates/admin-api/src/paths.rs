@@ -104,6 +104,9 @@ pub const QUARANTINED: &str = "/admin/usage/quarantine/{id}";
 /// `POST`: take one in after all (409 with the reason if it still cannot be stored).
 pub const QUARANTINED_RETRY: &str = "/admin/usage/quarantine/{id}/retry";
 
+/// `GET`: how a request was decided.
+pub const EXPLANATION: &str = "/admin/requests/{id}/explanation";
+
 /// `GET`, `PUT`: the rules of web search.
 pub const WEB_SEARCH: &str = "/admin/websearch-mode";
 /// `POST`: try the service for everybody.
@@ -321,6 +324,12 @@ pub fn quarantined(id: &str) -> String {
 #[must_use]
 pub fn quarantined_retry(id: &str) -> String {
     fill(QUARANTINED_RETRY, "{id}", &segment(id))
+}
+
+/// How a request was decided.
+#[must_use]
+pub fn explanation(request_id: &str) -> String {
+    fill(EXPLANATION, "{id}", &segment(request_id))
 }
 
 /// The rules of a surface.

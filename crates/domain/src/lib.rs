@@ -10,6 +10,7 @@ pub mod capability;
 pub mod catalogue;
 pub mod config;
 pub mod endpoint;
+pub mod explanation;
 pub mod identity;
 pub mod ids;
 pub mod key;
@@ -38,6 +39,7 @@ pub use budget::{Budget, BudgetAction, BudgetMode, BudgetRule, BudgetScope, Post
 pub use capability::{CapabilityBook, LearntFact};
 pub use config::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot};
 pub use endpoint::{Endpoint, Geography};
+pub use explanation::{CostLines, Explanation};
 pub use identity::{AccountState, Actor, Caller, Role, Team, User};
 pub use ids::{
     BudgetId, EndpointId, KeyId, LimitId, PauseId, PriceId, ReplicaId, RequestId, RuleId, SessionId, TeamId,
@@ -50,7 +52,7 @@ pub use model::{BedrockModel, Model, ModelName};
 pub use money::NanoUsd;
 pub use offers::{Discovery, OfferedProfile, Offers, PinnedProfile};
 pub use period::{Period, Stretch, TimeZone};
-pub use price::{Cost, Price, PriceBook, Rates};
+pub use price::{Cost, Itemised, Price, PriceBook, Rates};
 pub use price_history::{DatedPrice, PriceHistory};
 pub use problem::{Code, Problem};
 pub use rng::Rng;

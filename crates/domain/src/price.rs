@@ -51,13 +51,44 @@ pub struct Price {
     pub source: String,
 }
 
+/// What one class of tokens comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ItemisedLine {
+    /// The class: `input`, `output`, `cache_read`, `cache_write_5m` or `cache_write_1h`.
+    pub class: &'static str,
+    /// How many.
+    pub tokens: u64,
+    /// What a million of them costs.
+    pub rate: NanoUsd,
+    /// What they come to with the premium, rounded down.
+    pub amount: NanoUsd,
+}
+
+/// A cost with all that it is made of. The lines' amounts and the rounding add up to the total, as long as nothing exceeds
+/// what an amount can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Itemised {
+    /// The classes, also those of which there are none.
+    pub lines: [ItemisedLine; 5],
+    /// The length of a prompt above which the rates that were taken hold; `None` for the usual ones.
+    pub long_context_above: Option<u64>,
+    /// Why the sum is multiplied: `global`, `regional`, `in_region`, `gov` or `mantle`.
+    pub premium: &'static str,
+    /// By how many thousandths.
+    pub permille: u32,
+    /// What rounding up the whole, once, adds to the lines: 0 to 5 nano-USD.
+    pub rounding: NanoUsd,
+    /// The whole.
+    pub total: NanoUsd,
+}
+
 impl Price {
-    fn permille(&self, geography: Geography, lane: Lane) -> u32 {
+    fn premium(&self, geography: Geography, lane: Lane) -> (&'static str, u32) {
         match (geography, lane) {
-            (Geography::UsGov, _) => self.gov_permille,
-            (_, Lane::Mantle) => self.mantle_permille,
-            (Geography::Global, _) => 1_000,
-            (Geography::InRegion, _) => self.in_region_permille,
+            (Geography::UsGov, _) => ("gov", self.gov_permille),
+            (_, Lane::Mantle) => ("mantle", self.mantle_permille),
+            (Geography::Global, _) => ("global", 1_000),
+            (Geography::InRegion, _) => ("in_region", self.in_region_permille),
             (
                 Geography::Us
                 | Geography::Eu
@@ -67,26 +98,56 @@ impl Price {
                 | Geography::In
                 | Geography::Ca,
                 _,
-            ) => self.regional_permille,
+            ) => ("regional", self.regional_permille),
         }
     }
 
     /// What these tokens cost in this geography through this lane, rounded up to the next nano-dollar.
     #[must_use]
     pub fn cost(&self, geography: Geography, lane: Lane, tokens: &Tokens) -> NanoUsd {
-        let rates = match &self.long_context {
-            Some(long) if tokens.prompt() > long.above_prompt_tokens => &long.rates,
-            _ => &self.rates,
+        self.itemised(geography, lane, tokens).total
+    }
+
+    /// The same with all that it is made of: there is no other arithmetic of costs.
+    #[must_use]
+    pub fn itemised(&self, geography: Geography, lane: Lane, tokens: &Tokens) -> Itemised {
+        let long = self
+            .long_context
+            .as_ref()
+            .filter(|long| tokens.prompt() > long.above_prompt_tokens);
+        let rates = long.map_or(&self.rates, |long| &long.rates);
+        let (premium, permille) = self.premium(geography, lane);
+        // Of a millionth of a thousandth of a nano-dollar.
+        const UNIT: i128 = 1_000_000_000;
+        let nano = |units: i128| NanoUsd(i64::try_from(units).unwrap_or(i64::MAX));
+        let mut units = 0i128;
+        let mut line = |class, tokens: u64, rate: NanoUsd| {
+            let scaled = (i128::from(tokens) * i128::from(rate.0)).saturating_mul(i128::from(permille));
+            units = units.saturating_add(scaled);
+            ItemisedLine {
+                class,
+                tokens,
+                rate,
+                amount: nano(scaled.div_euclid(UNIT)),
+            }
         };
-        let line = |count: u64, rate: NanoUsd| i128::from(count) * i128::from(rate.0);
-        let millionths = line(tokens.input, rates.input)
-            + line(tokens.output, rates.output)
-            + line(tokens.cache_read, rates.cache_read)
-            + line(tokens.cache_write_5m, rates.cache_write_5m)
-            + line(tokens.cache_write_1h, rates.cache_write_1h);
-        let scaled = millionths * i128::from(self.permille(geography, lane));
-        let nano = (scaled + 999_999_999) / 1_000_000_000;
-        NanoUsd(i64::try_from(nano).unwrap_or(i64::MAX))
+        let lines = [
+            line("input", tokens.input, rates.input),
+            line("output", tokens.output, rates.output),
+            line("cache_read", tokens.cache_read, rates.cache_read),
+            line("cache_write_5m", tokens.cache_write_5m, rates.cache_write_5m),
+            line("cache_write_1h", tokens.cache_write_1h, rates.cache_write_1h),
+        ];
+        let total = nano(units.saturating_add(UNIT - 1) / UNIT);
+        let sum: NanoUsd = lines.iter().map(|line| line.amount).sum();
+        Itemised {
+            lines,
+            long_context_above: long.map(|long| long.above_prompt_tokens),
+            premium,
+            permille,
+            rounding: total - sum,
+            total,
+        }
     }
 }
 

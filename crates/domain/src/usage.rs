@@ -98,6 +98,8 @@ pub struct UsageRecord {
     pub draws: Vec<Draw>,
     /// In which of its runs the data plane did so: they are counted.
     pub run: u64,
+    /// How it was decided: the JSON of an [`Explanation`](crate::Explanation). Whether the record counts never depends on it.
+    pub explanation: Option<String>,
 }
 
 /// What a request has taken from a share of a budget.

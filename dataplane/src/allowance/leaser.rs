@@ -66,9 +66,9 @@ impl Leaser {
         let mut stream_number = 0;
         while !self.closing.is_cancelled() {
             if self.allowances.slots.is_empty() {
-                // No budget has met a request yet: nothing is held, and nothing to be said.
+                // No budget and no limit has met a request yet: nothing is held, and nothing to be said.
                 tokio::select! {
-                    () = self.allowances.wake.notified() => {}
+                    () = self.allowances.slots.added.notified() => {}
                     () = self.closing.cancelled() => return,
                 }
                 continue;

@@ -8,6 +8,7 @@
 
 mod cooling;
 mod leaser;
+mod note;
 mod permit;
 mod quote;
 mod reservation;
@@ -26,7 +27,8 @@ use crate::sync::ConfigView;
 use ccag_allowance::Refusal;
 use ccag_domain::routing::Candidate;
 use ccag_domain::{
-    Budget, BudgetAction, BudgetMode, Caller, Clock, Code, Model, NanoUsd, Posture, Problem, UnixMs,
+    Budget, BudgetAction, BudgetMode, Caller, Clock, Code, Explanation, Model, NanoUsd, Posture, Problem,
+    UnixMs,
 };
 use permit::{Bound, Permit};
 use quote::Learnt;
@@ -190,7 +192,7 @@ impl Allowances {
         }
     }
 
-    /// Whether a request may go ahead, and with what set aside for it.
+    /// Whether a request may go ahead, and with what set aside for it. `notes` gets what each budget says.
     ///
     /// # Errors
     /// The refusal: a budget is used up or restricted, a limit is reached, all of it is tied up at the moment, or the
@@ -201,7 +203,10 @@ impl Allowances {
         caller: &Caller,
         asked: Asked<'_>,
         clock: &dyn Clock,
+        told: &mut Explanation,
     ) -> Result<Admitted, Refused> {
+        told.budgets.clear();
+        told.limits.clear();
         let budgets = view.budgets().of(caller);
         let mut bounds = permit::bounds(view, caller, asked.key_rate, Some(&asked.model.name));
         if budgets.is_empty() && bounds.is_empty() {
@@ -232,19 +237,23 @@ impl Allowances {
                 resets_at: end_ms,
             };
             slot.set_hard(budget.mode.is_hard());
+            let note = told.budgets.len();
+            told.budgets.push(note::asked(&slot, &scope));
             bounds.extend(throttle(&slot, &scope, asked.model, caller)?);
             if budget.ceiling_at(now).is_some() {
                 lines.push(Line {
                     slot,
                     scope,
                     reserved: 0,
+                    note,
                 });
             } else {
+                note::counted(told.budgets.last_mut(), &slot);
                 self.slots.list(&slot);
                 counted.push(Notice::new(&slot, &scope));
             }
         }
-        let held = self.set_aside(bounds, lines, &quote, asked.route).await?;
+        let held = self.set_aside(bounds, lines, (&quote, asked.route), told).await?;
         let notices = held.lines.iter().map(|line| Notice::new(&line.slot, &line.scope));
         let notice = counted.into_iter().chain(notices).reduce(|furthest, other| {
             match other.percent_tenths > furthest.percent_tenths {
@@ -261,8 +270,8 @@ impl Allowances {
         &self,
         bounds: Vec<Bound>,
         lines: Vec<Line>,
-        quote: &Quote,
-        route: &[Candidate],
+        (quote, route): (&Quote, &[Candidate]),
+        told: &mut Explanation,
     ) -> Result<Held<'_>, Refused> {
         let mut held = Held {
             allowances: self,
@@ -273,9 +282,14 @@ impl Allowances {
         for bound in bounds {
             let need = bound.need(quote);
             let slot = self.slots.get(&bound.id, Of::Permits);
+            let note = told.limits.len();
+            told.limits.push(note::limit(&bound, need));
             match self.try_permit(&bound, &slot, need)? {
-                true => held.permits.push(Permit::new(&bound, slot, need)),
-                false => missing_permits.push((bound, slot, need)),
+                true => {
+                    note::let_through(told.limits.last_mut());
+                    held.permits.push(Permit::new(&bound, slot, need));
+                }
+                false => missing_permits.push((bound, slot, need, note)),
             }
         }
         let mut missing_lines = Vec::new();
@@ -283,6 +297,7 @@ impl Allowances {
             let need = quote.need(line.scope.budget.mode, line.slot.is_scarce());
             if self.try_money(&line.slot, &line.scope, need) {
                 line.reserved = need.0;
+                note::passed(told.budgets.get_mut(line.note), &line, quote);
                 self.slots.list(&line.slot);
                 held.lines.push(line);
             } else {
@@ -295,14 +310,15 @@ impl Allowances {
         // Everybody is in line before the first answer is waited for: one question is enough.
         let permits: Vec<_> = missing_permits
             .iter()
-            .map(|(_, slot, need)| self.line_up(slot, *need))
+            .map(|(_, slot, need, _)| self.line_up(slot, *need))
             .collect();
         let money: Vec<_> = missing_lines
             .iter()
             .map(|(line, need)| self.line_up(&line.slot, need.0))
             .collect();
-        for ((bound, slot, need), waiting) in missing_permits.iter().zip(permits) {
+        for ((bound, slot, need, note), waiting) in missing_permits.iter().zip(permits) {
             self.permit(bound, slot, *need, waiting).await?;
+            note::let_through(told.limits.get_mut(*note));
             held.permits.push(Permit::new(bound, Arc::clone(slot), *need));
         }
         for ((line, _), waiting) in missing_lines.iter().zip(money) {
@@ -310,13 +326,17 @@ impl Allowances {
             let reserved = self
                 .reserve(slot, scope, quote, Has::default(), Some(waiting))
                 .await
+                .inspect_err(|_| note::refused(told.budgets.get_mut(line.note), line, quote))
                 .map_err(|problem| verdict::with_advice(problem, slot, scope, quote, route))?;
             self.slots.list(slot);
-            held.lines.push(Line {
+            let line = Line {
                 slot: Arc::clone(slot),
                 scope: scope.clone(),
                 reserved: reserved.0,
-            });
+                note: line.note,
+            };
+            note::passed(told.budgets.get_mut(line.note), &line, quote);
+            held.lines.push(line);
         }
         Ok(held)
     }

@@ -18,6 +18,8 @@ pub(super) struct Line {
     pub(super) slot: Arc<Slot>,
     pub(super) scope: Scope,
     pub(super) reserved: i64,
+    /// Where it stands in what is written down of the request.
+    pub(super) note: usize,
 }
 
 /// What is said of what a request has used is old when it arrives: so much is taken to come on top, at its pace.

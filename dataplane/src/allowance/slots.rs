@@ -5,6 +5,7 @@ use ccag_domain::AccountId;
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// All accounts that this data plane knows.
@@ -15,6 +16,8 @@ pub(super) struct Slots {
     listed: Mutex<Vec<Arc<Slot>>>,
     /// When to look after those with permits that come back by themselves.
     due: Mutex<BinaryHeap<Due>>,
+    /// Told when there is one that was not there.
+    pub(super) added: Notify,
 }
 
 /// An appointment; the earliest is the greatest.
@@ -50,6 +53,7 @@ impl Slots {
         }
         let slot = Arc::new(Slot::new(id.clone(), of));
         by_id.insert(id.clone(), Arc::clone(&slot));
+        self.added.notify_one();
         slot
     }
 

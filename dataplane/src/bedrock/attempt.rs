@@ -108,6 +108,7 @@ pub(crate) async fn walk(
     mut ticket: Ticket,
 ) -> Result<Answer, Box<Failure>> {
     bedrock.health.order(&mut route);
+    ticket.routed(&route, &bedrock);
     let mut spent = Tokens::default();
     let mut again = true;
     let mut reductions = MAX_REDUCTIONS;
@@ -123,15 +124,18 @@ pub(crate) async fn walk(
         }
         loop {
             ticket.attempt(&candidate);
+            ticket.trying(&candidate, &job, bedrock.upstream.home_region());
             let fault = match once(&bedrock, &candidate, &job, &mut ticket).await {
                 Ok((answered, aws_request_id)) => {
                     bedrock.health.succeeded(&candidate);
+                    ticket.worked(aws_request_id.as_deref());
                     job.rules().worked(&candidate, &bedrock.pins, &bedrock.learning);
                     return Ok(finish(answered, aws_request_id, job.source.rules, ticket));
                 }
                 Err(fault) => fault,
             };
             report(&bedrock.metrics, &ticket, &candidate, &fault);
+            ticket.faulted(&fault);
             if !fault.reached {
                 ticket.not_reached();
             }
@@ -139,6 +143,7 @@ pub(crate) async fn walk(
             last = fault;
             if bedrock.lanes.leave(&candidate, &job.lane.asked, &last, !again) {
                 candidate = endpoint.clone();
+                ticket.leaves_lane();
                 if let Err(problem) = job.meet(&candidate, &bedrock) {
                     last = Fault::refused_here("RequestRefused", problem);
                     return Err(failure(last, spent, ticket));

@@ -20,6 +20,8 @@ pub(crate) struct Fault {
     /// What it has used nevertheless.
     pub(crate) tokens: Tokens,
     pub(crate) aws_request_id: Option<String>,
+    /// Bedrock's HTTP status, where it answered with one.
+    pub(crate) status: Option<u16>,
 }
 
 impl Fault {
@@ -30,6 +32,7 @@ impl Fault {
             reached,
             tokens: Tokens::default(),
             aws_request_id: None,
+            status: None,
         }
     }
 
@@ -82,7 +85,10 @@ impl Fault {
             throttles_in_a_row,
         });
         let detail = format!("{status}: {}", message.chars().take(500).collect::<String>());
-        Self::new(error, detail, true)
+        Self {
+            status: Some(status.as_u16()),
+            ..Self::new(error, detail, true)
+        }
     }
 
     /// The same, where the request had something in it that no rule names.

@@ -22,6 +22,9 @@ pub(crate) struct Job {
     /// The model in the client's words, which the answer repeats.
     pub(crate) model_said: String,
     pub(crate) streaming: bool,
+    /// The betas that Bedrock gets.
+    pub(crate) betas: Vec<String>,
+    /// What the client sent and Bedrock does not get.
     pub(crate) dropped: Vec<Dropped>,
     /// What no rule names and Bedrock gets all the same.
     pub(crate) passed: Vec<Dropped>,
@@ -256,6 +259,9 @@ impl Job {
             })
             .collect();
         self.body = prepared.body.into();
+        self.betas = prepared.betas;
+        self.dropped = prepared.dropped;
+        self.passed = prepared.passed;
         self.writes_1h = prepared.writes_1h;
         Ok(())
     }

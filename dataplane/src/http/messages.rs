@@ -1,5 +1,7 @@
 //! `POST /v1/messages`, from top to bottom.
 
+mod explained;
+
 use super::error::{render, set_aws_request_id, set_request_id};
 use super::{Gateway, body, search, session, sse};
 use crate::admission;
@@ -8,6 +10,7 @@ use crate::auth::{Authenticated, authenticate};
 use crate::bedrock::attempt::{self, Answer, Failure};
 use crate::bedrock::job::{Job, LaneJob, Source};
 use crate::bedrock::lanes::{Asked, ConversationKey};
+use crate::explain::{Arrived, Stage};
 use crate::metrics::Metrics;
 use crate::profiles::{Conversation, Rules};
 use crate::search::{Wanted, terms};
@@ -19,7 +22,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use ccag_domain::rng::Rng;
 use ccag_domain::routing::{self, Candidate, NoRoute};
-use ccag_domain::{Code, Model, ModelName, Outcome, Problem, RequestId, UnixMs};
+use ccag_domain::{Code, Explanation, Model, ModelName, Outcome, Problem, RequestId, UnixMs};
 use ccag_translate::request::{self, Operation, Peeked};
 use ccag_translate::search::Terms;
 use http::{HeaderMap, HeaderValue, header};
@@ -86,17 +89,24 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
     let started = Instant::now();
     let started_at_ms = gateway.clock.now_ms();
     let in_flight = InFlight::new(&gateway.metrics);
-    let (admitted, mut plan) = match understand(Arc::clone(&gateway), request, request_id.clone()).await {
+    let arrived = Arrived {
+        id: request_id.clone(),
+        at_ms: started_at_ms,
+    };
+    let (admitted, mut plan) = match understand(Arc::clone(&gateway), request, &arrived).await {
         Ok(understood) => understood,
         Err(Refused { problem, model }) => {
             gateway.metrics.refused(problem.code.status(), model.as_ref());
             return render(&problem, &request_id);
         }
     };
-    let allowance::Admitted { reservation, notice } = match afford(&gateway, &admitted, &mut plan).await {
+    let mut explanation = explained::begun(&admitted, &plan, &arrived);
+    let afforded = afford(&gateway, &admitted, &mut plan, &mut explanation).await;
+    let allowance::Admitted { reservation, notice } = match afforded {
         Ok(afforded) => afforded,
         Err(problem) => {
             refused(&gateway, &admitted, &problem, &request_id);
+            explained::unaffordable(&gateway, explanation, &plan, &problem);
             gateway
                 .metrics
                 .refused(problem.code.status(), Some(&plan.model.name));
@@ -111,7 +121,8 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
         request_id.clone(),
         arrived,
         reservation,
-    );
+    )
+    .explained(explanation);
     let Plan {
         route,
         job,
@@ -157,11 +168,12 @@ fn with_notice(mut response: Response, notice: Option<&Notice>) -> Response {
 }
 
 /// Whether the caller's budgets and limits allow it, and with what set aside. Where a budget allows it only with fewer output
-/// tokens, and is to do so, no more than these are asked for.
+/// tokens, and is to do so, no more than these are asked for. `told` learns what each of them says.
 async fn afford(
     gateway: &Gateway,
     admitted: &Admitted,
     plan: &mut Plan,
+    told: &mut Explanation,
 ) -> Result<allowance::Admitted, Problem> {
     let (view, caller) = (&admitted.view, &admitted.who.caller);
     let key_rate = admitted.who.grant.rate_limit_rpm;
@@ -179,7 +191,7 @@ async fn afford(
         // What waits for a share is kept apart from what every request carries.
         let admission = gateway
             .allowances
-            .admit(view, caller, asked, gateway.clock.as_ref());
+            .admit(view, caller, asked, gateway.clock.as_ref(), told);
         let refused = match Box::pin(admission).await {
             Ok(mut afforded) => {
                 if let (Some(notice), Some(tokens)) = (&mut afforded.notice, plan.job.source.most_output) {
@@ -193,6 +205,7 @@ async fn afford(
             Some(tokens) if (LEAST_OUTPUT..plan.size.max_output).contains(&tokens) => {
                 plan.job.bound_output(tokens);
                 plan.size.max_output = tokens;
+                told.asked.lowered_to = Some(tokens);
             }
             _ => return Err(refused.problem),
         }
@@ -218,18 +231,24 @@ fn refused(gateway: &Gateway, admitted: &Admitted, problem: &Problem, request_id
 async fn understand(
     gateway: Arc<Gateway>,
     request: Request,
-    request_id: RequestId,
+    arrived: &Arrived,
 ) -> Result<(Admitted, Plan), Refused> {
+    let request_id = &arrived.id;
     let (head, body) = request.into_parts();
     let admitted = match admit(&gateway, &head.headers) {
         Ok(admitted) => admitted,
         Err(problem) => {
             tracing::info!(%request_id, status = problem.code.status(), reason = problem.code.slug(), "refused");
+            explained::turned_away(&gateway, &head.headers, arrived, &problem);
             body::drain(&head.headers, body).await;
             return Err(problem.into());
         }
     };
-    let body = body::read(&head.headers, body, gateway.body_bytes).await?;
+    let body = body::read(&head.headers, body, gateway.body_bytes)
+        .await
+        .inspect_err(|problem| {
+            explained::refused(&gateway, (&admitted, arrived), Stage::Body, problem, None);
+        })?;
     let planned = if body.len() < OFFLOAD_BYTES {
         plan(&gateway, &admitted, &head.headers, &body)
     } else {
@@ -240,7 +259,16 @@ async fn understand(
             Err(Problem::new(Code::Internal, "the request could not be processed").into())
         })
     };
-    let plan = planned.inspect_err(|refusal| refused(&gateway, &admitted, &refusal.problem, &request_id))?;
+    let plan = planned.inspect_err(|Refused { problem, model }| {
+        refused(&gateway, &admitted, problem, request_id);
+        explained::refused(
+            &gateway,
+            (&admitted, arrived),
+            Stage::Request,
+            problem,
+            model.as_ref(),
+        );
+    })?;
     gateway
         .bedrock
         .learning
@@ -366,6 +394,7 @@ fn translate(
         source,
         model_said: peeked.model().to_owned(),
         streaming: peeked.stream(),
+        betas: prepared.betas,
         dropped: prepared.dropped,
         passed: prepared.passed,
         writes_1h: prepared.writes_1h,
@@ -446,7 +475,7 @@ async fn whole_answer(whole: attempt::Whole, request_id: &RequestId) -> Response
 /// Every attempt failed: the client gets the last one's reason.
 pub(super) async fn failed(failure: Failure, gateway: &Gateway, request_id: &RequestId) -> Response {
     let Failure {
-        ticket,
+        mut ticket,
         mut problem,
         name,
         tokens,
@@ -466,6 +495,9 @@ pub(super) async fn failed(failure: Failure, gateway: &Gateway, request_id: &Req
     } else {
         tracing::warn!(%request_id, error = name, "no endpoint could be reached");
         gateway.metrics.refused(problem.code.status(), None);
+        if let Some(explanation) = ticket.take_explanation() {
+            gateway.refusals.note(explanation, Stage::Endpoint, &problem);
+        }
     }
     if problem.code == Code::RateLimited {
         problem.retry_after_s = problem

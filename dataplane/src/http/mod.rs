@@ -18,6 +18,7 @@ pub(crate) use routes::{inference, with_fallback};
 use crate::admission::Admission;
 use crate::allowance::Allowances;
 use crate::bedrock::attempt::Bedrock;
+use crate::explain::Refusals;
 use crate::metrics::Metrics;
 use crate::sync::{ConfigView, Current, NoView};
 use crate::usage::Recorder;
@@ -43,6 +44,7 @@ pub(crate) struct Gateway {
     pub(crate) idle: Duration,
     pub(crate) forward: Option<Forward>,
     pub(crate) searcher: Searcher,
+    pub(crate) refusals: Arc<Refusals>,
 }
 
 impl Gateway {

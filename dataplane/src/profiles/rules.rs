@@ -116,6 +116,12 @@ impl Rules {
         Ok(rules)
     }
 
+    /// What they are, for an explanation: surface, version, whether an earlier turn decided, and what is done without.
+    pub(crate) fn told(&self) -> (&str, &str, bool, &[Reduction]) {
+        let (surface, version) = (self.book.surface(), self.book.version());
+        (surface, version, self.pin.is_some(), &self.reductions)
+    }
+
     /// The rules in force.
     pub(crate) fn profile(&self) -> &Arc<Profile> {
         &self.profile

@@ -331,6 +331,7 @@ fn job(mut source: Source, lane: LaneJob, said: &[String], model_said: String) -
         source,
         model_said,
         streaming: true,
+        betas: prepared.betas,
         dropped: prepared.dropped,
         passed: prepared.passed,
         writes_1h: prepared.writes_1h,

@@ -1,5 +1,7 @@
 //! From a request's beginning to its record in the spool.
 
+mod explained;
+
 use super::spool::{NotSpooled, Pending, Spool};
 use crate::allowance::Reservation;
 use crate::metrics::Metrics;
@@ -72,6 +74,8 @@ pub(crate) struct Ticket {
     /// Whether Bedrock is being asked now.
     asking: bool,
     done: bool,
+    /// How the request is decided, where that is written down.
+    explained: Option<explained::Explained>,
 }
 
 /// The last attempt that may have reached Bedrock.
@@ -95,6 +99,7 @@ impl Ticket {
             searches: 0,
             asking: false,
             done: false,
+            explained: None,
         }
     }
 
@@ -241,7 +246,7 @@ impl Ticket {
                 reservation.settle((geography, attempt.candidate.lane), &tokens, self.searches, whole)
             })
             .unwrap_or_default();
-        let record = UsageRecord {
+        let mut record = UsageRecord {
             id: UsageId::generate(recorder.clock.as_ref(), recorder.rng.as_ref()),
             request_id: start.request_id.clone(),
             aws_request_id: attempt.aws_request_id,
@@ -269,7 +274,10 @@ impl Ticket {
             surface: attempt.candidate.lane,
             draws,
             run: recorder.run,
+            explanation: None,
         };
+        record.explanation = self.finish_explanation(&record);
+        let recorder = &self.recorder;
         recorder.metrics.recorded(&record);
         tracing::info!(
             request_id = %record.request_id,

@@ -182,6 +182,7 @@ impl Shipper {
             sequence: *sequence,
             records,
             replica_id,
+            explanations: Vec::new(),
         };
         // The channel holds as many batches as the window; a closed one shows when acknowledgements end.
         let _ = out.send(batch).await;

@@ -3,8 +3,8 @@
 use crate::treasury::Treasury;
 use ccag_domain::identity::AccountState;
 use ccag_domain::{
-    Change, ConfigObject, Endpoint, EndpointId, KeyDigest, KeyGrant, KeyId, Lanes, ObjectKind, ObjectRef,
-    Revision, Snapshot, Team, TeamId, User, UserId, catalogue, config::ChangeStep,
+    Change, ConfigObject, Endpoint, EndpointId, Explanation, KeyDigest, KeyGrant, KeyId, Lanes, ObjectKind,
+    ObjectRef, Revision, Snapshot, Team, TeamId, User, UserId, catalogue, config::ChangeStep,
 };
 use ccag_proto::v1;
 use ccag_proto::v1::allowance_server::AllowanceServer;
@@ -34,6 +34,8 @@ pub struct Shared {
     /// Every record that arrived, repeated ones too.
     pub arrived: Mutex<Vec<v1::UsageRecord>>,
     pub stored: watch::Sender<HashMap<String, v1::UsageRecord>>,
+    /// What explains refusals.
+    pub explanations: watch::Sender<Vec<Explanation>>,
     /// Takes records in without acknowledging them.
     pub withhold_acks: AtomicBool,
     pub quarantine: Mutex<Vec<String>>,
@@ -135,6 +137,7 @@ impl ControlPlane {
                 findings: Mutex::default(),
                 arrived: Mutex::default(),
                 stored: watch::Sender::new(HashMap::new()),
+                explanations: watch::Sender::new(Vec::new()),
                 withhold_acks: AtomicBool::new(false),
                 quarantine: Mutex::default(),
                 treasury: Treasury::default(),
@@ -203,6 +206,13 @@ impl ControlPlane {
             .unwrap();
     }
 
+    /// The explanations of at least so many refusals, in the order in which they arrived.
+    pub async fn explained(&self, count: usize) -> Vec<Explanation> {
+        let mut known = self.shared.explanations.subscribe();
+        let all = known.wait_for(|known| known.len() >= count).await.unwrap();
+        all.clone()
+    }
+
     pub async fn stored(&self, count: usize) -> Vec<v1::UsageRecord> {
         let mut stored = self.shared.stored.subscribe();
         let all = stored.wait_for(|records| records.len() >= count).await.unwrap();
@@ -210,6 +220,12 @@ impl ControlPlane {
         records.sort_by(|a, b| a.id.cmp(&b.id));
         records
     }
+}
+
+/// An explanation as it travels.
+pub fn explanation(bytes: &[u8]) -> Explanation {
+    let text = std::str::from_utf8(bytes).unwrap();
+    Explanation::read(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 #[tonic::async_trait]
@@ -300,6 +316,11 @@ impl Usage for Service {
                 .iter()
                 .map(|bytes| v1::UsageRecord::decode(bytes.as_ref()).unwrap())
                 .collect();
+            let explanations = batch.explanations.iter().map(|bytes| explanation(bytes));
+            let explanations: Vec<_> = explanations.collect();
+            shared
+                .explanations
+                .send_modify(|known| known.extend(explanations));
             shared.arrived.lock().unwrap().extend(records.iter().cloned());
             shared.stored.send_modify(|stored| {
                 for record in records {

@@ -12,6 +12,7 @@ mod bodies;
 mod budgets;
 mod control;
 mod exchanges;
+mod explain;
 mod failures;
 mod fake;
 mod guardrails;

@@ -72,6 +72,7 @@ impl From<UsageRecord> for v1::UsageRecord {
                 .collect(),
             run: record.run,
             agent_id: record.agent_id,
+            explanation: record.explanation.map(Into::into),
         }
     }
 }
@@ -126,6 +127,10 @@ impl TryFrom<v1::UsageRecord> for UsageRecord {
             web_searches: message.web_searches,
             draws: draws(message.draws),
             run: message.run,
+            // One that is no text is none.
+            explanation: message
+                .explanation
+                .and_then(|bytes| String::from_utf8(bytes.into()).ok()),
         })
     }
 }
@@ -173,6 +178,7 @@ mod tests {
                 amount: NanoUsd(17),
             }],
             run: 4,
+            explanation: Some(r#"{"version":1}"#.into()),
         }
     }
 
@@ -189,6 +195,15 @@ mod tests {
         let mut wire = v1::UsageRecord::from(record());
         wire.surface.clear();
         assert_eq!(UsageRecord::try_from(wire).unwrap().surface, Lane::InvokeModel);
+    }
+
+    #[test]
+    fn a_record_counts_whatever_its_explanation_is() {
+        let mut wire = v1::UsageRecord::from(record());
+        wire.explanation = Some(vec![0xff, 0xfe].into());
+        let read = UsageRecord::try_from(wire).unwrap();
+        assert_eq!(read.explanation, None);
+        assert_eq!(read.tokens, record().tokens);
     }
 
     #[test]

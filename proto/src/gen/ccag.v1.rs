@@ -1372,6 +1372,9 @@ pub struct UsageBatch {
     pub records: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
     #[prost(string, tag = "3")]
     pub replica_id: ::prost::alloc::string::String,
+    /// How requests were decided that left no record, as JSON. They are of help only: what cannot be kept is let go.
+    #[prost(bytes = "bytes", repeated, tag = "4")]
+    pub explanations: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 /// Everything in the batch is stored or quarantined, and may be forgotten.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1456,6 +1459,9 @@ pub struct UsageRecord {
     /// Which agent of the session asked; absent for the main one.
     #[prost(string, optional, tag = "28")]
     pub agent_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// How it was decided, as JSON. Whatever it is, the record counts.
+    #[prost(bytes = "bytes", optional, tag = "29")]
+    pub explanation: ::core::option::Option<::prost::bytes::Bytes>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Draw {

@@ -17,6 +17,7 @@ mod command_line;
 mod console;
 mod crash;
 mod documentation;
+mod explain;
 mod first_start;
 mod hang_up;
 mod limits;

@@ -175,6 +175,6 @@ async fn pause(
 }
 
 fn resume_url(app: &App) -> Option<String> {
-    let base = app.public_url.as_ref()?.as_str();
+    let base = app.terms.public_url.as_ref()?.as_str();
     Some(format!("{}{RESUME_PATH}", base.trim_end_matches('/')))
 }

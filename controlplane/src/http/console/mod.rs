@@ -25,6 +25,7 @@ mod overview;
 mod price_import;
 mod prices;
 mod quarantine;
+mod requests;
 mod sessions;
 mod team_budget;
 mod teams;
@@ -113,6 +114,8 @@ pub(crate) fn router() -> Router<HttpState> {
         .route(path::WEB_SEARCH_RULES, post(web_search::set_rules))
         .route(path::WEB_SEARCH_TEST, post(web_search::test_global))
         .route("/console/web-search/{kind}/{what}", post(web_search::change))
+        .route(path::REQUESTS, get(requests::search))
+        .route("/console/requests/{id}", get(requests::show))
         .route(path::QUARANTINE, get(quarantine::list))
         .route("/console/usage/quarantine/{id}/retry", post(quarantine::retry))
         .route(

@@ -24,6 +24,7 @@ pub mod model;
 pub mod paused_session;
 pub mod price;
 pub mod replica;
+pub mod request_explanation;
 pub mod search_provider;
 pub mod seen_feature;
 pub mod session;

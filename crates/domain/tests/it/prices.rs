@@ -1,6 +1,8 @@
 //! Costs against a golden file whose figures were computed by hand from published prices.
 
-use ccag_domain::{Geography, Lane, ModelName, NanoUsd, Price, PriceBook, PriceId, Rates, Tokens, catalogue};
+use ccag_domain::{
+    CostLines, Geography, Lane, ModelName, NanoUsd, Price, PriceBook, PriceId, Rates, Tokens, catalogue,
+};
 use std::collections::HashSet;
 
 #[derive(serde::Deserialize)]
@@ -85,6 +87,41 @@ fn usage_costs_what_was_computed_by_hand_to_the_nano_dollar() {
             vector.what,
             vector.sum
         );
+    }
+}
+
+#[test]
+fn the_lines_of_a_cost_add_up_to_it_to_the_nano_dollar() {
+    let search = NanoUsd(10_000_000);
+    let book = PriceBook::new(catalogue::prices());
+    for vector in golden().vectors {
+        let model = ModelName::canonical(&vector.model);
+        let price = book.find(&model).unwrap();
+        let used = tokens(vector.tokens);
+        let total = price.cost(vector.geography, vector.lane, &used) + search.times(vector.searches);
+        assert_eq!(total, NanoUsd(vector.cost));
+        let way = (vector.geography, vector.lane);
+        let lines = CostLines::new(price, way, &used, vector.searches, total);
+        let what = format!("{}: {}", vector.model, vector.what);
+        assert_eq!((lines.sum(), lines.total_nano_usd), (total, total), "{what}");
+        assert_eq!(lines.unexplained_nano_usd, NanoUsd::ZERO, "{what}");
+        assert!((0..=5).contains(&lines.rounding_nano_usd.0), "{what}");
+        assert_eq!(i64::from(lines.permille), vector.permille, "{what}");
+        assert_eq!(lines.searches.is_some(), vector.searches > 0, "{what}");
+        let classes = vector.tokens.iter().filter(|n| **n > 0).count();
+        assert_eq!(lines.lines.len(), classes, "{what}");
+    }
+}
+
+#[test]
+fn a_ledger_that_was_changed_by_hand_is_not_explained_away() {
+    let price = catalogue::prices().remove(0);
+    let used = tokens([10, 20, 30, 40, 50]);
+    let cost = price.cost(Geography::Us, Lane::InvokeModel, &used);
+    for (searches, total) in [(0, cost + NanoUsd(7)), (2, cost - NanoUsd(7)), (0, NanoUsd::ZERO)] {
+        let lines = CostLines::new(&price, (Geography::Us, Lane::InvokeModel), &used, searches, total);
+        assert_eq!(lines.unexplained_nano_usd, total - cost);
+        assert_eq!(lines.sum(), total);
     }
 }
 

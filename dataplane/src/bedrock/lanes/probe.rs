@@ -34,6 +34,7 @@ pub(crate) async fn run(
         },
         model_said: model.name.to_string(),
         streaming: false,
+        betas: Vec::new(),
         dropped: Vec::new(),
         passed: Vec::new(),
         writes_1h: false,

@@ -43,6 +43,17 @@ impl Admin {
         self.answer(request).await
     }
 
+    /// The same where there may be nothing yet.
+    pub(crate) async fn find(&self, path: &str) -> Option<Value> {
+        let request = self.http.get(format!("{}{path}", self.base));
+        let response = request.bearer_auth(&self.token).send().await.unwrap();
+        match response.status().as_u16() {
+            404 => None,
+            200 => Some(response.json().await.unwrap()),
+            status => panic!("{path}: {status} {}", response.text().await.unwrap()),
+        }
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Value {
         let request = self.http.post(format!("{}{path}", self.base)).json(body);
         self.answer(request).await
