@@ -459,3 +459,24 @@ async fn a_fitting_budget_asks_for_as_many_tokens_as_are_left() {
         assert_eq!(refused.error_type(), "billing_error", "{}", refused.text());
     }
 }
+
+#[tokio::test]
+async fn a_budget_that_never_blocks_is_asked_about_all_the_same() {
+    let models = vec![ModelName::canonical("claude-opus-5-5")];
+    let mut one = budget("bud_team", team(), NanoUsd::from_usd(10), BudgetMode::Balanced);
+    one.rules = vec![BudgetRule {
+        at_percent: 50,
+        action: BudgetAction::Restrict { models },
+    }];
+    let (_control, rig) = under(vec![one], NanoUsd::from_usd(9)).await;
+    // Until the control plane has said what is spent, nothing is known of it.
+    for _ in 0..200 {
+        let answer = answered(&rig).await;
+        if answer.status == 429 {
+            assert_eq!(answer.error_type(), "billing_error");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("what is spent has never become known");
+}

@@ -87,6 +87,17 @@ async fn requests_in_a_minute_come_out_of_shares_and_are_free_again_after_it() {
         "{message}"
     );
     assert_eq!(rig.bedrock.asked().len(), 3);
+    let told = control.plane.explained(1).await.remove(0);
+    assert_eq!(told.refusal.unwrap().stage, "limit");
+    let said: Vec<_> = told
+        .limits
+        .iter()
+        .map(|l| (l.limit.as_str(), l.amount, &*l.verdict))
+        .collect();
+    assert_eq!(
+        said,
+        [("lim_team", 100, "passed"), ("lim_each/user_1", 3, "refused")]
+    );
     // The permit of the team's limit that was taken for it has gone back; what was let through stays counted.
     taken(&control, "lim_each/user_1", 3).await;
     taken(&control, "lim_team", 3).await;
