@@ -81,6 +81,7 @@ pub(crate) struct Metrics {
     duration: Histogram,
     pub(crate) in_flight: Gauge,
     pub(crate) budget_refused: Counter,
+    pub(crate) rate_limited: Counter,
     spool_records: Gauge,
     usage_spooled: Gauge,
     usage_unaccounted: Gauge,
@@ -112,6 +113,7 @@ impl Metrics {
             duration: Histogram::new(exponential_buckets(0.05, 2.0, 16)),
             in_flight: Gauge::default(),
             budget_refused: Counter::default(),
+            rate_limited: Counter::default(),
             spool_records: Gauge::default(),
             usage_spooled: Gauge::default(),
             usage_unaccounted: Gauge::default(),
@@ -160,6 +162,11 @@ impl Metrics {
             "budget_refused",
             "Requests that were refused because a budget is used up",
             self.budget_refused.clone(),
+        );
+        r.register(
+            "rate_limited",
+            "Requests that were sent away for a while: a limit was reached, or a budget had set aside all that was left",
+            self.rate_limited.clone(),
         );
         r.register(
             "guardrail_interventions",

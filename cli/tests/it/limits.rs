@@ -112,7 +112,7 @@ fn limits_are_made_listed_changed_and_deleted() {
         json!({"scope": "each_member", "team_id": "team_1", "kind": "tokens_per_minute", "amount": 2_000_000,
                "models": ["claude-opus-5-5"], "weights": {"output": 1000, "cache_read": 10}})
     );
-    assert!(shown.contains("2000000 tokens per minute"), "{shown}");
+    assert!(shown.contains("2,000,000 tokens per minute"), "{shown}");
     let listed = person.ok(&["limits", "list"]);
     assert!(
         listed.contains("lim_2") && listed.contains("claude-opus-5-5"),

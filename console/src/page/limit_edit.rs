@@ -281,8 +281,8 @@ impl LimitEditPage {
 
 fn about_limits() -> AnyView {
     view! {
-        <aside class="prose card">
-            <h2>"How limits hold"</h2>
+        <aside class="card stack" aria-labelledby="about-limits">
+            <h2 id="about-limits">"How limits hold"</h2>
             <p>
                 "Data planes share a limit: together they let through no more than it says, in any minute, wherever it "
                 "begins. All limits that are about somebody hold at the same time; what is set for one user or member "
@@ -293,8 +293,8 @@ fn about_limits() -> AnyView {
                 "to stop."
             </p>
             <p>
-                "Bedrock’s own quotas count each token of an answer several times: ten times for Opus 5.5, for example. With "
-                "1000 percent for the answer, a limit on tokens follows them."
+                "Bedrock’s own quotas count each token of an answer several times for most Claude models. With 1000 percent "
+                "for the answer, a limit on tokens follows a quota that counts it ten times."
             </p>
         </aside>
     }

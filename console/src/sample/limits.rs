@@ -37,7 +37,7 @@ fn list() -> LimitsPage {
             row(
                 "lim_1",
                 "Everybody together",
-                "2000000 tokens per minute",
+                "2,000,000 tokens per minute",
                 731_220,
                 2_000_000,
             ),
@@ -102,7 +102,7 @@ pub(super) fn samples() -> Vec<Sample> {
             DeleteLimitPage {
                 id: "lim_1".to_owned(),
                 about: HOSTILE.to_owned(),
-                amount: "2000000 tokens per minute".to_owned(),
+                amount: "2,000,000 tokens per minute".to_owned(),
             },
         ),
     ]

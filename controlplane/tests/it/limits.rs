@@ -261,7 +261,7 @@ async fn the_console_makes_changes_and_deletes_limits_and_says_what_is_wrong_whe
         .submit(NEW, LIST, &form(&[("weight_output", "1000 %")]))
         .await;
     let list = browser.follow(&made).await;
-    assert!(list.text.contains("1000000 tokens per minute"), "{}", list.text);
+    assert!(list.text.contains("1,000,000 tokens per minute"), "{}", list.text);
     let id = admin.get("/admin/limits").await.json()["limits"][0]["id"]
         .as_str()
         .unwrap()

@@ -43,16 +43,30 @@ impl LimitKindSpec {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// What so many of them are called: "60 requests per minute".
+    /// What so many of them are called: "2,000 requests per minute".
     #[must_use]
     pub fn amount(self, amount: u64) -> String {
         let one = if amount == 1 { "" } else { "s" };
+        let amount = grouped(amount);
         match self {
             Self::RequestsPerMinute => format!("{amount} request{one} per minute"),
             Self::TokensPerMinute => format!("{amount} token{one} per minute"),
             Self::ConcurrentRequests => format!("{amount} request{one} at a time"),
         }
     }
+}
+
+/// With a comma between groups of three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 impl From<LimitKind> for LimitKindSpec {
@@ -216,4 +230,23 @@ pub struct ListLimits {
     /// The `next_cursor` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_easily() {
+        let said = [1, 999, 1_000, 2_000_000].map(|amount| LimitKindSpec::ConcurrentRequests.amount(amount));
+        assert_eq!(
+            said,
+            [
+                "1 request at a time",
+                "999 requests at a time",
+                "1,000 requests at a time",
+                "2,000,000 requests at a time"
+            ]
+        );
+    }
 }

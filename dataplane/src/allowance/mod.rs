@@ -6,6 +6,7 @@
 //! back what lies idle, and says what is held. See [`ccag_allowance`] for the arithmetic and `docs/budgets.md` for what
 //! holds.
 
+mod contact;
 mod cooling;
 mod leaser;
 mod note;
@@ -30,12 +31,13 @@ use ccag_domain::{
     Budget, BudgetAction, BudgetMode, Caller, Clock, Code, Explanation, Model, NanoUsd, Posture, Problem,
     UnixMs,
 };
+use contact::Contact;
 use permit::{Bound, Permit};
 use quote::Learnt;
 use reservation::{Flights, Line};
 use slot::{Of, Slot, Try};
 use slots::Slots;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -49,9 +51,6 @@ const UNREACHABLE: Duration = Duration::from_secs(2);
 /// How long what was granted may be used of a hard budget without hearing from the control plane.
 const HARD_LEASE: Duration = Duration::from_secs(5);
 
-/// How long what was granted may be used until the control plane has said so.
-const FIRST_LEASE: Duration = Duration::from_secs(30);
-
 /// All budgets and limits, as far as they concern this data plane.
 #[derive(Debug)]
 pub(crate) struct Allowances {
@@ -61,62 +60,6 @@ pub(crate) struct Allowances {
     /// Told when something is to be asked for at once.
     wake: Notify,
     contact: Contact,
-}
-
-/// When the control plane was last heard of.
-#[derive(Debug, Default)]
-struct Contact(Mutex<Heard>);
-
-#[derive(Debug, Default)]
-struct Heard {
-    /// When the last message was sent that was answered.
-    at: Option<Instant>,
-    lease: Option<Duration>,
-    /// Whether the last attempt to be heard failed.
-    failed: bool,
-    /// How many data planes there are, as far as was said last.
-    holders: u32,
-}
-
-impl Contact {
-    fn heard(&self, sent: Instant, lease: Option<Duration>) {
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.at = Some(sent);
-        heard.failed = false;
-        heard.lease = lease.or(heard.lease);
-    }
-
-    /// So many data planes share what there is.
-    fn shared_by(&self, holders: u32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).holders = holders;
-    }
-
-    /// How many data planes share what there is; 1 until that was said.
-    fn holders(&self) -> u32 {
-        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.holders.max(1)
-    }
-
-    fn failed(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).failed = true;
-    }
-
-    /// Whether it has never been heard of, and not for want of trying.
-    fn is_missed(&self) -> bool {
-        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.at.is_none() && heard.failed
-    }
-
-    /// How long ago; `None` if never.
-    fn silence(&self) -> Option<Duration> {
-        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.at.map(|at| at.elapsed())
-    }
-
-    fn lease(&self) -> Duration {
-        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.lease.unwrap_or(FIRST_LEASE)
-    }
 }
 
 /// Whose budget it is, for this request.

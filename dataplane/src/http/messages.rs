@@ -1,5 +1,6 @@
 //! `POST /v1/messages`, from top to bottom.
 
+mod afford;
 mod explained;
 
 use super::error::{render, set_aws_request_id, set_request_id};
@@ -22,7 +23,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use ccag_domain::rng::Rng;
 use ccag_domain::routing::{self, Candidate, NoRoute};
-use ccag_domain::{Code, Explanation, Model, ModelName, Outcome, Problem, RequestId, UnixMs};
+use ccag_domain::{Code, Model, ModelName, Outcome, Problem, RequestId, UnixMs};
 use ccag_translate::request::{self, Operation, Peeked};
 use ccag_translate::search::Terms;
 use http::{HeaderMap, HeaderValue, header};
@@ -31,10 +32,6 @@ use tokio::time::Instant;
 
 /// Bodies from this size on are read on a thread of their own, so that others' events do not wait for them.
 const OFFLOAD_BYTES: usize = 512 * 1024;
-
-/// An answer is not shortened below so many tokens: the least budget for thinking is 1,024 (Anthropic, "Extended thinking"),
-/// and something is to be said after it.
-const LEAST_OUTPUT: u64 = 2_048;
 
 /// Counts a request as open while it lives; a stream takes it along.
 pub(super) struct InFlight(Arc<Metrics>);
@@ -101,7 +98,7 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
         }
     };
     let mut explanation = explained::begun(&admitted, &plan, &arrived);
-    let afforded = afford(&gateway, &admitted, &mut plan, &mut explanation).await;
+    let afforded = afford::afford(&gateway, &admitted, &mut plan, &mut explanation).await;
     let allowance::Admitted { reservation, notice } = match afforded {
         Ok(afforded) => afforded,
         Err(problem) => {
@@ -167,51 +164,6 @@ fn with_notice(mut response: Response, notice: Option<&Notice>) -> Response {
     response
 }
 
-/// Whether the caller's budgets and limits allow it, and with what set aside. Where a budget allows it only with fewer output
-/// tokens, and is to do so, no more than these are asked for. `told` learns what each of them says.
-async fn afford(
-    gateway: &Gateway,
-    admitted: &Admitted,
-    plan: &mut Plan,
-    told: &mut Explanation,
-) -> Result<allowance::Admitted, Problem> {
-    let (view, caller) = (&admitted.view, &admitted.who.caller);
-    let key_rate = admitted.who.grant.rate_limit_rpm;
-    if view.budgets().is_empty() && view.limits().is_empty() && key_rate.is_none() {
-        return Ok(allowance::Admitted::default());
-    }
-    loop {
-        let asked = allowance::Asked {
-            model: &plan.model,
-            route: &plan.route,
-            size: plan.size,
-            streaming: plan.job.streaming,
-            key_rate,
-        };
-        // What waits for a share is kept apart from what every request carries.
-        let admission = gateway
-            .allowances
-            .admit(view, caller, asked, gateway.clock.as_ref(), told);
-        let refused = match Box::pin(admission).await {
-            Ok(mut afforded) => {
-                if let (Some(notice), Some(tokens)) = (&mut afforded.notice, plan.job.source.most_output) {
-                    notice.max_tokens = Some(tokens);
-                }
-                return Ok(afforded);
-            }
-            Err(refused) => refused,
-        };
-        match refused.fits {
-            Some(tokens) if (LEAST_OUTPUT..plan.size.max_output).contains(&tokens) => {
-                plan.job.bound_output(tokens);
-                plan.size.max_output = tokens;
-                told.asked.lowered_to = Some(tokens);
-            }
-            _ => return Err(refused.problem),
-        }
-    }
-}
-
 /// Logs a refusal.
 fn refused(gateway: &Gateway, admitted: &Admitted, problem: &Problem, request_id: &RequestId) {
     tracing::info!(
@@ -222,8 +174,14 @@ fn refused(gateway: &Gateway, admitted: &Admitted, problem: &Problem, request_id
         field = problem.field,
         "refused"
     );
-    if problem.code == Code::BudgetExceeded {
-        gateway.metrics.budget_refused.inc();
+    match problem.code {
+        Code::BudgetExceeded => {
+            gateway.metrics.budget_refused.inc();
+        }
+        Code::RateLimited => {
+            gateway.metrics.rate_limited.inc();
+        }
+        _ => {}
     }
 }
 

@@ -41,11 +41,10 @@ pub(super) fn budgets(explanation: &Explanation) -> Section {
         vec![
             budget.id.clone(),
             scope(budget),
-            budget.mode.to_string(),
             usd(budget.limit_nano_usd),
             usd(budget.spent_nano_usd),
             dollars(budget.needed_nano_usd),
-            basis(budget).to_owned(),
+            basis(budget),
             match budget.verdict.as_ref() {
                 "refused_by_rule" => "refused by a rule".to_owned(),
                 other => other.to_owned(),
@@ -56,20 +55,19 @@ pub(super) fn budgets(explanation: &Explanation) -> Section {
     let columns = [
         ("Budget", false),
         ("Bounds", false),
-        ("Mode", false),
         ("Limit", true),
         ("Spent", true),
         ("Set aside", true),
-        ("Why so much", false),
+        ("Mode, and why so much", false),
         ("Verdict", false),
-        ("Drawn in the end", true),
+        ("Drawn", true),
     ];
     section.table(&columns, rows.collect());
     for budget in budgets.iter().filter(|budget| budget.verdict == "refused") {
         section.notes.push(arithmetic(budget));
     }
     section.notes.push(
-        "“Spent” is what the data plane had heard of; “set aside” is what was kept for this request until its cost was known."
+        "“Spent” is what the data plane had heard of; “set aside” is what was kept for this request until its cost was known, and “drawn” what that was."
             .to_owned(),
     );
     section
@@ -108,13 +106,16 @@ fn scope(budget: &BudgetChecked) -> String {
     }
 }
 
-fn basis(budget: &BudgetChecked) -> &str {
-    match budget.basis.as_ref() {
-        "likely" => "likely: nine of ten answers are not longer",
-        "cautious" => "cautious: little is left",
-        "most" => "most: the budget is hard",
-        "" => "-",
+fn basis(budget: &BudgetChecked) -> String {
+    let why = match budget.basis.as_ref() {
+        "likely" => "nine of ten answers are not longer",
+        "cautious" => "little is left",
+        "most" => "the most it could cost",
         other => other,
+    };
+    match why {
+        "" => budget.mode.to_string(),
+        why => format!("{}: {why}", budget.mode),
     }
 }
 
