@@ -179,9 +179,9 @@ pub(crate) async fn ask(
             && given.refusal == Some(Refusal::Busy)
             && let Some(Known::Money { budget, .. }) = known.get(&wish.account)
             && let Some(ceiling) = budget.ceiling_at(now)
-            && wish.want.least > ceiling.0 - *spent - tx.held_by_lost(&wish.account).await?
+            && wish.want.least > ceiling.0 - *spent - tx.never_back(&wish.account).await?
         {
-            // What is missing is with those who are not heard of any more.
+            // What is missing was with those who are not heard of any more, or did not live to say what they had used.
             given.refusal = Some(Refusal::Exhausted);
         }
         granted.push(Granted {

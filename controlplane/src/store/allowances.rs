@@ -13,7 +13,7 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use tokio::sync::OwnedMutexGuard;
 
 /// A stream of a data plane's.
@@ -299,22 +299,31 @@ impl LeaseTx {
             .await?)
     }
 
-    /// What data planes that count as lost still have of an account: it does not come back soon.
-    pub(crate) async fn held_by_lost(&self, account_id: &str) -> Result<i64, StoreError> {
+    /// What of an account is held and does not come back soon: all that data planes have which count as lost, and of others
+    /// what requests of earlier runs had used that left no record.
+    pub(crate) async fn never_back(&self, account_id: &str) -> Result<i64, StoreError> {
         use budget_holding::Column as C;
-        let lost = budget_holder::Entity::find()
+        let lost: HashSet<String> = budget_holder::Entity::find()
             .select_only()
             .column(budget_holder::Column::ReplicaId)
-            .filter(budget_holder::Column::Lost.eq(true));
+            .filter(budget_holder::Column::Lost.eq(true))
+            .into_tuple()
+            .all(&self.tx)
+            .await?
+            .into_iter()
+            .collect();
         let held = budget_holding::Entity::find()
             .filter(C::AccountId.eq(account_id))
-            .filter(C::ReplicaId.in_subquery(QueryTrait::into_query(lost)))
             .all(&self.tx)
             .await?;
-        Ok(held
-            .iter()
-            .map(|row| Ord::max(holding(row).outstanding(), 0))
-            .sum())
+        let of = |row: &budget_holding::Model| {
+            let holding = holding(row);
+            match lost.contains(&row.replica_id) {
+                true => holding.outstanding(),
+                false => holding.carried.min(holding.written_off),
+            }
+        };
+        Ok(held.iter().map(|row| Ord::max(of(row), 0)).sum())
     }
 
     /// Loads accounts and what a data plane holds of them.

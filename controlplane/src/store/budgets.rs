@@ -283,7 +283,7 @@ impl Store {
                 .on_conflict_do_nothing()
                 .exec_without_returning(&self.db)
                 .await?;
-            if matches!(inserted, sea_orm::TryInsertResult::Inserted(_)) {
+            if matches!(inserted, sea_orm::TryInsertResult::Inserted(rows) if rows > 0) {
                 new.push(event);
             }
         }

@@ -236,6 +236,14 @@ async fn a_new_run_waits_for_the_records_of_the_last(db: TestDb) {
     let delivered = lease.say(vec![wish(&account, 5 * COST)], true).await.unwrap();
     assert_eq!((delivered[0].amount, delivered[0].spent), (5 * COST, 2 * COST));
     assert_eq!(delivered[0].held, 5 * COST + COST / 2);
+    // Half of a request was being used when the run ended: whoever needs that is not told to wait for it.
+    let mut other = Lease::open(&plane, "rep_other", 1, 1, &[]).await.unwrap();
+    let left = 10 * COST - 2 * COST - COST / 2;
+    assert_eq!(other.ask(&account, left).await.refusal(), v1::Refusal::Busy);
+    assert_eq!(
+        other.ask(&account, left + 1).await.refusal(),
+        v1::Refusal::Exhausted
+    );
 }
 
 async fn what_is_not_heard_of_any_more_gives_back_what_it_had_not_used(db: TestDb) {

@@ -2,14 +2,13 @@
 
 use super::permit::Permit;
 use super::quote::Quote;
-use super::slot::Slot;
+use super::slot::{AHEAD, Slot};
 use super::{Allowances, Has, Held, Problem, Scope};
 use ccag_domain::usage::Draw;
 use ccag_domain::{Geography, Lane, NanoUsd, Tokens};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::time::Instant;
 
 /// What is set aside in one account.
@@ -21,9 +20,6 @@ pub(super) struct Line {
     /// Where it stands in what is written down of the request.
     pub(super) note: usize,
 }
-
-/// What is said of what a request has used is old when it arrives: so much is taken to come on top, at its pace.
-const AHEAD: Duration = Duration::from_millis(80);
 
 /// What others see of a reservation while its request runs.
 #[derive(Debug)]
@@ -118,6 +114,7 @@ impl Reservation {
             began: Instant::now(),
         });
         quote.runs(&allowances.learnt, true);
+        lines.iter().for_each(|line| line.slot.begin(exposed.0));
         Some(Self {
             allowances: Arc::clone(allowances),
             quote,
@@ -192,7 +189,9 @@ impl Reservation {
         self.allowances.flights.leave(self.flight_id);
         self.quote.runs(&self.allowances.learnt, false);
         let mut others_wait = false;
+        let answer = cost.saturating_sub(self.flight.prompt).max(0);
         for line in &self.lines {
+            line.slot.end(self.flight.began, answer);
             others_wait |= line.slot.settle(line.reserved, cost);
             line.slot.changed.notify_waiters();
             self.allowances.slots.list(&line.slot);

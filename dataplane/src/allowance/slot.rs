@@ -10,6 +10,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+/// What is said of what requests have used is old when it counts: so much later a data plane may have been killed. What they
+/// use until then, at their pace, is taken to be used already.
+pub(super) const AHEAD: Duration = Duration::from_millis(400);
+
 /// For how long it is believed that no permits are left, once the control plane has said so.
 const BELIEVED: Duration = Duration::from_millis(200);
 
@@ -82,10 +86,10 @@ pub(super) struct State {
     refused: Option<(Refusal, i64, u64)>,
     /// What was served without the control plane since it was lost.
     grace_used: i64,
-    /// What requests that run had used at the last beat, and those that ended between it and the one before: as much is
-    /// taken to be used until the next.
+    /// What requests that run had used at the last beat, and what others are taken to have used when that arrives: as much as
+    /// those have that began lately, with their prompts, and, where they have ended already, with all of it.
     exposed: i64,
-    ended: i64,
+    recent: i64,
     /// Permits of a rate whose minute is not over.
     cooling: Cooling,
     /// When the control plane has said last that no permits are left, to somebody who needed so many.
@@ -244,11 +248,24 @@ impl Slot {
         }
     }
 
+    /// A request has begun, which has used so much as soon as Bedrock has read it.
+    pub(super) fn begin(&self, prompt: i64) {
+        let mut state = self.state();
+        state.recent = state.recent.saturating_add(prompt);
+    }
+
+    /// A request that began then has ended, and used so much beyond its prompt.
+    pub(super) fn end(&self, began: Instant, answer: i64) {
+        if began.elapsed() < AHEAD {
+            let mut state = self.state();
+            state.recent = state.recent.saturating_add(answer);
+        }
+    }
+
     /// A request has ended. True if others may be waiting for what is free now.
     pub(super) fn settle(&self, reserved: i64, cost: i64) -> bool {
         let mut state = self.state();
         state.purse.settle(reserved, cost);
-        state.ended = state.ended.saturating_add(cost);
         state.purse.is_scarce() || !state.waiting.is_empty()
     }
 
@@ -269,9 +286,9 @@ impl Slot {
         state.unanswered = true;
         if when != When::Between {
             state.purse.beat();
-            state.exposed = exposed
-                .unwrap_or(0)
-                .saturating_add(std::mem::take(&mut state.ended));
+            state.exposed = exposed.unwrap_or(0).saturating_add(state.recent);
+            // Of what is recent at one short beat, an eighth is not at the next: there are eight of them in the time ahead.
+            state.recent -= state.recent / 8 + i64::from(state.recent % 8 != 0);
         }
         state.purse.give_back(least, waiting);
         let purse = &state.purse;

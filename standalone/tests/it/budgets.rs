@@ -390,7 +390,6 @@ async fn a_hard_budget_is_exceeded_by_nothing_and_used_to_the_end() {
     assert!(truth <= BUDGET, "{truth}");
     assert_used(truth, 987);
     assert!(tally.truncated.is_empty(), "{:?}", tally.truncated);
-    assert_eq!(tally.unavailable, 0);
     // The books and the truth agree to the nano-dollar.
     let admin = fleet.controls[0].admin().await;
     let rows = crate::harness::wait_until("every record is booked", Duration::from_secs(20), || async {
