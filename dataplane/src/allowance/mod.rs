@@ -135,7 +135,7 @@ impl Allowances {
         }
     }
 
-    /// Whether a request may go ahead, and with what set aside for it. `notes` gets what each budget says.
+    /// Whether a request may go ahead, and with what set aside for it. `told` learns what each budget and limit says.
     ///
     /// # Errors
     /// The refusal: a budget is used up or restricted, a limit is reached, all of it is tied up at the moment, or the
