@@ -99,106 +99,87 @@ impl BudgetForm {
     }
 }
 
-const fn ask(
-    id: &'static str,
-    label: &'static str,
-    help: &'static str,
-    required: bool,
-    max_length: u32,
-) -> Ask {
-    Ask {
-        id,
-        name: id,
-        label,
-        help,
-        kind: "",
-        autocomplete: "",
-        required,
-        max_length,
-    }
-}
-
-pub(crate) const SCOPE: Ask = ask("scope", "Whose spending", "", true, 0);
-pub(crate) const TEAM: Ask = ask(
+pub(crate) const SCOPE: Ask = Ask::line("scope", "Whose spending", "", true, 0);
+pub(crate) const TEAM: Ask = Ask::line(
     "team",
     "Team",
     "For a team, each of its members, or one of them.",
     false,
     0,
 );
-pub(crate) const USER: Ask = ask(
+pub(crate) const USER: Ask = Ask::line(
     "user",
     "User",
     "For one user, or one member of a team: their user name.",
     false,
     200,
 );
-pub(crate) const KEY: Ask = ask("key", "Key", "For one key: its name or id.", false, 200);
-pub(crate) const AMOUNT: Ask = ask(
+pub(crate) const KEY: Ask = Ask::line("key", "Key", "For one key: its name or id.", false, 200);
+pub(crate) const AMOUNT: Ask = Ask::line(
     "amount",
     "Amount in dollars",
     "Such as 250 or 0.50. With 0 nothing may be spent.",
     true,
     24,
 );
-pub(crate) const PERIOD: Ask = ask("period", "Begins anew", "", true, 0);
-pub(crate) const ZONE: Ask = ask(
+pub(crate) const PERIOD: Ask = Ask::line("period", "Begins anew", "", true, 0);
+pub(crate) const ZONE: Ask = Ask::line(
     "time_zone",
     "Time zone",
     "In whose midnight it begins anew: a name of the IANA database, such as Europe/Berlin.",
     true,
     64,
 );
-pub(crate) const MODE: Ask = ask("mode", "Mode", "", true, 0);
-pub(crate) const POLICY: Ask = ask("policy", "On the way", "", true, 0);
-pub(crate) const POSTURE: Ask = ask(
+pub(crate) const MODE: Ask = Ask::line("mode", "Mode", "", true, 0);
+pub(crate) const POLICY: Ask = Ask::line("policy", "On the way", "", true, 0);
+pub(crate) const POSTURE: Ask = Ask::line(
     "posture",
     "While the control plane is out of reach",
     "What data planes do that cannot ask how much is left.",
     true,
     0,
 );
-pub(crate) const GRACE: Ask = ask(
+pub(crate) const GRACE: Ask = Ask::line(
     "grace",
     "How much more, in dollars",
     "For each data plane, each time that it is cut off. Only if it is to serve more.",
     false,
     24,
 );
-pub(crate) const NOTIFY: Ask = ask("notify", "Who is told", "When a step is reached.", true, 0);
+pub(crate) const NOTIFY: Ask = Ask::line("notify", "Who is told", "When a step is reached.", true, 0);
 
 const fn percent(id: &'static str, label: &'static str) -> Ask {
-    ask(id, label, "", false, 4)
+    Ask::line(id, label, "", false, 4)
 }
 
 const fn detail(id: &'static str) -> Ask {
-    ask(id, "Rate or models", "", false, 1_000)
+    Ask::line(id, "Rate or models", "", false, 1_000)
 }
 
 pub(crate) const STEP_ASKS: [[Ask; 3]; STEPS] = [
     [
         percent("step1_percent", "Step 1, percent"),
-        ask("step1_action", "What happens", "", true, 0),
+        Ask::line("step1_action", "What happens", "", true, 0),
         detail("step1_detail"),
     ],
     [
         percent("step2_percent", "Step 2, percent"),
-        ask("step2_action", "What happens", "", true, 0),
+        Ask::line("step2_action", "What happens", "", true, 0),
         detail("step2_detail"),
     ],
     [
         percent("step3_percent", "Step 3, percent"),
-        ask("step3_action", "What happens", "", true, 0),
+        Ask::line("step3_action", "What happens", "", true, 0),
         detail("step3_detail"),
     ],
     [
         percent("step4_percent", "Step 4, percent"),
-        ask("step4_action", "What happens", "", true, 0),
+        Ask::line("step4_action", "What happens", "", true, 0),
         detail("step4_detail"),
     ],
     [
         percent("step5_percent", "Step 5, percent"),
-        ask("step5_action", "What happens", "", true, 0),
+        Ask::line("step5_action", "What happens", "", true, 0),
         detail("step5_detail"),
     ],
 ];

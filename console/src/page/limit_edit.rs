@@ -1,5 +1,6 @@
 //! The pages that make, change and delete a limit.
 
+use super::budget_form::{KEY, TEAM, USER};
 use super::budgets::SCOPES;
 use super::limits::KINDS;
 use super::{Page, Section};
@@ -66,50 +67,16 @@ impl LimitForm {
     }
 }
 
-const fn ask(
-    id: &'static str,
-    label: &'static str,
-    help: &'static str,
-    required: bool,
-    max_length: u32,
-) -> Ask {
-    Ask {
-        id,
-        name: id,
-        label,
-        help,
-        kind: "",
-        autocomplete: "",
-        required,
-        max_length,
-    }
-}
-
-const SCOPE: Ask = ask("scope", "Whose requests", "", true, 0);
-const TEAM: Ask = ask(
-    "team",
-    "Team",
-    "For a team, each of its members, or one of them.",
-    false,
-    0,
-);
-const USER: Ask = ask(
-    "user",
-    "User",
-    "For one user, or one member of a team: their user name.",
-    false,
-    200,
-);
-const KEY: Ask = ask("key", "Key", "For one key: its name or id.", false, 200);
-const KIND: Ask = ask("kind", "What is counted", "", true, 0);
-const AMOUNT: Ask = ask(
+const SCOPE: Ask = Ask::line("scope", "Whose requests", "", true, 0);
+const KIND: Ask = Ask::line("kind", "What is counted", "", true, 0);
+const AMOUNT: Ask = Ask::line(
     "amount",
     "How many",
     "A whole number. With 0 nothing is let through.",
     true,
     20,
 );
-const MODELS: Ask = ask(
+const MODELS: Ask = Ask::line(
     "models",
     "Models",
     "Only requests for these count, together: names with commas between them. Empty is all models.",
@@ -117,10 +84,10 @@ const MODELS: Ask = ask(
     1_000,
 );
 const WEIGHTS: [Ask; 4] = [
-    ask("weight_input", "Of the prompt, percent", "", false, 6),
-    ask("weight_output", "Of the answer, percent", "", false, 6),
-    ask("weight_cache_read", "Read from the cache, percent", "", false, 6),
-    ask(
+    Ask::line("weight_input", "Of the prompt, percent", "", false, 6),
+    Ask::line("weight_output", "Of the answer, percent", "", false, 6),
+    Ask::line("weight_cache_read", "Read from the cache, percent", "", false, 6),
+    Ask::line(
         "weight_cache_write",
         "Written to the cache, percent",
         "",
