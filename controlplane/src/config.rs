@@ -1,5 +1,7 @@
 //! Configuration: of the library, and of the process around it.
 
+mod file;
+
 use crate::app::bootstrap::Bootstrap;
 use crate::http::Network;
 use crate::store::{Backend, ConnectOptions};
@@ -7,8 +9,8 @@ use ccag_admin_api::Secret;
 use ccag_aws::{AwsSettings, ControlConfig};
 use ccag_daemon::TelemetryConfig;
 use ccag_daemon::config::ConfigError;
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use file::{DatabaseSection, File, LogFormat, dump};
+use secrecy::SecretString;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -157,92 +159,6 @@ fn wrong(key: &'static str, reason: impl Into<String>) -> InvalidConfig {
     InvalidConfig::Value {
         key,
         reason: reason.into(),
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    http_listen: SocketAddr,
-    grpc_listen: SocketAddr,
-    ops_listen: SocketAddr,
-    public_url: String,
-    trusted_proxies: Vec<String>,
-    master_key: Hidden,
-    session_ttl_hours: u64,
-    explanation_days: u32,
-    drain_s: u64,
-    log_filter: String,
-    log_format: LogFormat,
-    database: DatabaseSection,
-    grpc: GrpcSection,
-    admin: AdminSection,
-    aws: AwsSection,
-}
-
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-enum LogFormat {
-    Text,
-    Json,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DatabaseSection {
-    url: Hidden,
-    host: String,
-    port: u16,
-    name: String,
-    user: String,
-    password: Hidden,
-    max_connections: u32,
-    acquire_timeout_ms: u64,
-    statement_timeout_ms: u64,
-    start_timeout_s: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GrpcSection {
-    join_token: Hidden,
-    tls_cert: String,
-    tls_key: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AdminSection {
-    username: String,
-    password: Hidden,
-    users: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AwsSection {
-    region: String,
-    bearer_token: Hidden,
-    ca_bundle: String,
-    discover_hours: u64,
-}
-
-/// A secret that is empty where none is set.
-struct Hidden(SecretString);
-
-impl<'de> Deserialize<'de> for Hidden {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self(text.trim().to_owned().into()))
-    }
-}
-
-impl Hidden {
-    fn text(&self) -> &str {
-        self.0.expose_secret()
-    }
-
-    fn get(&self) -> Option<&str> {
-        Some(self.text()).filter(|text| !text.is_empty())
     }
 }
 
@@ -490,42 +406,6 @@ fn grpc_tls(file: &File) -> Result<Option<GrpcTls>, InvalidConfig> {
             "is not set though the certificate is; set CCAG_GRPC_TLS_KEY",
         )),
     }
-}
-
-/// What may be shown: secrets only as set or not.
-fn dump(file: &File) -> serde_json::Value {
-    let set = |secret: &Hidden| if secret.get().is_some() { "(set)" } else { "" };
-    serde_json::json!({
-        "http_listen": file.http_listen,
-        "grpc_listen": file.grpc_listen,
-        "ops_listen": file.ops_listen,
-        "public_url": file.public_url,
-        "trusted_proxies": file.trusted_proxies,
-        "master_key": set(&file.master_key),
-        "session_ttl_hours": file.session_ttl_hours,
-        "explanation_days": file.explanation_days,
-        "drain_s": file.drain_s,
-        "log_filter": file.log_filter,
-        "database": {
-            "url": set(&file.database.url),
-            "host": file.database.host,
-            "port": file.database.port,
-            "name": file.database.name,
-            "user": file.database.user,
-            "password": set(&file.database.password),
-            "max_connections": file.database.max_connections,
-        },
-        "grpc": {
-            "join_token": set(&file.grpc.join_token),
-            "tls_cert": file.grpc.tls_cert,
-            "tls_key": file.grpc.tls_key,
-        },
-        "admin": {
-            "username": file.admin.username,
-            "password": set(&file.admin.password),
-            "users": file.admin.users,
-        },
-    })
 }
 
 #[cfg(test)]

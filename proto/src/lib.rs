@@ -6,12 +6,9 @@
 pub mod convert;
 
 /// The generated messages, clients and servers.
-#[allow(
+#[expect(
     missing_docs,
-    unreachable_pub,
     clippy::all,
-    clippy::large_futures,
-    clippy::disallowed_methods,
     clippy::allow_attributes_without_reason,
     reason = "generated code; its documentation is in the .proto files"
 )]

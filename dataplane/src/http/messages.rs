@@ -1,14 +1,17 @@
 //! `POST /v1/messages`, from top to bottom.
 
 mod afford;
+mod ending;
 mod explained;
+
+pub(super) use ending::{failed, not_recorded};
 
 use super::error::{render, set_aws_request_id, set_request_id};
 use super::{Gateway, body, search, session, sse};
 use crate::admission;
 use crate::allowance::{self, Notice, Reservation, Size};
 use crate::auth::{Authenticated, authenticate};
-use crate::bedrock::attempt::{self, Answer, Failure};
+use crate::bedrock::attempt::{self, Answer};
 use crate::bedrock::job::{Job, LaneJob, Source};
 use crate::bedrock::lanes::{Asked, ConversationKey};
 use crate::explain::{Arrived, Stage};
@@ -16,17 +19,16 @@ use crate::metrics::Metrics;
 use crate::profiles::{Conversation, Rules};
 use crate::search::{Wanted, terms};
 use crate::sync::ConfigView;
-use crate::usage::{Ending, Start, Ticket};
+use crate::usage::{Start, Ticket};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
-use ccag_domain::rng::Rng;
 use ccag_domain::routing::{self, Candidate, NoRoute};
-use ccag_domain::{Code, Model, ModelName, Outcome, Problem, RequestId, UnixMs};
+use ccag_domain::{Code, Model, ModelName, Problem, RequestId, UnixMs};
 use ccag_translate::request::{self, Operation, Peeked};
 use ccag_translate::search::Terms;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -150,7 +152,7 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
             set_aws_request_id(headers, aws_request_id.as_deref());
             response
         }
-        Ok(Answer::Whole(whole)) => whole_answer(*whole, &request_id).await,
+        Ok(Answer::Whole(whole)) => ending::whole_answer(*whole, &request_id).await,
         Err(failure) => failed(*failure, &gateway, &request_id).await,
     };
     with_notice(response, notice.as_ref())
@@ -408,104 +410,4 @@ fn ticket(
         input_estimate: plan.size.input,
     };
     Ticket::new(Arc::clone(&gateway.recorder), start, reservation)
-}
-
-/// A whole answer goes out when its record is safe.
-async fn whole_answer(whole: attempt::Whole, request_id: &RequestId) -> Response {
-    let ending = Ending {
-        outcome: Outcome::Completed,
-        status: 200,
-        error: None,
-        tokens: whole.tokens,
-        estimated: false,
-    };
-    if whole.ticket.finish_and_wait(ending).await.is_err() {
-        return render(&not_recorded(), request_id);
-    }
-    let mut response = Response::new(Body::from(whole.body));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    set_request_id(headers, request_id);
-    set_aws_request_id(headers, whole.aws_request_id.as_deref());
-    response
-}
-
-/// Every attempt failed: the client gets the last one's reason.
-pub(super) async fn failed(failure: Failure, gateway: &Gateway, request_id: &RequestId) -> Response {
-    let Failure {
-        mut ticket,
-        mut problem,
-        name,
-        tokens,
-        aws_request_id,
-    } = failure;
-    if ticket.reached_bedrock() {
-        let ending = Ending {
-            outcome: Outcome::Failed,
-            status: problem.code.status(),
-            error: Some(name),
-            tokens,
-            estimated: false,
-        };
-        if ticket.finish_and_wait(ending).await.is_err() {
-            return render(&not_recorded(), request_id);
-        }
-    } else {
-        tracing::warn!(%request_id, error = name, "no endpoint could be reached");
-        gateway.metrics.refused(problem.code.status(), None);
-        if let Some(explanation) = ticket.take_explanation() {
-            gateway.refusals.note(explanation, Stage::Endpoint, &problem);
-        }
-    }
-    if problem.code == Code::RateLimited {
-        problem.retry_after_s = problem
-            .retry_after_s
-            .map(|seconds| spread(seconds, gateway.rng.as_ref()));
-    }
-    let mut response = render(&problem, request_id);
-    set_aws_request_id(response.headers_mut(), aws_request_id.as_deref());
-    response
-}
-
-/// A wait of about `seconds`, somewhere between that (at most half of the longest) and twice that, so that clients that
-/// were throttled together do not come back together.
-fn spread(seconds: u32, rng: &dyn Rng) -> u32 {
-    const LONGEST_S: u32 = 20;
-    let longest = seconds.saturating_mul(2).clamp(2, LONGEST_S);
-    let shortest = seconds.clamp(1, longest / 2);
-    let mut random = [0u8; 1];
-    rng.fill(&mut random);
-    shortest + u32::from(random[0]) % (longest - shortest + 1)
-}
-
-/// Nothing is served that cannot be recorded.
-pub(super) fn not_recorded() -> Problem {
-    Problem::new(
-        Code::Overloaded,
-        "this gateway could not record the usage of this request and serves nothing that it cannot record",
-    )
-    .retry_after(30)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ccag_domain::rng::SequenceRng;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn throttled_clients_are_sent_away_for_different_times_that_grow_and_stay_short() {
-        let rng = SequenceRng::new(1);
-        for (seconds, shortest, longest) in [
-            (1, 1, 2),
-            (2, 2, 4),
-            (4, 4, 8),
-            (8, 8, 16),
-            (16, 10, 20),
-            (60, 10, 20),
-        ] {
-            let waits: BTreeSet<u32> = (0..1000).map(|_| spread(seconds, &rng)).collect();
-            assert_eq!(waits, (shortest..=longest).collect(), "{seconds}");
-        }
-    }
 }

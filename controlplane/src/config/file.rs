@@ -1,0 +1,127 @@
+//! The configuration as it is written: in the file, with variables laid over it.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use std::net::SocketAddr;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) http_listen: SocketAddr,
+    pub(super) grpc_listen: SocketAddr,
+    pub(super) ops_listen: SocketAddr,
+    pub(super) public_url: String,
+    pub(super) trusted_proxies: Vec<String>,
+    pub(super) master_key: Hidden,
+    pub(super) session_ttl_hours: u64,
+    pub(super) explanation_days: u32,
+    pub(super) drain_s: u64,
+    pub(super) log_filter: String,
+    pub(super) log_format: LogFormat,
+    pub(super) database: DatabaseSection,
+    pub(super) grpc: GrpcSection,
+    pub(super) admin: AdminSection,
+    pub(super) aws: AwsSection,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DatabaseSection {
+    pub(super) url: Hidden,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) name: String,
+    pub(super) user: String,
+    pub(super) password: Hidden,
+    pub(super) max_connections: u32,
+    pub(super) acquire_timeout_ms: u64,
+    pub(super) statement_timeout_ms: u64,
+    pub(super) start_timeout_s: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GrpcSection {
+    pub(super) join_token: Hidden,
+    pub(super) tls_cert: String,
+    pub(super) tls_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AdminSection {
+    pub(super) username: String,
+    pub(super) password: Hidden,
+    pub(super) users: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AwsSection {
+    pub(super) region: String,
+    pub(super) bearer_token: Hidden,
+    pub(super) ca_bundle: String,
+    pub(super) discover_hours: u64,
+}
+
+/// A secret that is empty where none is set.
+pub(super) struct Hidden(SecretString);
+
+impl<'de> Deserialize<'de> for Hidden {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.trim().to_owned().into()))
+    }
+}
+
+impl Hidden {
+    pub(super) fn text(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    pub(super) fn get(&self) -> Option<&str> {
+        Some(self.text()).filter(|text| !text.is_empty())
+    }
+}
+
+/// What may be shown: secrets only as set or not.
+pub(super) fn dump(file: &File) -> serde_json::Value {
+    let set = |secret: &Hidden| if secret.get().is_some() { "(set)" } else { "" };
+    serde_json::json!({
+        "http_listen": file.http_listen,
+        "grpc_listen": file.grpc_listen,
+        "ops_listen": file.ops_listen,
+        "public_url": file.public_url,
+        "trusted_proxies": file.trusted_proxies,
+        "master_key": set(&file.master_key),
+        "session_ttl_hours": file.session_ttl_hours,
+        "explanation_days": file.explanation_days,
+        "drain_s": file.drain_s,
+        "log_filter": file.log_filter,
+        "database": {
+            "url": set(&file.database.url),
+            "host": file.database.host,
+            "port": file.database.port,
+            "name": file.database.name,
+            "user": file.database.user,
+            "password": set(&file.database.password),
+            "max_connections": file.database.max_connections,
+        },
+        "grpc": {
+            "join_token": set(&file.grpc.join_token),
+            "tls_cert": file.grpc.tls_cert,
+            "tls_key": file.grpc.tls_key,
+        },
+        "admin": {
+            "username": file.admin.username,
+            "password": set(&file.admin.password),
+            "users": file.admin.users,
+        },
+    })
+}
