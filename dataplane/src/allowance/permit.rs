@@ -245,7 +245,7 @@ impl Allowances {
             match slot.try_reserve(need, Some(waiting.since)) {
                 Try::Reserved => return Ok(()),
                 Try::Refused(_) if is_rate => {
-                    slot.is_spent_up(need);
+                    slot.note_spent_up(need);
                     return Err(self.limited(bound, slot));
                 }
                 Try::Refused(_) => {

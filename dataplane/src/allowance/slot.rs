@@ -213,7 +213,7 @@ impl Slot {
     }
 
     /// Remembers that no permits are left for somebody who needs so many.
-    pub(super) fn is_spent_up(&self, need: i64) {
+    pub(super) fn note_spent_up(&self, need: i64) {
         self.state().spent_up = Some((Instant::now(), need));
     }
 
