@@ -82,6 +82,8 @@ pub(crate) struct Metrics {
     pub(crate) in_flight: Gauge,
     pub(crate) budget_refused: Counter,
     pub(crate) rate_limited: Counter,
+    pub(crate) allowance_messages: Counter,
+    pub(crate) allowance_waits: Counter,
     spool_records: Gauge,
     usage_spooled: Gauge,
     usage_unaccounted: Gauge,
@@ -114,6 +116,8 @@ impl Metrics {
             in_flight: Gauge::default(),
             budget_refused: Counter::default(),
             rate_limited: Counter::default(),
+            allowance_messages: Counter::default(),
+            allowance_waits: Counter::default(),
             spool_records: Gauge::default(),
             usage_spooled: Gauge::default(),
             usage_unaccounted: Gauge::default(),
@@ -167,6 +171,16 @@ impl Metrics {
             "rate_limited",
             "Requests that were sent away for a while: a limit was reached, or a budget had set aside all that was left",
             self.rate_limited.clone(),
+        );
+        r.register(
+            "allowance_messages",
+            "Messages to the control plane about shares of budgets and limits",
+            self.allowance_messages.clone(),
+        );
+        r.register(
+            "allowance_waits",
+            "Times that a request waited for the control plane to grant a share of a budget or limit",
+            self.allowance_waits.clone(),
         );
         r.register(
             "guardrail_interventions",

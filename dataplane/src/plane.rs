@@ -276,6 +276,7 @@ impl Parts {
         recorder.publish();
         let refusals = Arc::new(Refusals::new(replica_id.clone(), Arc::clone(&metrics)));
         let registry = Arc::new(Mutex::new(registry));
+        let allowances = Arc::new(Allowances::new(metrics.allowance_waits.clone()));
         Ok(Self {
             spool,
             disk,
@@ -285,7 +286,7 @@ impl Parts {
             metrics,
             current,
             recorder,
-            allowances: Arc::new(Allowances::new()),
+            allowances,
             learning: Arc::new(Learning::new(Arc::clone(&clock))),
             refusals,
             clock,
@@ -334,6 +335,7 @@ impl Parts {
             spool: self.spool.clone(),
             replica_id: self.replica_id.clone(),
             run: self.recorder.run,
+            messages: self.metrics.allowance_messages.clone(),
             clock: Arc::clone(&self.clock),
             rng: Arc::clone(&self.rng),
             closing,

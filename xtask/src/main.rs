@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask test | arrows | gen`.
+//! Project tasks: `cargo xtask test | bench | arrows | gen`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -6,6 +6,7 @@
 )]
 
 mod arrows;
+mod bench;
 mod generate;
 mod postgres;
 mod steps;
@@ -39,6 +40,14 @@ enum Task {
     },
     /// Install what the tests need and print where it is, for running tests by hand
     Tools,
+    /// Measure the programs as they are released
+    Bench {
+        #[arg(value_enum)]
+        subject: bench::Subject,
+        /// Passed to the benchmark; `-- --help` lists what it understands
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
     /// Check which crate may depend on which
     Arrows,
     /// Regenerate committed code from the .proto files
@@ -80,6 +89,7 @@ fn run() -> Result<()> {
             println!("export CCAG_TEST_NODE_DIR={}", tools.node_dir.display());
             Ok(())
         }
+        Task::Bench { subject, args } => bench::run_one(&root, subject, &args),
         Task::Arrows => arrows::run(&root),
         Task::Gen { check } => generate::run(&root, check),
     }

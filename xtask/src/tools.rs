@@ -38,7 +38,8 @@ pub(crate) fn target_dir(root: &Path) -> PathBuf {
     }
 }
 
-fn on_path(program: &str) -> bool {
+/// Whether a program is there.
+pub(crate) fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }

@@ -10,6 +10,7 @@ use ccag_domain::{AccountId, Clock, ReplicaId, Rng};
 use ccag_proto::v1;
 use ccag_proto::v1::lease_request::Body as Up;
 use ccag_proto::v1::lease_response::Body as Down;
+use prometheus_client::metrics::counter::Counter;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +46,8 @@ pub(crate) struct Leaser {
     pub(crate) replica_id: ReplicaId,
     /// Which run of this data plane it is.
     pub(crate) run: u64,
+    /// Counts what is said.
+    pub(crate) messages: Counter,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
     /// All requests have ended.
@@ -239,6 +242,7 @@ impl Leaser {
             wishes,
             earlier_runs_delivered: self.spool.acked() >= earlier,
         };
+        self.messages.inc();
         let sent = Instant::now();
         let gone = || Status::unavailable("the stream was closed");
         stream

@@ -33,6 +33,7 @@ use ccag_domain::{
 };
 use contact::Contact;
 use permit::{Bound, Permit};
+use prometheus_client::metrics::counter::Counter;
 use quote::Learnt;
 use reservation::{Flights, Line};
 use slot::{Of, Slot, Try};
@@ -60,6 +61,8 @@ pub(crate) struct Allowances {
     /// Told when something is to be asked for at once.
     wake: Notify,
     contact: Contact,
+    /// How often a request had to wait.
+    waits: Counter,
 }
 
 /// Whose budget it is, for this request.
@@ -125,8 +128,10 @@ impl Drop for Held<'_> {
 }
 
 impl Allowances {
-    pub(crate) fn new() -> Self {
+    /// `waits` counts how often a request had to wait.
+    pub(crate) fn new(waits: Counter) -> Self {
         Self {
+            waits,
             slots: Slots::default(),
             flights: Flights::default(),
             learnt: Learnt::default(),
@@ -291,6 +296,7 @@ impl Allowances {
 
     /// A request waits for something that has to be asked for.
     fn line_up<'a>(&self, slot: &'a Arc<Slot>, need: i64) -> Waiting<'a> {
+        self.waits.inc();
         let waiting = Waiting {
             slot,
             need,

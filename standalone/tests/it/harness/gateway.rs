@@ -87,6 +87,8 @@ pub(crate) struct DataPlane {
     data_dir: tempfile::TempDir,
     control: String,
     environment: Vec<(&'static str, String)>,
+    /// A program, with arguments, that is given the data plane to run; nothing to run it as it is.
+    under: Vec<String>,
     name: String,
     pub(crate) process: Option<Process>,
 }
@@ -104,22 +106,39 @@ impl DataPlane {
         sim: &Sim,
         more: &[(&'static str, String)],
     ) -> Self {
+        Self::start_under(&[], name, control, sim, more).await
+    }
+
+    /// The same, run by another program, such as a profiler.
+    pub(crate) async fn start_under(
+        under: &[String],
+        name: &str,
+        control: &[&ControlPlane],
+        sim: &Sim,
+        more: &[(&'static str, String)],
+    ) -> Self {
         let urls: Vec<&str> = control.iter().map(|plane| plane.grpc.as_str()).collect();
-        Self::start_on(name, &urls.join(","), [&sim.environment(), more].concat()).await
+        Self::start_on(under, name, &urls.join(","), [&sim.environment(), more].concat()).await
     }
 
     /// Starts a data plane of the control planes at these addresses.
     pub(crate) async fn start_at(name: &str, control: &str, sim: &Sim) -> Self {
-        Self::start_on(name, control, sim.environment()).await
+        Self::start_on(&[], name, control, sim.environment()).await
     }
 
-    async fn start_on(name: &str, control: &str, environment: Vec<(&'static str, String)>) -> Self {
+    async fn start_on(
+        under: &[String],
+        name: &str,
+        control: &str,
+        environment: Vec<(&'static str, String)>,
+    ) -> Self {
         let mut plane = Self {
             http: format!("http://127.0.0.1:{}", free_port()),
             ops_port: free_port(),
             data_dir: tempfile::tempdir().unwrap(),
             control: control.to_owned(),
             environment,
+            under: under.to_vec(),
             name: name.to_owned(),
             process: None,
         };
@@ -129,7 +148,15 @@ impl DataPlane {
 
     /// Starts the process with the data and on the ports it had, and waits until it is ready.
     pub(crate) async fn resume(&mut self) {
-        let mut command = Command::new(binary("ccag-dataplane"));
+        let program = binary("ccag-dataplane");
+        let mut command = match self.under.split_first() {
+            None => Command::new(program),
+            Some((under, arguments)) => {
+                let mut command = Command::new(under);
+                command.args(arguments).arg(program);
+                command
+            }
+        };
         command
             .env("CCAG_HTTP_LISTEN", self.http.trim_start_matches("http://"))
             .env("CCAG_OPS_LISTEN", format!("127.0.0.1:{}", self.ops_port))

@@ -64,6 +64,10 @@ impl Process {
         }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn output(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.output.path()).unwrap()).into_owned()
     }
@@ -93,7 +97,7 @@ impl Process {
     }
 
     pub(crate) fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
+        let pid = self.pid().to_string();
         let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status();
         assert!(
             sent.unwrap().success(),

@@ -1,0 +1,41 @@
+//! `cargo xtask bench`: benchmarks of whole programs, built as they are released.
+
+use crate::tools::{on_path, run, target_dir};
+use anyhow::{Result, bail};
+use std::path::Path;
+use std::process::Command;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Subject {
+    /// What budgets and limits cost a data plane
+    Governance,
+}
+
+/// Builds the programs and the benchmark, and runs it.
+pub(crate) fn run_one(root: &Path, subject: Subject, args: &[String]) -> Result<()> {
+    if args.iter().any(|arg| arg == "--instructions") && !on_path("callgrind_control") {
+        bail!("to count instructions takes valgrind:\n  apt-get install valgrind");
+    }
+    let (name, programs) = match subject {
+        Subject::Governance => ("governance", ["ccag-controlplane", "ccag-dataplane"]),
+    };
+    let target = target_dir(root);
+    let cargo = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO"));
+        command
+            .args(words)
+            .current_dir(root)
+            .env("CARGO_TARGET_DIR", &target);
+        command
+    };
+    let mut build = cargo(&["build", "--release", "--locked", "--bins"]);
+    for program in programs {
+        build.args(["-p", program]);
+    }
+    run(&mut build)?;
+    // The benchmark finds the programs beside its own.
+    let mut bench = cargo(&["bench", "--locked", "-p", "ccag-standalone", "--bench", name]);
+    bench.arg("--").arg("--out").arg(target.join("bench").join(name));
+    run(bench.args(args))
+}
