@@ -216,7 +216,9 @@ impl Leaser {
             match when {
                 When::Last => return Ok(()),
                 When::Beat => {
-                    self.allowances.slots.forget_over(self.clock.now_ms());
+                    if self.allowances.slots.forget_over(self.clock.now_ms()) {
+                        self.allowances.callers.forget();
+                    }
                     next_beat = Instant::now() + if waits || hard { SHORT_BEAT } else { BEAT };
                 }
                 When::Between if waits || hard => next_beat = next_beat.min(Instant::now() + SHORT_BEAT),

@@ -8,6 +8,7 @@
 
 mod contact;
 mod cooling;
+mod governed;
 mod leaser;
 mod note;
 mod permit;
@@ -32,11 +33,12 @@ use ccag_domain::{
     UnixMs,
 };
 use contact::Contact;
+use governed::Callers;
 use permit::{Bound, Permit};
 use prometheus_client::metrics::counter::Counter;
 use quote::Learnt;
 use reservation::{Flights, Line};
-use slot::{Of, Slot, Try};
+use slot::{Slot, Try};
 use slots::Slots;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +58,7 @@ const HARD_LEASE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Allowances {
     slots: Slots,
+    callers: Callers,
     flights: Flights,
     learnt: Learnt,
     /// Told when something is to be asked for at once.
@@ -69,10 +72,12 @@ pub(crate) struct Allowances {
 #[derive(Debug, Clone)]
 struct Scope {
     budget: Arc<Budget>,
-    team_name: Option<String>,
+    team_name: Option<Arc<str>>,
     now: UnixMs,
     /// When it begins anew.
     resets_at: UnixMs,
+    /// The same, for people.
+    resets: Arc<str>,
 }
 
 /// What is asked for.
@@ -133,6 +138,7 @@ impl Allowances {
         Self {
             waits,
             slots: Slots::default(),
+            callers: Callers::default(),
             flights: Flights::default(),
             learnt: Learnt::default(),
             wake: Notify::new(),
@@ -147,7 +153,7 @@ impl Allowances {
     /// control plane cannot be asked.
     pub(crate) async fn admit(
         self: &Arc<Self>,
-        view: &ConfigView,
+        view: &Arc<ConfigView>,
         caller: &Caller,
         asked: Asked<'_>,
         clock: &dyn Clock,
@@ -155,8 +161,11 @@ impl Allowances {
     ) -> Result<Admitted, Refused> {
         told.budgets.clear();
         told.limits.clear();
-        let budgets = view.budgets().of(caller);
-        let mut bounds = permit::bounds(view, caller, asked.key_rate, Some(&asked.model.name));
+        let now = clock.now_ms();
+        let governed = self.governed(view, caller, asked.key_rate, now);
+        let budgets = &governed.budgets;
+        let applies = |bound: &&Arc<Bound>| bound.applies(Some(&asked.model.name));
+        let mut bounds: Vec<_> = governed.bounds.iter().filter(applies).cloned().collect();
         if budgets.is_empty() && bounds.is_empty() {
             return Ok(Admitted::default());
         }
@@ -171,24 +180,16 @@ impl Allowances {
         let Some(quote) = quote else {
             return Err(Problem::new(Code::Internal, "the request could not be priced").into());
         };
-        let now = clock.now_ms();
         let mut lines = Vec::with_capacity(budgets.len());
         let mut counted = Vec::new();
-        for budget in budgets {
-            let account = budget.account(now, caller.user_id.as_ref());
-            let end_ms = account.stretch.end_ms;
-            let slot = self.slots.get(&account.id, Of::Money { end_ms });
-            let scope = Scope {
-                budget: Arc::clone(budget),
-                team_name: team_name(view, caller),
-                now,
-                resets_at: end_ms,
-            };
-            slot.set_hard(budget.mode.is_hard());
+        for governing in budgets {
+            let slot = Arc::clone(governing.account.slot(&self.slots));
+            let scope = governing.at(now);
+            slot.set_hard(scope.budget.mode.is_hard());
             let note = told.budgets.len();
             told.budgets.push(note::asked(&slot, &scope));
-            bounds.extend(throttle(&slot, &scope, asked.model, caller)?);
-            if budget.ceiling_at(now).is_some() {
+            bounds.extend(throttle(&slot, &scope, asked.model, caller)?.map(Arc::new));
+            if scope.budget.ceiling_at(now).is_some() {
                 lines.push(Line {
                     slot,
                     scope,
@@ -216,7 +217,7 @@ impl Allowances {
     /// Sets aside what a request needs in all of its accounts, or in none. What is not there is asked for all at once.
     async fn set_aside(
         &self,
-        bounds: Vec<Bound>,
+        bounds: Vec<Arc<Bound>>,
         lines: Vec<Line>,
         (quote, route): (&Quote, &[Candidate]),
         told: &mut Explanation,
@@ -229,7 +230,7 @@ impl Allowances {
         let mut missing_permits = Vec::new();
         for bound in bounds {
             let need = bound.need(quote);
-            let slot = self.slots.get(&bound.id, Of::Permits);
+            let slot = Arc::clone(bound.account.slot(&self.slots));
             let note = told.limits.len();
             told.limits.push(note::limit(&bound, need));
             match self.try_permit(&bound, &slot, need)? {
@@ -392,12 +393,6 @@ impl Allowances {
             Posture::Grace(_) | Posture::Granted | Posture::Refuse => Err(verdict::unreachable(scope)),
         }
     }
-}
-
-/// The name of the team that pays.
-fn team_name(view: &ConfigView, caller: &Caller) -> Option<String> {
-    let team = caller.team_id.as_ref().and_then(|id| view.team(id));
-    team.map(|team| team.name.clone())
 }
 
 /// What holds from the share on that is spent already: the rate to which requests are slowed down, if any.

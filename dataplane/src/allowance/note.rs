@@ -61,7 +61,7 @@ fn needs(note: &mut BudgetChecked, mode: BudgetMode, quote: &Quote, amount: Nano
 /// A limit is looked at: it counts as refusing until it has let the request through.
 pub(super) fn limit(bound: &Bound, needed: i64) -> LimitChecked {
     LimitChecked {
-        limit: bound.id.to_string(),
+        limit: bound.account.id.to_string(),
         kind: match bound.kind {
             LimitKind::Requests => "requests",
             LimitKind::Tokens(_) => "tokens",

@@ -4,14 +4,16 @@
 //! together let through no more than the limit. While it cannot be asked, a data plane lets through its part of the limit,
 //! by the number of data planes there were.
 
+use super::governed::Account;
 use super::quote::Quote;
-use super::slot::{Slot, Try};
+use super::slot::{Of, Slot, Try};
 use super::verdict::Whose;
-use super::{Allowances, Scope, UNREACHABLE, Waiting, team_name, verdict};
+use super::{Allowances, Scope, UNREACHABLE, Waiting, verdict};
 use crate::sync::ConfigView;
 use ccag_domain::limit::MINUTE_MS;
 use ccag_domain::{
-    AccountId, AccountName, BudgetScope, Caller, LimitKind, ModelName, NanoUsd, Problem, TokenWeights, Tokens,
+    AccountId, AccountName, BudgetScope, Caller, LimitKind, ModelName, NanoUsd, Problem, TokenWeights,
+    Tokens, UnixMs,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,63 +30,63 @@ const ANSWER: Duration = UNREACHABLE;
 const TURN: Duration = Duration::from_millis(1_500);
 
 /// A limit that bounds a request.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Bound {
-    pub(super) id: AccountId,
+    pub(super) account: Account,
     pub(super) kind: LimitKind,
     /// The most permits that may be taken at a time.
     pub(super) ceiling: i64,
     pub(super) whose: Whose,
 }
 
-/// The limits that bound a request, apart from those of budgets. `model` is `None` while that is not known: then only those
-/// that hold for all.
+/// The name of the team that pays.
+pub(super) fn team_name(view: &ConfigView, caller: &Caller) -> Option<Arc<str>> {
+    let team = caller.team_id.as_ref().and_then(|id| view.team(id));
+    team.map(|team| team.name.as_str().into())
+}
+
+/// The limits that bound a caller's requests, apart from those of budgets, for whatever model.
 pub(super) fn bounds(
     view: &ConfigView,
     caller: &Caller,
     key_rate: Option<u32>,
-    model: Option<&ModelName>,
-) -> Vec<Bound> {
+    team_name: Option<&Arc<str>>,
+) -> Vec<Arc<Bound>> {
     let mut bounds = Vec::new();
     if let Some(rate) = key_rate {
+        let id = AccountId::from(&AccountName::Key(caller.key_id.clone()));
         bounds.push(Bound {
-            id: AccountId::from(&AccountName::Key(caller.key_id.clone())),
+            account: Account::new(id, Of::Permits),
             kind: LimitKind::Requests,
             ceiling: i64::from(rate),
             whose: Whose::Key,
         });
     }
-    if view.limits().is_empty() {
-        return bounds;
-    }
-    for limit in view.limits().of(caller) {
-        if limit.models.is_empty() || model.is_some_and(|model| limit.counts(model)) {
-            bounds.push(Bound {
-                id: limit.account(caller.user_id.as_ref()),
-                kind: limit.kind,
-                ceiling: limit.ceiling(),
-                whose: Whose::Scope {
-                    scope: limit.scope.clone(),
-                    team_name: team_name(view, caller),
-                    models: limit.models.clone(),
-                },
-            });
-        }
-    }
-    bounds
+    bounds.extend(view.limits().of(caller).map(|limit| Bound {
+        account: Account::new(limit.account(caller.user_id.as_ref()), Of::Permits),
+        kind: limit.kind,
+        ceiling: limit.ceiling(),
+        whose: Whose::Scope {
+            scope: limit.scope.clone(),
+            team_name: team_name.cloned(),
+            models: limit.models.clone(),
+        },
+    }));
+    bounds.into_iter().map(Arc::new).collect()
 }
 
 /// The rate to which a budget slows down whom it is about.
 pub(super) fn throttled(scope: &Scope, spent: NanoUsd, rate: u32, caller: &Caller) -> Option<Bound> {
     let account = scope.budget.account(scope.now, caller.user_id.as_ref());
     let (budget, start_ms, subject) = account.id.of_budget()?;
+    let id = AccountId::from(&AccountName::Throttle {
+        budget,
+        start_ms,
+        subject,
+        rate,
+    });
     Some(Bound {
-        id: AccountId::from(&AccountName::Throttle {
-            budget,
-            start_ms,
-            subject,
-            rate,
-        }),
+        account: Account::new(id, Of::Permits),
         kind: LimitKind::Requests,
         ceiling: i64::from(rate),
         whose: Whose::Budget {
@@ -95,6 +97,16 @@ pub(super) fn throttled(scope: &Scope, spent: NanoUsd, rate: u32, caller: &Calle
 }
 
 impl Bound {
+    /// Whether requests for a model count; `None` while that is not known: then only what holds for all does.
+    pub(super) fn applies(&self, model: Option<&ModelName>) -> bool {
+        match &self.whose {
+            Whose::Scope { models, .. } => {
+                models.is_empty() || model.is_some_and(|model| models.contains(model))
+            }
+            Whose::Key | Whose::Budget { .. } => true,
+        }
+    }
+
     /// How many permits a request needs before it is known how long its answer is. One that needs more than there ever are
     /// takes all of them.
     pub(super) fn need(&self, quote: &Quote) -> i64 {
@@ -182,23 +194,25 @@ impl Allowances {
     /// The refusal.
     pub(crate) fn refuse_early(
         &self,
-        view: &ConfigView,
+        view: &Arc<ConfigView>,
         caller: &Caller,
         key_rate: Option<u32>,
+        now: UnixMs,
     ) -> Result<(), Problem> {
         if key_rate.is_none() && view.limits().is_empty() {
             return Ok(());
         }
-        for bound in bounds(view, caller, key_rate, None) {
+        let governed = self.governed(view, caller, key_rate, now);
+        for bound in governed.bounds.iter().filter(|bound| bound.applies(None)) {
             if bound.ceiling == 0 {
-                return Err(verdict::nothing_allowed(&bound));
+                return Err(verdict::nothing_allowed(bound));
             }
             if bound.kind == LimitKind::Requests
-                && let Some(slot) = self.slots.find(&bound.id)
+                && let Some(slot) = bound.account.known(&self.slots)
                 && !self.is_cut_off()
                 && slot.was_spent_up(1)
             {
-                return Err(self.limited(&bound, &slot));
+                return Err(self.limited(bound, &slot));
             }
         }
         Ok(())

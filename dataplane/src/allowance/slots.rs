@@ -92,14 +92,16 @@ impl Slots {
         taken
     }
 
-    /// Forgets accounts whose period is over and of which nothing is held.
-    pub(super) fn forget_over(&self, now: i64) {
+    /// Forgets accounts whose period is over and of which nothing is held; true if there were such.
+    pub(super) fn forget_over(&self, now: i64) -> bool {
         const KEPT_MS: i64 = 3_600_000;
         let mut by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = by_id.len();
         by_id.retain(|_, slot| match slot.of {
             Of::Money { end_ms } => end_ms.saturating_add(KEPT_MS) > now || !slot.is_idle(),
             Of::Permits => true,
         });
+        by_id.len() < before
     }
 
     /// Permits that are taken stay so until then, and the rest are free again.

@@ -4,12 +4,12 @@ use super::permit::{self, Bound, whose};
 use super::quote::Quote;
 use super::slot::Slot;
 use super::{Refused, Scope, UnixMs};
-use ccag_domain::period::rfc3339_in;
 use ccag_domain::routing::Candidate;
 use ccag_domain::{
     BudgetAction, BudgetMode, BudgetScope, Code, LimitKind, ModelName, NanoUsd, Period, Problem,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
+use std::sync::Arc;
 
 /// The budget in the words of the caller: "your team's monthly budget of $10.00".
 fn named(scope: &Scope) -> String {
@@ -29,10 +29,7 @@ fn named(scope: &Scope) -> String {
 fn resets(scope: &Scope) -> String {
     match scope.budget.period {
         Period::Total => "It does not reset by itself.".to_owned(),
-        _ => format!(
-            "It resets at {}.",
-            rfc3339_in(scope.resets_at, &scope.budget.time_zone)
-        ),
+        _ => format!("It resets at {}.", scope.resets),
     }
 }
 
@@ -134,7 +131,7 @@ pub(super) enum Whose {
     /// A limit that an admin has set.
     Scope {
         scope: BudgetScope,
-        team_name: Option<String>,
+        team_name: Option<Arc<str>>,
         models: Vec<ModelName>,
     },
     /// A budget that slows down.
@@ -204,6 +201,31 @@ pub(super) fn nothing_allowed(bound: &Bound) -> Problem {
     Problem::new(Code::RateLimited, text).should_retry(false)
 }
 
+/// The names of the headers, made once.
+mod name {
+    use http::HeaderName;
+
+    pub(super) static PERCENT: HeaderName = HeaderName::from_static("x-ccag-budget-percent");
+    pub(super) static REMAINING: HeaderName = HeaderName::from_static("x-ccag-budget-remaining-usd");
+    pub(super) static STATUS: HeaderName = HeaderName::from_static("x-ccag-budget-status");
+    pub(super) static RESETS: HeaderName = HeaderName::from_static("x-ccag-budget-resets");
+    pub(super) static MAX_TOKENS: HeaderName = HeaderName::from_static("x-ccag-budget-max-tokens");
+    pub(super) static UNIFIED_STATUS: HeaderName =
+        HeaderName::from_static("anthropic-ratelimit-unified-status");
+    pub(super) static CLAIM: HeaderName =
+        HeaderName::from_static("anthropic-ratelimit-unified-representative-claim");
+    pub(super) static OVERAGE_STATUS: HeaderName =
+        HeaderName::from_static("anthropic-ratelimit-unified-overage-status");
+    pub(super) static UTILIZATION: HeaderName =
+        HeaderName::from_static("anthropic-ratelimit-unified-overage-utilization");
+    pub(super) static UNIFIED_RESET: HeaderName =
+        HeaderName::from_static("anthropic-ratelimit-unified-reset");
+    pub(super) static OVERAGE_RESET: HeaderName =
+        HeaderName::from_static("anthropic-ratelimit-unified-overage-reset");
+    pub(super) static SURPASSED: HeaderName =
+        HeaderName::from_static("anthropic-ratelimit-unified-overage-surpassed-threshold");
+}
+
 /// What a client is told of the budget that it has used most of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Notice {
@@ -212,7 +234,7 @@ pub(crate) struct Notice {
     remaining: NanoUsd,
     status: &'static str,
     resets_at: UnixMs,
-    resets: String,
+    resets: Arc<str>,
     /// The most output tokens that were asked for, where the budget has no more.
     pub(crate) max_tokens: Option<u64>,
 }
@@ -238,56 +260,46 @@ impl Notice {
             remaining: NanoUsd((amount - spent).0.max(0)),
             status,
             resets_at: scope.resets_at,
-            resets: rfc3339_in(scope.resets_at, &budget.time_zone),
+            resets: Arc::clone(&scope.resets),
             max_tokens: None,
         }
     }
 
     /// Writes it into the headers of an answer: our own, and those that Claude Code reads.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        let mut put = |name: &'static str, value: String| {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
+        headers.reserve(9);
+        let mut put = |name: &HeaderName, value: HeaderValue| {
+            headers.insert(name.clone(), value);
         };
+        let text = |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
         let (whole, tenth) = (self.percent_tenths / 10, self.percent_tenths % 10);
-        put("x-ccag-budget-percent", format!("{whole}.{tenth}"));
-        put("x-ccag-budget-remaining-usd", self.remaining.to_usd_string(2));
-        put("x-ccag-budget-status", self.status.to_owned());
-        put("x-ccag-budget-resets", self.resets.clone());
+        put(&name::PERCENT, text(format!("{whole}.{tenth}")));
+        put(&name::REMAINING, text(self.remaining.to_usd_string(2)));
+        put(&name::STATUS, HeaderValue::from_static(self.status));
+        put(&name::RESETS, text(self.resets.as_ref().to_owned()));
         if let Some(tokens) = self.max_tokens {
-            put("x-ccag-budget-max-tokens", tokens.to_string());
+            put(&name::MAX_TOKENS, tokens.into());
         }
         let status = match self.status {
             "ok" => "allowed",
             "blocked" => "rejected",
             _ => "allowed_warning",
         };
-        put("anthropic-ratelimit-unified-status", "allowed".to_owned());
-        put(
-            "anthropic-ratelimit-unified-representative-claim",
-            "overage".to_owned(),
-        );
-        put("anthropic-ratelimit-unified-overage-status", status.to_owned());
-        put(
-            "anthropic-ratelimit-unified-overage-utilization",
-            format!(
-                "{}.{:03}",
-                self.percent_tenths / 1_000,
-                self.percent_tenths % 1_000
-            ),
-        );
+        put(&name::UNIFIED_STATUS, HeaderValue::from_static("allowed"));
+        put(&name::CLAIM, HeaderValue::from_static("overage"));
+        put(&name::OVERAGE_STATUS, HeaderValue::from_static(status));
+        let (units, permille) = (self.percent_tenths / 1_000, self.percent_tenths % 1_000);
+        put(&name::UTILIZATION, text(format!("{units}.{permille:03}")));
         if self.resets_at < UnixMs::MAX / 2 {
-            let seconds = self.resets_at / 1_000;
-            put("anthropic-ratelimit-unified-reset", seconds.to_string());
-            put("anthropic-ratelimit-unified-overage-reset", seconds.to_string());
+            let seconds = HeaderValue::from(self.resets_at / 1_000);
+            put(&name::UNIFIED_RESET, seconds.clone());
+            put(&name::OVERAGE_RESET, seconds);
         }
-        for threshold in [95u64, 75] {
-            if whole >= threshold {
-                let share = format!("0.{threshold}");
-                put("anthropic-ratelimit-unified-overage-surpassed-threshold", share);
-                break;
-            }
+        let surpassed = [(95, "0.95"), (75, "0.75")]
+            .into_iter()
+            .find(|(share, _)| whole >= *share);
+        if let Some((_, share)) = surpassed {
+            put(&name::SURPASSED, HeaderValue::from_static(share));
         }
     }
 }

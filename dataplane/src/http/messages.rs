@@ -241,9 +241,12 @@ fn admit(gateway: &Gateway, headers: &HeaderMap) -> Result<Admitted, Problem> {
     let admitted = identify(gateway, headers)?;
     gateway.admission.admit()?;
     let key_rate = admitted.who.grant.rate_limit_rpm;
-    gateway
-        .allowances
-        .refuse_early(&admitted.view, &admitted.who.caller, key_rate)?;
+    gateway.allowances.refuse_early(
+        &admitted.view,
+        &admitted.who.caller,
+        key_rate,
+        gateway.clock.now_ms(),
+    )?;
     Ok(admitted)
 }
 
