@@ -86,6 +86,7 @@ impl Governed {
                     now,
                     resets_at: end_ms,
                     resets: rfc3339_in(end_ms, &budget.time_zone).into(),
+                    written: Arc::default(),
                 },
             }
         });

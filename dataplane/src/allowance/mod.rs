@@ -11,6 +11,8 @@ mod cooling;
 mod governed;
 mod leaser;
 mod note;
+mod notice;
+mod pace;
 mod permit;
 mod quote;
 mod reservation;
@@ -20,10 +22,10 @@ mod standing;
 mod verdict;
 
 pub(crate) use leaser::Leaser;
+pub(crate) use notice::Notice;
 pub(crate) use quote::{Quote, Size};
 pub(crate) use reservation::Reservation;
 pub(crate) use standing::Standing;
-pub(crate) use verdict::Notice;
 
 use crate::sync::ConfigView;
 use ccag_allowance::Refusal;
@@ -78,6 +80,8 @@ struct Scope {
     resets_at: UnixMs,
     /// The same, for people.
     resets: Arc<str>,
+    /// What was last told of it.
+    written: Arc<notice::Written>,
 }
 
 /// What is asked for.
@@ -185,7 +189,12 @@ impl Allowances {
         for governing in budgets {
             let slot = Arc::clone(governing.account.slot(&self.slots));
             let scope = governing.at(now);
-            slot.set_hard(scope.budget.mode.is_hard());
+            slot.set_hard(
+                scope
+                    .budget
+                    .ceiling_at(now)
+                    .filter(|_| scope.budget.mode.is_hard()),
+            );
             let note = told.budgets.len();
             told.budgets.push(note::asked(&slot, &scope));
             bounds.extend(throttle(&slot, &scope, asked.model, caller)?.map(Arc::new));
@@ -205,7 +214,7 @@ impl Allowances {
         let held = self.set_aside(bounds, lines, (&quote, asked.route), told).await?;
         let notices = held.lines.iter().map(|line| Notice::new(&line.slot, &line.scope));
         let notice = counted.into_iter().chain(notices).reduce(|furthest, other| {
-            match other.percent_tenths > furthest.percent_tenths {
+            match other.percent_tenths() > furthest.percent_tenths() {
                 true => other,
                 false => furthest,
             }

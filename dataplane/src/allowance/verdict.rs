@@ -1,14 +1,11 @@
-//! What is said of budgets: refusals, and the headers of answers.
+//! How requests are refused that budgets or limits do not allow.
 
 use super::permit::{self, Bound, whose};
 use super::quote::Quote;
 use super::slot::Slot;
-use super::{Refused, Scope, UnixMs};
+use super::{Refused, Scope};
 use ccag_domain::routing::Candidate;
-use ccag_domain::{
-    BudgetAction, BudgetMode, BudgetScope, Code, LimitKind, ModelName, NanoUsd, Period, Problem,
-};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use ccag_domain::{BudgetMode, BudgetScope, Code, LimitKind, ModelName, NanoUsd, Period, Problem};
 use std::sync::Arc;
 
 /// The budget in the words of the caller: "your team's monthly budget of $10.00".
@@ -199,107 +196,4 @@ pub(super) fn nothing_allowed(bound: &Bound) -> Problem {
         }
     };
     Problem::new(Code::RateLimited, text).should_retry(false)
-}
-
-/// The names of the headers, made once.
-mod name {
-    use http::HeaderName;
-
-    pub(super) static PERCENT: HeaderName = HeaderName::from_static("x-ccag-budget-percent");
-    pub(super) static REMAINING: HeaderName = HeaderName::from_static("x-ccag-budget-remaining-usd");
-    pub(super) static STATUS: HeaderName = HeaderName::from_static("x-ccag-budget-status");
-    pub(super) static RESETS: HeaderName = HeaderName::from_static("x-ccag-budget-resets");
-    pub(super) static MAX_TOKENS: HeaderName = HeaderName::from_static("x-ccag-budget-max-tokens");
-    pub(super) static UNIFIED_STATUS: HeaderName =
-        HeaderName::from_static("anthropic-ratelimit-unified-status");
-    pub(super) static CLAIM: HeaderName =
-        HeaderName::from_static("anthropic-ratelimit-unified-representative-claim");
-    pub(super) static OVERAGE_STATUS: HeaderName =
-        HeaderName::from_static("anthropic-ratelimit-unified-overage-status");
-    pub(super) static UTILIZATION: HeaderName =
-        HeaderName::from_static("anthropic-ratelimit-unified-overage-utilization");
-    pub(super) static UNIFIED_RESET: HeaderName =
-        HeaderName::from_static("anthropic-ratelimit-unified-reset");
-    pub(super) static OVERAGE_RESET: HeaderName =
-        HeaderName::from_static("anthropic-ratelimit-unified-overage-reset");
-    pub(super) static SURPASSED: HeaderName =
-        HeaderName::from_static("anthropic-ratelimit-unified-overage-surpassed-threshold");
-}
-
-/// What a client is told of the budget that it has used most of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Notice {
-    /// What is spent, in tenths of a percent of the amount.
-    pub(super) percent_tenths: u64,
-    remaining: NanoUsd,
-    status: &'static str,
-    resets_at: UnixMs,
-    resets: Arc<str>,
-    /// The most output tokens that were asked for, where the budget has no more.
-    pub(crate) max_tokens: Option<u64>,
-}
-
-impl Notice {
-    pub(super) fn new(slot: &Slot, scope: &Scope) -> Self {
-        let budget = &scope.budget;
-        let spent = NanoUsd(slot.state().spent);
-        let amount = budget.amount_at(scope.now);
-        let tenths = i128::from(spent.0.max(0)) * 1_000 / i128::from(amount.0.max(1));
-        let status = budget
-            .reached(spent, scope.now)
-            .map(|rule| match rule.action {
-                BudgetAction::Notify => (1, "warning"),
-                BudgetAction::Restrict { .. } => (2, "restricted"),
-                BudgetAction::Throttle { .. } => (3, "shaped"),
-                BudgetAction::Block => (4, "blocked"),
-            })
-            .max()
-            .map_or("ok", |(_, status)| status);
-        Self {
-            percent_tenths: u64::try_from(tenths).unwrap_or(u64::MAX),
-            remaining: NanoUsd((amount - spent).0.max(0)),
-            status,
-            resets_at: scope.resets_at,
-            resets: Arc::clone(&scope.resets),
-            max_tokens: None,
-        }
-    }
-
-    /// Writes it into the headers of an answer: our own, and those that Claude Code reads.
-    pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        headers.reserve(9);
-        let mut put = |name: &HeaderName, value: HeaderValue| {
-            headers.insert(name.clone(), value);
-        };
-        let text = |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
-        let (whole, tenth) = (self.percent_tenths / 10, self.percent_tenths % 10);
-        put(&name::PERCENT, text(format!("{whole}.{tenth}")));
-        put(&name::REMAINING, text(self.remaining.to_usd_string(2)));
-        put(&name::STATUS, HeaderValue::from_static(self.status));
-        put(&name::RESETS, text(self.resets.as_ref().to_owned()));
-        if let Some(tokens) = self.max_tokens {
-            put(&name::MAX_TOKENS, tokens.into());
-        }
-        let status = match self.status {
-            "ok" => "allowed",
-            "blocked" => "rejected",
-            _ => "allowed_warning",
-        };
-        put(&name::UNIFIED_STATUS, HeaderValue::from_static("allowed"));
-        put(&name::CLAIM, HeaderValue::from_static("overage"));
-        put(&name::OVERAGE_STATUS, HeaderValue::from_static(status));
-        let (units, permille) = (self.percent_tenths / 1_000, self.percent_tenths % 1_000);
-        put(&name::UTILIZATION, text(format!("{units}.{permille:03}")));
-        if self.resets_at < UnixMs::MAX / 2 {
-            let seconds = HeaderValue::from(self.resets_at / 1_000);
-            put(&name::UNIFIED_RESET, seconds.clone());
-            put(&name::OVERAGE_RESET, seconds);
-        }
-        let surpassed = [(95, "0.95"), (75, "0.75")]
-            .into_iter()
-            .find(|(share, _)| whole >= *share);
-        if let Some((_, share)) = surpassed {
-            put(&name::SURPASSED, HeaderValue::from_static(share));
-        }
-    }
 }

@@ -27,6 +27,9 @@ pub const VERSION: u32 = 1;
 /// The most bytes that an explanation has as JSON.
 pub const MAX_BYTES: usize = 8 * 1024;
 
+/// Room for the JSON of an ordinary request under a few budgets, so that it is written without being moved.
+const USUAL_BYTES: usize = 3 * 1024;
+
 /// The most entries of any of its lists.
 pub const MAX_ITEMS: usize = 16;
 
@@ -106,6 +109,9 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 /// Text of at most `max` characters, whatever it was.
 #[must_use]
 pub fn short(text: &str, max: usize) -> String {
+    if text.len() <= max && !text.chars().any(char::is_control) {
+        return text.to_owned();
+    }
     text.chars().filter(|c| !c.is_control()).take(max).collect()
 }
 
@@ -124,8 +130,12 @@ impl Explanation {
         self.cap(MAX_ITEMS);
         let mut most = MAX_ITEMS;
         loop {
+            let mut json = Vec::with_capacity(USUAL_BYTES);
             // Made of text and numbers: it can always be written.
-            let json = serde_json::to_string(&self).unwrap_or_default();
+            let json = match serde_json::to_writer(&mut json, &self) {
+                Ok(()) => String::from_utf8(json).unwrap_or_default(),
+                Err(_) => String::new(),
+            };
             if json.len() <= MAX_BYTES {
                 return json;
             }
