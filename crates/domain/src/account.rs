@@ -148,6 +148,13 @@ impl AccountId {
         AccountName::read(&self.0)
     }
 
+    /// Whether it belongs to the budget or limit with this id, in whatever period and whoever it is about.
+    #[must_use]
+    pub fn is_of(&self, id: &str) -> bool {
+        let rest = self.0.strip_prefix(id);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// The budget, the start of the period, and the subject, if it is the account of a budget.
     #[must_use]
     pub fn of_budget(&self) -> Option<(BudgetId, UnixMs, Option<UserId>)> {

@@ -117,9 +117,6 @@ impl Price {
             .filter(|long| tokens.prompt() > long.above_prompt_tokens);
         let rates = long.map_or(&self.rates, |long| &long.rates);
         let (premium, permille) = self.premium(geography, lane);
-        // Of a millionth of a thousandth of a nano-dollar.
-        const UNIT: i128 = 1_000_000_000;
-        let nano = |units: i128| NanoUsd(i64::try_from(units).unwrap_or(i64::MAX));
         let mut units = 0i128;
         let mut line = |class, tokens: u64, rate: NanoUsd| {
             let scaled = (i128::from(tokens) * i128::from(rate.0)).saturating_mul(i128::from(permille));
@@ -128,7 +125,7 @@ impl Price {
                 class,
                 tokens,
                 rate,
-                amount: nano(scaled.div_euclid(UNIT)),
+                amount: whole(scaled),
             }
         };
         let lines = [
@@ -138,7 +135,7 @@ impl Price {
             line("cache_write_5m", tokens.cache_write_5m, rates.cache_write_5m),
             line("cache_write_1h", tokens.cache_write_1h, rates.cache_write_1h),
         ];
-        let total = nano(units.saturating_add(UNIT - 1) / UNIT);
+        let total = whole(units.saturating_add(UNIT - 1));
         let sum: NanoUsd = lines.iter().map(|line| line.amount).sum();
         Itemised {
             lines,
@@ -148,6 +145,19 @@ impl Price {
             rounding: total - sum,
             total,
         }
+    }
+}
+
+/// So many units make a nano-dollar: one is a millionth of a thousandth of it.
+const UNIT: i128 = 1_000_000_000;
+
+/// The whole nano-dollars in so many units.
+fn whole(units: i128) -> NanoUsd {
+    const SMALL_UNIT: i64 = 1_000_000_000;
+    // Nearly always it fits the machine's own division, which takes a tenth of the time.
+    match i64::try_from(units) {
+        Ok(small) => NanoUsd(small.div_euclid(SMALL_UNIT)),
+        Err(_) => NanoUsd(i64::try_from(units.div_euclid(UNIT)).unwrap_or(i64::MAX)),
     }
 }
 

@@ -159,14 +159,8 @@ pub(crate) fn finished(mut explanation: Explanation, record: &UsageRecord) -> St
         web_searches: record.web_searches,
     };
     for draw in &record.draws {
-        let Some((budget, _, _)) = draw.account.of_budget() else {
-            continue;
-        };
-        let noted = explanation
-            .budgets
-            .iter_mut()
-            .find(|noted| noted.id == budget.as_str());
-        if let Some(noted) = noted {
+        let noted = &mut explanation.budgets;
+        if let Some(noted) = noted.iter_mut().find(|noted| draw.account.is_of(&noted.id)) {
             noted.drawn_nano_usd = Some(draw.amount);
         }
     }
