@@ -2,7 +2,7 @@
 //! up to a limit.
 
 use crate::usage::Accounts;
-use ccag_domain::{Lane, ModelName, Tokens, UsageRecord};
+use ccag_domain::{EndpointId, Lane, ModelName, Tokens, Trouble, UsageRecord};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -65,6 +65,19 @@ struct DropLabels {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TroubleLabels {
+    endpoint_id: String,
+    model: String,
+    cause: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FailureLabels {
+    endpoint_id: String,
+    cause: &'static str,
+}
+
 /// All metrics.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -80,6 +93,8 @@ pub(crate) struct Metrics {
     first_token: Histogram,
     duration: Histogram,
     pub(crate) in_flight: Gauge,
+    troubles: Family<TroubleLabels, Gauge>,
+    failures: Family<FailureLabels, Counter>,
     pub(crate) budget_refused: Counter,
     pub(crate) rate_limited: Counter,
     pub(crate) allowance_messages: Counter,
@@ -114,6 +129,8 @@ impl Metrics {
             first_token: Histogram::new(exponential_buckets(0.05, 2.0, 14)),
             duration: Histogram::new(exponential_buckets(0.05, 2.0, 16)),
             in_flight: Gauge::default(),
+            troubles: Family::default(),
+            failures: Family::default(),
             budget_refused: Counter::default(),
             rate_limited: Counter::default(),
             allowance_messages: Counter::default(),
@@ -208,6 +225,16 @@ impl Metrics {
             self.in_flight.clone(),
         );
         r.register(
+            "endpoint_trouble",
+            "1 for an endpoint, or a Bedrock model of it, that is tried last until it answers again, with what is wrong",
+            self.troubles.clone(),
+        );
+        r.register(
+            "endpoint_failures",
+            "Attempts that an endpoint was at fault for, by what was wrong",
+            self.failures.clone(),
+        );
+        r.register(
             "spool_records",
             "Usage records not yet acknowledged",
             self.spool_records.clone(),
@@ -278,6 +305,28 @@ impl Metrics {
         ] {
             // Several may say so at once, in any order.
             counter.inner().fetch_max(value, Ordering::Relaxed);
+        }
+    }
+
+    /// An endpoint was at fault.
+    pub(crate) fn endpoint_failed(&self, endpoint: &EndpointId, trouble: Trouble) {
+        let labels = FailureLabels {
+            endpoint_id: endpoint.to_string(),
+            cause: trouble.as_str(),
+        };
+        self.failures.get_or_create(&labels).inc();
+    }
+
+    /// These endpoints, or models of them, are out of order, and no others.
+    pub(crate) fn troubles<'t>(&self, out: impl Iterator<Item = (&'t EndpointId, Option<&'t str>, Trouble)>) {
+        self.troubles.clear();
+        for (endpoint, model, trouble) in out {
+            let labels = TroubleLabels {
+                endpoint_id: endpoint.to_string(),
+                model: model.unwrap_or_default().to_owned(),
+                cause: trouble.as_str(),
+            };
+            self.troubles.get_or_create(&labels).set(1);
         }
     }
 

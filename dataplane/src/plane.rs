@@ -4,7 +4,9 @@ use crate::admission::Admission;
 use crate::allowance::{Allowances, Leaser};
 use crate::bedrock::attempt::Bedrock;
 use crate::bedrock::health::EndpointHealth;
+use crate::bedrock::homes::Homes;
 use crate::bedrock::lanes::LaneTable;
+use crate::bedrock::uncounted::Uncounted;
 use crate::bedrock::{AwsUpstream, Upstream};
 use crate::config::DataPlaneConfig;
 use crate::explain::{Delivery, Refusals};
@@ -236,6 +238,8 @@ struct Parts {
     recorder: Arc<Recorder>,
     allowances: Arc<Allowances>,
     learning: Arc<Learning>,
+    homes: Arc<Homes>,
+    health: Arc<EndpointHealth>,
     refusals: Arc<Refusals>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
@@ -277,6 +281,11 @@ impl Parts {
         let refusals = Arc::new(Refusals::new(replica_id.clone(), Arc::clone(&metrics)));
         let registry = Arc::new(Mutex::new(registry));
         let allowances = Arc::new(Allowances::new(metrics.allowance_waits.clone()));
+        let health = Arc::new(EndpointHealth::new(
+            Arc::clone(&clock),
+            Arc::clone(&rng),
+            Arc::clone(&metrics),
+        ));
         Ok(Self {
             spool,
             disk,
@@ -288,6 +297,8 @@ impl Parts {
             recorder,
             allowances,
             learning: Arc::new(Learning::new(Arc::clone(&clock))),
+            homes: Arc::default(),
+            health,
             refusals,
             clock,
             rng,
@@ -303,7 +314,9 @@ impl Parts {
         Ok(Gateway {
             bedrock: Arc::new(Bedrock {
                 upstream,
-                health: EndpointHealth::new(Arc::clone(&self.clock)),
+                health: Arc::clone(&self.health),
+                homes: Arc::clone(&self.homes),
+                uncounted: Uncounted::new(Arc::clone(&self.clock)),
                 lanes: LaneTable::new(Arc::clone(&self.clock)),
                 life: life.clone(),
                 metrics: Arc::clone(&self.metrics),
@@ -365,6 +378,8 @@ impl Parts {
             spool: self.spool,
             metrics: self.metrics,
             learning: self.learning,
+            homes: self.homes,
+            health: self.health,
             clock: self.clock,
             rng: self.rng,
             life: life.clone(),

@@ -44,6 +44,14 @@ pub(crate) async fn fleet(context: &Context) -> Result<(), CliError> {
             table.render("No data planes have been seen.")
         );
         for replica in &fleet.replicas {
+            for trouble in &replica.troubles {
+                let what = trouble.model.as_deref().unwrap_or("all models");
+                let line = format!(
+                    "{} tries {} ({what}) last: {}. {}",
+                    replica.name, trouble.endpoint, trouble.cause, trouble.text
+                );
+                text.push_str(&format!("\n\nwarning: {}", crate::human::printable_line(&line)));
+            }
             for object in &replica.rejected {
                 let line = format!(
                     "{} could not apply {} {}: {}",

@@ -670,6 +670,18 @@ async fn fleet() -> Json<FleetView> {
                 reason: "its region is not known".into(),
             }]
         },
+        troubles: match connected {
+            true => vec![EndpointTrouble {
+                endpoint_id: "end_1".into(),
+                endpoint: "production".into(),
+                model: None,
+                cause: "credentials".into(),
+                text: ccag_domain::Trouble::Credentials.told().into(),
+                since: made_at(),
+                until: made_at(),
+            }],
+            false => Vec::new(),
+        },
     };
     Json(FleetView {
         revision: 42,

@@ -7,6 +7,7 @@ use crate::part::list::{Column, cell, name_cell, number_cell, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::UnixMs;
 use leptos::prelude::*;
+use std::collections::BTreeMap;
 
 /// A change that a data plane could not understand; that object fails closed there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,21 @@ pub struct Rejected {
     pub object: String,
     /// Why, in the data plane's words.
     pub reason: String,
+}
+
+/// An endpoint that a data plane tries last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TroubleRow {
+    /// The endpoint's name, or its id where it is gone.
+    pub endpoint: String,
+    /// The Bedrock model; `None` for the endpoint as a whole.
+    pub model: Option<String>,
+    /// What is wrong, in a word.
+    pub cause: String,
+    /// What that means.
+    pub text: String,
+    /// Since when.
+    pub since_ms: UnixMs,
 }
 
 /// One data plane.
@@ -42,6 +58,8 @@ pub struct ReplicaRow {
     pub spooled_records: u64,
     /// What it has refused.
     pub rejected: Vec<Rejected>,
+    /// The endpoints that it tries last.
+    pub troubles: Vec<TroubleRow>,
 }
 
 /// The data planes.
@@ -90,6 +108,7 @@ impl Page for FleetPage {
             )}
             {self.numbers()}
             {list}
+            {self.troubles(context)}
             {self.rejections()}
         }
         .into_any()
@@ -173,6 +192,59 @@ impl FleetPage {
             </tr>
         }
         .into_any()
+    }
+
+    fn troubles(&self, context: &PageContext) -> AnyView {
+        let connected = self.replicas.iter().filter(|r| r.connected).count();
+        type Place<'p> = (&'p str, Option<&'p str>);
+        let mut by_place: BTreeMap<Place<'_>, Vec<(&str, &TroubleRow)>> = BTreeMap::new();
+        for replica in &self.replicas {
+            for trouble in &replica.troubles {
+                let place = (trouble.endpoint.as_str(), trouble.model.as_deref());
+                by_place.entry(place).or_default().push((&replica.name, trouble));
+            }
+        }
+        if by_place.is_empty() {
+            return nothing();
+        }
+        let rows = by_place.into_iter().map(|((endpoint, model), seen)| {
+            let names: Vec<_> = seen.iter().map(|(name, _)| *name).collect();
+            let since = seen.iter().map(|(_, trouble)| trouble.since_ms).min();
+            let (cause, what) = seen
+                .first()
+                .map_or(("", ""), |(_, trouble)| (&trouble.cause, &trouble.text));
+            let model = match model {
+                Some(model) => view! { <code>{model.to_owned()}</code> }.into_any(),
+                None => text("all models"),
+            };
+            view! {
+                <tr>
+                    {row_head(text(endpoint.to_owned()))}
+                    {name_cell("Model", model)}
+                    {cell("State", badge(Colour::Warn, cause.replace('_', " ")))}
+                    {name_cell("What that means", text(what.to_owned()))}
+                    {name_cell(
+                        "Seen by",
+                        text(format!("{} of {connected}: {}", names.len(), names.join(", "))),
+                    )}
+                    {cell("Since", since.map_or_else(nothing, |at| ago(at, context.now_ms)))}
+                </tr>
+            }
+            .into_any()
+        });
+        let columns = vec![
+            Column::text("Endpoint"),
+            Column::text("Model"),
+            Column::text("State"),
+            Column::text("What that means"),
+            Column::text("Seen by"),
+            Column::text("Since"),
+        ];
+        let body = view! {
+            <p>"Requests try these last. Now and then one request finds out whether they answer again."</p>
+            {table("Endpoints in trouble", columns, rows.collect())}
+        };
+        card("troubles", "Endpoints in trouble", nothing(), body.into_any())
     }
 
     fn rejections(&self) -> AnyView {

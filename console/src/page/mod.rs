@@ -56,7 +56,7 @@ pub use endpoint_edit::{EndpointForm, EndpointPage};
 pub use endpoint_models::{EndpointModelsPage, OfferedRow};
 pub use endpoints::{EndpointRow, EndpointsPage};
 pub use error::{ErrorPage, Trouble};
-pub use fleet::{FleetPage, Rejected, ReplicaRow};
+pub use fleet::{FleetPage, Rejected, ReplicaRow, TroubleRow};
 pub use guardrail::GuardrailForm;
 pub use key_created::KeyCreatedPage;
 pub use key_detail::KeyPage;

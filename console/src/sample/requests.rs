@@ -74,6 +74,7 @@ fn explanation(status: u16, outcome: &'static str) -> Explanation {
         },
         route: Routed {
             strategy: "rendezvous".into(),
+            moved: false,
             affinity: "session".into(),
             pool: "team".into(),
             candidates: vec![CandidateSeen {

@@ -4,11 +4,11 @@ use super::budgets::account;
 use super::{HOSTILE, NOW_MS, Sample, context, sample, with_flash};
 use crate::page::{
     BoundBy, BudgetState, DayUsage, FleetHealth, FleetPage, OverviewPage, QuarantinePage, QuarantinedRow,
-    Rejected, ReplicaRow, Share, Spend,
+    Rejected, ReplicaRow, Share, Spend, TroubleRow,
 };
 use crate::{Tone, path};
 use ccag_domain::time::DAY_MS;
-use ccag_domain::{NanoUsd, Role, Tokens};
+use ccag_domain::{NanoUsd, Role, Tokens, Trouble};
 
 /// Thirty days with quiet weekends.
 pub(super) fn days() -> Vec<DayUsage> {
@@ -163,6 +163,17 @@ fn replica(name: &str, applied: u64) -> ReplicaRow {
         in_flight: 37,
         spooled_records: 0,
         rejected: Vec::new(),
+        troubles: Vec::new(),
+    }
+}
+
+fn trouble(endpoint: &str, model: Option<&str>, trouble: Trouble) -> TroubleRow {
+    TroubleRow {
+        endpoint: endpoint.to_owned(),
+        model: model.map(str::to_owned),
+        cause: trouble.as_str().to_owned(),
+        text: trouble.told().to_owned(),
+        since_ms: NOW_MS - 240_000,
     }
 }
 
@@ -173,6 +184,14 @@ fn fleet() -> FleetPage {
             replica("dp-eu-west-1a", 1_284),
             ReplicaRow {
                 apply_p99_ms: Some(2_300),
+                troubles: vec![
+                    trouble(
+                        "production-eu",
+                        Some("eu.anthropic.claude-opus-5-5"),
+                        Trouble::Throttled,
+                    ),
+                    trouble(HOSTILE, None, Trouble::Credentials),
+                ],
                 ..replica("dp-eu-west-1b-x", 1_281)
             },
             ReplicaRow {

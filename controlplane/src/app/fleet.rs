@@ -3,8 +3,11 @@
 use super::{App, VERSION, require_admin};
 use crate::store::Backend;
 use crate::store::entity::replica;
-use ccag_admin_api::{FleetView, RejectedObject, ReplicaCounts, ReplicaView, StatusView, Timestamp};
+use ccag_admin_api::{
+    EndpointTrouble, FleetView, RejectedObject, ReplicaCounts, ReplicaView, StatusView, Timestamp,
+};
 use ccag_domain::{Actor, Problem, ReplicaId, UnixMs};
+use std::collections::HashMap;
 
 /// A data plane that has not been heard of for so long is not connected, whatever its row says: the control plane that
 /// held its stream may have died.
@@ -22,10 +25,18 @@ pub async fn view(app: &App, actor: &Actor) -> Result<FleetView, Problem> {
     let revision = app.store.find_position().await?.revision.0;
     let now = app.now_ms();
     let rows = app.store.list_replicas().await?;
-    let replicas = rows
+    let mut replicas: Vec<_> = rows
         .iter()
         .filter_map(|row| replica_view(row, revision, now))
         .collect();
+    if replicas.iter().any(|replica| !replica.troubles.is_empty()) {
+        let names: HashMap<_, _> = (app.store.list_endpoints().await?.into_iter())
+            .map(|row| (row.id, row.name))
+            .collect();
+        for trouble in replicas.iter_mut().flat_map(|replica| &mut replica.troubles) {
+            trouble.endpoint = names.get(&trouble.endpoint_id).cloned().unwrap_or_default();
+        }
+    }
     Ok(FleetView { revision, replicas })
 }
 
@@ -55,11 +66,12 @@ pub async fn status(app: &App, actor: &Actor) -> Result<StatusView, Problem> {
 
 fn replica_view(row: &replica::Model, revision: u64, now_ms: UnixMs) -> Option<ReplicaView> {
     let applied_revision = u64::try_from(row.applied_revision).unwrap_or(0);
+    let connected = row.connected && now_ms - row.last_seen_ms < SILENT_MS;
     Some(ReplicaView {
         id: ReplicaId::parse(&row.id).ok()?,
         name: row.name.clone(),
         version: row.version.clone(),
-        connected: row.connected && now_ms - row.last_seen_ms < SILENT_MS,
+        connected,
         draining: row.draining,
         started_at: Timestamp::from_ms(row.started_at_ms),
         last_seen_at: Timestamp::from_ms(row.last_seen_ms),
@@ -69,5 +81,10 @@ fn replica_view(row: &replica::Model, revision: u64, now_ms: UnixMs) -> Option<R
         spooled_records: u64::try_from(row.spooled_records).unwrap_or(0),
         in_flight: u32::try_from(row.in_flight).unwrap_or(0),
         rejected: serde_json::from_str::<Vec<RejectedObject>>(&row.rejected).unwrap_or_default(),
+        // What a data plane saw that is gone says nothing of how things are.
+        troubles: match connected {
+            true => serde_json::from_str::<Vec<EndpointTrouble>>(&row.troubles).unwrap_or_default(),
+            false => Vec::new(),
+        },
     })
 }

@@ -3,6 +3,7 @@
 //! It is woken by commits of this process and, on Postgres, by notifications of the others; behind both stands a poll. So a
 //! lost notification costs a second, not a revocation.
 
+use super::homes::{self, Homes};
 use crate::app::App;
 use crate::store::{Position, StoreError};
 use ccag_daemon::{CancellationToken, Lifecycle, ReadyGuard};
@@ -36,6 +37,8 @@ pub(super) enum News {
     Changes(Arc<Vec<v1::Change>>),
     /// The history was broken off: ask the database where you are.
     Resync,
+    /// Conversations have moved.
+    Moved(Arc<Vec<v1::MovedConversation>>),
 }
 
 /// One per process.
@@ -44,6 +47,7 @@ pub(crate) struct Hub {
     news: broadcast::Sender<News>,
     state: Mutex<State>,
     snapshot: tokio::sync::Mutex<Option<Arc<v1::Snapshot>>>,
+    homes: Mutex<Homes>,
 }
 
 #[derive(Default)]
@@ -61,6 +65,7 @@ impl Hub {
             news: broadcast::Sender::new(BACKLOG),
             state: Mutex::default(),
             snapshot: tokio::sync::Mutex::default(),
+            homes: Mutex::default(),
         })
     }
 
@@ -117,7 +122,12 @@ impl Hub {
     /// Listens for notifications for ever.
     async fn listen(&self) {
         loop {
-            if let Err(error) = self.app.store.listen().await {
+            let hint = |hint: &str| {
+                if let Some(moved) = homes::read(&self.app.instance, hint) {
+                    self.spread(moved);
+                }
+            };
+            if let Err(error) = self.app.store.listen(hint).await {
                 tracing::debug!(%error, "listening for changes was interrupted; polling meanwhile");
                 self.app.metrics.db_error("listener");
             }
@@ -176,6 +186,33 @@ impl Hub {
             let _ = self.news.send(News::Changes(Arc::new(changes)));
         }
         Ok(())
+    }
+
+    /// Conversations have moved at a data plane of ours: all data planes are told, those of other control planes through them.
+    pub(super) async fn moved(&self, moved: Vec<v1::MovedConversation>) {
+        for hint in homes::hints(&self.app.instance, &moved) {
+            let told = tokio::time::timeout(PATIENCE, self.app.store.tell(hint)).await;
+            if !matches!(told, Ok(Ok(()))) {
+                // It is only a hint.
+                self.app.metrics.db_error("hints");
+                break;
+            }
+        }
+        self.spread(moved);
+    }
+
+    fn spread(&self, moved: Vec<v1::MovedConversation>) {
+        self.homes().remember(&moved);
+        let _ = self.news.send(News::Moved(Arc::new(moved)));
+    }
+
+    /// The moves of the last hour.
+    pub(super) fn all_moved(&self) -> Vec<v1::MovedConversation> {
+        self.homes().all()
+    }
+
+    fn homes(&self) -> std::sync::MutexGuard<'_, Homes> {
+        self.homes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn subscribe(&self) -> broadcast::Receiver<News> {

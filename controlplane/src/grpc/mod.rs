@@ -2,6 +2,7 @@
 
 mod allowance;
 mod fleet;
+mod homes;
 mod hub;
 mod usage;
 mod watch;

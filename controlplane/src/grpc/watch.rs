@@ -1,16 +1,18 @@
 //! `Config.Watch`: one task for each data plane.
 
-use super::Services;
 use super::hub::{News, PAGE};
+use super::{Services, homes};
 use crate::app::capabilities;
 use crate::latency::Latency;
 use crate::store::Seen;
 use crate::store::entity::replica;
+use ccag_admin_api::Timestamp;
 use ccag_domain::ids::ulid;
-use ccag_domain::{LearntFact, ReplicaId, Revision, UnixMs};
+use ccag_domain::{LearntFact, ReplicaId, Revision, Trouble, UnixMs};
 use ccag_proto::v1;
 use ccag_proto::v1::watch_request::Body as Up;
 use ccag_proto::v1::watch_response::Body as Down;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
@@ -34,10 +36,16 @@ const QUEUE: usize = 16;
 
 /// How much of what a data plane has found is taken in at once, and how long that may take.
 const MAX_FINDINGS: usize = 1_000;
+
+/// So many moved conversations go into one message.
+const MAX_MOVED: usize = 5_000;
 const WRITE_FINDINGS: Duration = Duration::from_secs(10);
 
 /// How much of what a data plane says about objects it refused is kept.
 const MAX_REJECTED: usize = 50;
+
+/// So many endpoints in trouble are kept of what a data plane says.
+const MAX_TROUBLES: usize = 100;
 
 #[tonic::async_trait]
 impl v1::config_server::Config for Services {
@@ -91,6 +99,9 @@ async fn follow(
         revision: hello.revision,
     };
     catch_up(services, out, &mut sent).await?;
+    for some in services.hub.all_moved().chunks(MAX_MOVED) {
+        send_moved(out, some).await?;
+    }
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     loop {
         tokio::select! {
@@ -104,6 +115,7 @@ async fn follow(
                         Some(_) => catch_up(services, out, &mut sent).await?,
                     }
                 }
+                Ok(News::Moved(moved)) => send_moved(out, &moved).await?,
                 Ok(News::Resync) | Err(RecvError::Lagged(_)) => catch_up(services, out, &mut sent).await?,
                 Err(RecvError::Closed) => return Ok(()),
             },
@@ -166,6 +178,11 @@ async fn send_changes(out: &Out, changes: Vec<v1::Change>, sent: &mut Sent) -> R
     send(out, Down::Changes(v1::ChangeBatch { changes })).await
 }
 
+async fn send_moved(out: &Out, moved: &[v1::MovedConversation]) -> Result<(), Status> {
+    let moved = moved.to_vec();
+    send(out, Down::Moved(v1::MovedConversations { moved })).await
+}
+
 async fn send(out: &Out, body: Down) -> Result<(), Status> {
     let message = Ok(v1::WatchResponse { body: Some(body) });
     match tokio::time::timeout(SEND, out.send(message)).await {
@@ -201,6 +218,7 @@ impl Member {
             in_flight: 0,
             spooled_records: 0,
             draining: false,
+            troubles: "[]".to_owned(),
             last_seen_ms: app.now_ms(),
         };
         let member = Self {
@@ -222,6 +240,7 @@ impl Member {
             row.in_flight = i64::from(state.in_flight);
             row.spooled_records = i64::try_from(state.spooled_records).unwrap_or(i64::MAX);
             row.draining = state.draining;
+            row.troubles = troubles_json(&state.troubles);
         }
         if row.applied_revision != before.applied_revision {
             if let Some(made_at) = services.hub.made_at(applied.revision) {
@@ -241,7 +260,8 @@ impl Member {
         row.last_seen_ms = now;
         let changed = row.applied_revision != before.applied_revision
             || row.rejected != before.rejected
-            || row.draining != before.draining;
+            || row.draining != before.draining
+            || row.troubles != before.troubles;
         if changed || now - self.written_at_ms >= WRITE_EVERY_MS {
             self.written_at_ms = now;
             self.fleet.seen(row.clone());
@@ -270,8 +290,12 @@ fn take(services: &Services, findings: v1::Findings) {
         known: one.known,
         count: i64::try_from(one.count).unwrap_or(i64::MAX),
     });
-    let (app, seen) = (services.app.clone(), seen.collect());
+    let moved: Vec<_> = findings.moved.into_iter().filter(homes::is_sound).collect();
+    let (app, hub, seen) = (services.app.clone(), Arc::clone(&services.hub), seen.collect());
     services.life.spawn("findings", async move {
+        if !moved.is_empty() {
+            hub.moved(moved).await;
+        }
         let write = async {
             capabilities::learn(&app, facts).await?;
             capabilities::count(&app, seen).await
@@ -287,6 +311,24 @@ fn take(services: &Services, findings: v1::Findings) {
 /// Text from a data plane, fit to be stored and shown.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+fn troubles_json(troubles: &[v1::EndpointTrouble]) -> String {
+    let told = |cause: &str| Trouble::parse(cause).map_or("", Trouble::told);
+    let list: Vec<_> = troubles
+        .iter()
+        .take(MAX_TROUBLES)
+        .map(|trouble| ccag_admin_api::EndpointTrouble {
+            endpoint_id: plain(&trouble.endpoint_id),
+            endpoint: String::new(),
+            model: trouble.model.as_deref().map(plain),
+            cause: plain(&trouble.cause),
+            text: told(&trouble.cause).to_owned(),
+            since: Timestamp::from_ms(trouble.since_ms),
+            until: Timestamp::from_ms(trouble.until_ms),
+        })
+        .collect();
+    serde_json::to_string(&list).unwrap_or_else(|_| "[]".to_owned())
 }
 
 fn rejected_json(rejected: &[v1::Rejected]) -> String {

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// The channel on which Postgres tells all control planes of a new revision.
 const CHANNEL: &str = "ccag_config";
 
+/// What control planes tell each other beside that.
+const HINTS: &str = "ccag_hints";
+
 /// Names the advisory lock under which migrations and the first rows are made: any number, as long as it is ours.
 const BOOTSTRAP_LOCK: i64 = 0x6363_6167_0001;
 
@@ -212,22 +215,38 @@ pub(super) fn rows_per_statement(columns: usize) -> usize {
 }
 
 impl super::Store {
-    /// Listens for revisions of other control planes and wakes ours, until the connection fails. SQLite has no other
-    /// control planes: there it only waits.
-    pub(crate) async fn listen(&self) -> Result<(), StoreError> {
+    /// Listens for revisions of other control planes and wakes ours, and hands on their hints, until the connection fails.
+    /// SQLite has no other control planes: there it only waits.
+    pub(crate) async fn listen(&self, hint: impl Fn(&str)) -> Result<(), StoreError> {
         if self.backend == Backend::Sqlite {
             return std::future::pending().await;
         }
         let mut listener = PgListener::connect_with(self.db.get_postgres_connection_pool()).await?;
-        listener.listen(CHANNEL).await?;
+        listener.listen_all([CHANNEL, HINTS]).await?;
         loop {
             let Some(notification) = listener.try_recv().await? else {
                 return Ok(());
             };
-            if let Ok(revision) = notification.payload().parse() {
+            if notification.channel() == HINTS {
+                hint(notification.payload());
+            } else if let Ok(revision) = notification.payload().parse() {
                 self.wake(revision);
             }
         }
+    }
+
+    /// Tells all control planes something that may be lost, this one included; of at most 8,000 bytes (PostgreSQL manual,
+    /// "NOTIFY"). SQLite has no other control planes.
+    pub(crate) async fn tell(&self, hint: String) -> Result<(), StoreError> {
+        if self.backend == Backend::Postgres {
+            let statement = Statement::from_sql_and_values(
+                sea_orm::DbBackend::Postgres,
+                "SELECT pg_notify($1, $2)",
+                [HINTS.into(), hint.into()],
+            );
+            self.db.execute_raw(statement).await?;
+        }
+        Ok(())
     }
 }
 

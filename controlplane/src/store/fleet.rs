@@ -25,6 +25,7 @@ impl Store {
                         C::InFlight,
                         C::SpooledRecords,
                         C::Draining,
+                        C::Troubles,
                         C::LastSeenMs,
                     ])
                     .to_owned(),

@@ -219,6 +219,7 @@ async fn what_data_planes_find_is_pushed_to_all_and_shown(db: TestDb) {
     let findings = v1::Findings {
         learnt: vec![fact("1").into(), v1::LearntFact::default()],
         seen: vec![seen(2)],
+        moved: Vec::new(),
     };
     out.send(send(Up::Findings(findings))).await.unwrap();
     let pushed = async {
@@ -242,6 +243,7 @@ async fn what_data_planes_find_is_pushed_to_all_and_shown(db: TestDb) {
     out.send(send(Up::Findings(v1::Findings {
         learnt: Vec::new(),
         seen: vec![seen(3)],
+        moved: Vec::new(),
     })))
     .await
     .unwrap();

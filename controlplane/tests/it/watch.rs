@@ -185,6 +185,13 @@ async fn what_a_data_plane_reports_stands_in_the_fleet(db: TestDb) {
             in_flight: 3,
             spooled_records: 5,
             draining: false,
+            troubles: vec![v1::EndpointTrouble {
+                endpoint_id: "end_x".into(),
+                model: Some("m".into()),
+                cause: "throttled".into(),
+                since_ms: 1_000,
+                until_ms: 3_000,
+            }],
         }),
     };
     let applied = v1::WatchRequest {

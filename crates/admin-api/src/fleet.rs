@@ -41,6 +41,28 @@ pub struct ReplicaView {
     pub in_flight: u32,
     /// What it could not apply: these objects fail closed on it.
     pub rejected: Vec<RejectedObject>,
+    /// The endpoints that it tries last, since requests to them failed lately.
+    #[serde(default)]
+    pub troubles: Vec<EndpointTrouble>,
+}
+
+/// An endpoint, or one model of it, that a data plane tries last until it answers again.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct EndpointTrouble {
+    /// The endpoint.
+    pub endpoint_id: String,
+    /// Its name; empty if it is gone.
+    pub endpoint: String,
+    /// The Bedrock model that is meant; `null` for the endpoint as a whole.
+    pub model: Option<String>,
+    /// `unreachable`, `unavailable`, `throttled`, `daily_quota`, `credentials` or `model_missing`.
+    pub cause: String,
+    /// What that means, and what helps.
+    pub text: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it is tried again, to see.
+    pub until: Timestamp,
 }
 
 /// A configuration object that a data plane could not apply.

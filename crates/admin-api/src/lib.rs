@@ -56,7 +56,7 @@ pub use endpoints::{
     SetTeamEndpoints, TeamEndpoint, TeamEndpoints, UpdateEndpoint,
 };
 pub use explanations::{ExplanationSource, ExplanationView};
-pub use fleet::{FleetView, RejectedObject, ReplicaCounts, ReplicaView, StatusView};
+pub use fleet::{EndpointTrouble, FleetView, RejectedObject, ReplicaCounts, ReplicaView, StatusView};
 pub use keys::{CreateKey, CreatedKey, KeyList, KeyState, KeyView, ListKeys, UpdateKey};
 pub use ledger::{CSV, ExportFormat, LedgerRow, NDJSON};
 pub use limits::{CreateLimit, LimitKindSpec, LimitList, LimitView, ListLimits, UpdateLimit, WeightsSpec};

@@ -30,6 +30,7 @@ pub mod search;
 pub mod sites;
 pub mod time;
 pub mod tokens;
+pub mod trouble;
 pub mod usage;
 
 pub use account::{AccountFilter, AccountId, AccountName};
@@ -61,4 +62,5 @@ pub use search::{SearchHit, SearchKind, SearchProvider, ServiceSecret, WebSearch
 pub use sites::DomainFilter;
 pub use time::{Clock, UnixMs};
 pub use tokens::Tokens;
+pub use trouble::Trouble;
 pub use usage::{Outcome, UsageRecord};

@@ -6,9 +6,11 @@
 use super::events::{Events, Step};
 use super::fault::Fault;
 use super::health::EndpointHealth;
+use super::homes::Homes;
 use super::job::Job;
 use super::lanes::{self, LaneTable, guard};
 use super::reading::{begin, whole};
+use super::uncounted::Uncounted;
 use super::{Call, Operation, Reply, Upstream, UpstreamBody};
 use crate::metrics::Metrics;
 use crate::profiles::{Learning, Pins, Rules};
@@ -17,7 +19,7 @@ use bytes::{Bytes, BytesMut};
 use ccag_daemon::Lifecycle;
 use ccag_domain::routing::Candidate;
 use ccag_domain::{Lane, Problem, Tokens};
-use ccag_translate::error::{Retry, UpstreamError};
+use ccag_translate::error::{Health, Retry, UpstreamError};
 use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +34,9 @@ pub(super) const ERROR_TIME: Duration = Duration::from_secs(10);
 /// What all walks share.
 pub(crate) struct Bedrock {
     pub(crate) upstream: Arc<dyn Upstream>,
-    pub(crate) health: EndpointHealth,
+    pub(crate) health: Arc<EndpointHealth>,
+    pub(crate) homes: Arc<Homes>,
+    pub(crate) uncounted: Uncounted,
     pub(crate) lanes: LaneTable,
     /// For the probes of lanes.
     pub(crate) life: Lifecycle,
@@ -107,8 +111,13 @@ pub(crate) async fn walk(
     mut job: Job,
     mut ticket: Ticket,
 ) -> Result<Answer, Box<Failure>> {
+    let conversation = job.lane.asked.conversation;
+    let Some(first) = route.first().map(|candidate| candidate.endpoint.id.clone()) else {
+        return Err(failure(Fault::no_route(), Tokens::default(), ticket));
+    };
+    let moved = bedrock.homes.lead(&conversation, &mut route);
     bedrock.health.order(&mut route);
-    ticket.routed(&route, &bedrock);
+    ticket.routed(&route, moved, &bedrock);
     let mut spent = Tokens::default();
     let mut again = true;
     let mut reductions = MAX_REDUCTIONS;
@@ -128,6 +137,8 @@ pub(crate) async fn walk(
             let fault = match once(&bedrock, &candidate, &job, &mut ticket).await {
                 Ok((answered, aws_request_id)) => {
                     bedrock.health.succeeded(&candidate);
+                    let by = &candidate.endpoint.id;
+                    bedrock.homes.served(&conversation, &first, by);
                     ticket.worked(aws_request_id.as_deref());
                     job.rules().worked(&candidate, &bedrock.pins, &bedrock.learning);
                     return Ok(finish(answered, aws_request_id, job.source.rules, ticket));
@@ -170,11 +181,23 @@ pub(crate) async fn walk(
                     }
                     reductions -= 1;
                 }
+                Retry::NextEndpoint
+                    if again && worth_waiting(&bedrock, &candidate, &job, last.error.health) =>
+                {
+                    again = false;
+                    tokio::time::sleep(bedrock.health.moment()).await;
+                }
                 Retry::NextEndpoint | Retry::SameOnce | Retry::RefreshCredentials => break,
             }
         }
     }
     Err(failure(last, spent, ticket))
+}
+
+/// Whether the same endpoint is asked once more after a moment: a first throttle passes, and elsewhere the whole prompt would
+/// have to be read anew.
+fn worth_waiting(bedrock: &Bedrock, candidate: &Candidate, job: &Job, finding: Health) -> bool {
+    finding == Health::Throttled && job.lane.asked.is_warm && bedrock.health.throttles(candidate) <= 1
 }
 
 /// The lane that the job takes at an endpoint; a lane that it would rather take is looked for meanwhile.

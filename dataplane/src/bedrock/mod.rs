@@ -8,9 +8,11 @@ mod client;
 pub(crate) mod events;
 pub(crate) mod fault;
 pub(crate) mod health;
+pub(crate) mod homes;
 pub(crate) mod job;
 pub(crate) mod lanes;
 mod reading;
+pub(crate) mod uncounted;
 
 pub use ccag_aws::{AwsCredentials, AwsSettings};
 pub use client::{AwsUpstream, ClientConfig};

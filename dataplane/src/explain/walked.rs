@@ -30,13 +30,14 @@ pub(crate) fn routed(explanation: &mut Explanation, route: &[Candidate]) {
 
 /// The same for a request that is about to go there, with what is known of the endpoints' troubles. A request that asks
 /// several times is routed once.
-pub(crate) fn looked_at(explanation: &mut Explanation, route: &[Candidate], bedrock: &Bedrock) {
+pub(crate) fn looked_at(explanation: &mut Explanation, route: &[Candidate], moved: bool, bedrock: &Bedrock) {
     if !explanation.route.candidates.is_empty() {
         return;
     }
     routed(explanation, route);
+    explanation.route.moved = moved;
     for (seen, candidate) in explanation.route.candidates.iter_mut().zip(route) {
-        seen.in_trouble = bedrock.health.is_cooling(candidate);
+        seen.in_trouble = bedrock.health.is_out(candidate);
     }
 }
 

@@ -13,11 +13,10 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use ccag_domain::routing::Candidate;
-use ccag_domain::{BedrockModel, Lane, Model, Problem, RequestId};
+use ccag_domain::{Lane, Model, Problem, RequestId};
 use ccag_translate::count_tokens::{
     answer, prepare_count_with, prepare_lane_count, read_answer, read_lane_answer,
 };
-use ccag_translate::error::Health;
 use ccag_translate::request::{Headers, Operation, peek};
 use ccag_translate::search::Terms;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -40,6 +39,14 @@ enum Counter {
 }
 
 impl Counter {
+    /// The lane that it belongs to.
+    const fn lane(self) -> Lane {
+        match self {
+            Self::Runtime => Lane::InvokeModel,
+            Self::Mantle => Lane::Mantle,
+        }
+    }
+
     /// What the client is told.
     const fn as_str(self) -> &'static str {
         match self {
@@ -130,7 +137,7 @@ fn plan(admitted: &Admitted, headers: &HeaderMap, body: &Bytes, home_region: &st
     if let Some((candidate, profile)) = candidates.first().zip(profile) {
         ways.push(Ask {
             counter: Counter::Runtime,
-            candidate: counting(candidate, &model, Lane::InvokeModel),
+            candidate: candidate.clone(),
             body: prepare_count_with(&peeked, headers, &profile, &terms)?
                 .body
                 .into(),
@@ -144,7 +151,7 @@ fn plan(admitted: &Admitted, headers: &HeaderMap, body: &Bytes, home_region: &st
         let prepared = prepare_lane_count(&peeked, headers, &profile, (&model.bedrock_id, &terms))?;
         ways.push(Ask {
             counter: Counter::Mantle,
-            candidate: counting(candidate, &model, Lane::Mantle),
+            candidate: candidate.clone(),
             body: prepared.body.into(),
             headers: prepared
                 .headers
@@ -162,19 +169,6 @@ fn plan(admitted: &Admitted, headers: &HeaderMap, body: &Bytes, home_region: &st
     })
 }
 
-/// The candidate under which health remembers that an endpoint does not count; its model's name is none that is asked for
-/// anything else.
-fn counting(candidate: &Candidate, model: &Model, lane: Lane) -> Candidate {
-    Candidate {
-        endpoint: candidate.endpoint.clone(),
-        model: BedrockModel {
-            id: format!("count-tokens {lane} {}", model.bedrock_id),
-            geography: candidate.model.geography,
-        },
-        lane,
-    }
-}
-
 /// Bedrock's count and who made it; `None` if nobody did, for whatever reason: the client is then served an estimate.
 async fn ask_in_turn(bedrock: &Bedrock, plan: &Plan) -> Option<(u64, Counter)> {
     for way in &plan.ways {
@@ -187,7 +181,8 @@ async fn ask_in_turn(bedrock: &Bedrock, plan: &Plan) -> Option<(u64, Counter)> {
 
 /// One way's count. An endpoint that does not count is left alone for ten minutes: Claude Code sends dozens of these at once.
 async fn ask(bedrock: &Bedrock, way: &Ask, model: &Model) -> Option<u64> {
-    if bedrock.health.is_cooling(&way.candidate) {
+    let (endpoint, lane) = (&way.candidate.endpoint.id, way.counter.lane());
+    if bedrock.uncounted.has(endpoint, lane, &model.bedrock_id) {
         return None;
     }
     let call = Call {
@@ -230,6 +225,6 @@ async fn ask(bedrock: &Bedrock, way: &Ask, model: &Model) -> Option<u64> {
         reason,
         "tokens are not counted here; not asking again for ten minutes"
     );
-    bedrock.health.failed(&way.candidate, Health::ModelMissing);
+    bedrock.uncounted.note(endpoint, lane, &model.bedrock_id);
     None
 }

@@ -63,6 +63,9 @@ impl From<Problem> for Refused {
     }
 }
 
+/// From so many tokens on it is worth waiting a moment for the endpoint that has a conversation's prompts in its cache.
+const WARM_TOKENS: u64 = 8_192;
+
 /// What is known when the headers are in.
 pub(super) struct Admitted {
     pub(super) view: Arc<ConfigView>,
@@ -323,6 +326,7 @@ fn lane(admitted: &Admitted, model: &Arc<Model>, peeked: &Peeked<'_>, affinity: 
         conversation: ConversationKey::new(&caller.key_id, affinity, &model.name),
         model: Arc::clone(model),
         streaming: peeked.stream(),
+        is_warm: peeked.has_history() && peeked.estimated_input_tokens() >= WARM_TOKENS,
     };
     let team = caller.team_id.as_ref().and_then(|id| view.team(id));
     let guardrail = team.and_then(|team| team.guardrail.clone());

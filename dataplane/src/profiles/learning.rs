@@ -230,7 +230,11 @@ impl Learning {
                 count,
             })
             .collect();
-        (!learnt.is_empty() || !seen.is_empty()).then_some(v1::Findings { learnt, seen })
+        (!learnt.is_empty() || !seen.is_empty()).then_some(v1::Findings {
+            learnt,
+            seen,
+            moved: Vec::new(),
+        })
     }
 }
 

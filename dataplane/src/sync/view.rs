@@ -120,6 +120,11 @@ impl ConfigView {
         self.users.get(id)
     }
 
+    /// Whether there is such an endpoint.
+    pub(crate) fn has_endpoint(&self, id: &EndpointId) -> bool {
+        self.endpoints.contains_key(id)
+    }
+
     /// All endpoints, in the order of their ids.
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         self.endpoints.values().map(AsRef::as_ref)

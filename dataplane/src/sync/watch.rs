@@ -5,6 +5,8 @@ use super::apply::{self, Applied};
 use super::disk::Disk;
 use super::link::Link;
 use crate::backoff::Backoff;
+use crate::bedrock::health::{EndpointHealth, Place, Standing};
+use crate::bedrock::homes::Homes;
 use crate::metrics::Metrics;
 use crate::profiles::Learning;
 use crate::usage::Spool;
@@ -49,6 +51,8 @@ pub(crate) struct Watch {
     pub(crate) spool: Spool,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) learning: Arc<Learning>,
+    pub(crate) homes: Arc<Homes>,
+    pub(crate) health: Arc<EndpointHealth>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) life: Lifecycle,
@@ -117,6 +121,7 @@ impl Watch {
         contact.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut silent_until = Instant::now() + SILENCE;
         let learning = Arc::clone(&self.learning);
+        let (homes, health) = (Arc::clone(&self.homes), Arc::clone(&self.health));
         loop {
             let save_due = save_at.unwrap_or_else(|| Instant::now() + Duration::from_secs(3_600));
             tokio::select! {
@@ -148,6 +153,10 @@ impl Watch {
                 }
                 // The first message was a snapshot or the word that nothing is missing: what comes back is recognised.
                 () = learning.news(), if was_good => self.report(&out),
+                () = homes.news(), if was_good => self.report(&out),
+                () = health.news.notified(), if was_good => {
+                    let _ = out.try_send(self.applied(Vec::new()));
+                }
                 _ = contact.tick() => self.save_contact(),
                 () = tokio::time::sleep_until(save_due), if save_at.is_some() => {
                     *save_at = None;
@@ -164,6 +173,10 @@ impl Watch {
     fn take(&mut self, message: v1::WatchResponse) -> Option<Vec<v1::Rejected>> {
         let Applied { view, rejected } = match message.body? {
             Body::Heartbeat(_) => return None,
+            Body::Moved(told) => {
+                self.homes.heard(told.moved);
+                return None;
+            }
             Body::Snapshot(snapshot) => apply::snapshot(snapshot),
             Body::Changes(batch) => match self.current.held() {
                 Some(held) => apply::changes(&held, batch),
@@ -178,6 +191,7 @@ impl Watch {
             .set(i64::try_from(view.revision().0).unwrap_or(i64::MAX));
         self.metrics.rejected_objects.inc_by(rejected.len() as u64);
         tracing::debug!(revision = %view.revision(), keys = view.key_count(), "configuration applied");
+        self.health.keep(|id| view.has_endpoint(id));
         self.current.set(view);
         self.ready = None;
         Some(rejected)
@@ -206,6 +220,7 @@ impl Watch {
                 in_flight: u32::try_from(self.metrics.in_flight.get()).unwrap_or(0),
                 spooled_records: self.spool.backlog(),
                 draining: self.life.shutdown().is_cancelled(),
+                troubles: self.troubles(),
             }),
         };
         v1::WatchRequest {
@@ -213,14 +228,31 @@ impl Watch {
         }
     }
 
+    /// The endpoints that are out of order, as it looks from here.
+    fn troubles(&self) -> Vec<v1::EndpointTrouble> {
+        let trouble = |(place, standing): (Place, Standing)| v1::EndpointTrouble {
+            endpoint_id: place.endpoint.into(),
+            model: place.model,
+            cause: standing.cause.as_str().to_owned(),
+            since_ms: standing.since_ms,
+            until_ms: standing.until_ms,
+        };
+        self.health.standings().into_iter().map(trouble).collect()
+    }
+
     /// Tells what requests have shown. What a full channel does not take is told with the next sign of life.
     fn report(&self, out: &mpsc::Sender<v1::WatchRequest>) {
         let Ok(permit) = out.try_reserve() else { return };
         let held = self.current.held();
-        if let Some(findings) = self
+        let learnt = self
             .learning
-            .report(held.as_ref().map(|view| view.lessons().as_ref()))
-        {
+            .report(held.as_ref().map(|view| view.lessons().as_ref()));
+        let moved = self.homes.untold();
+        if learnt.is_some() || !moved.is_empty() {
+            let findings = v1::Findings {
+                moved,
+                ..learnt.unwrap_or_default()
+            };
             permit.send(v1::WatchRequest {
                 body: Some(v1::watch_request::Body::Findings(findings)),
             });

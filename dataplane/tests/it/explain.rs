@@ -183,14 +183,32 @@ async fn a_failover_says_who_was_tried_what_they_answered_and_why_another_was() 
     );
     assert!(first.took_ms.is_some() && second.took_ms.is_some());
 
-    // The one in trouble is last now, and that is said.
+    // The conversation stays where it has moved to, and that is said.
+    assert!(!told.route.moved);
     rig.bedrock.push(Script::Whole(whole_message()));
     rig.post(ask(false)).await;
     let records = control.plane.stored(2).await;
     let told = explanation(records[1].explanation.as_ref().unwrap());
-    let last = told.route.candidates.last().unwrap();
-    assert_eq!((&last.endpoint, last.in_trouble), (&asked[0], true));
     assert_eq!(told.attempts.len(), 1);
+    assert_eq!(
+        (&told.route.candidates[0].endpoint, told.route.moved),
+        (&asked[1], true)
+    );
+
+    // An endpoint in trouble is last, and that is said as well.
+    rig.bedrock.push(Script::Status(
+        429,
+        "ThrottlingException",
+        r#"{"message":"Too many tokens per day, please wait before trying again."}"#.to_owned(),
+    ));
+    for _ in 0..2 {
+        rig.bedrock.push(Script::Whole(whole_message()));
+        rig.post(ask(false)).await;
+    }
+    let records = control.plane.stored(4).await;
+    let told = explanation(records[3].explanation.as_ref().unwrap());
+    let trouble: Vec<_> = told.route.candidates.iter().map(|one| one.in_trouble).collect();
+    assert_eq!((trouble, told.attempts.len()), (vec![false, true], 1));
 }
 
 #[tokio::test]

@@ -468,7 +468,7 @@ pub struct Rejected {
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReplicaState {
     #[prost(uint32, tag = "1")]
     pub in_flight: u32,
@@ -476,6 +476,25 @@ pub struct ReplicaState {
     pub spooled_records: u64,
     #[prost(bool, tag = "3")]
     pub draining: bool,
+    /// The endpoints, or models of them, that are out of order as this data plane sees it.
+    #[prost(message, repeated, tag = "4")]
+    pub troubles: ::prost::alloc::vec::Vec<EndpointTrouble>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EndpointTrouble {
+    #[prost(string, tag = "1")]
+    pub endpoint_id: ::prost::alloc::string::String,
+    /// The Bedrock model; absent where the endpoint as a whole is meant.
+    #[prost(string, optional, tag = "2")]
+    pub model: ::core::option::Option<::prost::alloc::string::String>,
+    /// `unreachable`, `unavailable`, `throttled`, `daily_quota`, `credentials` or `model_missing`.
+    #[prost(string, tag = "3")]
+    pub cause: ::prost::alloc::string::String,
+    #[prost(int64, tag = "4")]
+    pub since_ms: i64,
+    /// Until then it is tried last.
+    #[prost(int64, tag = "5")]
+    pub until_ms: i64,
 }
 /// What requests have shown about Bedrock and about clients.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -484,6 +503,24 @@ pub struct Findings {
     pub learnt: ::prost::alloc::vec::Vec<LearntFact>,
     #[prost(message, repeated, tag = "2")]
     pub seen: ::prost::alloc::vec::Vec<SeenFeature>,
+    /// Conversations that had to move to another endpoint, since the last report.
+    #[prost(message, repeated, tag = "3")]
+    pub moved: ::prost::alloc::vec::Vec<MovedConversation>,
+}
+/// A conversation lives where it was answered last: its prompts are cached there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MovedConversation {
+    /// 16 bytes, a digest.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub conversation: ::prost::bytes::Bytes,
+    #[prost(string, tag = "2")]
+    pub endpoint_id: ::prost::alloc::string::String,
+}
+/// What other data planes have told. It is no configuration: nothing depends on it but the warmth of caches.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MovedConversations {
+    #[prost(message, repeated, tag = "1")]
+    pub moved: ::prost::alloc::vec::Vec<MovedConversation>,
 }
 /// Something that was left out of a request or an answer, or that no rule names, since the
 /// last report.
@@ -502,7 +539,7 @@ pub struct SeenFeature {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchResponse {
-    #[prost(oneof = "watch_response::Body", tags = "1, 2, 3")]
+    #[prost(oneof = "watch_response::Body", tags = "1, 2, 3, 4")]
     pub body: ::core::option::Option<watch_response::Body>,
 }
 /// Nested message and enum types in `WatchResponse`.
@@ -515,6 +552,8 @@ pub mod watch_response {
         Changes(super::ChangeBatch),
         #[prost(message, tag = "3")]
         Heartbeat(super::Heartbeat),
+        #[prost(message, tag = "4")]
+        Moved(super::MovedConversations),
     }
 }
 /// Sent every few seconds: the data plane may trust what it holds as long as these arrive.

@@ -4,7 +4,7 @@ use super::visitor::Visitor;
 use crate::app::fleet;
 use axum::response::Response;
 use ccag_admin_api::ReplicaView;
-use ccag_console::page::{FleetPage, Rejected, ReplicaRow};
+use ccag_console::page::{FleetPage, Rejected, ReplicaRow, TroubleRow};
 
 pub(super) async fn show(visitor: Visitor) -> Response {
     let fleet = fleet::view(&visitor.state().app, &visitor.actor()).await;
@@ -23,6 +23,17 @@ fn row(replica: ReplicaView) -> ReplicaRow {
             reason: object.reason,
         })
         .collect();
+    let troubles = replica.troubles.into_iter().map(|trouble| TroubleRow {
+        endpoint: match trouble.endpoint.is_empty() {
+            true => trouble.endpoint_id,
+            false => trouble.endpoint,
+        },
+        model: trouble.model,
+        cause: trouble.cause,
+        text: trouble.text,
+        since_ms: trouble.since.ms(),
+    });
+    let troubles = troubles.collect();
     ReplicaRow {
         id: replica.id.to_string(),
         name: replica.name,
@@ -35,5 +46,6 @@ fn row(replica: ReplicaView) -> ReplicaRow {
         in_flight: u64::from(replica.in_flight),
         spooled_records: replica.spooled_records,
         rejected,
+        troubles,
     }
 }

@@ -18,6 +18,7 @@ pub struct Model {
     pub in_flight: i64,
     pub spooled_records: i64,
     pub draining: bool,
+    pub troubles: String,
     pub last_seen_ms: i64,
 }
 

@@ -127,6 +127,9 @@ pub struct Routed {
     /// Whose endpoints these are: `team` or `default`.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub pool: Word,
+    /// Whether the conversation had moved to the first of them, or away from where the order would begin.
+    #[serde(skip_serializing_if = "is_false")]
+    pub moved: bool,
     /// The endpoints, in the order in which they were to be tried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<CandidateSeen>,

@@ -131,7 +131,10 @@ pub fn classify_transport(transport: Transport) -> UpstreamError {
         kind: kind.to_owned(),
         problem: Problem::new(code, message).retry_after(3),
         retry,
-        health: Health::Unavailable,
+        health: match transport {
+            Transport::Connect => Health::Unreachable,
+            Transport::Cut | Transport::Timeout => Health::Unavailable,
+        },
     }
 }
 

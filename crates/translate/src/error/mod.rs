@@ -70,6 +70,8 @@ pub enum Health {
     Throttled,
     /// The day's tokens are used up: out for hours.
     DailyQuota,
+    /// No connection is made.
+    Unreachable,
     /// Bedrock has trouble.
     Unavailable,
     /// The endpoint's credentials are not accepted: an admin must know.

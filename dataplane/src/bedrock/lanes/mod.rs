@@ -50,6 +50,11 @@ impl ConversationKey {
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// What another data plane calls it: all make the same name of it.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
 }
 
 /// What a request asks of the lanes.
@@ -59,6 +64,8 @@ pub(crate) struct Asked {
     pub(crate) model: Arc<Model>,
     /// Whether the answer is streamed.
     pub(crate) streaming: bool,
+    /// Whether much of the prompt is likely to be cached where the conversation lives.
+    pub(crate) is_warm: bool,
 }
 
 type Key = (EndpointId, ModelName, Lane);
@@ -184,7 +191,9 @@ impl LaneTable {
         use ccag_translate::error::Health;
         let pause = match fault.map(|fault| fault.error.health) {
             None => return self.set(candidate, model, State::Serves),
-            Some(Health::Throttled | Health::Unavailable | Health::Credentials) => PASSING_MS,
+            Some(Health::Throttled | Health::Unreachable | Health::Unavailable | Health::Credentials) => {
+                PASSING_MS
+            }
             Some(_) => ABSENT_MS,
         };
         let until_ms = self.clock.now_ms() + pause;
@@ -289,6 +298,7 @@ mod tests {
         Asked {
             conversation: ConversationKey::new(&KeyId::parse("key_1").unwrap(), session, &model.name),
             model,
+            is_warm: false,
             streaming: true,
         }
     }

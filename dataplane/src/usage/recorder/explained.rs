@@ -26,9 +26,9 @@ impl Ticket {
         self
     }
 
-    /// Where the request may go.
-    pub(crate) fn routed(&mut self, route: &[Candidate], bedrock: &Bedrock) {
-        self.note(|explanation, _| explain::looked_at(explanation, route, bedrock));
+    /// Where the request may go, and whether its conversation has moved there.
+    pub(crate) fn routed(&mut self, route: &[Candidate], moved: bool, bedrock: &Bedrock) {
+        self.note(|explanation, _| explain::looked_at(explanation, route, moved, bedrock));
     }
 
     /// Bedrock is about to be asked for this.

@@ -138,6 +138,12 @@ pub(super) fn route(explanation: &Explanation) -> Section {
     } else {
         section.fact("Order", route.strategy.as_ref());
     }
+    if route.moved {
+        section.fact(
+            "Moved",
+            "the conversation had to move before, and begins where it was answered last: its prompts are cached there",
+        );
+    }
     let pool = match route.pool.as_ref() {
         "team" => "the team's own endpoints",
         "default" => "the default endpoints, since the team has none of its own",
