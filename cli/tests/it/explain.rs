@@ -69,6 +69,7 @@ fn view() -> ExplanationView {
             }],
             route: Routed {
                 strategy: "rendezvous".into(),
+                moved: false,
                 affinity: "session".into(),
                 pool: "default".into(),
                 candidates: Vec::new(),

@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod affinity;
 mod bodies;
 mod budgets;
 mod catalogue;

@@ -64,6 +64,11 @@ impl Admin {
         self.answer(request).await
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Value {
+        let request = self.http.patch(format!("{}{path}", self.base)).json(body);
+        self.answer(request).await
+    }
+
     async fn answer(&self, request: reqwest::RequestBuilder) -> Value {
         let response = request.bearer_auth(&self.token).send().await.unwrap();
         let (status, url) = (response.status(), response.url().clone());

@@ -67,6 +67,16 @@ impl Sim {
         self.0.script(rule);
     }
 
+    /// Forgets all rules.
+    pub(crate) fn clear_script(&self) {
+        self.0.clear_script();
+    }
+
+    /// Where its Bedrock Runtime is.
+    pub(crate) fn url(&self) -> String {
+        self.0.base_url()
+    }
+
     /// Everything that was received, with the status it was answered with.
     pub(crate) fn requests(&self) -> Vec<bedrock_sim::Received> {
         self.0.requests()
