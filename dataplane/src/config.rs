@@ -1,6 +1,7 @@
 //! Configuration: of the library, and of the process around it.
 
 use crate::bedrock::{AwsCredentials, AwsSettings, ClientConfig};
+use crate::http::{COPIES, half_of_all};
 use crate::sync::{ControlLink, LinkError, check_url};
 use ccag_daemon::TelemetryConfig;
 use ccag_daemon::config::ConfigError;
@@ -51,6 +52,8 @@ pub struct DataPlaneConfig {
     pub client: ClientConfig,
     /// The largest request body in bytes.
     pub body_bytes: usize,
+    /// How much memory the bodies of requests may take together, in bytes; each is held twice until Bedrock answers.
+    pub body_memory_bytes: usize,
     /// A ping goes to the client after this silence of Bedrock's.
     pub ping: Duration,
     /// A stream on which Bedrock is silent for so long is given up.
@@ -81,6 +84,7 @@ impl DataPlaneConfig {
                 ca_bundle: None,
             },
             body_bytes: 33_554_432,
+            body_memory_bytes: half_of_all(),
             ping: Duration::from_secs(10),
             idle: Duration::from_secs(600),
             spool_max_bytes: 1 << 30,
@@ -163,6 +167,7 @@ struct ControlSection {
 #[serde(deny_unknown_fields)]
 struct LimitsSection {
     body_bytes: usize,
+    body_memory_bytes: usize,
     ping_s: u64,
     idle_s: u64,
 }
@@ -230,6 +235,17 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
             reason: format!("is {value}; it must be between {min} and {max}"),
         })
     };
+    let least_memory = file.limits.body_bytes.saturating_mul(COPIES);
+    let body_memory_bytes = match file.limits.body_memory_bytes {
+        0 => half_of_all().max(least_memory),
+        // One of the largest bodies must find room.
+        bytes => {
+            let least = u64::try_from(least_memory).unwrap_or(u64::MAX);
+            let given = u64::try_from(bytes).unwrap_or(u64::MAX);
+            in_range("limits.body_memory_bytes", given, least, u64::MAX)?;
+            bytes
+        }
+    };
     let plane = DataPlaneConfig {
         replica_name: if file.replica_name.is_empty() {
             host_name()
@@ -266,6 +282,7 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
             ca_bundle: non_empty(file.aws.ca_bundle).map(PathBuf::from),
         },
         body_bytes: file.limits.body_bytes,
+        body_memory_bytes,
         ping: Duration::from_secs(in_range("limits.ping_s", file.limits.ping_s, 1, 60)?),
         idle: Duration::from_secs(in_range("limits.idle_s", file.limits.idle_s, 10, 7_200)?),
         spool_max_bytes: in_range("spool.max_bytes", file.spool.max_bytes, 1 << 20, u64::MAX)?,
@@ -356,6 +373,7 @@ fn dump(file: &File) -> serde_json::Value {
         },
         "limits": {
             "body_bytes": file.limits.body_bytes,
+            "body_memory_bytes": file.limits.body_memory_bytes,
             "ping_s": file.limits.ping_s,
             "idle_s": file.limits.idle_s,
         },

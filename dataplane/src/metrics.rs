@@ -93,6 +93,8 @@ pub(crate) struct Metrics {
     first_token: Histogram,
     duration: Histogram,
     pub(crate) in_flight: Gauge,
+    pub(crate) body_memory: Gauge,
+    pub(crate) bodies_refused: Counter,
     troubles: Family<TroubleLabels, Gauge>,
     failures: Family<FailureLabels, Counter>,
     pub(crate) budget_refused: Counter,
@@ -129,6 +131,8 @@ impl Metrics {
             first_token: Histogram::new(exponential_buckets(0.05, 2.0, 14)),
             duration: Histogram::new(exponential_buckets(0.05, 2.0, 16)),
             in_flight: Gauge::default(),
+            body_memory: Gauge::default(),
+            bodies_refused: Counter::default(),
             troubles: Family::default(),
             failures: Family::default(),
             budget_refused: Counter::default(),
@@ -223,6 +227,16 @@ impl Metrics {
             "in_flight",
             "Model requests that are open now",
             self.in_flight.clone(),
+        );
+        r.register(
+            "body_memory_bytes",
+            "Memory set aside for the bodies of requests that Bedrock has not answered yet",
+            self.body_memory.clone(),
+        );
+        r.register(
+            "bodies_refused",
+            "Requests that were refused because the memory for bodies was used up",
+            self.bodies_refused.clone(),
         );
         r.register(
             "endpoint_trouble",

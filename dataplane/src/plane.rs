@@ -10,7 +10,7 @@ use crate::bedrock::uncounted::Uncounted;
 use crate::bedrock::{AwsUpstream, Upstream};
 use crate::config::DataPlaneConfig;
 use crate::explain::{Delivery, Refusals};
-use crate::http::{Forward, Gateway, inference, with_fallback};
+use crate::http::{BodyMemory, Forward, Gateway, inference, with_fallback};
 use crate::metrics::Metrics;
 use crate::profiles::{Learning, Pins};
 use crate::sync::{Current, Disk, Identity, Link, LinkError, Watch};
@@ -333,6 +333,11 @@ impl Parts {
             rng: Arc::clone(&self.rng),
             life: life.clone(),
             body_bytes: config.body_bytes,
+            body_memory: BodyMemory::new(
+                config.body_memory_bytes,
+                self.metrics.body_memory.clone(),
+                self.metrics.bodies_refused.clone(),
+            ),
             ping: config.ping,
             idle: config.idle,
             forward: config.forward_control.clone().map(Forward::new).transpose()?,

@@ -1,5 +1,6 @@
 //! Reading request bodies: once, within a limit, and politely when it is exceeded.
 
+use super::memory::{BodyMemory, bound};
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use ccag_domain::{Code, Problem};
@@ -10,6 +11,9 @@ use std::time::Duration;
 /// How long a client may pause while it sends its request.
 const PAUSE: Duration = Duration::from_secs(60);
 
+/// What is set aside for a body that does not say how long it is.
+const FIRST_PART: usize = 64 * 1_024;
+
 /// What is read and thrown away of a refused request: a client that is still sending does not read the answer, and would
 /// see a reset instead.
 const DRAIN_BYTES: usize = 128 << 20;
@@ -19,8 +23,12 @@ const DRAIN_TIME: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// 413 above the limit, 400 for an encoding that we do not read or a body that breaks off, 504 for a client that pauses too
-/// long.
-pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, Problem> {
+/// long, 503 where there is no memory for it.
+pub(super) async fn read(
+    headers: &HeaderMap,
+    mut body: Body,
+    (limit, memory): (usize, &BodyMemory),
+) -> Result<Bytes, Problem> {
     if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
         && encoding != "identity"
     {
@@ -35,10 +43,18 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> R
         drain(headers, body).await;
         return Err(too_large(limit));
     }
-    let mut bytes = BytesMut::with_capacity(declared.and_then(|n| usize::try_from(n).ok()).unwrap_or(0));
+    let known = declared.and_then(|n| usize::try_from(n).ok());
+    let mut held = match memory.take(known.unwrap_or(FIRST_PART)).await {
+        Ok(held) => held,
+        Err(problem) => {
+            drain(headers, body).await;
+            return Err(problem);
+        }
+    };
+    let mut bytes = BytesMut::with_capacity(known.unwrap_or(0));
     loop {
         match tokio::time::timeout(PAUSE, body.frame()).await {
-            Ok(None) => return Ok(bytes.freeze()),
+            Ok(None) => return Ok(bound(bytes.freeze(), held)),
             Ok(Some(Ok(frame))) => {
                 let Ok(data) = frame.into_data() else { continue };
                 if bytes.len() + data.len() > limit {
@@ -47,7 +63,15 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> R
                     return Err(too_large(limit));
                 }
                 if bytes.is_empty() && declared == Some(data.len() as u64) {
-                    return Ok(data);
+                    return Ok(bound(data, held));
+                }
+                let length = bytes.len() + data.len();
+                if length > held.room()
+                    && let Err(problem) = memory.extend(&mut held, length.next_power_of_two().min(limit))
+                {
+                    drop((bytes, held));
+                    drain(headers, body).await;
+                    return Err(problem);
                 }
                 bytes.extend_from_slice(&data);
             }

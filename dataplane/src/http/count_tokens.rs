@@ -95,7 +95,7 @@ async fn count(gateway: Arc<Gateway>, request: Request, request_id: RequestId) -
             return Err(problem);
         }
     };
-    let body = body::read(&head.headers, body, gateway.body_bytes).await?;
+    let body = body::read(&head.headers, body, (gateway.body_bytes, &gateway.body_memory)).await?;
     let plan = plan(
         &admitted,
         &head.headers,

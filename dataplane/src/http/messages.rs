@@ -207,7 +207,7 @@ async fn understand(
             return Err(problem.into());
         }
     };
-    let body = body::read(&head.headers, body, gateway.body_bytes)
+    let body = body::read(&head.headers, body, (gateway.body_bytes, &gateway.body_memory))
         .await
         .inspect_err(|problem| {
             explained::refused(&gateway, (&admitted, arrived), Stage::Body, problem, None);

@@ -4,6 +4,7 @@ mod body;
 mod count_tokens;
 mod error;
 mod forward;
+mod memory;
 mod messages;
 mod models;
 mod routes;
@@ -13,6 +14,7 @@ mod sse;
 mod usage;
 
 pub(crate) use forward::Forward;
+pub(crate) use memory::{BodyMemory, COPIES, half_of_all};
 pub(crate) use routes::{inference, with_fallback};
 
 use crate::admission::Admission;
@@ -40,6 +42,7 @@ pub(crate) struct Gateway {
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) life: Lifecycle,
     pub(crate) body_bytes: usize,
+    pub(crate) body_memory: BodyMemory,
     pub(crate) ping: Duration,
     pub(crate) idle: Duration,
     pub(crate) forward: Option<Forward>,

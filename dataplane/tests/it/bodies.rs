@@ -277,3 +277,42 @@ async fn everything_else_is_passed_on_to_the_control_plane_where_one_is_named() 
     assert_eq!(telemetry.header("x-from"), Some("control"));
     assert_eq!(rig.get("/v1/models").await.header("x-from"), None);
 }
+
+/// A data plane whose memory for bodies is taken by a request that Bedrock lets wait.
+#[tokio::test]
+async fn bodies_beyond_the_memory_for_them_are_refused_politely_and_lose_nothing() {
+    let options = Options {
+        change: Box::new(|config| config.body_memory_bytes = 3 << 20),
+        ..Options::default()
+    };
+    let (_control, rig) = world_of(usual(), options).await;
+    let body = |n: usize| ask(false).replace("\"hi\"", &format!("\"{}\"", "x".repeat(n)));
+    rig.bedrock.push(Script::Hang);
+    {
+        let mut waiting = std::pin::pin!(rig.post(body(1 << 20)));
+        while rig.bedrock.asked().is_empty() {
+            let moment = std::time::Duration::from_millis(20);
+            assert!(tokio::time::timeout(moment, &mut waiting).await.is_err());
+        }
+        let refused = rig.post(body(1 << 20)).await;
+        assert_eq!(
+            (
+                refused.status,
+                refused.error_type().as_str(),
+                refused.header("retry-after")
+            ),
+            (503, "overloaded_error", Some("2")),
+            "{}",
+            refused.text()
+        );
+        assert!(rig.metrics().contains("ccag_dataplane_bodies_refused_total 1"));
+        // What is small finds room.
+        rig.bedrock.push(Script::Whole(whole_message()));
+        assert_eq!(rig.post(body(1_000)).await.status, 200);
+    }
+    // The client has gone away: what its request held is free again.
+    rig.bedrock.push(Script::Whole(whole_message()));
+    assert_eq!(rig.post(body(1 << 20)).await.status, 200);
+    rig.delivered().await;
+    assert!(rig.metrics().contains("ccag_dataplane_body_memory_bytes 0"));
+}
