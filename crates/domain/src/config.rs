@@ -1,8 +1,8 @@
 //! The configuration that the control plane pushes to data planes: a snapshot, then changes in revision order.
 
 use crate::{
-    Budget, CapabilityBook, Endpoint, KeyGrant, LearntFact, Limit, Model, PausedSession, Price, Team, User,
-    WebSearch,
+    Budget, CapabilityBook, Endpoint, KeyGrant, LearntFact, Limit, Model, PausedSession, Price,
+    RoutingPolicy, Team, User, WebSearch,
 };
 
 /// A position in the history of the configuration. Revisions grow by one with every change and are comparable only
@@ -116,6 +116,8 @@ pub struct Settings {
     pub unpriced: UnpricedPolicy,
     /// Web search.
     pub web_search: WebSearch,
+    /// What holds for routes where a team says nothing.
+    pub routing: RoutingPolicy,
 }
 
 /// One pushed object.

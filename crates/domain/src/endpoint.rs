@@ -97,6 +97,13 @@ impl Geography {
         all.extend([Self::Global, Self::InRegion]);
         all
     }
+
+    /// The geography that the bedrock-mantle lane of a region counts as: it takes no profile, so the closest one.
+    #[must_use]
+    pub fn of_mantle(region: &str) -> Self {
+        let closest = Self::callable_from(region).first().copied();
+        closest.unwrap_or(Self::InRegion)
+    }
 }
 
 impl fmt::Display for Geography {

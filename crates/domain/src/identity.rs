@@ -1,6 +1,6 @@
 //! People, teams, and who is asking.
 
-use crate::{EndpointId, Guardrail, KeyId, SearchProvider, SessionId, TeamId, UserId};
+use crate::{EndpointId, Guardrail, KeyId, RoutingPolicy, SearchProvider, SessionId, TeamId, UserId};
 use std::fmt;
 
 /// What a user may do in the console and the admin API.
@@ -80,10 +80,12 @@ pub struct Team {
     pub name: String,
     /// Whether its keys work.
     pub state: AccountState,
-    /// The endpoints that its requests may use; empty means the default endpoint.
+    /// The endpoints that its requests may use, in its own order; empty means the default endpoints.
     pub endpoints: Vec<EndpointId>,
     /// What its requests must pass, whichever endpoint they go through; it wins over the endpoint's own.
     pub guardrail: Option<Guardrail>,
+    /// What it says about the routes of its requests.
+    pub routing: RoutingPolicy,
 }
 
 /// A user as data planes know them: no name and no e-mail, since data planes need neither.

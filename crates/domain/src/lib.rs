@@ -57,6 +57,7 @@ pub use price::{Cost, Itemised, Price, PriceBook, Rates};
 pub use price_history::{DatedPrice, PriceHistory};
 pub use problem::{Code, Problem};
 pub use rng::Rng;
+pub use routing::{RegionPattern, RoutingPolicy, Strategy};
 pub use seal::SealKey;
 pub use search::{SearchHit, SearchKind, SearchProvider, ServiceSecret, WebSearch, WebSearchMode};
 pub use sites::DomainFilter;

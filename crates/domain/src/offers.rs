@@ -88,9 +88,23 @@ impl Endpoint {
     /// pinned profile. Otherwise a pinned profile comes first, then the closest geography in which the model is offered.
     #[must_use]
     pub fn invocable(&self, model: &Model, home_region: &str) -> Option<BedrockModel> {
+        self.invocable_within(model, home_region, &[])
+    }
+
+    /// The same where only some geographies are allowed; empty means all. What is invoked is then what would be invoked if
+    /// there were no others, so a pinned profile elsewhere gives way to one of AWS's own.
+    #[must_use]
+    pub fn invocable_within(
+        &self,
+        model: &Model,
+        home_region: &str,
+        allowed: &[Geography],
+    ) -> Option<BedrockModel> {
+        let is_allowed = |geography: Geography| allowed.is_empty() || allowed.contains(&geography);
+        let fits = |geography| is_allowed(geography) && self.geography.is_none_or(|only| only == geography);
         let pinned = self.offers.pinned.iter().find(|p| p.model == model.name);
         if let Some(pinned) = pinned
-            && self.geography.is_none_or(|only| only == pinned.geography)
+            && fits(pinned.geography)
         {
             return Some(BedrockModel {
                 id: pinned.arn.clone(),
@@ -102,10 +116,7 @@ impl Endpoint {
             Some(only) => vec![only],
             None => Geography::callable_from(region),
         };
-        let Some(found) = &self.offers.discovery else {
-            return model.invocable(&preferred);
-        };
-        if self.geography.is_none() {
+        if self.geography.is_none() && self.offers.discovery.is_some() {
             // What AWS lists can be called, wherever we would have looked for it.
             let others = Geography::WITH_PREFIX
                 .into_iter()
@@ -113,6 +124,10 @@ impl Endpoint {
             let others: Vec<_> = others.collect();
             preferred.extend(others);
         }
+        preferred.retain(|geography| is_allowed(*geography));
+        let Some(found) = &self.offers.discovery else {
+            return model.invocable(&preferred);
+        };
         preferred
             .into_iter()
             .find_map(|geography| found.offer(model, geography))

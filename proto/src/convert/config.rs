@@ -1,6 +1,6 @@
 //! Pushed configuration.
 
-use super::{InvalidMessage, geography, id, optional_id};
+use super::{InvalidMessage, geography, id, optional_id, routing};
 use crate::v1;
 use ccag_domain::config::{ChangeStep, Settings, UnpricedPolicy};
 use ccag_domain::identity::AccountState;
@@ -185,6 +185,7 @@ impl From<Team> for v1::Team {
             state: state_to_wire(team.state),
             endpoint_ids: team.endpoints.into_iter().map(Into::into).collect(),
             guardrail: team.guardrail.map(Into::into),
+            routing: routing::to_wire(team.routing),
         }
     }
 }
@@ -202,6 +203,7 @@ impl TryFrom<v1::Team> for Team {
                 .map(|text| id("endpoint_ids", text))
                 .collect::<Result<_, _>>()?,
             guardrail: message.guardrail.map(TryInto::try_into).transpose()?,
+            routing: routing::from_wire(message.routing)?,
         })
     }
 }
@@ -295,6 +297,7 @@ impl From<Settings> for v1::Settings {
         Self {
             unpriced: unpriced.into(),
             web_search: Some(settings.web_search.into()),
+            routing: routing::to_wire(settings.routing),
         }
     }
 }
@@ -314,6 +317,7 @@ impl TryFrom<v1::Settings> for Settings {
                 .map(TryInto::try_into)
                 .transpose()?
                 .unwrap_or_default(),
+            routing: routing::from_wire(message.routing)?,
         })
     }
 }
@@ -323,7 +327,7 @@ mod tests {
     use super::*;
     use ccag_domain::{Discovery, Geography, OfferedProfile, PinnedProfile};
     use ccag_domain::{EndpointId, Guardrail, GuardrailTrace, Lane, TeamId, catalogue};
-    use ccag_domain::{ModelName, Price};
+    use ccag_domain::{ModelName, Price, RegionPattern, RoutingPolicy, Strategy};
 
     #[test]
     fn the_whole_catalogue_survives_the_wire() {
@@ -393,8 +397,48 @@ mod tests {
             state: AccountState::Active,
             endpoints: vec![endpoint.id],
             guardrail: endpoint.guardrail,
+            routing: RoutingPolicy {
+                strategy: Some(Strategy::PrimaryFallback),
+                models: Some(Vec::new()),
+                geographies: Some(vec![Geography::Eu, Geography::InRegion]),
+                regions: RegionPattern::parse("eu-").map(|region| vec![region]),
+            },
         };
         assert_eq!(Team::try_from(v1::Team::from(team.clone())), Ok(team));
+    }
+
+    #[test]
+    fn a_team_whose_rules_for_routes_make_no_sense_is_refused_whole() {
+        let wire = |routing: v1::RoutingPolicy| v1::Team {
+            id: "team_1".into(),
+            state: v1::AccountState::Active.into(),
+            routing: Some(routing),
+            ..v1::Team::default()
+        };
+        let names = |name: &str| {
+            Some(v1::Allowed {
+                names: vec![name.to_owned()],
+            })
+        };
+        let silent = Team::try_from(wire(v1::RoutingPolicy::default())).unwrap();
+        assert!(silent.routing.is_silent());
+        let senseless = [
+            v1::RoutingPolicy {
+                strategy: Some("by_moonlight".into()),
+                ..v1::RoutingPolicy::default()
+            },
+            v1::RoutingPolicy {
+                geographies: names("mars"),
+                ..v1::RoutingPolicy::default()
+            },
+            v1::RoutingPolicy {
+                regions: names("eu"),
+                ..v1::RoutingPolicy::default()
+            },
+        ];
+        for routing in senseless {
+            assert!(Team::try_from(wire(routing.clone())).is_err(), "{routing:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod config;
 mod guardrail;
 mod limit;
 mod offers;
+mod routing;
 mod search;
 mod usage;
 

@@ -663,11 +663,37 @@ pub struct Team {
     pub name: ::prost::alloc::string::String,
     #[prost(enumeration = "AccountState", tag = "3")]
     pub state: i32,
+    /// In the team's own order.
     #[prost(string, repeated, tag = "4")]
     pub endpoint_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Wins over that of the endpoint.
     #[prost(message, optional, tag = "5")]
     pub guardrail: ::core::option::Option<Guardrail>,
+    /// Absent: it says nothing.
+    #[prost(message, optional, tag = "6")]
+    pub routing: ::core::option::Option<RoutingPolicy>,
+}
+/// What a team says about routes; what it leaves out, the settings say.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RoutingPolicy {
+    /// `sticky`, `primary_fallback`, `round_robin`, `weighted` or `least_throttled`.
+    #[prost(string, optional, tag = "1")]
+    pub strategy: ::core::option::Option<::prost::alloc::string::String>,
+    /// Canonical names.
+    #[prost(message, optional, tag = "2")]
+    pub models: ::core::option::Option<Allowed>,
+    /// Profile prefixes such as `us` or `global`, or `in-region`.
+    #[prost(message, optional, tag = "3")]
+    pub geographies: ::core::option::Option<Allowed>,
+    /// Regions, or what they begin with: `eu-`.
+    #[prost(message, optional, tag = "4")]
+    pub regions: ::core::option::Option<Allowed>,
+}
+/// What is allowed; empty: everything.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Allowed {
+    #[prost(string, repeated, tag = "1")]
+    pub names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct User {
@@ -840,6 +866,9 @@ pub struct Settings {
     pub unpriced: i32,
     #[prost(message, optional, tag = "2")]
     pub web_search: ::core::option::Option<WebSearch>,
+    /// For teams, and callers without one, as far as they say nothing themselves.
+    #[prost(message, optional, tag = "6")]
+    pub routing: ::core::option::Option<RoutingPolicy>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WebSearch {
