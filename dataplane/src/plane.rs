@@ -6,6 +6,7 @@ use crate::bedrock::attempt::Bedrock;
 use crate::bedrock::health::EndpointHealth;
 use crate::bedrock::homes::Homes;
 use crate::bedrock::lanes::LaneTable;
+use crate::bedrock::throttling::Throttling;
 use crate::bedrock::uncounted::Uncounted;
 use crate::bedrock::{AwsUpstream, Upstream};
 use crate::config::DataPlaneConfig;
@@ -317,6 +318,7 @@ impl Parts {
                 health: Arc::clone(&self.health),
                 homes: Arc::clone(&self.homes),
                 uncounted: Uncounted::new(Arc::clone(&self.clock)),
+                throttling: Throttling::new(Arc::clone(&self.clock)),
                 lanes: LaneTable::new(Arc::clone(&self.clock)),
                 life: life.clone(),
                 metrics: Arc::clone(&self.metrics),

@@ -142,7 +142,7 @@ pub async fn explain(app: &App, actor: &Actor, text: &str) -> Result<Explanation
         (None, None) => return Err(unknown(app, &id)),
     };
     if !actor.is_admin() {
-        explanation.hide_bedrock_models();
+        explanation.hide_accounts();
     }
     let kept_until = (source == ExplanationSource::DataPlane)
         .then(|| explanation.at_ms + i64::from(app.terms.explanation_days) * DAY_MS);

@@ -10,6 +10,7 @@ use super::homes::Homes;
 use super::job::Job;
 use super::lanes::{self, LaneTable, guard};
 use super::reading::{begin, whole};
+use super::throttling::Throttling;
 use super::uncounted::Uncounted;
 use super::{Call, Operation, Reply, Upstream, UpstreamBody};
 use crate::metrics::Metrics;
@@ -37,6 +38,7 @@ pub(crate) struct Bedrock {
     pub(crate) health: Arc<EndpointHealth>,
     pub(crate) homes: Arc<Homes>,
     pub(crate) uncounted: Uncounted,
+    pub(crate) throttling: Throttling,
     pub(crate) lanes: LaneTable,
     /// For the probes of lanes.
     pub(crate) life: Lifecycle,
@@ -162,6 +164,9 @@ pub(crate) async fn walk(
                 continue;
             }
             bedrock.health.failed(&candidate, last.error.health);
+            bedrock
+                .throttling
+                .noticed(&candidate.endpoint.id, last.error.health);
             match &last.error.retry {
                 Retry::Never => return Err(failure(last, spent, ticket)),
                 Retry::SameOnce if again => again = false,

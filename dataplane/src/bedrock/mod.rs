@@ -12,6 +12,7 @@ pub(crate) mod homes;
 pub(crate) mod job;
 pub(crate) mod lanes;
 mod reading;
+pub(crate) mod throttling;
 pub(crate) mod uncounted;
 
 pub use ccag_aws::{AwsCredentials, AwsSettings};

@@ -4,8 +4,10 @@ use super::NAME;
 use crate::bedrock::attempt::Bedrock;
 use crate::bedrock::fault::Fault;
 use crate::bedrock::job::Job;
-use ccag_domain::explanation::{Attempted, CandidateSeen, Ended, MAX_ITEMS, Translated, Word, short};
-use ccag_domain::routing::Candidate;
+use ccag_domain::explanation::{
+    Attempted, CandidateSeen, Ended, MAX_ITEMS, NotTried, Routed, Translated, Word, short,
+};
+use ccag_domain::routing::{Candidate, LeftOut, Plan, Rules};
 use ccag_domain::{Explanation, UsageRecord};
 use ccag_translate::error::Retry;
 use ccag_translate::noticed::{Dropped, DroppedKind};
@@ -15,6 +17,27 @@ use std::time::Duration;
 /// So many attempts are kept at most before the explanation itself is bounded.
 const MAX_ATTEMPTS: usize = 4 * MAX_ITEMS;
 
+/// How the route was chosen, and what stands outside it. Endpoints that are not the caller's are named only of a request that
+/// has nowhere to go: of any other they explain nothing.
+pub(crate) fn planned(rules: &Rules<'_>, plan: &Plan<'_>) -> Routed {
+    let nowhere = plan.candidates.is_empty();
+    let told = plan
+        .left_out
+        .iter()
+        .filter(|one| nowhere || one.why.is_of_the_pool());
+    let not_tried = |one: &LeftOut<'_>| NotTried {
+        endpoint_id: one.endpoint.id.to_string(),
+        endpoint: short(&one.endpoint.name, NAME),
+        why: one.why.as_str().into(),
+    };
+    Routed {
+        strategy: rules.strategy().as_str().into(),
+        pool: if rules.has_own() { "team" } else { "default" }.into(),
+        not_tried: told.map(not_tried).collect(),
+        ..Routed::default()
+    }
+}
+
 /// Where the request may go, in the order in which it will be tried.
 pub(crate) fn routed(explanation: &mut Explanation, route: &[Candidate]) {
     let seen = |candidate: &Candidate| CandidateSeen {
@@ -23,8 +46,8 @@ pub(crate) fn routed(explanation: &mut Explanation, route: &[Candidate]) {
         weight: candidate.endpoint.weight,
         geography: candidate.model.geography.as_str().into(),
         in_trouble: false,
+        throttled: 0,
     };
-    explanation.route.strategy = "rendezvous".into();
     explanation.route.candidates = route.iter().map(seen).collect();
 }
 
@@ -38,6 +61,7 @@ pub(crate) fn looked_at(explanation: &mut Explanation, route: &[Candidate], move
     explanation.route.moved = moved;
     for (seen, candidate) in explanation.route.candidates.iter_mut().zip(route) {
         seen.in_trouble = bedrock.health.is_out(candidate);
+        seen.throttled = bedrock.throttling.lately(&candidate.endpoint.id);
     }
 }
 

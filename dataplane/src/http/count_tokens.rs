@@ -12,7 +12,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
-use ccag_domain::routing::Candidate;
+use ccag_domain::routing::{self, Candidate};
 use ccag_domain::{Lane, Model, Problem, RequestId};
 use ccag_translate::count_tokens::{
     answer, prepare_count_with, prepare_lane_count, read_answer, read_lane_answer,
@@ -96,12 +96,7 @@ async fn count(gateway: Arc<Gateway>, request: Request, request_id: RequestId) -
         }
     };
     let body = body::read(&head.headers, body, (gateway.body_bytes, &gateway.body_memory)).await?;
-    let plan = plan(
-        &admitted,
-        &head.headers,
-        &body,
-        gateway.bedrock.upstream.home_region(),
-    )?;
+    let plan = plan(&gateway.bedrock, &admitted, &head.headers, &body, &request_id)?;
     let counted = ask_in_turn(&gateway.bedrock, &plan).await;
     let (count, by) = counted.map_or((plan.estimate, "estimate"), |(count, by)| (count, by.as_str()));
     let mut response = Response::new(Body::from(answer(count)));
@@ -112,11 +107,23 @@ async fn count(gateway: Arc<Gateway>, request: Request, request_id: RequestId) -
     Ok(response)
 }
 
-fn plan(admitted: &Admitted, headers: &HeaderMap, body: &Bytes, home_region: &str) -> Result<Plan, Problem> {
+fn plan(
+    bedrock: &Bedrock,
+    admitted: &Admitted,
+    headers: &HeaderMap,
+    body: &Bytes,
+    request_id: &RequestId,
+) -> Result<Plan, Problem> {
     let peeked = peek(body, Operation::CountTokens)?;
     let model = admission::model(&admitted.view, peeked.model())?;
     let affinity = format!("{:016x}", peeked.conversation_hash());
-    let candidates = route(admitted, &model, home_region, &affinity)?;
+    let ask = routing::Ask {
+        model: &model,
+        conversation: &affinity,
+        request: request_id.as_str(),
+    };
+    let chosen = route::choose(bedrock, admitted, ask).map_err(|nowhere| nowhere.problem)?;
+    let candidates = chosen.candidates;
     let betas: Vec<&str> = headers
         .get_all("anthropic-beta")
         .iter()

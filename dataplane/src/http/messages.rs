@@ -3,6 +3,7 @@
 mod afford;
 mod ending;
 mod explained;
+pub(super) mod route;
 
 pub(super) use ending::{failed, not_recorded};
 
@@ -24,7 +25,8 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
-use ccag_domain::routing::{self, Candidate, NoRoute};
+use ccag_domain::explanation::Routed;
+use ccag_domain::routing::{self, Candidate};
 use ccag_domain::{Code, Model, ModelName, Problem, RequestId, UnixMs};
 use ccag_translate::request::{self, Operation, Peeked};
 use ccag_translate::search::Terms;
@@ -55,11 +57,17 @@ impl Drop for InFlight {
 struct Refused {
     problem: Problem,
     model: Option<ModelName>,
+    /// Where it might have gone, if it was refused because it cannot go there.
+    route: Option<Box<Routed>>,
 }
 
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
-        Self { problem, model: None }
+        Self {
+            problem,
+            model: None,
+            route: None,
+        }
     }
 }
 
@@ -76,6 +84,8 @@ pub(super) struct Admitted {
 struct Plan {
     model: Arc<Model>,
     route: Vec<Candidate>,
+    /// How the route was chosen.
+    chosen_from: Routed,
     job: Job,
     /// The client's own wish: a request with searches is always streamed from Bedrock.
     streaming: bool,
@@ -97,7 +107,7 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
     };
     let (admitted, mut plan) = match understand(Arc::clone(&gateway), request, &arrived).await {
         Ok(understood) => understood,
-        Err(Refused { problem, model }) => {
+        Err(Refused { problem, model, .. }) => {
             gateway.metrics.refused(problem.code.status(), model.as_ref());
             return render(&problem, &request_id);
         }
@@ -210,26 +220,28 @@ async fn understand(
     let body = body::read(&head.headers, body, (gateway.body_bytes, &gateway.body_memory))
         .await
         .inspect_err(|problem| {
-            explained::refused(&gateway, (&admitted, arrived), Stage::Body, problem, None);
+            explained::refused(&gateway, (&admitted, arrived), Stage::Body, problem, (None, None));
         })?;
     let planned = if body.len() < OFFLOAD_BYTES {
-        plan(&gateway, &admitted, &head.headers, &body)
+        plan(&gateway, &admitted, &head.headers, &body, request_id)
     } else {
         let (view, who, headers) = (Arc::clone(&admitted.view), admitted.who.clone(), head.headers);
         let gateway = Arc::clone(&gateway);
-        let planning = move || plan(&gateway, &Admitted { view, who }, &headers, &body);
+        let id = request_id.clone();
+        let planning = move || plan(&gateway, &Admitted { view, who }, &headers, &body, &id);
         tokio::task::spawn_blocking(planning).await.unwrap_or_else(|_| {
             Err(Problem::new(Code::Internal, "the request could not be processed").into())
         })
     };
-    let plan = planned.inspect_err(|Refused { problem, model }| {
-        refused(&gateway, &admitted, problem, request_id);
+    let plan = planned.inspect_err(|refusal| {
+        refused(&gateway, &admitted, &refusal.problem, request_id);
+        let planned = (refusal.model.as_ref(), refusal.route.as_deref());
         explained::refused(
             &gateway,
             (&admitted, arrived),
             Stage::Request,
-            problem,
-            model.as_ref(),
+            &refusal.problem,
+            planned,
         );
     })?;
     gateway
@@ -261,13 +273,24 @@ pub(super) fn identify(gateway: &Gateway, headers: &HeaderMap) -> Result<Admitte
 }
 
 /// Understands the body, and decides what Bedrock is asked and where.
-fn plan(gateway: &Gateway, admitted: &Admitted, headers: &HeaderMap, body: &Bytes) -> Result<Plan, Refused> {
+fn plan(
+    gateway: &Gateway,
+    admitted: &Admitted,
+    headers: &HeaderMap,
+    body: &Bytes,
+    request_id: &RequestId,
+) -> Result<Plan, Refused> {
     let peeked = request::peek(body, Operation::Messages)?;
     let model = admission::model(&admitted.view, peeked.model())?;
     let of_model = |problem| Refused {
         problem,
         model: Some(model.name.clone()),
+        route: None,
     };
+    let home_region = gateway.bedrock.upstream.home_region();
+    route::rules(&admitted.view, &admitted.who.caller, home_region)
+        .check_model(&model.name)
+        .map_err(of_model)?;
     let search = Wanted::of(&admitted.view, &admitted.who.caller, &peeked).map_err(of_model)?;
     let session_id = session::of(headers, &peeked);
     session::check(admitted, session_id.as_deref()).map_err(of_model)?;
@@ -281,8 +304,15 @@ fn plan(gateway: &Gateway, admitted: &Admitted, headers: &HeaderMap, body: &Byte
     let mut job = translate(rules, lane, terms(&admitted.view), &peeked, headers, body).map_err(of_model)?;
     let streaming = job.streaming;
     job.streaming |= search.is_some();
-    let home_region = gateway.bedrock.upstream.home_region();
-    let route = route(admitted, &model, home_region, &affinity).map_err(of_model)?;
+    let ask = routing::Ask {
+        model: &model,
+        conversation: &affinity,
+        request: request_id.as_str(),
+    };
+    let chosen = route::choose(&gateway.bedrock, admitted, ask).map_err(|nowhere| Refused {
+        route: Some(nowhere.told),
+        ..of_model(nowhere.problem)
+    })?;
     let size = Size {
         input: peeked.estimated_input_tokens(),
         most_input: peeked.most_input_tokens(),
@@ -291,7 +321,8 @@ fn plan(gateway: &Gateway, admitted: &Admitted, headers: &HeaderMap, body: &Byte
     };
     Ok(Plan {
         model,
-        route,
+        route: chosen.candidates,
+        chosen_from: chosen.told,
         job,
         streaming,
         search,
@@ -367,34 +398,6 @@ fn translate(
         writes_1h: prepared.writes_1h,
         lane,
     })
-}
-
-/// The endpoints that this caller may use for this model, in order: never another team's, never one that is disabled.
-pub(super) fn route(
-    admitted: &Admitted,
-    model: &Model,
-    home_region: &str,
-    affinity: &str,
-) -> Result<Vec<Candidate>, Problem> {
-    let view = &admitted.view;
-    let team = admitted.who.caller.team_id.as_ref().and_then(|id| view.team(id));
-    routing::eligible(team.map(AsRef::as_ref), view.endpoints())
-        .and_then(|endpoints| routing::order(&endpoints, model, home_region, affinity))
-        .map_err(|none| match none {
-            NoRoute::ModelNotOffered => Problem::new(
-                Code::NotFound,
-                format!(
-                    "model: {} is not offered by the endpoints that you may use",
-                    model.name
-                ),
-            )
-            .field("model"),
-            NoRoute::TeamEndpointsDisabled | NoRoute::NoDefault => Problem::new(
-                Code::Overloaded,
-                format!("{none}, and another account is never used instead; an administrator can enable one"),
-            )
-            .retry_after(30),
-        })
 }
 
 fn ticket(

@@ -2,12 +2,13 @@
 
 use super::Gateway;
 use super::error::{render, set_request_id};
+use super::messages::route;
 use crate::admission::is_servable;
 use crate::auth::authenticate;
 use crate::sync::ConfigView;
 use axum::body::Body;
 use axum::response::Response;
-use ccag_domain::{Caller, Code, Model, Problem, RequestId, routing};
+use ccag_domain::{Caller, Code, Model, Problem, RequestId};
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -57,15 +58,12 @@ fn answer(
     page(&models, query.unwrap_or_default())
 }
 
-/// The models that some endpoint of the caller offers and that have a price.
+/// The models that the caller may use, that some endpoint of theirs offers within their rules, and that have a price.
 pub(super) fn servable(view: &ConfigView, caller: &Caller, home_region: &str) -> Vec<Arc<Model>> {
-    let team = caller.team_id.as_ref().and_then(|id| view.team(id));
-    let Ok(endpoints) = routing::eligible(team.map(AsRef::as_ref), view.endpoints()) else {
-        return Vec::new();
-    };
+    let rules = route::rules(view, caller, home_region);
     view.models()
         .filter(|model| is_servable(view, model))
-        .filter(|model| routing::order(&endpoints, model, home_region, "").is_ok())
+        .filter(|model| rules.serves(model, view.endpoints()))
         .cloned()
         .collect()
 }

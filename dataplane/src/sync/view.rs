@@ -9,7 +9,8 @@ use crate::profiles::{Books, INVOKE_MODEL, Lessons};
 use ccag_domain::config::Settings;
 use ccag_domain::{
     Budget, BudgetId, ConfigObject, Endpoint, EndpointId, KeyDigest, KeyGrant, KeyId, LimitId, Model,
-    ModelName, ObjectKind, ObjectRef, PauseId, Price, PriceBook, Revision, Team, TeamId, User, UserId,
+    ModelName, ObjectKind, ObjectRef, PauseId, Price, PriceBook, Revision, RoutingPolicy, Team, TeamId, User,
+    UserId,
 };
 use ccag_translate::profile::Profile;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
@@ -278,7 +279,12 @@ impl ConfigView {
                 self.prices.remove_mut(&ModelName::canonical(&object.id));
                 self.index_prices();
             }
-            ObjectKind::Settings => self.settings = Settings::default(),
+            ObjectKind::Settings => {
+                self.settings = Settings {
+                    routing: RoutingPolicy::sealed(),
+                    ..Settings::default()
+                };
+            }
             ObjectKind::CapabilityBook => Arc::make_mut(&mut self.books).remove(&object.id),
             ObjectKind::LearntFact => Arc::make_mut(&mut self.lessons).remove(&object.id),
             ObjectKind::Budget => {

@@ -104,6 +104,7 @@ pub fn team(id: &str, endpoints: &[u32]) -> Team {
             .map(|n| EndpointId::parse(&format!("end_{n}")).unwrap())
             .collect(),
         guardrail: None,
+        routing: ccag_domain::RoutingPolicy::default(),
     }
 }
 

@@ -162,7 +162,7 @@ async fn a_failover_says_who_was_tried_what_they_answered_and_why_another_was() 
         .map(|one| one.endpoint.clone())
         .collect();
     assert_eq!((order.clone(), order.len()), (asked.clone(), 2));
-    assert_eq!(told.route.strategy, "rendezvous");
+    assert_eq!(told.route.strategy, "sticky");
     assert_eq!(
         (told.route.affinity.as_ref(), told.route.pool.as_ref()),
         ("conversation", "default")

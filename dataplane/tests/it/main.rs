@@ -22,6 +22,7 @@ mod paused;
 mod process;
 mod profiles;
 mod recording;
+mod routing;
 mod search;
 mod search_lanes;
 mod sim;

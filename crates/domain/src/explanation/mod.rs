@@ -12,12 +12,13 @@ mod told;
 
 pub use lines::{ClassLine, CostLines, SearchLine};
 pub use parts::{
-    AskedFor, Attempted, BudgetChecked, CandidateSeen, Ended, KeyShown, LeftOut, LimitChecked, RefusedFor,
-    Routed, Translated,
+    AskedFor, Attempted, BudgetChecked, CandidateSeen, Ended, KeyShown, LeftOut, LimitChecked, NotTried,
+    RefusedFor, Routed, Translated,
 };
 pub use told::{Names, Section, Table, told};
 
 use crate::UnixMs;
+use crate::routing::Exclusion;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -176,6 +177,7 @@ impl Explanation {
         note("limits", cut(&mut self.limits, most));
         note("budgets", cut(&mut self.budgets, most));
         note("endpoints", cut(&mut self.route.candidates, most));
+        note("endpoints not tried", cut(&mut self.route.not_tried, most));
         note("attempts", cut(&mut self.attempts, most));
         note("lessons", cut(&mut self.translation.lessons, most));
         note("betas sent", cut(&mut self.translation.betas_sent, most));
@@ -185,8 +187,11 @@ impl Explanation {
         self.left_out = left_out;
     }
 
-    /// Takes out what can be an ARN, for those who may not see it.
-    pub fn hide_bedrock_models(&mut self) {
+    /// Takes out what only admins see: what can be an ARN, and which endpoints others have.
+    pub fn hide_accounts(&mut self) {
+        let is_of_the_pool =
+            |one: &NotTried| Exclusion::parse(&one.why).is_some_and(Exclusion::is_of_the_pool);
+        self.route.not_tried.retain(is_of_the_pool);
         for attempt in &mut self.attempts {
             attempt.bedrock_model.clear();
         }
@@ -258,6 +263,43 @@ mod tests {
             300
         );
         assert!(!read.attempts.is_empty());
+    }
+
+    #[test]
+    fn those_who_are_no_admins_do_not_learn_of_others_endpoints() {
+        let one = |why: Exclusion| NotTried {
+            endpoint: why.as_str().into(),
+            why: why.as_str().into(),
+            ..NotTried::default()
+        };
+        let mut explanation = Explanation {
+            attempts: vec![Attempted {
+                bedrock_model: "arn:aws:bedrock:…".into(),
+                ..Attempted::default()
+            }],
+            route: Routed {
+                not_tried: Exclusion::ALL.into_iter().map(one).collect(),
+                ..Routed::default()
+            },
+            ..Explanation::default()
+        };
+        explanation.hide_accounts();
+        assert!(explanation.attempts[0].bedrock_model.is_empty());
+        let left: Vec<_> = explanation
+            .route
+            .not_tried
+            .iter()
+            .map(|one| one.endpoint.as_str())
+            .collect();
+        assert_eq!(
+            left,
+            [
+                "region_not_allowed",
+                "model_not_offered",
+                "geography_not_allowed",
+                "disabled"
+            ]
+        );
     }
 
     #[test]

@@ -118,10 +118,10 @@ pub struct BudgetChecked {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Routed {
-    /// `rendezvous`: the same conversation gets the same order on every data plane.
+    /// The strategy by its name: `sticky`, `primary_fallback`, … Earlier releases wrote `rendezvous` for `sticky`.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub strategy: Word,
-    /// What the order sticks to: `session` (the client named one) or `conversation` (how it begins).
+    /// What an order sticks to: `session` (the client named one) or `conversation` (how it begins).
     #[serde(skip_serializing_if = "str::is_empty")]
     pub affinity: Word,
     /// Whose endpoints these are: `team` or `default`.
@@ -133,6 +133,21 @@ pub struct Routed {
     /// The endpoints, in the order in which they were to be tried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<CandidateSeen>,
+    /// The endpoints that were not tried. Of a request that went somewhere, only those among which it was chosen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_tried: Vec<NotTried>,
+}
+
+/// An endpoint that was left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NotTried {
+    /// The endpoint.
+    pub endpoint_id: String,
+    /// Its name.
+    pub endpoint: String,
+    /// Why: the name of an [`Exclusion`](crate::routing::Exclusion).
+    pub why: Word,
 }
 
 /// An endpoint that might have served.
@@ -150,6 +165,9 @@ pub struct CandidateSeen {
     /// Whether it was put last because it was in trouble lately.
     #[serde(skip_serializing_if = "is_false")]
     pub in_trouble: bool,
+    /// How often it had throttled within the last minute, as far as the data plane knew.
+    #[serde(skip_serializing_if = "is_zero_u32")]
+    pub throttled: u32,
 }
 
 /// One time that Bedrock was asked.

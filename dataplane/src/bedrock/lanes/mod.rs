@@ -249,10 +249,7 @@ pub(crate) fn through(candidate: &Candidate, lane: Lane, model: &Model, home_reg
         changed.model = BedrockModel {
             // Base ids only; what they cost, the price says of the lane (`docs/lanes.md`).
             id: model.bedrock_id.clone(),
-            geography: Geography::callable_from(region)
-                .first()
-                .copied()
-                .unwrap_or(candidate.model.geography),
+            geography: Geography::of_mantle(region),
         };
     }
     changed

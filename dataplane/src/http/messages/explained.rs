@@ -3,17 +3,14 @@
 use super::{Admitted, Plan};
 use crate::explain::{self, Arrived, Stage};
 use crate::http::Gateway;
-use ccag_domain::explanation::{AskedFor, short};
+use ccag_domain::explanation::{AskedFor, Routed, short};
 use ccag_domain::{Explanation, ModelName, Problem};
 use http::HeaderMap;
 
 /// What is known of a request when it is understood.
 pub(super) fn begun(admitted: &Admitted, plan: &Plan, arrived: &Arrived) -> Box<Explanation> {
     let mut explanation = explain::of_caller(arrived, &admitted.view, &admitted.who);
-    let caller = &admitted.who.caller;
-    let team = caller.team_id.as_ref().and_then(|id| admitted.view.team(id));
-    let own = team.is_some_and(|team| !team.endpoints.is_empty());
-    explanation.route.pool = if own { "team" } else { "default" }.into();
+    explanation.route = plan.chosen_from.clone();
     let named = plan.session_id.is_some();
     explanation.route.affinity = if named { "session" } else { "conversation" }.into();
     explanation.asked = AskedFor {
@@ -43,10 +40,11 @@ pub(super) fn refused(
     (admitted, arrived): (&Admitted, &Arrived),
     stage: Stage,
     problem: &Problem,
-    model: Option<&ModelName>,
+    (model, route): (Option<&ModelName>, Option<&Routed>),
 ) {
     let mut explanation = explain::of_caller(arrived, &admitted.view, &admitted.who);
     explanation.asked.model = model.map(ToString::to_string).unwrap_or_default();
+    explanation.route = route.cloned().unwrap_or_default();
     gateway.refusals.note(explanation, stage, problem);
 }
 

@@ -3,6 +3,7 @@
 use super::super::{BudgetChecked, Explanation};
 use super::{Section, grouped, usd};
 use crate::NanoUsd;
+use crate::routing::{Exclusion, Strategy};
 
 pub(super) fn limits(explanation: &Explanation) -> Section {
     let mut section = Section::new("limits", "Limits");
@@ -130,14 +131,31 @@ pub(super) fn route(explanation: &Explanation) -> Section {
         "conversation" => "how the conversation begins",
         other => other,
     };
-    if route.strategy == "rendezvous" {
-        section.fact(
-            "Order",
-            format!("by a hash of {affinity} and each endpoint, weighted: the same on every data plane"),
-        );
-    } else {
-        section.fact("Order", route.strategy.as_ref());
+    let order = match Strategy::parse(&route.strategy) {
+        Some(Strategy::Sticky) => {
+            format!("by a hash of {affinity} and each endpoint, weighted: the same on every data plane")
+        }
+        None if route.strategy == "rendezvous" => {
+            format!("by a hash of {affinity} and each endpoint, weighted: the same on every data plane")
+        }
+        Some(Strategy::PrimaryFallback) => {
+            "as the endpoints are listed: the same for every request".to_owned()
+        }
+        Some(Strategy::RoundRobin) => {
+            "by a hash of the request's id, evenly: each request begins elsewhere".to_owned()
+        }
+        Some(Strategy::Weighted) => {
+            "by a hash of the request's id, weighted: each request begins elsewhere".to_owned()
+        }
+        Some(Strategy::LeastThrottled) => format!(
+            "those first that had throttled least within the last minute, as the data plane knew; equals by a hash of {affinity}"
+        ),
+        None => route.strategy.to_string(),
+    };
+    if route.strategy != "rendezvous" {
+        section.fact("Strategy", route.strategy.as_ref());
     }
+    section.fact("Order", order);
     if route.moved {
         section.fact(
             "Moved",
@@ -162,6 +180,10 @@ pub(super) fn route(explanation: &Explanation) -> Section {
             candidate.endpoint_id.clone(),
             candidate.weight.to_string(),
             candidate.geography.to_string(),
+            match candidate.throttled {
+                0 => String::new(),
+                n => grouped(n.into()),
+            },
             note.to_owned(),
         ]
     });
@@ -171,8 +193,20 @@ pub(super) fn route(explanation: &Explanation) -> Section {
         ("Id", false),
         ("Weight", true),
         ("Geography", false),
+        ("Throttled", true),
         ("Remark", false),
     ];
+    section.table(&columns, rows.collect());
+    section
+}
+
+pub(super) fn not_tried(explanation: &Explanation) -> Section {
+    let mut section = Section::new("not-tried", "Endpoints left out");
+    let rows = explanation.route.not_tried.iter().map(|one| {
+        let why = Exclusion::parse(&one.why).map_or(one.why.as_ref(), |why| why.told());
+        vec![one.endpoint.clone(), one.endpoint_id.clone(), why.to_owned()]
+    });
+    let columns = [("Endpoint", false), ("Id", false), ("Because", false)];
     section.table(&columns, rows.collect());
     section
 }

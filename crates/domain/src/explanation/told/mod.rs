@@ -52,6 +52,7 @@ pub fn told(explanation: &Explanation, names: &Names, cost: Option<&CostLines>) 
         decided::limits(explanation),
         decided::budgets(explanation),
         decided::route(explanation),
+        decided::not_tried(explanation),
         done::attempts(explanation),
         done::translation(explanation),
         cost.map_or_else(Section::default, done::cost),
