@@ -71,6 +71,12 @@ pub struct Entry {
 pub struct Received {
     /// The `x-amzn-requestid` it was answered with.
     pub request_id: String,
+    /// When it arrived, in Unix milliseconds.
+    pub at_ms: i64,
+    /// The account whose credentials signed it: that of the role that was assumed, else the simulator's own.
+    pub account: String,
+    /// The region that it was signed for; empty if it was not signed.
+    pub region: String,
     /// The HTTP method.
     pub method: String,
     /// Path and query as they were on the wire.

@@ -251,6 +251,7 @@ pub(crate) fn sts(shared: &Shared, request_id: &str, body: &[u8]) -> Answer {
         secret_access_key: format!("simulated-secret-{n}"),
         session_token: Some(format!("simulated-session-token-{n}")),
         expires_at_ms: Some(expires_at_ms),
+        account: Some(account.to_owned()),
     };
     let assumed = format!("{}/{session}", resource.trim_start_matches("role/"));
     let body = format!(

@@ -104,6 +104,7 @@ async fn clear_account(State(shared): State<Arc<Shared>>) -> StatusCode {
 /// Everything that AWS would answer.
 async fn aws(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let request_id = sys::request_id(shared.counter.fetch_add(1, Ordering::Relaxed));
+    let at_ms = sys::now_ms();
     let (parts, body) = request.into_parts();
     let (path, query) = (
         parts.uri.path().to_owned(),
@@ -129,7 +130,7 @@ async fn aws(State(shared): State<Arc<Shared>>, request: Request) -> Response {
             };
             log(
                 &shared,
-                &request_id,
+                (&request_id, at_ms),
                 &parts.method,
                 (&path, &query),
                 &parts.headers,
@@ -233,7 +234,7 @@ async fn route(shared: &Arc<Shared>, request_id: &str, request: &Signed<'_>) -> 
 
 fn log(
     shared: &Shared,
-    request_id: &str,
+    (request_id, at_ms): (&str, i64),
     method: &Method,
     (path, query): (&str, &str),
     headers: &HeaderMap,
@@ -245,6 +246,14 @@ fn log(
     } else {
         format!("{path}?{query}")
     };
+    let (access_key_id, region) = sigv4::scope(headers).unwrap_or_default();
+    let issued = shared.issued.lock().unwrap_or_else(PoisonError::into_inner);
+    let account = issued
+        .iter()
+        .find(|credential| credential.access_key_id == access_key_id)
+        .and_then(|credential| credential.account.clone())
+        .unwrap_or_else(|| shared.account_id.clone());
+    drop(issued);
     let headers = headers
         .iter()
         .filter(|(name, _)| *name != header::AUTHORIZATION && *name != "x-amz-security-token")
@@ -257,6 +266,9 @@ fn log(
         .collect();
     shared.books.receive(Received {
         request_id: request_id.to_owned(),
+        at_ms,
+        account,
+        region: region.to_owned(),
         method: method.to_string(),
         path,
         headers,

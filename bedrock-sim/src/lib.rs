@@ -109,6 +109,7 @@ impl Builder {
             secret_access_key: secret_access_key.into(),
             session_token: None,
             expires_at_ms: None,
+            account: None,
         });
         self
     }

@@ -29,6 +29,17 @@ pub struct Credential {
     pub session_token: Option<String>,
     /// From when on they are refused, in Unix milliseconds.
     pub expires_at_ms: Option<i64>,
+    /// The account that they belong to; `None` is the simulator's own.
+    pub account: Option<String>,
+}
+
+/// The access key id and the region that a request says it is signed with and for.
+pub(crate) fn scope(headers: &HeaderMap) -> Option<(&str, &str)> {
+    let authorization = headers.get("authorization")?.to_str().ok()?;
+    let (_, scope) = authorization.split_once("Credential=")?;
+    let mut parts = scope.split('/');
+    let (access_key_id, _date, region) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((access_key_id, region))
 }
 
 /// The parts of a request that are signed.

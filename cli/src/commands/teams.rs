@@ -364,7 +364,10 @@ async fn set_endpoints(context: &Context, team: &str, endpoints: &[String]) -> R
             priority,
         });
     }
-    let request = SetTeamEndpoints { endpoints: assigned };
+    let request = SetTeamEndpoints {
+        endpoints: assigned,
+        routing_strategy: None,
+    };
     let found: TeamEndpoints = client
         .send(Method::PUT, &paths::team_endpoints(&id), &request)
         .await?;

@@ -168,6 +168,7 @@ fn team(id: &str, name: &str) -> TeamView {
         state: AccountState::Active,
         member_count: 0,
         guardrail: None,
+        routing: ccag_admin_api::RoutingSpec::default(),
         created_at: made_at(),
     }
 }

@@ -5,8 +5,8 @@ use crate::form::Field;
 use crate::page::{RequestPage, RequestSearchPage};
 use crate::path;
 use ccag_domain::explanation::{
-    AskedFor, Attempted, BudgetChecked, CandidateSeen, Ended, KeyShown, LeftOut, Names, RefusedFor, Routed,
-    Translated, told,
+    AskedFor, Attempted, BudgetChecked, CandidateSeen, Ended, KeyShown, LeftOut, Names, NotTried, RefusedFor,
+    Routed, Translated, told,
 };
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{CostLines, Explanation, Geography, Lane, NanoUsd, Role, Tokens, catalogue};
@@ -73,7 +73,7 @@ fn explanation(status: u16, outcome: &'static str) -> Explanation {
             max_output: 32_000,
         },
         route: Routed {
-            strategy: "rendezvous".into(),
+            strategy: "least_throttled".into(),
             moved: false,
             affinity: "session".into(),
             pool: "team".into(),
@@ -83,6 +83,12 @@ fn explanation(status: u16, outcome: &'static str) -> Explanation {
                 weight: 1,
                 geography: "eu".into(),
                 in_trouble: true,
+                throttled: 3,
+            }],
+            not_tried: vec![NotTried {
+                endpoint_id: "end_2".to_owned(),
+                endpoint: HOSTILE.to_owned(),
+                why: "geography_not_allowed".into(),
             }],
         },
         ..Explanation::default()

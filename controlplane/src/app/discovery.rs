@@ -50,7 +50,7 @@ impl AwsAccess {
     }
 
     /// The region of endpoints that name none, as far as it is known without asking anybody.
-    fn home_region(&self) -> String {
+    pub(super) fn home_region(&self) -> String {
         let known = self.client.get().map(|c| c.home_region().to_owned());
         known.or_else(|| self.settings.region.clone()).unwrap_or_default()
     }

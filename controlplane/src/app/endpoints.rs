@@ -4,14 +4,16 @@
 //! team fall back from its own endpoints to the default ones by itself: an endpoint that a team uses cannot be deleted, and
 //! taking the last one from a team is a request of its own.
 
-use super::{App, duplicate, not_found, require_admin, validate, validate_aws, views};
+use super::{App, duplicate, not_found, require_admin, routing, validate, validate_aws, views};
 use crate::store::entity::endpoint;
 use crate::store::rows;
 use crate::store::{Assignment, Tx};
 use ccag_admin_api::{
     CreateEndpoint, EndpointList, EndpointView, SetTeamEndpoints, TeamEndpoint, TeamEndpoints, UpdateEndpoint,
 };
-use ccag_domain::{Actor, Code, EndpointId, Geography, Lane, Lanes, ObjectKind, Problem, TeamId};
+use ccag_domain::{
+    Actor, Code, EndpointId, Geography, Lane, Lanes, ObjectKind, Problem, RoutingPolicy, TeamId,
+};
 use serde_json::json;
 use std::collections::HashSet;
 
@@ -205,8 +207,7 @@ pub async fn delete(app: &App, actor: &Actor, id: &EndpointId) -> Result<(), Pro
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn of_team(app: &App, actor: &Actor, team: &TeamId) -> Result<TeamEndpoints, Problem> {
     require_admin(actor)?;
-    let found = app.store.find_team(team.as_str()).await?;
-    found.ok_or_else(|| not_found("team", team.as_str()))?;
+    let strategy = routing::of_team(app, actor, team).await?.in_force.strategy;
     let rows = app.store.list_team_endpoints(team.as_str()).await?;
     let mut endpoints = Vec::with_capacity(rows.len());
     for (position, row) in rows {
@@ -221,6 +222,7 @@ pub async fn of_team(app: &App, actor: &Actor, team: &TeamId) -> Result<TeamEndp
     Ok(TeamEndpoints {
         uses_default: endpoints.is_empty(),
         endpoints,
+        routing_strategy: strategy,
     })
 }
 
@@ -242,7 +244,7 @@ pub async fn assign(
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let row = tx.find_team(team.as_str()).await?;
-    let row = row.ok_or_else(|| not_found("team", team.as_str()))?;
+    let mut row = row.ok_or_else(|| not_found("team", team.as_str()))?;
     let known = tx.list_endpoints().await?;
     let mut seen = HashSet::new();
     let mut wanted = Vec::with_capacity(request.endpoints.len());
@@ -263,7 +265,15 @@ pub async fn assign(
     wanted.sort();
     tx.set_team_endpoints(&row.id, &wanted).await?;
     let ids: Vec<_> = wanted.iter().map(|(_, id)| id).collect();
-    let details = json!({"team": row.name, "endpoints": ids});
+    let details = json!({"team": row.name, "endpoints": ids, "strategy": request.routing_strategy});
+    if let Some(strategy) = request.routing_strategy {
+        let policy = RoutingPolicy {
+            strategy: Some(strategy),
+            ..rows::routing(&row)?
+        };
+        row.routing = rows::routing_json(&policy);
+        tx.update_team(row.clone()).await?;
+    }
     let entry = app.audit(actor, "team.endpoints", ObjectKind::Team, &row.id, details);
     tx.commit(app.now_ms(), entry).await?;
     of_team(app, actor, team).await

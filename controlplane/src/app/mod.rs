@@ -25,6 +25,7 @@ pub mod pricing;
 pub mod quarantine;
 pub mod reprice;
 mod rollup;
+pub mod routing;
 pub mod search;
 pub mod sessions;
 pub mod teams;

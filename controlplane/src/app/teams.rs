@@ -23,6 +23,7 @@ pub async fn create(app: &App, actor: &Actor, request: CreateTeam) -> Result<Tea
         state: AccountState::Active.as_str().to_owned(),
         created_at_ms: now,
         guardrail: None,
+        routing: None,
     };
     let mut tx = app.store.change().await?;
     tx.insert_team(row.clone())

@@ -1,5 +1,6 @@
 //! Rows as the admin API shows them.
 
+use super::routing;
 use crate::store::entity::{endpoint, team, usage_record, user, virtual_key};
 use crate::store::rows::{self, read};
 use crate::store::{Assignment, StoreError};
@@ -61,12 +62,14 @@ pub(super) fn user(row: &user::Model) -> Result<UserView, StoreError> {
 
 pub(super) fn team(row: &team::Model, member_count: u64) -> Result<TeamView, StoreError> {
     const T: &str = "teams";
+    let team = rows::team(row, &[])?;
     Ok(TeamView {
         id: id::<TeamId>(T, "id", &row.id)?,
         name: row.name.clone(),
         state: read(T, "state", AccountState::parse(&row.state))?,
         member_count,
-        guardrail: rows::team(row, &[])?.guardrail.map(Into::into),
+        guardrail: team.guardrail.map(Into::into),
+        routing: routing::spec(&team.routing),
         created_at: Timestamp::from_ms(row.created_at_ms),
     })
 }

@@ -16,6 +16,7 @@ mod middleware;
 mod page;
 mod problem;
 mod quarantine;
+mod routing;
 mod session;
 mod status;
 mod teams;
@@ -108,6 +109,10 @@ fn api() -> Router<HttpState> {
             paths::TEAM_ENDPOINTS,
             get(endpoints::of_team).put(endpoints::assign),
         )
+        .route(paths::TEAM_ROUTING, get(routing::of_team).put(routing::set_team))
+        .route(paths::TEAM_ROUTE_PREVIEW, get(routing::preview_team))
+        .route(paths::ROUTING, get(routing::show).put(routing::set))
+        .route(paths::ROUTE_PREVIEW, get(routing::preview))
         .merge(of_budgets())
         .route(paths::ENDPOINTS, get(endpoints::list).post(endpoints::create))
         .route(

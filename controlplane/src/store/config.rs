@@ -193,6 +193,7 @@ async fn settings<C: ConnectionTrait>(db: &C, secrets: &Secrets) -> Result<Setti
             _ => UnpricedPolicy::Refuse,
         },
         web_search: search::rules(db, secrets).await?,
+        routing: routing::organisation(db).await?,
     })
 }
 
@@ -200,6 +201,7 @@ async fn endpoints_by_team(tx: &DatabaseTransaction) -> Result<HashMap<String, V
     let mut by_team: HashMap<String, Vec<String>> = HashMap::new();
     let found = team_endpoint::Entity::find()
         .order_by_asc(team_endpoint::Column::Position)
+        .order_by_asc(team_endpoint::Column::EndpointId)
         .all(tx)
         .await?;
     for row in found {
@@ -243,6 +245,7 @@ async fn find(
                 let endpoints: Vec<_> = team_endpoint::Entity::find()
                     .filter(team_endpoint::Column::TeamId.eq(id))
                     .order_by_asc(team_endpoint::Column::Position)
+                    .order_by_asc(team_endpoint::Column::EndpointId)
                     .all(tx)
                     .await?
                     .into_iter()

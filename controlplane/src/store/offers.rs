@@ -80,6 +80,15 @@ pub(super) async fn all_with_offers<C: ConnectionTrait>(
 }
 
 impl Store {
+    /// All endpoints that can be read, with what they offer.
+    pub(crate) async fn load_endpoints(&self) -> Result<Vec<Endpoint>, StoreError> {
+        let all = all_with_offers(&self.db).await?;
+        Ok(all
+            .into_iter()
+            .filter_map(|(_, endpoint)| endpoint.ok())
+            .collect())
+    }
+
     /// An endpoint with what it offers.
     pub(crate) async fn load_endpoint(&self, id: &str) -> Result<Option<Endpoint>, StoreError> {
         match endpoint::Entity::find_by_id(id).one(&self.db).await? {

@@ -1,8 +1,8 @@
 //! Endpoints, which teams may use them, and models.
 
-use super::entity::{endpoint, model, team, team_endpoint};
+use super::entity::{endpoint, model, setting, team, team_endpoint};
 use super::{Store, StoreError, Tx};
-use ccag_domain::ObjectKind;
+use ccag_domain::{ObjectKind, RoutingPolicy};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -11,6 +11,9 @@ use sea_orm::{
 /// The `source` of a built-in model that an admin has taken out of the catalogue: its row stays, so that the next start
 /// does not bring it back.
 pub(crate) const REMOVED: &str = "removed";
+
+/// The name of the setting that holds what the organisation says about routes.
+const ROUTING: &str = "routing";
 
 /// The models of the catalogue, by name.
 pub(super) async fn models<C: ConnectionTrait>(db: &C) -> Result<Vec<model::Model>, StoreError> {
@@ -64,7 +67,23 @@ async fn assignments<C: ConnectionTrait>(
     Ok(found)
 }
 
+/// What the organisation says about routes. One that cannot be read allows nothing, rather than everything.
+pub(super) async fn organisation<C: ConnectionTrait>(db: &C) -> Result<RoutingPolicy, StoreError> {
+    let Some(row) = setting::Entity::find_by_id(ROUTING).one(db).await? else {
+        return Ok(RoutingPolicy::default());
+    };
+    Ok(serde_json::from_str(&row.value).unwrap_or_else(|error| {
+        tracing::error!(%error, "the organisation's rules for routes cannot be read: no request is let through by them");
+        RoutingPolicy::sealed()
+    }))
+}
+
 impl Store {
+    /// What the organisation says about routes.
+    pub(crate) async fn find_routing(&self) -> Result<RoutingPolicy, StoreError> {
+        organisation(&self.db).await
+    }
+
     pub(crate) async fn list_endpoints(&self) -> Result<Vec<endpoint::Model>, StoreError> {
         Ok(endpoint::Entity::find()
             .order_by_asc(endpoint::Column::NameKey)
@@ -92,6 +111,7 @@ impl Store {
         let assigned = team_endpoint::Entity::find()
             .filter(team_endpoint::Column::TeamId.eq(team_id))
             .order_by_asc(team_endpoint::Column::Position)
+            .order_by_asc(team_endpoint::Column::EndpointId)
             .all(&self.db)
             .await?;
         let ids: Vec<_> = assigned.iter().map(|row| row.endpoint_id.as_str()).collect();
@@ -114,6 +134,12 @@ impl Store {
 }
 
 impl Tx {
+    /// Says for the organisation what holds for routes.
+    pub(crate) async fn put_routing(&mut self, policy: &RoutingPolicy) -> Result<(), StoreError> {
+        let json = serde_json::to_string(policy).map_err(|error| StoreError::Other(error.to_string()))?;
+        self.put_setting(ROUTING, json).await
+    }
+
     pub(crate) async fn count_endpoints(&self) -> Result<u64, StoreError> {
         Ok(endpoint::Entity::find().count(&self.tx).await?)
     }

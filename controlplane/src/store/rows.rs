@@ -5,8 +5,8 @@ use super::entity::{capability_book, endpoint, learnt_fact, model, price, team, 
 use ccag_domain::price::LongContext;
 use ccag_domain::{
     AccountState, CapabilityBook, DatedPrice, Endpoint, EndpointId, Geography, Guardrail, KeyDigest,
-    KeyGrant, KeyId, LearntFact, Model, ModelName, NanoUsd, Price, PriceId, Rates, SearchProvider, Team,
-    TeamId, UnixMs, User, UserId,
+    KeyGrant, KeyId, LearntFact, Model, ModelName, NanoUsd, Price, PriceId, Rates, RoutingPolicy,
+    SearchProvider, Team, TeamId, UnixMs, User, UserId,
 };
 use std::sync::Arc;
 
@@ -46,7 +46,20 @@ pub(crate) fn team(row: &team::Model, endpoint_ids: &[String]) -> Result<Team, S
             .map(|id| read("team_endpoints", "endpoint_id", EndpointId::parse(id).ok()))
             .collect::<Result<_, _>>()?,
         guardrail: guardrail(T, row.guardrail.as_deref())?,
+        routing: routing(row)?,
     })
+}
+
+/// What a team says about routes. Where that cannot be read the whole row is unreadable: nothing is served without it.
+pub(crate) fn routing(row: &team::Model) -> Result<RoutingPolicy, StoreError> {
+    let read = |t: &str| serde_json::from_str(t).ok();
+    Ok(optional("teams", "routing", row.routing.as_deref(), read)?.unwrap_or_default())
+}
+
+/// The same as JSON; a policy that says nothing is nothing.
+pub(crate) fn routing_json(policy: &RoutingPolicy) -> Option<String> {
+    let said = Some(policy).filter(|policy| !policy.is_silent());
+    said.and_then(|policy| serde_json::to_string(policy).ok())
 }
 
 /// A guardrail, from JSON. One that cannot be read makes the whole row unreadable: nothing is served without it.

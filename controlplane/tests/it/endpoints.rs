@@ -32,6 +32,7 @@ async fn assign(plane: &Plane, team: &TeamId, ids: &[&EndpointId]) {
     });
     let request = SetTeamEndpoints {
         endpoints: endpoints.collect(),
+        routing_strategy: None,
     };
     endpoints::assign(plane.app(), &SYSTEM, team, request)
         .await
@@ -267,7 +268,7 @@ async fn a_teams_endpoints_are_read_and_set_over_http() {
     let path = format!("/admin/teams/{team}/endpoints");
     assert_eq!(
         admin.get(&path).await.json(),
-        json!({"endpoints": [], "uses_default": true})
+        json!({"endpoints": [], "uses_default": true, "routing_strategy": "sticky"})
     );
     let a = admin.post("/admin/endpoints", json!({"name": "a"})).await.id();
     let b = admin.post("/admin/endpoints", json!({"name": "b"})).await.id();

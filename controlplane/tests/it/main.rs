@@ -25,6 +25,7 @@ mod limits;
 mod quarantine;
 mod replicas;
 mod reprice;
+mod routing;
 mod suite;
 mod support;
 mod watch;

@@ -1,7 +1,7 @@
 //! Endpoints, and which of them a team may use.
 
 use crate::{Patch, Timestamp};
-use ccag_domain::{EndpointId, Geography, Guardrail, GuardrailTrace, Lane, TeamId};
+use ccag_domain::{EndpointId, Geography, Guardrail, GuardrailTrace, Lane, Strategy, TeamId};
 
 /// The body of `POST /admin/endpoints`, and of `PUT /admin/endpoints/{id}`, which replaces the whole endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -183,6 +183,9 @@ pub struct EndpointList {
 pub struct SetTeamEndpoints {
     /// The endpoints that the team may use, and no others.
     pub endpoints: Vec<AssignedEndpoint>,
+    /// In which order they are tried; absent, what the team has said stays. `sticky_user` is read as `sticky`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing_strategy: Option<Strategy>,
 }
 
 /// One endpoint of a team.
@@ -191,7 +194,8 @@ pub struct SetTeamEndpoints {
 pub struct AssignedEndpoint {
     /// The endpoint.
     pub endpoint_id: EndpointId,
-    /// Where it stands in lists; lower comes first. Which endpoint a conversation uses is decided by the weights.
+    /// Where it stands in the team's order; lower comes first. By `primary_fallback` that is the order in which endpoints are
+    /// tried. By default the place in this list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<u32>,
 }
@@ -203,6 +207,9 @@ pub struct TeamEndpoints {
     pub endpoints: Vec<TeamEndpoint>,
     /// Whether none is assigned, so that the team uses the default endpoints.
     pub uses_default: bool,
+    /// In which order they are tried: the team's word, or the organisation's.
+    #[serde(default)]
+    pub routing_strategy: Strategy,
 }
 
 /// An endpoint that a team may use.
@@ -212,7 +219,7 @@ pub struct TeamEndpoint {
     pub endpoint_id: EndpointId,
     /// Its name.
     pub name: String,
-    /// Where it stands in lists.
+    /// Where it stands in the team's order.
     pub priority: u32,
     /// Whether it is used.
     pub enabled: bool,

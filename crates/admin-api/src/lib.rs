@@ -24,6 +24,7 @@ mod problem;
 mod quarantine;
 mod rate;
 mod reprice;
+mod routing;
 mod secret;
 mod teams;
 mod timestamp;
@@ -69,6 +70,10 @@ pub use problem::{PROBLEM_JSON, ProblemBody};
 pub use quarantine::{ListQuarantine, QuarantineList, QuarantinedView, RetriedView};
 pub use rate::{InvalidRate, Rate};
 pub use reprice::{Reprice, RepriceQuery, RepriceReport, RepricedModel};
+pub use routing::{
+    PreviewCandidate, PreviewLeftOut, PreviewRefusal, PreviewRoute, RoutePreview, RoutingInForce,
+    RoutingSpec, RoutingView,
+};
 pub use secret::Secret;
 pub use teams::{AddMember, CreateTeam, ListTeams, TeamList, TeamView, UpdateTeam};
 pub use timestamp::{InvalidTimestamp, Timestamp};

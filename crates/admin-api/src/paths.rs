@@ -28,6 +28,15 @@ pub const TEAM_MEMBER: &str = "/admin/teams/{id}/members/{user_id}";
 /// `GET`: the endpoints that a team may use; `PUT`: say which.
 pub const TEAM_ENDPOINTS: &str = "/admin/teams/{id}/endpoints";
 
+/// `GET`, `PUT`: where the requests of a team may go, and in which order endpoints are tried.
+pub const TEAM_ROUTING: &str = "/admin/teams/{id}/routing";
+/// `GET`: where a request for `?model=` would go now.
+pub const TEAM_ROUTE_PREVIEW: &str = "/admin/teams/{id}/routing/preview";
+/// `GET`, `PUT`: the same for teams as far as they say nothing themselves, and for callers without a team.
+pub const ROUTING: &str = "/admin/settings/routing";
+/// `GET`: where a request for `?model=` of a caller without a team would go now.
+pub const ROUTE_PREVIEW: &str = "/admin/settings/routing/preview";
+
 /// `GET`, `PUT`: the team's budget and that of each of its members; `DELETE`: neither (204).
 pub const TEAM_BUDGET: &str = "/admin/teams/{id}/budget";
 
@@ -248,6 +257,18 @@ pub fn team_member(id: &TeamId, user: &UserId) -> String {
 #[must_use]
 pub fn team_endpoints(id: &TeamId) -> String {
     fill(TEAM_ENDPOINTS, "{id}", id.as_str())
+}
+
+/// What holds for the routes of a team.
+#[must_use]
+pub fn team_routing(id: &TeamId) -> String {
+    fill(TEAM_ROUTING, "{id}", id.as_str())
+}
+
+/// Where a team's request would go.
+#[must_use]
+pub fn team_route_preview(id: &TeamId) -> String {
+    fill(TEAM_ROUTE_PREVIEW, "{id}", id.as_str())
 }
 
 /// One endpoint.

@@ -1,6 +1,6 @@
 //! Teams and their members.
 
-use crate::{GuardrailSpec, Patch, Timestamp};
+use crate::{GuardrailSpec, Patch, RoutingSpec, Timestamp};
 use ccag_domain::{AccountState, TeamId, UserId};
 
 /// The body of `POST /admin/teams`.
@@ -25,6 +25,9 @@ pub struct TeamView {
     /// What its requests must pass, whichever endpoint they go through; it wins over the endpoint's own.
     #[serde(default)]
     pub guardrail: Option<GuardrailSpec>,
+    /// What it says about the routes of its requests.
+    #[serde(default)]
+    pub routing: RoutingSpec,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -21,6 +21,7 @@ mod documentation;
 mod explain;
 mod first_start;
 mod hang_up;
+mod isolation;
 mod limits;
 mod logs;
 mod matrix;

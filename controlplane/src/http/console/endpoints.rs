@@ -349,7 +349,10 @@ pub(super) async fn assign(Path(id): Path<String>, Posted { visitor, form }: Pos
         .collect();
     let assigned = match (ids, TeamId::parse(&id)) {
         (Ok(endpoints), Ok(team)) => {
-            let request = SetTeamEndpoints { endpoints };
+            let request = SetTeamEndpoints {
+                endpoints,
+                routing_strategy: None,
+            };
             endpoints::assign(&visitor.state().app, &visitor.actor(), &team, request).await
         }
         _ => Err(no_endpoint()),

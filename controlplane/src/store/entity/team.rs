@@ -13,6 +13,8 @@ pub struct Model {
     pub created_at_ms: i64,
     /// JSON.
     pub guardrail: Option<String>,
+    /// JSON.
+    pub routing: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

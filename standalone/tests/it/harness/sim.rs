@@ -20,7 +20,7 @@ impl Sim {
     pub(crate) async fn start() -> Self {
         let sim = bedrock_sim::Sim::builder()
             .credential(ACCESS_KEY, SECRET_KEY)
-            .log_capacity(5_000);
+            .log_capacity(50_000);
         Self(sim.start().await.unwrap())
     }
 
