@@ -19,6 +19,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 const VALIDATION: &str = "ValidationException";
+const MODEL_ERROR: &str = "ModelErrorException";
 
 /// What is asked for.
 pub(crate) struct Ask<'a> {
@@ -68,17 +69,31 @@ pub(crate) async fn invoke(shared: Arc<Shared>, request_id: &str, ask: Ask<'_>) 
     let answer = match result {
         Ok(answer) => answer,
         Err((status, error_type, message)) => {
-            shared.books.change(place, request_id, |entry| {
-                entry.ending = Ending::Failed;
-                entry.error = Some(error_type.clone());
-                entry.ended_at_ms = Some(sys::now_ms());
-            });
+            failed(&shared, &call, &error_type);
             ask.surface.refuse(status, &error_type, &message, request_id)
         }
     };
     unfinished.armed = false;
     drop(unfinished);
     answer
+}
+
+/// Notes that an answer was refused.
+fn failed(shared: &Shared, call: &Call<'_>, error_type: &str) {
+    shared.books.change(call.place, call.request_id, |entry| {
+        entry.ending = Ending::Failed;
+        entry.error = Some(error_type.to_owned());
+        entry.ended_at_ms = Some(sys::now_ms());
+    });
+}
+
+/// `ModelErrorException` with what botocore's service model has in it besides the message.
+fn model_error(shared: &Shared, call: &Call<'_>, message: &str, original_status: u16) -> Answer {
+    failed(shared, call, MODEL_ERROR);
+    let body = json!({"message": message, "originalStatusCode": original_status});
+    answer(424, body.to_string())
+        .with(header::CONTENT_TYPE, "application/json")
+        .with("x-amzn-errortype", MODEL_ERROR)
 }
 
 /// Marks the entry as cancelled when the handler itself is dropped, which happens when the client goes away before it
@@ -155,6 +170,15 @@ async fn answer_invocation(
             error_type,
             message,
         }) => return Err((*status, error_type.clone(), message.clone())),
+        Some(Action::ModelError {
+            message,
+            original_status,
+        }) => {
+            if ask.surface == Surface::InvokeModel {
+                return Ok(model_error(shared, call, message, *original_status));
+            }
+            return Err((424, MODEL_ERROR.to_owned(), message.clone()));
+        }
         Some(Action::Exception {
             error_type, message, ..
         }) if !streaming => return Err((500, error_type.clone(), message.clone())),

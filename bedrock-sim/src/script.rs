@@ -71,6 +71,13 @@ pub enum Action {
         /// Its message.
         message: String,
     },
+    /// Answers with a `ModelErrorException` (424) that tells the model's own status.
+    ModelError {
+        /// Its message.
+        message: String,
+        /// `originalStatusCode`.
+        original_status: u16,
+    },
     /// Sends an `exception` message after some events; 0 makes it the first.
     Exception {
         /// Events before it.

@@ -11,6 +11,7 @@ mod admission;
 mod bodies;
 mod budgets;
 mod control;
+mod error_table;
 mod exchanges;
 mod explain;
 mod failures;
