@@ -22,6 +22,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("CCAG_DATA_DIR", "data_dir"),
     ("CCAG_REPLICA_NAME", "replica_name"),
     ("CCAG_FORWARD_CONTROL", "forward_control"),
+    ("CCAG_DRAIN_NOTICE_S", "drain_notice_s"),
     ("CCAG_DRAIN_S", "drain_s"),
     ("RUST_LOG", "log_filter"),
     ("LOG_FORMAT", "log_format"),
@@ -103,7 +104,9 @@ pub struct ProcessConfig {
     pub http_listen: SocketAddr,
     /// Where operators do.
     pub ops_listen: SocketAddr,
-    /// How long open streams may go on after a stop.
+    /// How long new requests are still served after a stop, so that load balancers can notice.
+    pub drain_notice: Duration,
+    /// How long open streams may go on after that.
     pub drain: Duration,
     /// What to log, and how.
     pub telemetry: TelemetryConfig,
@@ -138,6 +141,7 @@ struct File {
     data_dir: PathBuf,
     replica_name: String,
     forward_control: String,
+    drain_notice_s: u64,
     drain_s: u64,
     log_filter: String,
     log_format: LogFormat,
@@ -294,6 +298,7 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
         plane,
         http_listen: file.http_listen,
         ops_listen: file.ops_listen,
+        drain_notice: Duration::from_secs(in_range("drain_notice_s", file.drain_notice_s, 0, 300)?),
         drain: Duration::from_secs(in_range("drain_s", file.drain_s, 0, 7_200)?),
         telemetry: TelemetryConfig {
             filter: file.log_filter,
@@ -363,6 +368,7 @@ fn dump(file: &File) -> serde_json::Value {
         "data_dir": file.data_dir,
         "replica_name": file.replica_name,
         "forward_control": file.forward_control,
+        "drain_notice_s": file.drain_notice_s,
         "drain_s": file.drain_s,
         "log_filter": file.log_filter,
         "control": {

@@ -1,7 +1,7 @@
 //! `ccag-dataplane`: load, start, serve, drain.
 
 use anyhow::Context;
-use ccag_daemon::{Lifecycle, Ops, bind, init_telemetry, serve};
+use ccag_daemon::{Lifecycle, Ops, bind, init_telemetry, serve, serve_with_notice};
 use ccag_dataplane::{DataPlane, config};
 use clap::Parser;
 use std::path::PathBuf;
@@ -48,7 +48,8 @@ async fn main() -> anyhow::Result<()> {
     let ops_life = Lifecycle::new();
     let ops_server = serve(&ops_life, ops_listener, ops, Duration::from_secs(1));
     let inference = async {
-        serve(&life, listener, plane.router_with_fallback(), config.drain).await?;
+        let router = plane.router_with_fallback();
+        serve_with_notice(&life, listener, router, config.drain_notice, config.drain).await?;
         plane.finish().await;
         life.drain(Duration::from_secs(5)).await;
         ops_life.begin_shutdown();

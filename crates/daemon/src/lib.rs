@@ -17,7 +17,7 @@ mod telemetry;
 
 pub use lifecycle::{Lifecycle, ReadyGuard};
 pub use ops::{Ops, SharedRegistry};
-pub use serve::{bind, serve};
+pub use serve::{bind, serve, serve_with_notice};
 pub use system::{OsRng, SystemClock};
 pub use telemetry::{TelemetryConfig, init_telemetry};
 pub use tokio_util::sync::CancellationToken;

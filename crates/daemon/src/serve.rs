@@ -4,12 +4,15 @@ use crate::Lifecycle;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use hyper::Version;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use socket2::{SockRef, TcpKeepalive};
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,6 +21,9 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
+
+/// What an HTTP/1.1 client is told that is to come back on another connection.
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// How long a new connection may stay silent.
 const FIRST_BYTE: Duration = Duration::from_secs(60);
@@ -71,14 +77,32 @@ pub async fn serve(
     router: Router,
     deadline: Duration,
 ) -> io::Result<()> {
+    serve_with_notice(life, listener, router, Duration::ZERO, deadline).await
+}
+
+/// As [`serve`], with a `notice` between the begin of the shutdown and the end of the listener, for what is behind a load
+/// balancer: it sends requests until it has seen that readiness is red. What comes meanwhile is served, and HTTP/1.1
+/// clients are told with `connection: close` to come back elsewhere. The deadline begins after the notice.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_with_notice(
+    life: &Lifecycle,
+    listener: TcpListener,
+    router: Router,
+    notice: Duration,
+    deadline: Duration,
+) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
     let streams = Streams::default();
     let mut connections = JoinSet::new();
-    let shutdown = life.shutdown();
+    let closed = CancellationToken::new();
+    let noticed = notice_over(life, notice);
+    tokio::pin!(noticed);
     loop {
         tokio::select! {
             biased;
-            () = shutdown.cancelled() => break,
+            () = &mut noticed => break,
             Some(ended) = connections.join_next(), if !connections.is_empty() => report(ended),
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
@@ -87,20 +111,33 @@ pub async fn serve(
                         stream,
                         peer,
                         router.clone(),
-                        streams.clone(),
-                        graceful.watcher(),
+                        (streams.clone(), graceful.watcher()),
+                        closed.clone(),
                     ));
                 }
                 Err(error) => accept_failed(&error).await,
             },
         }
     }
+    closed.cancel();
     drop(listener);
     drop(router);
     tracing::debug!(open = connections.len(), "no longer accepting connections");
     end(life, graceful, connections, deadline).await;
     streams.cut().await;
     Ok(())
+}
+
+/// Waits until the listener has to close.
+async fn notice_over(life: &Lifecycle, notice: Duration) {
+    life.shutdown().cancelled().await;
+    if notice.is_zero() {
+        return;
+    }
+    tokio::select! {
+        () = tokio::time::sleep(notice) => {}
+        () = life.force().cancelled_owned() => {}
+    }
 }
 
 /// Waits for the connections to end by themselves, then by force.
@@ -163,18 +200,27 @@ async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    streams: Streams,
-    watcher: Watcher,
+    (streams, watcher): (Streams, Watcher),
+    closed: CancellationToken,
 ) {
     let _counted = Counted::new(&life);
     prepare(&stream);
-    if !speaks(&life, &stream).await {
+    if !speaks(&closed, &stream).await {
         return;
     }
+    let shutdown = life.shutdown();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request)
+        let is_http_1 = request.version() <= Version::HTTP_11;
+        let (router, shutdown) = (router.clone(), shutdown.clone());
+        async move {
+            let mut response = router.oneshot(request).await?;
+            if is_http_1 && shutdown.is_cancelled() {
+                response.headers_mut().insert(CONNECTION, CLOSE);
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let builder = builder(streams);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
@@ -184,11 +230,10 @@ async fn connection(
 }
 
 /// Waits for the peer's first byte: until then there is nothing to drain.
-async fn speaks(life: &Lifecycle, stream: &TcpStream) -> bool {
+async fn speaks(closed: &CancellationToken, stream: &TcpStream) -> bool {
     let mut byte = [0u8; 1];
-    let shutdown = life.shutdown();
     tokio::select! {
-        () = shutdown.cancelled() => false,
+        () = closed.cancelled() => false,
         first = tokio::time::timeout(FIRST_BYTE, stream.peek(&mut byte)) => matches!(first, Ok(Ok(1..))),
     }
 }

@@ -28,6 +28,7 @@ mod matrix;
 mod outage;
 mod propagation;
 mod recorded_requests;
+mod rolling;
 mod runaway;
 mod sdks;
 mod silence;

@@ -20,11 +20,21 @@ use tokio::task::JoinHandle;
 
 /// Serves `router` on a free port.
 async fn start(life: &Lifecycle, router: Router, deadline: Duration) -> (SocketAddr, JoinHandle<()>) {
+    start_with_notice(life, router, Duration::ZERO, deadline).await
+}
+
+/// The same with a notice before the listener closes.
+async fn start_with_notice(
+    life: &Lifecycle,
+    router: Router,
+    notice: Duration,
+    deadline: Duration,
+) -> (SocketAddr, JoinHandle<()>) {
     let listener = ccag_daemon::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let addr = listener.local_addr().unwrap();
     let life = life.clone();
     let server = tokio::spawn(async move {
-        ccag_daemon::serve(&life, listener, router, deadline)
+        ccag_daemon::serve_with_notice(&life, listener, router, notice, deadline)
             .await
             .unwrap();
     });

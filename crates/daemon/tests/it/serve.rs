@@ -1,4 +1,4 @@
-use crate::{eventually, start};
+use crate::{eventually, start, start_with_notice};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
@@ -123,6 +123,38 @@ async fn open_streams_are_finished_while_new_connections_are_refused() {
             .unwrap();
         assert!(!life.force().is_cancelled());
     }
+}
+
+#[tokio::test]
+async fn during_the_notice_requests_are_served_and_http_1_clients_told_to_go_elsewhere() {
+    let life = Lifecycle::new();
+    let notice = Duration::from_millis(500);
+    let (addr, server) = start_with_notice(&life, router(&life), notice, LONG).await;
+    let silent = tokio::net::TcpStream::connect(addr).await.unwrap();
+    let get = |client: reqwest::Client| client.get(format!("http://{addr}/peer")).send();
+    let kept = reqwest::Client::new();
+    let before = get(kept.clone()).await.unwrap();
+    assert_eq!(before.headers().get("connection"), None);
+    let before = before.text().await.unwrap();
+    life.begin_shutdown();
+    assert!(!life.is_ready(), "red at once");
+    let after = get(kept).await.unwrap();
+    assert_eq!(after.headers()["connection"], "close");
+    assert_eq!(after.text().await.unwrap(), before, "on the connection it had");
+    let fresh = get(reqwest::Client::new()).await.unwrap();
+    assert_eq!(fresh.headers()["connection"], "close");
+    let multiplexed = get(h2()).await.unwrap();
+    assert_eq!(multiplexed.status(), 200);
+    assert_eq!(multiplexed.headers().get("connection"), None);
+    eventually("the listener closed", || {
+        std::net::TcpStream::connect(addr).is_err()
+    })
+    .await;
+    tokio::time::timeout(Duration::from_secs(5), server)
+        .await
+        .unwrap()
+        .unwrap();
+    drop(silent);
 }
 
 #[tokio::test]

@@ -58,8 +58,24 @@ impl Reply {
 
 impl Client {
     pub(crate) fn new(base: &str, key: &str) -> Self {
+        Self::over(reqwest::Client::builder().no_proxy().build().unwrap(), base, key)
+    }
+
+    /// One that never uses a connection twice, as many short-lived clients do together.
+    pub(crate) fn without_pool(base: &str, key: &str) -> Self {
+        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+        Self::over(http.build().unwrap(), base, key)
+    }
+
+    /// One that speaks HTTP/2 without asking, as proxies do.
+    pub(crate) fn http2(base: &str, key: &str) -> Self {
+        let http = reqwest::Client::builder().no_proxy().http2_prior_knowledge();
+        Self::over(http.build().unwrap(), base, key)
+    }
+
+    fn over(http: reqwest::Client, base: &str, key: &str) -> Self {
         Self {
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            http,
             base: base.to_owned(),
             key: key.to_owned(),
         }

@@ -12,7 +12,8 @@ pub(crate) const PASSWORD: &str = "correct-horse-battery-staple";
 pub(super) const JOIN_TOKEN: &str = "join-token-for-tests-0123456789abcdef";
 const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-async fn answers(url: String) -> bool {
+/// Whether a URL answers that all is well.
+pub(super) async fn answers(url: String) -> bool {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let response = client.get(url).timeout(Duration::from_secs(2)).send().await;
     response.is_ok_and(|r| r.status().is_success())
@@ -167,7 +168,7 @@ impl DataPlane {
             .env("RUST_LOG", "info")
             .envs(self.environment.iter().cloned());
         let mut process = Process::start(&self.name, &mut command);
-        let ready = format!("http://127.0.0.1:{}/readyz", self.ops_port);
+        let ready = self.readiness();
         process.until("it is ready", || answers(ready.clone())).await;
         self.process = Some(process);
     }
@@ -175,6 +176,15 @@ impl DataPlane {
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         self.process.take().unwrap().kill();
+    }
+
+    /// Where it says whether requests may come.
+    pub(crate) fn readiness(&self) -> String {
+        format!("http://127.0.0.1:{}/readyz", self.ops_port)
+    }
+
+    pub(crate) async fn is_ready(&self) -> bool {
+        answers(self.readiness()).await
     }
 
     pub(crate) fn client(&self, secret: &str) -> Client {

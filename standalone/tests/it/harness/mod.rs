@@ -1,6 +1,7 @@
 //! Starts, watches and stops the processes that the tests talk to.
 
 mod admin;
+mod balancer;
 mod claude;
 mod client;
 mod gateway;
@@ -11,12 +12,13 @@ mod sim;
 mod skewed;
 
 pub(crate) use admin::Admin;
+pub(crate) use balancer::Balancer;
 pub(crate) use claude::{Machine, Session};
 pub(crate) use client::{Client, Reply, message};
 pub(crate) use gateway::{
     ControlPlane, DataPlane, MODEL, PASSWORD, Standalone, Started, standalone, standalone_logging,
 };
-pub(crate) use load::Load;
+pub(crate) use load::{Load, Tally};
 pub(crate) use postgres::{Cluster, database, execute};
 pub(crate) use process::{Process, binary, wait_until};
 pub(crate) use sim::{Answer, Sim};
