@@ -14,7 +14,7 @@ use crate::explain::{Delivery, Refusals};
 use crate::http::{BodyMemory, Forward, Gateway, inference, with_fallback};
 use crate::metrics::Metrics;
 use crate::profiles::{Learning, Pins};
-use crate::sync::{Current, Disk, Identity, Link, LinkError, Watch};
+use crate::sync::{Current, Disk, Identity, Link, LinkError, TrustGauges, Watch};
 use crate::usage::{Recorder, Shipper, Spool, SpoolConfig, SpoolError};
 use axum::Router;
 use ccag_aws::BadBundle;
@@ -270,6 +270,10 @@ impl Parts {
         let trust_ms = i64::try_from(config.trust.as_millis()).unwrap_or(i64::MAX);
         let contact = disk.load_contact(clock.now_ms());
         let current = Arc::new(Current::new(disk.load(), contact, trust_ms, Arc::clone(&clock)));
+        let gauges = TrustGauges(Arc::clone(&current));
+        registry
+            .sub_registry_with_prefix("ccag_dataplane")
+            .register_collector(Box::new(gauges));
         let recorder = Arc::new(Recorder {
             spool: spool.clone(),
             replica_id: replica_id.clone(),

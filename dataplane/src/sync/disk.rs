@@ -1,9 +1,10 @@
 //! What a data plane keeps so that it can start while the control plane is gone: the last snapshot, when the control plane
 //! was last heard of, and its own id.
 //!
-//! The snapshot holds no secret in clear: API keys of search services and the key that search results are sealed with are in
-//! a file of their own, sealed under a key that is derived from the join token. Without a join token, as in one process with
-//! the control plane, they are not written at all.
+//! The snapshot and the time are sealed under a key that is derived from the join token: nobody without it can read the
+//! secrets in them, or make this data plane serve a key that was revoked, or trust what it holds for longer. What does not
+//! open is not used, and the log says why. Without a join token, as in one process with the control plane, they are written
+//! openly, with a checksum against accidents, and without secrets.
 
 use super::apply::{self, Applied};
 use super::view::ConfigView;
@@ -14,18 +15,42 @@ use prost::Message;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What the file starts with; the last character is the version of the format. A checksum (four bytes, little-endian) and
-/// the message follow.
-const MAGIC: &[u8; 8] = b"CCAGSNP1";
+/// What an open file starts with; the last character is the version of the format. A checksum (four bytes, little-endian)
+/// and the message follow.
+const OPEN: &[u8; 8] = b"CCAGSNP1";
 
-/// What the secrets are sealed as.
+/// What a sealed file starts with. What [`SealKey::seal`] made of the message follows.
+const SEALED: &[u8; 8] = b"CCAGSNP2";
+
+/// What the snapshot is sealed as.
+const SNAPSHOT: &[u8] = b"snapshot of a configuration";
+
+/// What the time of the last contact is sealed as.
+const CONTACT: &[u8] = b"last contact with a control plane";
+
+/// What earlier versions sealed secrets as, in a file of their own beside an open snapshot.
 const SECRETS: &[u8] = b"secrets of a snapshot";
+
+/// Why a saved snapshot is not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum Refused {
+    #[error("it is damaged")]
+    Damaged,
+    #[error("it was changed by somebody else, or written under another join token")]
+    NotOurs,
+    #[error("it is sealed, and there is no join token to open it with")]
+    NoKey,
+    #[error("it is not sealed, although there is a join token, and no earlier version has left it so")]
+    NotSealed,
+    #[error("it is in a format that this version does not know")]
+    UnknownFormat,
+}
 
 /// The files of one data directory.
 #[derive(Debug, Clone)]
 pub(crate) struct Disk {
     dir: PathBuf,
-    /// What secrets are sealed with.
+    /// What the snapshot is sealed with.
     key: Option<SealKey>,
 }
 
@@ -45,34 +70,33 @@ impl Disk {
         self.dir.join("snapshot.bin")
     }
 
-    /// Writes the view.
-    pub(crate) fn save(&self, view: &ConfigView) -> io::Result<()> {
-        let snapshot = |objects: Vec<ConfigObject>| v1::Snapshot {
-            epoch: view.epoch().to_owned(),
-            revision: view.revision().0,
-            objects: objects.into_iter().map(Into::into).collect(),
-        };
-        let (mut open, mut secret) = (Vec::new(), Vec::new());
-        for object in view.objects() {
-            let (without, had_secrets) = without_secrets(object.clone());
-            open.push(without);
-            if had_secrets {
-                secret.push(object);
-            }
-        }
-        if let Some(key) = &self.key {
-            let sealed = key.seal(SECRETS, &snapshot(secret).encode_to_vec());
-            write_atomic(&self.secrets_path(), &sealed, true)?;
-        }
-        let payload = snapshot(open).encode_to_vec();
-        let mut bytes = Vec::with_capacity(payload.len() + 12);
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
-        bytes.extend_from_slice(&payload);
-        write_atomic(&self.snapshot_path(), &bytes, true)
+    fn contact_path(&self) -> PathBuf {
+        self.dir.join("last-contact")
     }
 
-    /// Reads the last view back. A damaged file is as good as none: it is reported and left out.
+    /// Writes the view.
+    pub(crate) fn save(&self, view: &ConfigView) -> io::Result<()> {
+        let objects = view.objects().into_iter();
+        let Some(key) = &self.key else {
+            let payload = encode(view, objects.map(without_secrets));
+            let checksum = crc32fast::hash(&payload).to_le_bytes();
+            let bytes = [OPEN.as_slice(), &checksum, &payload].concat();
+            return write_atomic(&self.snapshot_path(), &bytes, true);
+        };
+        let sealed = key.seal(SNAPSHOT, &encode(view, objects));
+        write_atomic(
+            &self.snapshot_path(),
+            &[SEALED.as_slice(), &sealed].concat(),
+            true,
+        )?;
+        // With it goes what would let an open snapshot through.
+        match std::fs::remove_file(self.secrets_path()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the last view back. What cannot be trusted is as good as nothing: it is reported and left out.
     pub(crate) fn load(&self) -> Option<ConfigView> {
         let path = self.snapshot_path();
         let bytes = match std::fs::read(&path) {
@@ -83,49 +107,89 @@ impl Disk {
                 return None;
             }
         };
-        let Some(Applied { mut view, .. }) = decode(&bytes).map(apply::snapshot) else {
-            tracing::error!(path = %path.display(), "the saved configuration is damaged and not used");
-            return None;
-        };
-        if let Some(secret) = self.load_secrets()
-            && secret.epoch == view.epoch()
-            && secret.revision == view.revision().0
-        {
-            for object in secret.objects {
-                let put = ConfigObject::try_from(object).map_err(|error| error.to_string());
-                if let Err(error) = put.and_then(|object| view.put(object)) {
-                    tracing::warn!(
-                        error,
-                        "a saved secret cannot be used; it comes with the next configuration"
-                    );
-                }
+        match self.open(&bytes) {
+            Ok(snapshot) => {
+                let Applied { view, .. } = apply::snapshot(snapshot);
+                Some(view)
+            }
+            Err(reason) => {
+                tracing::error!(
+                    %reason,
+                    path = %path.display(),
+                    "the saved configuration is not used: nothing is served until the control plane has sent one"
+                );
+                None
             }
         }
-        Some(view)
     }
 
-    /// The objects with secrets, whole. Those of another revision are of no use: they may have been withdrawn.
-    fn load_secrets(&self) -> Option<v1::Snapshot> {
-        let sealed = std::fs::read(self.secrets_path()).ok()?;
-        let Some(opened) = self.key.as_ref()?.open(SECRETS, &sealed) else {
-            tracing::warn!("the saved secrets cannot be opened; they come with the next configuration");
-            return None;
-        };
-        v1::Snapshot::decode(opened.as_slice()).ok()
+    fn open(&self, bytes: &[u8]) -> Result<v1::Snapshot, Refused> {
+        if let Some(sealed) = bytes.strip_prefix(SEALED) {
+            let key = self.key.as_ref().ok_or(Refused::NoKey)?;
+            let payload = key.open(SNAPSHOT, sealed).ok_or(Refused::NotOurs)?;
+            return v1::Snapshot::decode(payload.as_slice()).map_err(|_| Refused::Damaged);
+        }
+        let rest = bytes.strip_prefix(OPEN).ok_or(if bytes.starts_with(b"CCAGSNP") {
+            Refused::UnknownFormat
+        } else {
+            Refused::Damaged
+        })?;
+        let (checksum, payload) = rest.split_first_chunk::<4>().ok_or(Refused::Damaged)?;
+        if crc32fast::hash(payload) != u32::from_le_bytes(*checksum) {
+            return Err(Refused::Damaged);
+        }
+        let snapshot = v1::Snapshot::decode(payload).map_err(|_| Refused::Damaged)?;
+        match &self.key {
+            None => Ok(snapshot),
+            Some(key) => self.of_earlier_version(key, snapshot),
+        }
+    }
+
+    /// An earlier version left the snapshot open, and sealed its secrets in another file. Where that is there and of the same
+    /// revision, such a snapshot is used, once: with the next one that is saved the file goes.
+    fn of_earlier_version(&self, key: &SealKey, open: v1::Snapshot) -> Result<v1::Snapshot, Refused> {
+        let sealed = std::fs::read(self.secrets_path()).map_err(|_| Refused::NotSealed)?;
+        let opened = key.open(SECRETS, &sealed).ok_or(Refused::NotOurs)?;
+        let secret = v1::Snapshot::decode(opened.as_slice()).map_err(|_| Refused::Damaged)?;
+        if (&secret.epoch, secret.revision) != (&open.epoch, open.revision) {
+            return Err(Refused::NotSealed);
+        }
+        // Later ones take the place of those before.
+        let objects = open.objects.into_iter().chain(secret.objects).collect();
+        Ok(v1::Snapshot {
+            objects,
+            epoch: secret.epoch,
+            revision: secret.revision,
+        })
     }
 
     /// Remembers when the control plane was last heard of.
     pub(crate) fn save_contact(&self, at: UnixMs) -> io::Result<()> {
-        write_atomic(
-            &self.dir.join("last-contact"),
-            format!("{at}\n").as_bytes(),
-            false,
-        )
+        let text = format!("{at}\n").into_bytes();
+        let bytes = match &self.key {
+            Some(key) => [SEALED.as_slice(), &key.seal(CONTACT, &text)].concat(),
+            None => text,
+        };
+        write_atomic(&self.contact_path(), &bytes, false)
     }
 
     /// When the control plane was last heard of; never later than `now`, should the clock have gone back.
     pub(crate) fn load_contact(&self, now: UnixMs) -> Option<UnixMs> {
-        let text = std::fs::read_to_string(self.dir.join("last-contact")).ok()?;
+        let bytes = std::fs::read(self.contact_path()).ok()?;
+        let text = match (&self.key, bytes.strip_prefix(SEALED)) {
+            (Some(key), Some(sealed)) => key.open(CONTACT, sealed).map(|text| text.to_vec()),
+            // An earlier version's, beside an open snapshot that is looked at more closely.
+            (Some(_), None) => self.secrets_path().exists().then_some(bytes),
+            (None, None) => Some(bytes),
+            (None, Some(_)) => None,
+        };
+        let Some(text) = text.and_then(|text| String::from_utf8(text).ok()) else {
+            tracing::error!(
+                "the time of the last contact with the control plane was changed by somebody else, or written under \
+                 another join token: what is held is not trusted until the control plane is heard of"
+            );
+            return None;
+        };
         Some(text.trim().parse::<UnixMs>().ok()?.min(now))
     }
 
@@ -155,29 +219,32 @@ impl Disk {
     }
 }
 
-/// The object without what must not be written in clear, and whether it had any of that.
-fn without_secrets(mut object: ConfigObject) -> (ConfigObject, bool) {
-    let strip = |provider: &mut Option<SearchProvider>| {
-        let key = provider.as_mut().and_then(|p| p.api_key.take());
-        key.is_some()
+/// The message that a snapshot is.
+fn encode(view: &ConfigView, objects: impl Iterator<Item = ConfigObject>) -> Vec<u8> {
+    let snapshot = v1::Snapshot {
+        epoch: view.epoch().to_owned(),
+        revision: view.revision().0,
+        objects: objects.map(Into::into).collect(),
     };
-    let had = match &mut object {
-        ConfigObject::Settings(settings) => {
-            let sealed = settings.web_search.sealing_key.take().is_some();
-            strip(&mut settings.web_search.provider) || sealed
-        }
-        ConfigObject::User(user) => strip(&mut user.search),
-        _ => false,
-    };
-    (object, had)
+    snapshot.encode_to_vec()
 }
 
-fn decode(bytes: &[u8]) -> Option<v1::Snapshot> {
-    let rest = bytes.strip_prefix(MAGIC)?;
-    let (checksum, payload) = rest.split_first_chunk::<4>()?;
-    (crc32fast::hash(payload) == u32::from_le_bytes(*checksum))
-        .then(|| v1::Snapshot::decode(payload).ok())
-        .flatten()
+/// The object without what must not be written in clear.
+fn without_secrets(mut object: ConfigObject) -> ConfigObject {
+    let strip = |provider: &mut Option<SearchProvider>| {
+        if let Some(provider) = provider {
+            provider.api_key = None;
+        }
+    };
+    match &mut object {
+        ConfigObject::Settings(settings) => {
+            settings.web_search.sealing_key = None;
+            strip(&mut settings.web_search.provider);
+        }
+        ConfigObject::User(user) => strip(&mut user.search),
+        _ => {}
+    }
+    object
 }
 
 #[cfg(test)]
@@ -209,33 +276,95 @@ mod tests {
             }
         }
         assert_eq!(disk.load().unwrap().settings(), &settings);
-        let stranger = Disk::new(dir.path(), Some(SealKey::derive(b"other", "snapshot")));
-        assert_eq!(stranger.load().unwrap().settings().web_search.sealing_key, None);
         let keyless = Disk::new(dir.path(), None);
+        assert!(keyless.load().is_none());
+        keyless.save(&view).unwrap();
+        let open = std::fs::read(keyless.snapshot_path()).unwrap();
+        assert!(!open.windows(9).any(|w| w == b"tvly-hush"));
         assert_eq!(keyless.load().unwrap().settings().web_search.sealing_key, None);
+    }
+
+    fn view_at(revision: u64) -> ConfigView {
+        let mut view = ConfigView::empty("epoch-1", Revision(revision));
+        for model in catalogue::models() {
+            view.put(ConfigObject::Model(model)).unwrap();
+        }
+        view
+    }
+
+    fn refusal(disk: &Disk, bytes: &[u8]) -> Option<Refused> {
+        std::fs::write(disk.snapshot_path(), bytes).unwrap();
+        assert_eq!(disk.load().is_none(), disk.open(bytes).is_err());
+        disk.open(bytes).err()
     }
 
     #[test]
     fn a_view_survives_a_restart_and_a_damaged_file_is_not_used() {
-        let dir = tempfile::tempdir().unwrap();
-        let disk = Disk::new(dir.path(), None);
-        assert!(disk.load().is_none());
-        let mut view = ConfigView::empty("epoch-1", Revision(7));
-        for model in catalogue::models() {
-            view.put(ConfigObject::Model(model)).unwrap();
+        for key in [None, Some(SealKey::derive(b"join-me", "snapshot"))] {
+            let dir = tempfile::tempdir().unwrap();
+            let disk = Disk::new(dir.path(), key);
+            assert!(disk.load().is_none());
+            let view = view_at(7);
+            disk.save(&view).unwrap();
+            let back = disk.load().unwrap();
+            assert_eq!((back.epoch(), back.revision()), ("epoch-1", Revision(7)));
+            assert_eq!(back.objects(), view.objects());
+            let bytes = std::fs::read(disk.snapshot_path()).unwrap();
+            for at in [8, 12, 40, bytes.len() / 2, bytes.len() - 1] {
+                let mut changed = bytes.clone();
+                changed[at] ^= 1;
+                assert!(refusal(&disk, &changed).is_some(), "{at}");
+                assert!(refusal(&disk, &bytes[..at]).is_some(), "{at}");
+            }
+            assert_eq!(refusal(&disk, b"CCAG"), Some(Refused::Damaged));
+            assert_eq!(refusal(&disk, b"CCAGSNP9 whatever"), Some(Refused::UnknownFormat));
         }
-        disk.save(&view).unwrap();
+    }
+
+    #[test]
+    fn who_has_no_join_token_cannot_make_a_snapshot_that_is_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::new(dir.path(), Some(SealKey::derive(b"join-me", "snapshot")));
+        let stranger = Disk::new(dir.path(), Some(SealKey::derive(b"another", "snapshot")));
+        let keyless = Disk::new(dir.path(), None);
+        for (writer, reason) in [(&stranger, Refused::NotOurs), (&keyless, Refused::NotSealed)] {
+            writer.save(&view_at(7)).unwrap();
+            let bytes = std::fs::read(disk.snapshot_path()).unwrap();
+            assert_eq!(refusal(&disk, &bytes), Some(reason));
+        }
+    }
+
+    #[test]
+    fn the_snapshot_of_the_version_before_is_read_until_the_next_one_is_saved() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = SealKey::derive(b"join-me", "snapshot");
+        let disk = Disk::new(dir.path(), Some(key.clone()));
+        let mut settings = Settings::default();
+        settings.web_search.sealing_key = Some(SealKey::new(*b"0123456789abcdef0123456789abcdef"));
+        let mut view = view_at(7);
+        view.put(ConfigObject::Settings(settings.clone())).unwrap();
+        // As it was written: open, with a sealed file for what is secret.
+        Disk::new(dir.path(), None).save(&view).unwrap();
+        let secret = |revision| {
+            let view = ConfigView::empty("epoch-1", Revision(revision));
+            key.seal(
+                SECRETS,
+                &encode(&view, [ConfigObject::Settings(settings.clone())].into_iter()),
+            )
+        };
+        let open = std::fs::read(disk.snapshot_path()).unwrap();
+        std::fs::write(disk.secrets_path(), secret(6)).unwrap();
+        assert_eq!(refusal(&disk, &open), Some(Refused::NotSealed));
+        std::fs::write(disk.secrets_path(), secret(7)).unwrap();
+        std::fs::write(disk.contact_path(), "100\n").unwrap();
         let back = disk.load().unwrap();
-        assert_eq!((back.epoch(), back.revision()), ("epoch-1", Revision(7)));
-        assert_eq!(back.objects(), view.objects());
-        let path = disk.snapshot_path();
-        let mut bytes = std::fs::read(&path).unwrap();
-        let last = bytes.len() - 1;
-        bytes[last] ^= 1;
-        std::fs::write(&path, &bytes).unwrap();
-        assert!(disk.load().is_none());
-        std::fs::write(&path, b"CCAG").unwrap();
-        assert!(disk.load().is_none());
+        assert_eq!(back.settings(), &settings);
+        assert_eq!(back.objects().len(), view.objects().len());
+        assert_eq!(disk.load_contact(200), Some(100));
+        disk.save(&back).unwrap();
+        assert_eq!(disk.load().unwrap().settings(), &settings);
+        assert_eq!(refusal(&disk, &open), Some(Refused::NotSealed));
+        assert_eq!(disk.load_contact(200), None, "sealed from now on");
     }
 
     #[test]
@@ -257,11 +386,23 @@ mod tests {
 
     #[test]
     fn a_last_contact_in_the_future_counts_as_now() {
+        for key in [None, Some(SealKey::derive(b"join-me", "snapshot"))] {
+            let dir = tempfile::tempdir().unwrap();
+            let disk = Disk::new(dir.path(), key);
+            assert_eq!(disk.load_contact(5), None);
+            disk.save_contact(100).unwrap();
+            assert_eq!(disk.load_contact(50), Some(50));
+            assert_eq!(disk.load_contact(200), Some(100));
+        }
+    }
+
+    #[test]
+    fn nobody_without_the_join_token_prolongs_the_trust() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = Disk::new(dir.path(), None);
-        assert_eq!(disk.load_contact(5), None);
-        disk.save_contact(100).unwrap();
-        assert_eq!(disk.load_contact(50), Some(50));
-        assert_eq!(disk.load_contact(200), Some(100));
+        let disk = Disk::new(dir.path(), Some(SealKey::derive(b"join-me", "snapshot")));
+        for other in [None, Some(SealKey::derive(b"another", "snapshot"))] {
+            Disk::new(dir.path(), other).save_contact(150).unwrap();
+            assert_eq!(disk.load_contact(200), None);
+        }
     }
 }

@@ -32,7 +32,7 @@ pub enum ControlLink {
 }
 
 impl ControlLink {
-    /// What secrets on disk are sealed with.
+    /// What is kept on disk is sealed with this.
     pub(crate) fn snapshot_key(&self) -> Option<SealKey> {
         match self {
             Self::Url {

@@ -5,12 +5,14 @@ mod disk;
 mod link;
 mod paused;
 mod scopes;
+mod trust;
 mod view;
 mod watch;
 
 pub(crate) use disk::Disk;
 pub use link::{ControlLink, LinkError};
 pub(crate) use link::{Link, check_url};
+pub(crate) use trust::TrustGauges;
 pub(crate) use view::ConfigView;
 pub(crate) use watch::{Identity, Watch};
 
@@ -76,6 +78,12 @@ impl Current {
         self.clock
             .now_ms()
             .saturating_sub(self.last_contact_ms.load(Ordering::Relaxed))
+    }
+
+    /// The same; `None` if it never was.
+    fn known_age_ms(&self) -> Option<i64> {
+        let heard = self.last_contact_ms.load(Ordering::Relaxed) != i64::MIN;
+        heard.then(|| self.age_ms())
     }
 
     pub(crate) fn set(&self, view: ConfigView) {

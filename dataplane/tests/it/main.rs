@@ -10,6 +10,7 @@
 mod admission;
 mod bodies;
 mod budgets;
+mod cold_start;
 mod control;
 mod error_table;
 mod exchanges;
