@@ -73,6 +73,7 @@ fn view() -> ExplanationView {
                 affinity: "session".into(),
                 pool: "default".into(),
                 candidates: Vec::new(),
+                not_tried: Vec::new(),
             },
             attempts: vec![
                 attempt("one", 429, Some("next_endpoint")),

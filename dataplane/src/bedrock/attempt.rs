@@ -117,7 +117,8 @@ pub(crate) async fn walk(
     let Some(first) = route.first().map(|candidate| candidate.endpoint.id.clone()) else {
         return Err(failure(Fault::no_route(), Tokens::default(), ticket));
     };
-    let moved = bedrock.homes.lead(&conversation, &mut route);
+    let is_sticky = job.lane.asked.is_sticky;
+    let moved = is_sticky && bedrock.homes.lead(&conversation, &mut route);
     bedrock.health.order(&mut route);
     ticket.routed(&route, moved, &bedrock);
     let mut spent = Tokens::default();
@@ -139,8 +140,10 @@ pub(crate) async fn walk(
             let fault = match once(&bedrock, &candidate, &job, &mut ticket).await {
                 Ok((answered, aws_request_id)) => {
                     bedrock.health.succeeded(&candidate);
-                    let by = &candidate.endpoint.id;
-                    bedrock.homes.served(&conversation, &first, by);
+                    if is_sticky {
+                        let by = &candidate.endpoint.id;
+                        bedrock.homes.served(&conversation, &first, by);
+                    }
                     ticket.worked(aws_request_id.as_deref());
                     job.rules().worked(&candidate, &bedrock.pins, &bedrock.learning);
                     return Ok(finish(answered, aws_request_id, job.source.rules, ticket));

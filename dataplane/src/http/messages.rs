@@ -26,7 +26,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use ccag_domain::explanation::Routed;
-use ccag_domain::routing::{self, Candidate};
+use ccag_domain::routing::{self, Candidate, Strategy};
 use ccag_domain::{Code, Model, ModelName, Problem, RequestId, UnixMs};
 use ccag_translate::request::{self, Operation, Peeked};
 use ccag_translate::search::Terms;
@@ -288,9 +288,8 @@ fn plan(
         route: None,
     };
     let home_region = gateway.bedrock.upstream.home_region();
-    route::rules(&admitted.view, &admitted.who.caller, home_region)
-        .check_model(&model.name)
-        .map_err(of_model)?;
+    let may_go = route::rules(&admitted.view, &admitted.who.caller, home_region);
+    may_go.check_model(&model.name).map_err(of_model)?;
     let search = Wanted::of(&admitted.view, &admitted.who.caller, &peeked).map_err(of_model)?;
     let session_id = session::of(headers, &peeked);
     session::check(admitted, session_id.as_deref()).map_err(of_model)?;
@@ -299,6 +298,8 @@ fn plan(
         .unwrap_or_else(|| format!("{:016x}", peeked.conversation_hash()));
     let rules = rules(gateway, admitted, &model, &peeked, &affinity).map_err(of_model)?;
     let mut lane = lane(admitted, &model, &peeked, &affinity);
+    lane.asked.is_sticky = may_go.strategy() == Strategy::Sticky;
+    lane.asked.is_warm &= lane.asked.is_sticky;
     // A request with searches is always streamed from Bedrock.
     lane.asked.streaming |= search.is_some();
     let mut job = translate(rules, lane, terms(&admitted.view), &peeked, headers, body).map_err(of_model)?;
@@ -357,6 +358,7 @@ fn lane(admitted: &Admitted, model: &Arc<Model>, peeked: &Peeked<'_>, affinity: 
         conversation: ConversationKey::new(&caller.key_id, affinity, &model.name),
         model: Arc::clone(model),
         streaming: peeked.stream(),
+        is_sticky: true,
         is_warm: peeked.has_history() && peeked.estimated_input_tokens() >= WARM_TOKENS,
     };
     let team = caller.team_id.as_ref().and_then(|id| view.team(id));

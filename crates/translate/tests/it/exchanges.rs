@@ -396,6 +396,7 @@ mod table {
             Health::Fine => "fine",
             Health::Throttled => "throttled",
             Health::DailyQuota => "daily_quota",
+            Health::Unreachable => "unreachable",
             Health::Unavailable => "unavailable",
             Health::Credentials => "credentials",
             Health::ModelMissing => "model_missing",

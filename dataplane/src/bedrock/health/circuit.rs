@@ -8,9 +8,6 @@ use ccag_domain::{Trouble, UnixMs};
 /// A probe that says nothing for so long is given up, and another one is let through.
 const PROBE_MS: i64 = 30_000;
 
-/// Throttling of so long ago counts half.
-const HALF_LIFE_MS: i64 = 60_000;
-
 /// When a kind of failure opens a circuit, and for how long.
 struct Rule {
     /// So many failures in a row.
@@ -76,8 +73,6 @@ pub(super) struct Circuit {
     since_ms: UnixMs,
     until_ms: UnixMs,
     throttles_in_a_row: u32,
-    /// A count of throttles in which older ones count less, at a time.
-    heat: (f64, UnixMs),
 }
 
 /// How a circuit stands, for people.
@@ -100,7 +95,6 @@ impl Default for Circuit {
             since_ms: 0,
             until_ms: 0,
             throttles_in_a_row: 0,
-            heat: (0.0, 0),
         }
     }
 }
@@ -112,7 +106,6 @@ impl Circuit {
         let rule = rule(cause);
         if cause == Trouble::Throttled {
             self.throttles_in_a_row = self.throttles_in_a_row.saturating_add(1);
-            self.heat = (self.heat(now) + 1.0, now);
         }
         let follows = self.cause == cause && now - self.failed_at_ms <= rule.within_ms;
         self.failures = if follows {
@@ -189,14 +182,6 @@ impl Circuit {
         self.throttles_in_a_row
     }
 
-    /// How much it was throttled lately.
-    pub(super) fn heat(&self, now: UnixMs) -> f64 {
-        let (heat, at_ms) = self.heat;
-        #[expect(clippy::cast_precision_loss, reason = "a span of minutes is exact in an f64")]
-        let half_lives = (now - at_ms).max(0) as f64 / HALF_LIFE_MS as f64;
-        heat * (-half_lives).exp2()
-    }
-
     /// How it stands; `None` while all is well.
     pub(super) fn standing(&self) -> Option<Standing> {
         let is_probed = match self.state {
@@ -215,7 +200,7 @@ impl Circuit {
     /// Whether there is nothing worth remembering.
     pub(super) fn is_forgettable(&self, now: UnixMs) -> bool {
         let rule = rule(self.cause);
-        self.state == State::Closed && now - self.failed_at_ms > rule.within_ms && self.heat(now) < 0.05
+        self.state == State::Closed && now - self.failed_at_ms > rule.within_ms
     }
 }
 
@@ -305,18 +290,5 @@ mod tests {
         }
         assert!(!circuit.answered(false));
         assert!(circuit.is_out(0));
-    }
-
-    #[test]
-    fn throttles_are_forgotten_by_halves() {
-        let mut circuit = Circuit::default();
-        for _ in 0..4 {
-            circuit.failed(Trouble::Throttled, 0, EXACT);
-        }
-        assert!((circuit.heat(0) - 4.0).abs() < 1e-9);
-        assert!((circuit.heat(60_000) - 2.0).abs() < 1e-9);
-        circuit.answered(true);
-        assert!(!circuit.is_forgettable(60_000));
-        assert!(circuit.is_forgettable(600_000));
     }
 }

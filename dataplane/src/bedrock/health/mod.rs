@@ -215,16 +215,6 @@ impl EndpointHealth {
         }
     }
 
-    /// How much each endpoint was throttled lately: a count in which older throttles count less.
-    pub(crate) fn heat(&self, candidate: &Candidate) -> f64 {
-        if self.is_quiet() {
-            return 0.0;
-        }
-        let circuits = self.circuits.read().unwrap_or_else(PoisonError::into_inner);
-        let circuit = circuits.get(&Place::model(candidate));
-        circuit.map_or(0.0, |circuit| circuit.heat(self.clock.now_ms()))
-    }
-
     /// What is out of order.
     pub(crate) fn standings(&self) -> Vec<(Place, Standing)> {
         if self.is_quiet() {
@@ -417,12 +407,7 @@ mod tests {
             health.failed(&first, Finding::Throttled);
         }
         assert_eq!(health.throttles(&candidate(2, "m")), 0);
-        assert!(health.heat(&first) > 39.0);
         health.succeeded(&first);
         assert_eq!(health.throttles(&first), 0);
-        assert!(
-            health.heat(&first) > 39.0,
-            "what happened is not forgotten at once"
-        );
     }
 }

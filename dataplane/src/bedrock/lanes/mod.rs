@@ -64,6 +64,8 @@ pub(crate) struct Asked {
     pub(crate) model: Arc<Model>,
     /// Whether the answer is streamed.
     pub(crate) streaming: bool,
+    /// Whether the conversation stays where it is answered: not where every request begins elsewhere.
+    pub(crate) is_sticky: bool,
     /// Whether much of the prompt is likely to be cached where the conversation lives.
     pub(crate) is_warm: bool,
 }
@@ -295,6 +297,7 @@ mod tests {
         Asked {
             conversation: ConversationKey::new(&KeyId::parse("key_1").unwrap(), session, &model.name),
             model,
+            is_sticky: true,
             is_warm: false,
             streaming: true,
         }
