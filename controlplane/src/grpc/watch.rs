@@ -119,10 +119,14 @@ async fn follow(
                 Ok(News::Resync) | Err(RecvError::Lagged(_)) => catch_up(services, out, &mut sent).await?,
                 Err(RecvError::Closed) => return Ok(()),
             },
-            message = inbound.message() => match message?.and_then(|message| message.body) {
-                Some(Up::Applied(applied)) => member.applied(services, applied),
-                Some(Up::Findings(findings)) => take(services, findings),
-                Some(Up::Hello(_)) => return Err(Status::invalid_argument("a second hello")),
+            message = inbound.message() => match message? {
+                Some(message) => match message.body {
+                    Some(Up::Applied(applied)) => member.applied(services, applied),
+                    Some(Up::Findings(findings)) => take(services, findings),
+                    Some(Up::Hello(_)) => return Err(Status::invalid_argument("a second hello")),
+                    // What only a newer data plane says. That is no reason to hang up on it.
+                    None => tracing::debug!(replica = %member.row.id, "a data plane says what this version does not know"),
+                },
                 None => return Ok(()),
             },
             _ = heartbeat.tick() => {

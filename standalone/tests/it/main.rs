@@ -32,5 +32,6 @@ mod rolling;
 mod runaway;
 mod sdks;
 mod silence;
+mod skew;
 mod split;
 mod web_search;
