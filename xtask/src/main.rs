@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask test | bench | arrows | gen`.
+//! Project tasks: `cargo xtask test | chaos | bench | arrows | gen`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -7,6 +7,7 @@
 
 mod arrows;
 mod bench;
+mod chaos;
 mod generate;
 mod postgres;
 mod steps;
@@ -47,6 +48,18 @@ enum Task {
         /// Passed to the benchmark; `-- --help` lists what it understands
         #[arg(last = true)]
         args: Vec<String>,
+    },
+    /// Kill, stop and cut off data planes, control planes and the database under load, and check that nothing is lost
+    Chaos {
+        /// For how long things go wrong
+        #[arg(long, default_value_t = 300)]
+        seconds: u64,
+        /// What goes wrong when is drawn from this
+        #[arg(long, default_value_t = 7)]
+        seed: u64,
+        /// Where the configuration and the ledger are kept
+        #[arg(long, value_enum, default_value = "postgres")]
+        database: chaos::Database,
     },
     /// Check which crate may depend on which
     Arrows,
@@ -90,6 +103,11 @@ fn run() -> Result<()> {
             Ok(())
         }
         Task::Bench { subject, args } => bench::run_one(&root, subject, &args),
+        Task::Chaos {
+            seconds,
+            seed,
+            database,
+        } => chaos::run_one(&root, seconds, seed, database),
         Task::Arrows => arrows::run(&root),
         Task::Gen { check } => generate::run(&root, check),
     }

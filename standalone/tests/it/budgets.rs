@@ -1,6 +1,6 @@
 //! Budgets hold: what Bedrock says it gave is the truth.
 
-use crate::harness::{Answer, ControlPlane, DataPlane, Sim, SkewedPlane, database};
+use crate::harness::{Answer, ControlPlane, DataPlane, Link, Sim, SkewedPlane, Way, database};
 use bedrock_sim::Ending;
 use ccag_domain::{Geography, Lane, ModelName, NanoUsd, PriceBook, Tokens, catalogue};
 use serde_json::{Value, json};
@@ -280,10 +280,11 @@ impl Fleet {
         for control in &running {
             links.push(Link::to(&control.grpc).await);
         }
+        let addresses: Vec<String> = links.iter().map(Link::url).collect();
         let (mut planes, mut skewed) = (Vec::new(), Vec::new());
         for n in 0..4 {
             // Each has another control plane first in its list.
-            let mut list: Vec<&str> = links.iter().map(|link| link.url.as_str()).collect();
+            let mut list: Vec<&str> = addresses.iter().map(String::as_str).collect();
             list.rotate_left(n % controls);
             let (name, list) = (format!("data-{n}"), list.join(","));
             match wrong_by_ms.get(n) {
@@ -342,44 +343,6 @@ fn assert_used(truth: NanoUsd, permille: i64) {
         truth.0 * 1_000 >= BUDGET.0 * permille,
         "only {truth} could be used"
     );
-}
-
-/// A way to a control plane that can be cut.
-struct Link {
-    url: String,
-    cut: tokio::sync::watch::Sender<bool>,
-}
-
-impl Link {
-    async fn to(url: &str) -> Self {
-        let target = url.trim_start_matches("http://").to_owned();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let cut = tokio::sync::watch::Sender::new(false);
-        let state = cut.subscribe();
-        tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                let (mut state, target) = (state.clone(), target.clone());
-                tokio::spawn(async move {
-                    if *state.borrow() {
-                        return;
-                    }
-                    let Ok(mut far) = tokio::net::TcpStream::connect(&target).await else {
-                        return;
-                    };
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                        _ = state.wait_for(|cut| *cut) => {}
-                    }
-                });
-            }
-        });
-        Self { url, cut }
-    }
-
-    fn set_cut(&self, cut: bool) {
-        self.cut.send_replace(cut);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -473,9 +436,9 @@ async fn a_hard_budget_holds_while_the_planes_are_cut_off_from_each_other() {
     let fleet = Fleet::start("hard", 1).await;
     let demand = fleet.demand(SMALL);
     fleet.until_spent(SMALL, 20).await;
-    fleet.links[0].set_cut(true);
+    fleet.links[0].set(Way::Cut);
     tokio::time::sleep(Duration::from_secs(30)).await;
-    fleet.links[0].set_cut(false);
+    fleet.links[0].set(Way::Open);
     let (truth, tally) = fleet.end(demand, SMALL, 4 * CLIENTS).await;
     assert!(truth <= BUDGET, "{truth}");
     assert_used(truth, 987);

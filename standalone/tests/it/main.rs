@@ -13,6 +13,7 @@ mod affinity;
 mod bodies;
 mod budgets;
 mod catalogue;
+mod chaos;
 mod claude_code;
 mod command_line;
 mod console;

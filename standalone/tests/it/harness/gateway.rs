@@ -127,6 +127,16 @@ impl DataPlane {
         Self::start_on(&[], name, control, sim.environment()).await
     }
 
+    /// The same with more variables.
+    pub(crate) async fn start_at_with(
+        name: &str,
+        control: &str,
+        sim: &Sim,
+        more: &[(&'static str, String)],
+    ) -> Self {
+        Self::start_on(&[], name, control, [&sim.environment(), more].concat()).await
+    }
+
     async fn start_on(
         under: &[String],
         name: &str,

@@ -5,6 +5,7 @@ mod balancer;
 mod claude;
 mod client;
 mod gateway;
+mod link;
 mod load;
 mod postgres;
 mod process;
@@ -18,6 +19,7 @@ pub(crate) use client::{Client, Reply, message};
 pub(crate) use gateway::{
     ControlPlane, DataPlane, MODEL, PASSWORD, Standalone, Started, standalone, standalone_logging,
 };
+pub(crate) use link::{Link, Way};
 pub(crate) use load::{Load, Tally};
 pub(crate) use postgres::{Cluster, database, execute};
 pub(crate) use process::{Process, binary, wait_until};

@@ -25,6 +25,11 @@ pub(crate) fn execute(url: &str, sql: &str) {
 }
 
 fn create(socket: &Path) -> String {
+    let name = create_named(socket);
+    format!("postgres://ccag@localhost/{name}?host={}", socket.display())
+}
+
+fn create_named(socket: &Path) -> String {
     let name = format!("t{}_{}", std::process::id(), rand_suffix());
     let created = Command::new(bin_dir().join("psql"))
         .arg("--host")
@@ -45,7 +50,7 @@ fn create(socket: &Path) -> String {
         "{}",
         String::from_utf8_lossy(&created.stderr)
     );
-    format!("postgres://ccag@localhost/{name}?host={}", socket.display())
+    name
 }
 
 fn rand_suffix() -> u32 {
@@ -104,6 +109,16 @@ impl Cluster {
     /// Creates a database and returns its URL.
     pub(crate) fn database(&self) -> String {
         create(self.dir.path())
+    }
+
+    /// Creates a database and returns its name.
+    pub(crate) fn database_name(&self) -> String {
+        create_named(self.dir.path())
+    }
+
+    /// Where the server listens.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.dir.path().join(".s.PGSQL.5432")
     }
 
     /// Stops the server at once, as a crash would: every connection breaks, new ones are refused.
