@@ -1,8 +1,8 @@
 //! The command line: every command and flag with its documentation.
 
 use crate::commands::{
-    auth, budgets, capabilities, completions, endpoints, explain, keys, limits, models, pricing, sessions,
-    teams, usage, users, web_search,
+    auth, budgets, capabilities, completions, endpoints, explain, keys, limits, models, pricing, routing,
+    sessions, teams, usage, users, web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
@@ -100,6 +100,9 @@ pub(crate) enum Command {
     /// Limits: how much may be asked for at a time, by whom
     #[command(subcommand)]
     Limits(limits::Limits),
+    /// Where requests may go, and in which order endpoints are tried, for teams that say nothing of their own
+    #[command(subcommand)]
+    Routing(routing::Routing),
     /// Sessions of Claude Code that run away: what they may do within a minute, and those that are paused
     #[command(subcommand)]
     Sessions(sessions::Sessions),

@@ -14,6 +14,7 @@ pub(crate) mod models;
 pub(crate) mod pricing;
 mod quarantine;
 mod reprice;
+pub(crate) mod routing;
 pub(crate) mod sessions;
 pub(crate) mod teams;
 pub(crate) mod usage;
@@ -51,6 +52,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::Endpoints(command) => command.run(&context(&global, out)?).await,
         Command::Budgets(command) => command.run(&context(&global, out)?).await,
         Command::Limits(command) => command.run(&context(&global, out)?).await,
+        Command::Routing(command) => command.run(&context(&global, out)?).await,
         Command::Sessions(command) => command.run(&context(&global, out)?).await,
         Command::Usage(command) => command.run(&context(&global, out)?).await,
         Command::Explain(command) => command.run(&context(&global, out)?).await,

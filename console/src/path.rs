@@ -16,6 +16,8 @@ pub const KEYS: &str = "/console/keys";
 pub const NEW_KEY: &str = "/console/keys/new";
 /// Page that shows a new key's secret once.
 pub const KEY_CREATED: &str = "/console/keys/created";
+/// The page and form for the routes of requests whose team says nothing of its own.
+pub const ROUTING: &str = "/console/endpoints/routing";
 /// List of teams, and the form target that makes one.
 pub const TEAMS: &str = "/console/teams";
 /// List of budgets, and the form target that makes one.
@@ -100,6 +102,12 @@ pub fn team_state(id: &str) -> String {
 #[must_use]
 pub fn team_endpoints(id: &str) -> String {
     format!("{TEAMS}/{}/endpoints", encode(id))
+}
+
+/// The page and form for the routes of a team's requests.
+#[must_use]
+pub fn team_routing(id: &str) -> String {
+    format!("{TEAMS}/{}/routing", encode(id))
 }
 
 /// The page and form for a team's guardrail.

@@ -3,6 +3,7 @@
 use super::Context;
 use super::budgets::{self, Mode, Notify, Period};
 use super::guardrail::{GuardrailArgs, guardrail_text};
+use super::routing::{self, RoutingArgs};
 use super::users::table as user_table;
 use crate::error::CliError;
 use crate::human::{count, moment, or_none};
@@ -102,13 +103,35 @@ pub(crate) enum Teams {
         /// The team's id or name
         team: String,
     },
-    /// Say which endpoints a team may use, and that it may use no others
+    /// Show where the requests of a team may go, and in which order endpoints are tried
+    Routing {
+        /// The team's id or name
+        team: String,
+    },
+    /// Say where the requests of a team may go, and in which order endpoints are tried; what is not given stays as it is
+    ///
+    /// For example: ccag teams set-routing platform --strategy primary_fallback --geography eu --region eu-
+    SetRouting {
+        /// The team's id or name
+        team: String,
+        #[command(flatten)]
+        rules: Box<RoutingArgs>,
+    },
+    /// Show where a request of a team for a model would go now, and why not elsewhere
+    PreviewRoute {
+        /// The team's id or name
+        team: String,
+        /// The model, however it is named
+        model: String,
+    },
+    /// Say which endpoints a team may use, in which order, and that it may use no others
     ///
     /// For example: ccag teams set-endpoints platform --endpoint europe:1 --endpoint fallback:2
     SetEndpoints {
         /// The team's id or name
         team: String,
-        /// An endpoint's id or name, and where it stands in lists after a colon; may be given several times
+        /// An endpoint's id or name; may be given several times, in the team's order. A number after a colon says the place
+        /// instead
         #[arg(
             long = "endpoint",
             value_name = "ENDPOINT[:N]",
@@ -236,6 +259,9 @@ impl Teams {
                 let found: TeamEndpoints = context.client.get(&paths::team_endpoints(&id)).await?;
                 show_endpoints(context, &found)
             }
+            Self::Routing { team } => routing::show(context, Some(&team)).await,
+            Self::SetRouting { team, rules } => routing::set(context, Some(&team), *rules).await,
+            Self::PreviewRoute { team, model } => routing::preview(context, Some(&team), model).await,
             Self::SetEndpoints { team, endpoints, .. } => set_endpoints(context, &team, &endpoints).await,
         }
     }

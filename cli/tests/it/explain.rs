@@ -68,12 +68,10 @@ fn view() -> ExplanationView {
                 drawn_nano_usd: Some(total),
             }],
             route: Routed {
-                strategy: "rendezvous".into(),
-                moved: false,
+                strategy: "sticky".into(),
                 affinity: "session".into(),
                 pool: "default".into(),
-                candidates: Vec::new(),
-                not_tried: Vec::new(),
+                ..Routed::default()
             },
             attempts: vec![
                 attempt("one", 429, Some("next_endpoint")),

@@ -8,6 +8,7 @@ mod explain;
 mod failures;
 mod limits;
 mod offers;
+mod routing;
 mod server;
 mod session;
 mod sessions;

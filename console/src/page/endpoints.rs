@@ -55,7 +55,10 @@ impl Page for EndpointsPage {
         } else {
             self.list()
         };
-        let add = view! { <a class="button primary" href=path::NEW_ENDPOINT>"Add an endpoint"</a> };
+        let add = view! {
+            <a class="button" href=path::ROUTING>"Routing"</a>
+            <a class="button primary" href=path::NEW_ENDPOINT>"Add an endpoint"</a>
+        };
         view! {
             {page_head(
                 "Endpoints".to_owned(),

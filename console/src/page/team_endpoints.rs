@@ -19,6 +19,8 @@ pub struct TeamEndpointChoice {
     pub enabled: bool,
     /// Whether the team may use it.
     pub chosen: bool,
+    /// Where it stands in the team's order; empty for those that are not chosen.
+    pub priority: String,
 }
 
 /// The page that says which endpoints a team may use.
@@ -53,21 +55,38 @@ impl Page for TeamEndpointsPage {
                 } else {
                     format!("{} (disabled)", endpoint.name)
                 };
-                checkbox(
-                    format!("use-{}", endpoint.id),
-                    "endpoint",
-                    endpoint.id.clone(),
-                    label,
-                    endpoint.place.clone(),
-                    endpoint.chosen,
-                )
+                let (id, name) = (
+                    format!("place-{}", endpoint.id),
+                    format!("Place of {}", endpoint.name),
+                );
+                view! {
+                    {checkbox(
+                        format!("use-{}", endpoint.id),
+                        "endpoint",
+                        endpoint.id.clone(),
+                        label,
+                        endpoint.place.clone(),
+                        endpoint.chosen,
+                    )}
+                    <div class="field">
+                        <label for=id.clone()>{name}</label>
+                        <input
+                            type="number"
+                            min="0"
+                            max="9999"
+                            id=id.clone()
+                            name=id
+                            value=endpoint.priority.clone()
+                        />
+                    </div>
+                }
             })
             .collect_view();
         view! {
             <nav class="trail" aria-label="Where you are"><a href=path::TEAMS>"Teams"</a></nav>
             {page_head(
                 format!("Endpoints of {}", self.team),
-                text("The team uses the chosen endpoints and no others. With none chosen it uses the default ones."),
+                text("The team uses the chosen endpoints and no others. With none chosen it uses the default ones. The place says which comes first where the strategy goes by the list; without a place they stand as here."),
                 nothing(),
             )}
             {edit_form(

@@ -8,7 +8,7 @@ use crate::part::budget::state_badge;
 use crate::part::field::{Ask, button_form, csrf, input, summary};
 use crate::part::list::{Column, cell, number_cell, row_head, table};
 use crate::{PageContext, path};
-use ccag_domain::{AccountState, NanoUsd, UnixMs};
+use ccag_domain::{AccountState, NanoUsd, Strategy, UnixMs};
 use leptos::prelude::*;
 
 /// What the form for a new team holds.
@@ -35,6 +35,8 @@ pub struct TeamRow {
     pub spend_30_days: NanoUsd,
     /// How many endpoints are assigned to it; with none it uses the default ones.
     pub endpoints: u64,
+    /// The strategy of its own by which its endpoints are tried, if it says one.
+    pub strategy: Option<Strategy>,
     /// The id or ARN of its guardrail; without one that of the endpoint holds.
     pub guardrail: Option<String>,
     /// What its budget holds, if it has one.
@@ -118,6 +120,7 @@ impl TeamsPage {
             Column::number("Spend, 30 days"),
             Column::text("Budget"),
             Column::text("Endpoints"),
+            Column::text("Routing"),
             Column::text("Guardrail"),
             Column::text("Created"),
             Column::text("Change"),
@@ -134,6 +137,7 @@ impl TeamsPage {
                         {number_cell("Spend, 30 days", money(team.spend_30_days))}
                         {cell("Budget", budget_of(team))}
                         {cell("Endpoints", endpoints_of(team))}
+                        {cell("Routing", routing_of(team))}
                         {cell("Guardrail", guardrail_of(team))}
                         {cell("Created", ago(team.created_at_ms, context.now_ms))}
                         {cell("Change", state_switch(context, path::team_state(&team.id), &team.name, team.state))}
@@ -167,6 +171,13 @@ fn endpoints_of(team: &TeamRow) -> AnyView {
     };
     let name = format!("Endpoints of {}: {label}", team.name);
     view! { <a href=path::team_endpoints(&team.id) aria-label=name>{label}</a> }.into_any()
+}
+
+/// By which strategy a team's endpoints are tried, with a way to change that and where its requests may go.
+fn routing_of(team: &TeamRow) -> AnyView {
+    let label = team.strategy.map_or("the organisation's", Strategy::as_str);
+    let name = format!("Routing of {}: {label}", team.name);
+    view! { <a href=path::team_routing(&team.id) aria-label=name>{label}</a> }.into_any()
 }
 
 /// Which guardrail a team's requests must pass, with a way to change that.

@@ -6,12 +6,14 @@ use super::{HOSTILE, NOW_MS, Sample, context, sample, with_flash};
 use crate::form::{Choice, Field};
 use crate::page::{
     BudgetState, GuardrailForm, KeyCreatedPage, KeyListQuery, KeyPage, KeyRow, KeySort, KeyState, KeySummary,
-    KeysPage, Named, NewKeyForm, NewKeyPage, NewTeamForm, NewUserForm, RevokeKeyPage, StateFilter,
-    TeamGuardrailPage, TeamRow, TeamsPage, UserRow, UsersPage,
+    KeysPage, Named, NewKeyForm, NewKeyPage, NewTeamForm, NewUserForm, RevokeKeyPage, RouteShown,
+    RoutingForm, RoutingPage, RulesInForce, StateFilter, TeamGuardrailPage, TeamRow, TeamsPage, TriedRow,
+    UserRow, UsersPage,
 };
 use crate::{Tone, path};
+use ccag_domain::routing::Exclusion;
 use ccag_domain::time::DAY_MS;
-use ccag_domain::{AccountState, NanoUsd, Role, Tokens};
+use ccag_domain::{AccountState, NanoUsd, Role, Strategy, Tokens};
 
 fn named(id: &str, name: &str) -> Option<Named> {
     Some(Named {
@@ -183,10 +185,65 @@ fn team(id: &str, name: &str, state: AccountState, users: u64, spend: i64) -> Te
         created_at_ms: NOW_MS - 90 * DAY_MS,
         spend_30_days: NanoUsd(spend),
         endpoints: users / 4,
+        strategy: (users > 100).then_some(Strategy::PrimaryFallback),
         guardrail: (users > 100)
             .then(|| "arn:aws:bedrock:eu-central-1:111122223333:guardrail/abc123def456".to_owned()),
         budget: (users > 3).then(|| account(800, 70_000, BudgetState::Warning)),
     }
+}
+
+fn routing_samples() -> Vec<Sample> {
+    let admin = || context(Role::Admin, path::TEAMS);
+    let tried = |name: &str, first_permille| TriedRow {
+        name: name.to_owned(),
+        invoked: "eu.anthropic.claude-opus-5-5".to_owned(),
+        geography: "eu".to_owned(),
+        first_permille,
+    };
+    let shown = RouteShown {
+        tried: vec![tried("Dublin", 667), tried(HOSTILE, 333)],
+        left_out: vec![
+            (
+                "Virginia".to_owned(),
+                Exclusion::GeographyNotAllowed.told().to_owned(),
+            ),
+            ("Frankfurt".to_owned(), Exclusion::Disabled.told().to_owned()),
+        ],
+        refusal: None,
+    };
+    let page = RoutingPage {
+        team: named("team_1", HOSTILE),
+        endpoints: vec!["Dublin".to_owned(), HOSTILE.to_owned(), "Virginia".to_owned()],
+        in_force: RulesInForce {
+            strategy: Strategy::Sticky,
+            models: "all".to_owned(),
+            geographies: "eu (the organisation's word)".to_owned(),
+            regions: "all".to_owned(),
+        },
+        models: vec![Choice::new("claude-opus-5-5", "Claude Opus 5.5")],
+        model: "claude-opus-5-5".to_owned(),
+        route: Some(shown),
+        ..RoutingPage::default()
+    };
+    let refused = RoutingPage {
+        form: RoutingForm {
+            strategy: Field::new("weighted"),
+            regions: Field::new("Europe").with_error("`Europe` is no region. Name one, such as `eu-west-1`."),
+            ..RoutingForm::default()
+        },
+        route: Some(RouteShown {
+            refusal: Some(
+                "model: claude-opus-5-5 is not offered by the endpoints that you may use".to_owned(),
+            ),
+            ..RouteShown::default()
+        }),
+        team: None,
+        ..page.clone()
+    };
+    vec![
+        sample("team-routing", admin(), page),
+        sample("routing-refused", context(Role::Admin, path::ENDPOINTS), refused),
+    ]
 }
 
 fn team_samples() -> Vec<Sample> {
@@ -339,6 +396,7 @@ pub(super) fn samples() -> Vec<Sample> {
     let mut samples = key_samples();
     samples.extend(new_key_samples());
     samples.extend(team_samples());
+    samples.extend(routing_samples());
     samples.extend(user_samples());
     samples
 }

@@ -26,6 +26,11 @@ fn endpoint(n: u32, name: &str, enabled: bool, teams: usize) -> EndpointRow {
 
 fn choice(row: &EndpointRow) -> TeamEndpointChoice {
     TeamEndpointChoice {
+        priority: if row.is_default {
+            "1".to_owned()
+        } else {
+            String::new()
+        },
         id: row.id.clone(),
         name: row.name.clone(),
         place: "eu-west-1, account 111122223333".to_owned(),

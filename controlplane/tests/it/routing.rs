@@ -1,5 +1,6 @@
 //! What holds for routes: said for teams and the organisation, told to data planes, and shown as where a request would go.
 
+use crate::console::Browser;
 use crate::support::{Answer, Caller, Plane, SYSTEM, TestDb, on_both};
 use crate::watch::Follower;
 use ccag_admin_api::{CreateTeam, RoutingSpec};
@@ -305,5 +306,89 @@ async fn a_preview_says_what_would_be_tried_how_often_first_and_why_the_others_w
     let refusal = preview("claude-haiku-4-5").await.json()["refusal"].clone();
     assert!(refusal["message"].as_str().unwrap().contains("(jp)"), "{refusal}");
     assert_eq!(preview("claude-opus-99").await.status, 404);
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn the_console_sets_rules_and_the_order_of_endpoints_and_shows_the_route() {
+    let db = TestDb::sqlite().await;
+    let plane = Plane::start(&db).await;
+    let admin = plane.admin().await;
+    let browser = Browser::of(&admin);
+    let team = admin.post("/admin/teams", json!({"name": "Platform"})).await.id();
+    let a = make(&admin, json!({"name": "dublin", "region": "eu-west-1"})).await;
+    let b = make(&admin, json!({"name": "virginia", "region": "us-east-1"})).await;
+    let endpoints = format!("/console/teams/{team}/endpoints");
+    let (place_a, place_b) = (format!("place-{a}"), format!("place-{b}"));
+    let chosen = [
+        ("endpoint", a.as_str()),
+        ("endpoint", b.as_str()),
+        (place_a.as_str(), "2"),
+        (place_b.as_str(), "x"),
+    ];
+    let refused = browser.submit(&endpoints, &endpoints, &chosen).await;
+    assert_eq!(refused.status, 422);
+    assert!(
+        refused
+            .text
+            .contains("The place of “virginia” is not a whole number"),
+        "{}",
+        refused.text
+    );
+    let chosen = [
+        ("endpoint", a.as_str()),
+        ("endpoint", b.as_str()),
+        (place_a.as_str(), "2"),
+        (place_b.as_str(), "1"),
+    ];
+    assert_eq!(browser.submit(&endpoints, &endpoints, &chosen).await.status, 303);
+    let path = format!("/console/teams/{team}/routing");
+    let page = browser.get(&path).await.text;
+    assert!(page.contains("virginia, dublin"), "in the team's order");
+    let wrong = browser
+        .submit(&path, &path, &[("geographies", "mars"), ("regions", "eu-")])
+        .await;
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.text.contains("“mars” is no geography"), "{}", wrong.text);
+    let wrong = browser
+        .submit(&path, &path, &[("models", "claude-opus-99")])
+        .await;
+    assert!(wrong.text.contains("There is no model"), "{}", wrong.text);
+    let rules = [
+        ("strategy", "primary_fallback"),
+        ("geographies", "eu, global"),
+        ("models", "any"),
+        ("regions", ""),
+    ];
+    let saved = browser.submit(&path, &path, &rules).await;
+    let shown = browser.follow(&saved).await;
+    assert!(
+        shown.text.contains("Saved: the first endpoint of the list"),
+        "{}",
+        shown.text
+    );
+    let said = admin.get(&format!("/admin/teams/{team}/routing")).await.json()["own"].clone();
+    assert_eq!(
+        said,
+        json!({"strategy": "primary_fallback", "models": [], "geographies": ["global", "eu"], "regions": null})
+    );
+    let route = browser.get(&format!("{path}?model=claude-opus-5-5")).await.text;
+    let place = |what: &str| {
+        route
+            .rfind(what)
+            .unwrap_or_else(|| panic!("no {what} in {route}"))
+    };
+    assert!(place("global.anthropic.claude-opus-5-5") < place("eu.anthropic.claude-opus-5-5"));
+    assert!(route.contains("not one of the team&#x27;s own") || route.contains("not one of the team's own"));
+    // The organisation's page, and what a team leaves to it.
+    let here = "/console/endpoints/routing";
+    let saved = browser.submit(here, here, &[("regions", "eu-")]).await;
+    assert_eq!(saved.status, 303, "{}", saved.text);
+    let page = browser.get(&path).await.text;
+    assert!(page.contains("eu- (the organisation"), "{page}");
+    let route = browser.get(&format!("{path}?model=claude-opus-5-5")).await.text;
+    assert!(route.contains("its region is not allowed"), "{route}");
+    let teams = browser.get("/console/teams").await.text;
+    assert!(teams.contains("Routing of Platform: primary_fallback"));
     plane.stop().await;
 }

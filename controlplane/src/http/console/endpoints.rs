@@ -310,6 +310,8 @@ async fn gather_team(visitor: &Visitor, id: &str) -> Result<TeamEndpointsPage, P
     let id = TeamId::parse(id).map_err(|_| Problem::new(Code::NotFound, "There is no such team."))?;
     let team = teams::find(app, &actor, &id).await?;
     let all = endpoints::list(app, &actor).await?;
+    let own = endpoints::of_team(app, &actor, &id).await?.endpoints;
+    let place = |id: &EndpointId| own.iter().position(|one| one.endpoint_id == *id);
     let choice = |endpoint: EndpointView| TeamEndpointChoice {
         chosen: endpoint.teams.iter().any(|t| t.id == id),
         place: format!(
@@ -320,14 +322,18 @@ async fn gather_team(visitor: &Visitor, id: &str) -> Result<TeamEndpointsPage, P
                 |account| format!("account {account}")
             )
         ),
+        priority: place(&endpoint.id).map_or_else(String::new, |place| (place + 1).to_string()),
         id: endpoint.id.to_string(),
         name: endpoint.name,
         enabled: endpoint.enabled,
     };
+    let mut listed = all.endpoints;
+    // Those of the team's first, in its order.
+    listed.sort_by_key(|endpoint| place(&endpoint.id).unwrap_or(usize::MAX));
     Ok(TeamEndpointsPage {
         team_id: team.id.to_string(),
         team: team.name,
-        endpoints: all.endpoints.into_iter().map(choice).collect(),
+        endpoints: listed.into_iter().map(choice).collect(),
         trouble: None,
     })
 }
@@ -338,15 +344,25 @@ pub(super) async fn assign(Path(id): Path<String>, Posted { visitor, form }: Pos
         Err(problem) => return visitor.refuse(problem),
     };
     let chosen: Vec<_> = form.all("endpoint").collect();
-    let ids: Result<Vec<_>, _> = chosen
-        .iter()
-        .map(|text| {
-            EndpointId::parse(text).map(|endpoint_id| AssignedEndpoint {
-                endpoint_id,
-                priority: None,
+    for choice in &mut page.endpoints {
+        choice.chosen = chosen.contains(&choice.id.as_str());
+        choice.priority = form.text(&format!("place-{}", choice.id));
+    }
+    let ids = match in_order(&page.endpoints) {
+        Ok(chosen) => chosen
+            .iter()
+            .map(|text| {
+                EndpointId::parse(text).map(|endpoint_id| AssignedEndpoint {
+                    endpoint_id,
+                    priority: None,
+                })
             })
-        })
-        .collect();
+            .collect::<Result<Vec<_>, _>>(),
+        Err(trouble) => {
+            page.trouble = Some(trouble);
+            return visitor.show(StatusCode::UNPROCESSABLE_ENTITY, &page);
+        }
+    };
     let assigned = match (ids, TeamId::parse(&id)) {
         (Ok(endpoints), Ok(team)) => {
             let request = SetTeamEndpoints {
@@ -367,12 +383,28 @@ pub(super) async fn assign(Path(id): Path<String>, Posted { visitor, form }: Pos
             visitor.go_saying(path::TEAMS, Tone::Good, &message)
         }
         Err(problem) if is_about_input(&problem) => {
-            for choice in &mut page.endpoints {
-                choice.chosen = chosen.contains(&choice.id.as_str());
-            }
             page.trouble = Some(problem.message);
             visitor.show(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
         Err(problem) => visitor.refuse(problem),
     }
+}
+
+/// The chosen endpoints by their places; those without one come last, as they stand on the page.
+fn in_order(choices: &[TeamEndpointChoice]) -> Result<Vec<&str>, String> {
+    let mut chosen = Vec::new();
+    for choice in choices.iter().filter(|choice| choice.chosen) {
+        let place = match choice.priority.as_str() {
+            "" => u32::MAX,
+            text => text.parse().map_err(|_| {
+                format!(
+                    "The place of “{}” is not a whole number. Write 1, 2, 3 …, or nothing.",
+                    choice.name
+                )
+            })?,
+        };
+        chosen.push((place, choice.id.as_str()));
+    }
+    chosen.sort_by_key(|(place, _)| *place);
+    Ok(chosen.into_iter().map(|(_, id)| id).collect())
 }

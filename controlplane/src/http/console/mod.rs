@@ -26,6 +26,7 @@ mod price_import;
 mod prices;
 mod quarantine;
 mod requests;
+mod routing;
 mod sessions;
 mod team_budget;
 mod teams;
@@ -75,6 +76,11 @@ pub(crate) fn router() -> Router<HttpState> {
             "/console/teams/{id}/guardrail",
             get(guardrail::of_team).post(guardrail::set_for_team),
         )
+        .route(
+            "/console/teams/{id}/routing",
+            get(routing::of_team).post(routing::set_team),
+        )
+        .route(path::ROUTING, get(routing::show).post(routing::set))
         .merge(of_budgets())
         .route(path::SESSIONS, get(sessions::list).post(sessions::set))
         .route("/console/sessions/{id}/resume", post(sessions::resume))

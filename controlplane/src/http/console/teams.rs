@@ -73,6 +73,7 @@ async fn gather(visitor: &Visitor) -> Result<TeamsPage, Problem> {
         id: team.id.to_string(),
         name: team.name,
         state: team.state,
+        strategy: team.routing.strategy,
         guardrail: team.guardrail.map(|guardrail| guardrail.id),
         users: team.member_count,
         created_at_ms: team.created_at.ms(),

@@ -328,6 +328,49 @@ mod tests {
     }
 
     #[test]
+    fn a_route_is_told_with_its_strategy_and_why_endpoints_were_left_out() {
+        use super::super::NotTried;
+        let mut explanation = Explanation {
+            route: Routed {
+                strategy: "primary_fallback".into(),
+                pool: "team".into(),
+                not_tried: ["geography_not_allowed", "struck_by_lightning"]
+                    .map(|why| NotTried {
+                        endpoint_id: "end_1".into(),
+                        endpoint: "Dublin".into(),
+                        why: why.into(),
+                    })
+                    .to_vec(),
+                ..Routed::default()
+            },
+            ..Explanation::default()
+        };
+        let sections = told(&explanation, &Names::default(), None);
+        let route = section(&sections, "route");
+        assert!(route.facts.contains(&("Strategy", "primary_fallback".to_owned())));
+        let rows = section(&sections, "not-tried").table.unwrap().rows;
+        assert_eq!(
+            rows[0],
+            [
+                "Dublin",
+                "end_1",
+                "offers the model only in geographies that are not allowed"
+            ]
+        );
+        assert_eq!(rows[1][2], "struck_by_lightning", "as it is");
+        // What an earlier release wrote.
+        explanation.route.strategy = "rendezvous".into();
+        let route = section(&told(&explanation, &Names::default(), None), "route");
+        assert!(
+            route
+                .facts
+                .iter()
+                .any(|(name, text)| *name == "Order" && text.contains("weighted"))
+        );
+        assert!(route.facts.iter().all(|(name, _)| *name != "Strategy"));
+    }
+
+    #[test]
     fn words_from_a_newer_release_are_shown_as_they_are() {
         let explanation = Explanation {
             outcome: "pondered".into(),
