@@ -69,6 +69,8 @@ pub struct Entry {
 /// One request in the log.
 #[derive(Debug, Clone, Serialize)]
 pub struct Received {
+    /// The access key id that it was signed with.
+    pub signed_by: Option<String>,
     /// The `x-amzn-requestid` it was answered with.
     pub request_id: String,
     /// When it arrived, in Unix milliseconds.

@@ -1,18 +1,15 @@
-//! Bedrock's control operations and STS, as far as a gateway asks for them.
+//! Bedrock's control operations, as far as a gateway asks for them.
 
 use crate::Shared;
 use crate::http::{Answer, answer, refuse};
 use crate::models::{MODELS, Model, base, profiles};
 use crate::script::{Action, Availability};
-use crate::sigv4::Credential;
-use crate::sys;
 use axum::http::header;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
-fn query(raw: &str) -> HashMap<String, String> {
+pub(crate) fn query(raw: &str) -> HashMap<String, String> {
     let decode = |text: &str| {
         percent_encoding::percent_decode_str(&text.replace('+', " "))
             .decode_utf8_lossy()
@@ -222,68 +219,8 @@ pub(crate) fn availability(shared: &Shared, id: &str) -> Answer {
     }))
 }
 
-const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
-
-/// STS: AssumeRole. The credentials that it issues may sign from then on.
-pub(crate) fn sts(shared: &Shared, request_id: &str, body: &[u8]) -> Answer {
-    let form = query(&String::from_utf8_lossy(body));
-    let get = |name: &str| form.get(name).map_or("", String::as_str);
-    let (role, session) = (get("RoleArn"), get("RoleSessionName"));
-    let parts: Vec<&str> = role.splitn(6, ':').collect();
-    let &["arn", _, "iam", "", account, resource] = parts.as_slice() else {
-        return sts_error(request_id, "ValidationError", "Request ARN is invalid");
-    };
-    if get("Action") != "AssumeRole" {
-        return sts_error(request_id, "InvalidAction", "Could not find operation");
-    }
-    if session.len() < 2 {
-        return sts_error(
-            request_id,
-            "ValidationError",
-            "roleSessionName must have length greater than or equal to 2",
-        );
-    }
-    let seconds: i64 = get("DurationSeconds").parse().unwrap_or(3600);
-    let n = shared.counter.fetch_add(1, Ordering::Relaxed);
-    let expires_at_ms = sys::now_ms() + seconds * 1000;
-    let credential = Credential {
-        access_key_id: format!("ASIASIM{n:013}"),
-        secret_access_key: format!("simulated-secret-{n}"),
-        session_token: Some(format!("simulated-session-token-{n}")),
-        expires_at_ms: Some(expires_at_ms),
-        account: Some(account.to_owned()),
-    };
-    let assumed = format!("{}/{session}", resource.trim_start_matches("role/"));
-    let body = format!(
-        "<AssumeRoleResponse xmlns=\"{STS_NAMESPACE}\"><AssumeRoleResult><AssumedRoleUser>\
-         <AssumedRoleId>AROASIM:{session}</AssumedRoleId>\
-         <Arn>arn:aws:sts::{account}:assumed-role/{assumed}</Arn></AssumedRoleUser><Credentials>\
-         <AccessKeyId>{}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey><SessionToken>{}</SessionToken>\
-         <Expiration>{}</Expiration></Credentials></AssumeRoleResult>\
-         <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></AssumeRoleResponse>",
-        credential.access_key_id,
-        credential.secret_access_key,
-        credential.session_token.as_deref().unwrap_or(""),
-        iso(expires_at_ms)
-    );
-    shared
-        .issued
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(credential);
-    answer(200, body).with(header::CONTENT_TYPE, "text/xml")
-}
-
-fn sts_error(request_id: &str, code: &str, message: &str) -> Answer {
-    let body = format!(
-        "<ErrorResponse xmlns=\"{STS_NAMESPACE}\"><Error><Type>Sender</Type><Code>{code}</Code>\
-         <Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
-    );
-    answer(400, body).with(header::CONTENT_TYPE, "text/xml")
-}
-
 /// Unix milliseconds as `2026-11-24T13:51:37Z`.
-fn iso(ms: i64) -> String {
+pub(crate) fn iso(ms: i64) -> String {
     let seconds = ms.div_euclid(1000);
     let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let z = days + 719_468;

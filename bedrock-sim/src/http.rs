@@ -2,11 +2,12 @@
 
 use crate::account::Received;
 use crate::guardrail::Guardrail;
+use crate::iam::{self, Denial, Session};
 use crate::invoke::Ask;
 use crate::script::Rule;
 use crate::sigv4::{self, Denied, Signed};
 use crate::surface::Surface;
-use crate::{Shared, control, guardrail, invoke, lanes, sys};
+use crate::{Shared, control, guardrail, invoke, lanes, sts, sys};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -50,6 +51,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/_sim/script", post(add_rules).delete(clear_rules))
         .route("/_sim/guardrails", post(add_guardrail))
+        .route("/_sim/denied", post(deny).delete(allow_all))
+        .route("/_sim/sessions", get(sessions))
         .route("/_sim/requests", get(requests))
         .route("/_sim/account", get(account).delete(clear_account))
         .route("/_sim/health", get(|| async { "ok" }))
@@ -86,6 +89,34 @@ async fn add_guardrail(State(shared): State<Arc<Shared>>, Json(guardrail): Json<
         .unwrap_or_else(PoisonError::into_inner)
         .push(guardrail);
     StatusCode::NO_CONTENT
+}
+
+async fn deny(State(shared): State<Arc<Shared>>, Json(denial): Json<Denial>) -> StatusCode {
+    shared
+        .denied
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(denial);
+    StatusCode::NO_CONTENT
+}
+
+async fn allow_all(State(shared): State<Arc<Shared>>) -> StatusCode {
+    shared
+        .denied
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn sessions(State(shared): State<Arc<Shared>>) -> Json<Vec<Session>> {
+    Json(
+        shared
+            .sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone(),
+    )
 }
 
 async fn requests(State(shared): State<Arc<Shared>>) -> Json<Value> {
@@ -125,6 +156,7 @@ async fn aws(State(shared): State<Arc<Shared>>, request: Request) -> Response {
                 body: &body,
             };
             let answer = match authorize(&shared, &signed) {
+                Err(denied) if path == "/" => sts::refuse(&request_id, &denied),
                 Err(denied) => refuse(403, denied.error_type, &denied.message),
                 Ok(()) => route(&shared, &request_id, &signed).await,
             };
@@ -190,6 +222,20 @@ async fn route(shared: &Arc<Shared>, request_id: &str, request: &Signed<'_>) -> 
             .into_owned()
     };
     let segments: Vec<&str> = request.raw_path.split('/').skip(1).collect();
+    if let Some((action, resource)) = iam::wanted(shared, request.method.as_str(), &segments)
+        && let Err(denied) = iam::check(shared, request.headers, action, &resource)
+    {
+        return if segments.contains(&"anthropic") {
+            let surface = if segments[0] == "mantle" {
+                Surface::Mantle
+            } else {
+                Surface::Messages
+            };
+            surface.refuse(403, denied.error_type, &denied.message, request_id)
+        } else {
+            refuse(403, denied.error_type, &denied.message)
+        };
+    }
     match (request.method.as_str(), segments.as_slice()) {
         (
             "POST",
@@ -227,7 +273,7 @@ async fn route(shared: &Arc<Shared>, request_id: &str, request: &Signed<'_>) -> 
         ("GET", ["inference-profiles", id]) => control::get_profile(shared, &decode(id)),
         ("GET", ["foundation-models"]) => control::list_models(request.raw_query),
         ("GET", ["foundation-model-availability", id]) => control::availability(shared, &decode(id)),
-        ("POST", [""]) => control::sts(shared, request_id, request.body),
+        ("POST", [""]) => sts::sts(shared, request_id, request.headers, request.body),
         _ => lanes::unknown_operation(false),
     }
 }
@@ -254,6 +300,7 @@ fn log(
         .and_then(|credential| credential.account.clone())
         .unwrap_or_else(|| shared.account_id.clone());
     drop(issued);
+    let signed_by = iam::signer(headers);
     let headers = headers
         .iter()
         .filter(|(name, _)| *name != header::AUTHORIZATION && *name != "x-amz-security-token")
@@ -269,6 +316,7 @@ fn log(
         at_ms,
         account,
         region: region.to_owned(),
+        signed_by,
         method: method.to_string(),
         path,
         headers,

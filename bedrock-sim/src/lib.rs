@@ -10,6 +10,7 @@ mod control;
 pub mod eventstream;
 mod guardrail;
 mod http;
+mod iam;
 mod invoke;
 mod lanes;
 mod models;
@@ -18,11 +19,13 @@ mod script;
 mod sigv4;
 mod stream;
 mod strict;
+mod sts;
 mod surface;
 mod sys;
 
 pub use account::{Ending, Entry, Received, Usage};
 pub use guardrail::Guardrail;
+pub use iam::{Denial, Session};
 pub use script::{Action, Availability, Match, Pace, Rule};
 pub use sigv4::Credential;
 
@@ -65,6 +68,8 @@ pub(crate) struct Shared {
     pub(crate) region: String,
     pub(crate) account_id: String,
     pub(crate) issued: Mutex<Vec<Credential>>,
+    pub(crate) sessions: Mutex<Vec<Session>>,
+    pub(crate) denied: Mutex<Vec<Denial>>,
     pub(crate) applications: Mutex<Vec<control::Application>>,
     /// The most profiles on one page of a list.
     pub(crate) page: usize,
@@ -157,6 +162,8 @@ impl Builder {
             region: "us-east-1".into(),
             account_id: "111122223333".into(),
             issued: Mutex::default(),
+            sessions: Mutex::default(),
+            denied: Mutex::default(),
             applications: Mutex::default(),
             page: self.page,
             script: Mutex::default(),
@@ -235,6 +242,37 @@ impl Sim {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .add(rule);
+    }
+
+    /// Denies an action to everybody, as IAM would.
+    pub fn deny(&self, action: impl Into<String>) {
+        self.shared
+            .denied
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Denial {
+                action: action.into(),
+                resource: None,
+            });
+    }
+
+    /// Denies nothing any more.
+    pub fn allow_all(&self) {
+        self.shared
+            .denied
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    /// The role sessions that STS has given out, in order.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Session> {
+        self.shared
+            .sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Adds a guardrail.

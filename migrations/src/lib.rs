@@ -27,6 +27,7 @@ mod m20261126_000014_quarantine;
 mod m20261127_000015_limits;
 mod m20261127_000016_paused_sessions;
 mod m20261127_000017_explanations;
+mod m20261127_000018_endpoint_access;
 mod m20261127_000019_routing;
 mod m20261127_000020_troubles;
 mod table;
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000015_limits::Migration),
             Box::new(m20261127_000016_paused_sessions::Migration),
             Box::new(m20261127_000017_explanations::Migration),
+            Box::new(m20261127_000018_endpoint_access::Migration),
             Box::new(m20261127_000019_routing::Migration),
             Box::new(m20261127_000020_troubles::Migration),
         ]

@@ -1,5 +1,6 @@
 //! Endpoints: where requests leave.
 
+mod access;
 mod change;
 mod offers;
 
@@ -26,14 +27,14 @@ pub(crate) enum Endpoints {
     ///
     /// For example: ccag endpoints create europe --region eu-west-1 --role-arn
     /// arn:aws:iam::111122223333:role/ccag
-    Create(Create),
+    Create(Box<Create>),
     /// Show one endpoint
     Show {
         /// The endpoint's id or name
         endpoint: String,
     },
     /// Change an endpoint; what is not named stays as it is
-    Update(Update),
+    Update(Box<Update>),
     /// Delete an endpoint that no team uses and that is not the only default
     Delete {
         /// The endpoint's id or name
@@ -140,7 +141,7 @@ async fn list(context: &Context) -> Result<(), CliError> {
 }
 
 fn state(endpoint: &EndpointView) -> &'static str {
-    if endpoint.enabled { "enabled" } else { "disabled" }
+    endpoint.state.as_str()
 }
 
 fn yes(it_is: bool) -> &'static str {
@@ -152,15 +153,13 @@ fn show(context: &Context, endpoint: &EndpointView) -> Result<(), CliError> {
         let teams: Vec<_> = endpoint.teams.iter().map(|team| team.name.as_str()).collect();
         let own =
             |text: Option<&String>, otherwise: &str| text.cloned().unwrap_or_else(|| otherwise.to_owned());
-        card(&[
+        let mut lines = vec![
             ("Id", endpoint.id.to_string()),
             ("Name", endpoint.name.clone()),
             ("Region", own(endpoint.region.as_ref(), "that of the data planes")),
-            (
-                "Role",
-                own(endpoint.role_arn.as_ref(), "the data planes' own credentials"),
-            ),
+            ("Role", own(endpoint.role_arn.as_ref(), "none")),
             ("External id", or_none(endpoint.external_id.as_ref())),
+            ("Credentials", access::credentials_text(&endpoint.credentials)),
             (
                 "Geography",
                 endpoint
@@ -185,6 +184,9 @@ fn show(context: &Context, endpoint: &EndpointView) -> Result<(), CliError> {
                 "Guardrail",
                 or_none(endpoint.guardrail.as_ref().map(guardrail_text).as_ref()),
             ),
+        ];
+        lines.extend(access::lines(endpoint));
+        lines.extend([
             ("Weight", endpoint.weight.to_string()),
             ("State", state(endpoint).to_owned()),
             ("Default", yes(endpoint.is_default).to_owned()),
@@ -197,6 +199,7 @@ fn show(context: &Context, endpoint: &EndpointView) -> Result<(), CliError> {
                 },
             ),
             ("Created", moment(Some(endpoint.created_at))),
-        ])
+        ]);
+        card(&lines)
     })
 }

@@ -4,6 +4,7 @@
 mod budgets;
 mod catalogue;
 mod commands;
+mod endpoint_access;
 mod explain;
 mod failures;
 mod limits;

@@ -1,13 +1,14 @@
 //! One endpoint: the form for a new one, or for changing it.
 
-use super::endpoints::{enabled_badge, used_by};
+use super::endpoint_access::AccessForm;
+use super::endpoints::{state_badge, used_by};
 use super::guardrail::{GuardrailForm, guardrail};
 use super::{FormPage, Named, Page, Section};
 use crate::form::{Choice, Field};
 use crate::part::block::{card, nothing, page_head, text};
 use crate::part::field::{Ask, button_form, edit_form, input, select, summary, yes_box};
 use crate::{PageContext, path};
-use ccag_domain::Geography;
+use ccag_domain::{EndpointState, Geography};
 use leptos::prelude::*;
 
 /// What the form holds.
@@ -31,10 +32,12 @@ pub struct EndpointForm {
     pub mantle_url: Field,
     /// What requests must pass.
     pub guardrail: GuardrailForm,
+    /// Its credentials, and what AWS is told and asked for.
+    pub access: AccessForm,
     /// Its share of the conversations.
     pub weight: Field,
-    /// Whether it is used.
-    pub enabled: bool,
+    /// Whether it takes requests.
+    pub state: Field,
     /// Whether teams without endpoints of their own use it.
     pub is_default: bool,
 }
@@ -51,8 +54,9 @@ impl Default for EndpointForm {
             lanes: Field::default(),
             mantle_url: Field::default(),
             guardrail: GuardrailForm::default(),
+            access: AccessForm::default(),
             weight: Field::new("1"),
-            enabled: true,
+            state: Field::new(EndpointState::Enabled.as_str()),
             is_default: false,
         }
     }
@@ -71,7 +75,13 @@ impl EndpointForm {
             "lanes" => &mut self.lanes,
             "mantle_url" => &mut self.mantle_url,
             "weight" => &mut self.weight,
-            name => return self.guardrail.field_mut(name),
+            "state" => &mut self.state,
+            name => {
+                return match self.access.field_mut(name) {
+                    Some(field) => Some(field),
+                    None => self.guardrail.field_mut(name),
+                };
+            }
         })
     }
 }
@@ -83,8 +93,8 @@ pub struct EndpointPage {
     pub id: Option<String>,
     /// Its name as it is stored.
     pub name: String,
-    /// Whether it is used, as it is stored.
-    pub enabled: bool,
+    /// Whether it takes requests, as it is stored.
+    pub state: EndpointState,
     /// Whether it is a default one, as it is stored.
     pub is_default: bool,
     /// The teams that it is assigned to.
@@ -145,6 +155,14 @@ const WEIGHT: Ask = Ask::line(
     5,
 );
 
+const STATE: Ask = Ask::line(
+    "state",
+    "State",
+    "While it is disabled, teams that have no other endpoint are refused; no other account is used instead. Draining, it goes on with the conversations that it has.",
+    true,
+    0,
+);
+
 const LANES: Ask = Ask::line(
     "lanes",
     "Lanes",
@@ -175,6 +193,20 @@ fn lane_orders(stored: &str) -> Vec<Choice> {
         choices.push(Choice::new(stored, stored));
     }
     choices
+}
+
+fn states() -> Vec<Choice> {
+    EndpointState::ALL
+        .iter()
+        .map(|state| {
+            let label = match state {
+                EndpointState::Enabled => "Enabled",
+                EndpointState::Draining => "Draining: no new conversations",
+                EndpointState::Disabled => "Disabled",
+            };
+            Choice::new(state.as_str(), label)
+        })
+        .collect()
 }
 
 fn geographies() -> Vec<Choice> {
@@ -214,7 +246,7 @@ impl Page for EndpointPage {
         let (title, lead, actions) = match &self.id {
             Some(id) => {
                 let lead =
-                    view! { {enabled_badge(self.enabled)} " " {used_by(self.is_default, self.teams.len())} };
+                    view! { {state_badge(self.state)} " " {used_by(self.is_default, self.teams.len())} };
                 let actions = view! {
                     {(!self.is_default).then(|| button_form(context, path::endpoint_default(id), &[], "Make it the only default", &self.name, ""))}
                     <a class="button" href=path::endpoint_models(id)>"Models"</a>
@@ -251,8 +283,14 @@ impl EndpointPage {
             (&LANES, &form.lanes),
             (&MANTLE, &form.mantle_url),
             (&WEIGHT, &form.weight),
+            (&STATE, &form.state),
         ];
-        let fields = [&fields[..], &form.guardrail.fields(&GUARDRAIL)].concat();
+        let fields = [
+            &fields[..],
+            &form.access.fields(),
+            &form.guardrail.fields(&GUARDRAIL),
+        ]
+        .concat();
         let (action, button) = match &self.id {
             Some(id) => (path::endpoint(id), "Save"),
             None => (path::ENDPOINTS.to_owned(), "Add the endpoint"),
@@ -262,13 +300,15 @@ impl EndpointPage {
                 {input(REGION, &form.region, &[])}
                 {input(ROLE, &form.role_arn, &[])}
                 {input(EXTERNAL, &form.external_id, &[])}
+                {form.access.credentials()}
                 {select(GEOGRAPHY, &form.geography, &geographies())}
                 {input(URL, &form.runtime_url, &[])}
                 {select(LANES, &form.lanes, &lane_orders(&form.lanes.value))}
                 {input(MANTLE, &form.mantle_url, &[])}
                 {form.guardrail.inputs(GUARDRAIL)}
+                {form.access.requests()}
                 {input(WEIGHT, &form.weight, &[])}
-                {yes_box("enabled", "Enabled", "While it is not, teams that have no other endpoint are refused; no other account is used instead.", form.enabled)}
+                {select(STATE, &form.state, &states())}
                 {yes_box("is_default", "Default", "Teams without endpoints of their own use it, beside the other defaults.", form.is_default)}
         };
         edit_form(

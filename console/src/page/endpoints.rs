@@ -4,6 +4,7 @@ use super::{Page, Section};
 use crate::part::block::{Colour, badge, empty, nothing, page_head, text};
 use crate::part::list::{Column, cell, number_cell, row_head, table};
 use crate::{PageContext, path};
+use ccag_domain::EndpointState;
 use leptos::prelude::*;
 
 /// One endpoint in the list.
@@ -21,8 +22,8 @@ pub struct EndpointRow {
     pub geography: Option<String>,
     /// Its share of the conversations.
     pub weight: u32,
-    /// Whether it is used.
-    pub enabled: bool,
+    /// Whether it takes requests.
+    pub state: EndpointState,
     /// Whether teams without endpoints of their own use it.
     pub is_default: bool,
     /// How many teams it is assigned to.
@@ -93,7 +94,7 @@ impl EndpointsPage {
                 view! {
                     <tr>
                         {row_head(name.into_any())}
-                        {cell("State", enabled_badge(endpoint.enabled))}
+                        {cell("State", state_badge(endpoint.state))}
                         {cell("Region", or(&endpoint.region, "of the data planes"))}
                         {cell("Account", or(&endpoint.account, "of the data planes"))}
                         {cell("Geography", or(&endpoint.geography, "closest"))}
@@ -108,12 +109,12 @@ impl EndpointsPage {
     }
 }
 
-/// Whether an endpoint is used, in a word.
-pub(super) fn enabled_badge(enabled: bool) -> AnyView {
-    if enabled {
-        badge(Colour::Good, "Enabled")
-    } else {
-        badge(Colour::Warn, "Disabled")
+/// Whether an endpoint takes requests, in a word.
+pub(super) fn state_badge(state: EndpointState) -> AnyView {
+    match state {
+        EndpointState::Enabled => badge(Colour::Good, "Enabled"),
+        EndpointState::Draining => badge(Colour::Warn, "Draining"),
+        EndpointState::Disabled => badge(Colour::Warn, "Disabled"),
     }
 }
 

@@ -3,14 +3,14 @@
 use super::{HOSTILE, NOW_MS, Sample, context, sample};
 use crate::form::Field;
 use crate::page::{
-    DeleteEndpointPage, DeleteModelPage, EndpointForm, EndpointModelsPage, EndpointPage, EndpointRow,
-    EndpointsPage, ImportOutcome, ImportPage, ImportedPrice, ModelForm, ModelPage, ModelRow, ModelsPage,
-    Named, OfferedRow, PriceForm, PricePage, PriceRow, TeamEndpointChoice, TeamEndpointsPage,
+    AccessForm, DeleteEndpointPage, DeleteModelPage, EndpointForm, EndpointModelsPage, EndpointPage,
+    EndpointRow, EndpointsPage, ImportOutcome, ImportPage, ImportedPrice, ModelForm, ModelPage, ModelRow,
+    ModelsPage, Named, OfferedRow, PriceForm, PricePage, PriceRow, TeamEndpointChoice, TeamEndpointsPage,
 };
 use crate::path;
-use ccag_domain::{Availability, Obstacle, Role};
+use ccag_domain::{Availability, EndpointState, Obstacle, Role};
 
-fn endpoint(n: u32, name: &str, enabled: bool, teams: usize) -> EndpointRow {
+fn endpoint(n: u32, name: &str, state: EndpointState, teams: usize) -> EndpointRow {
     EndpointRow {
         id: format!("end_{n}"),
         name: name.to_owned(),
@@ -18,7 +18,7 @@ fn endpoint(n: u32, name: &str, enabled: bool, teams: usize) -> EndpointRow {
         account: (n > 1).then(|| "111122223333".to_owned()),
         geography: (n == 3).then(|| "eu".to_owned()),
         weight: n,
-        enabled,
+        state,
         is_default: n == 1,
         teams,
     }
@@ -34,7 +34,7 @@ fn choice(row: &EndpointRow) -> TeamEndpointChoice {
         id: row.id.clone(),
         name: row.name.clone(),
         place: "eu-west-1, account 111122223333".to_owned(),
-        enabled: row.enabled,
+        enabled: row.state != EndpointState::Disabled,
         chosen: row.teams > 0,
     }
 }
@@ -42,9 +42,9 @@ fn choice(row: &EndpointRow) -> TeamEndpointChoice {
 fn endpoint_samples() -> Vec<Sample> {
     let admin = || context(Role::Admin, path::ENDPOINTS);
     let rows = vec![
-        endpoint(1, "default", true, 0),
-        endpoint(2, HOSTILE, false, 1),
-        endpoint(3, "Europe", true, 12),
+        endpoint(1, "default", EndpointState::Draining, 0),
+        endpoint(2, HOSTILE, EndpointState::Disabled, 1),
+        endpoint(3, "Europe", EndpointState::Enabled, 12),
     ];
     let teams = vec![Named {
         id: "team_2".to_owned(),
@@ -53,12 +53,22 @@ fn endpoint_samples() -> Vec<Sample> {
     let edit = EndpointPage {
         id: Some("end_2".to_owned()),
         name: HOSTILE.to_owned(),
-        enabled: true,
+        state: EndpointState::Draining,
         is_default: false,
         teams: teams.clone(),
         form: EndpointForm {
             name: Field::new(HOSTILE),
             region: Field::new("eu-west-1"),
+            state: Field::new("draining"),
+            access: AccessForm {
+                kind: Field::new("keys"),
+                session_tags: Field::new("user"),
+                stored: Some(format!(
+                    "the access key that ends in {HOSTILE}, set at 2026-11-26"
+                )),
+                request_metadata: true,
+                ..AccessForm::default()
+            },
             ..EndpointForm::default()
         },
         trouble: None,
@@ -67,6 +77,10 @@ fn endpoint_samples() -> Vec<Sample> {
         form: EndpointForm {
             role_arn: Field::new(HOSTILE).with_error("This is not the ARN of a role."),
             weight: Field::new("x").with_error("Give a number."),
+            access: AccessForm {
+                secret_access_key: Field::new("").with_error(HOSTILE),
+                ..AccessForm::default()
+            },
             ..EndpointForm::default()
         },
         ..EndpointPage::default()

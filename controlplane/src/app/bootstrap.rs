@@ -89,7 +89,9 @@ async fn seed_catalogue(app: &App) -> Result<(), Problem> {
             guardrail: None,
             offers: std::sync::Arc::default(),
             weight: 1,
+            access: std::sync::Arc::default(),
             enabled: true,
+            draining: false,
             is_default: true,
         };
         tx.insert_endpoint(rows::endpoint_row(&endpoint, now)).await?;

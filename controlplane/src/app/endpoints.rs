@@ -4,16 +4,17 @@
 //! team fall back from its own endpoints to the default ones by itself: an endpoint that a team uses cannot be deleted, and
 //! taking the last one from a team is a request of its own.
 
-use super::{App, duplicate, not_found, require_admin, routing, validate, validate_aws, views};
+mod access;
+mod edit;
+
+use self::edit::{changed, checked, replaced};
+use super::{App, duplicate, not_found, require_admin, routing, views};
 use crate::store::entity::endpoint;
-use crate::store::rows;
-use crate::store::{Assignment, Tx};
+use crate::store::{Assignment, Tx, rows};
 use ccag_admin_api::{
     CreateEndpoint, EndpointList, EndpointView, SetTeamEndpoints, TeamEndpoint, TeamEndpoints, UpdateEndpoint,
 };
-use ccag_domain::{
-    Actor, Code, EndpointId, Geography, Lane, Lanes, ObjectKind, Problem, RoutingPolicy, TeamId,
-};
+use ccag_domain::{Actor, Code, EndpointId, ObjectKind, Problem, RoutingPolicy, TeamId};
 use serde_json::json;
 use std::collections::HashSet;
 
@@ -39,12 +40,15 @@ pub async fn create(app: &App, actor: &Actor, request: CreateEndpoint) -> Result
         lanes: None,
         mantle_url: None,
         guardrail: None,
+        access: None,
+        access_secrets: None,
         weight: 1,
         enabled: true,
+        draining: false,
         is_default: false,
         created_at_ms: now,
     };
-    let row = checked(replaced(blank, request)?)?;
+    let row = checked(replaced(app, blank, request)?)?;
     let mut tx = app.store.change().await?;
     tx.insert_endpoint(row.clone())
         .await
@@ -90,7 +94,7 @@ pub async fn update(
     id: &EndpointId,
     request: UpdateEndpoint,
 ) -> Result<EndpointView, Problem> {
-    change(app, actor, id, |row| changed(row, request)).await
+    change(app, actor, id, |row| changed(app, row, request)).await
 }
 
 /// Replaces the whole endpoint: what the request does not name falls back to what a new one has. Only whether it is a
@@ -108,9 +112,10 @@ pub async fn replace(
         let blank = endpoint::Model {
             weight: 1,
             enabled: true,
+            draining: false,
             ..row
         };
-        replaced(blank, request)
+        replaced(app, blank, request)
     })
     .await
 }
@@ -334,8 +339,10 @@ async fn commit(
         "lanes": row.lanes,
         "mantle_url": row.mantle_url,
         "guardrail": row.guardrail,
+        "access": row.access,
         "weight": row.weight,
         "enabled": row.enabled,
+        "draining": row.draining,
         "is_default": row.is_default,
     });
     let entry = app.audit(actor, action, ObjectKind::Endpoint, &row.id, details);
@@ -346,84 +353,4 @@ async fn commit(
 async fn view(app: &App, row: endpoint::Model) -> Result<EndpointView, Problem> {
     let assigned = app.store.list_assignments(Some(&row.id)).await?;
     Ok(views::endpoint(&row, &assigned)?)
-}
-
-/// A row with everything that a full description says; the rest of it is what `blank` holds.
-fn replaced(blank: endpoint::Model, request: CreateEndpoint) -> Result<endpoint::Model, Problem> {
-    let guardrail = validate_aws::guardrail(request.guardrail)?;
-    Ok(endpoint::Model {
-        name: request.name,
-        region: request.region,
-        role_arn: request.role_arn,
-        external_id: request.external_id,
-        geography: request.geography.map(geography),
-        runtime_url: request.runtime_url,
-        lanes: lanes(request.lanes),
-        mantle_url: request.mantle_url,
-        guardrail: rows::guardrail_json(guardrail.as_ref()),
-        weight: request.weight.map_or(blank.weight, i64::from),
-        enabled: request.enabled.unwrap_or(blank.enabled),
-        is_default: request.is_default.unwrap_or(blank.is_default),
-        ..blank
-    })
-}
-
-/// Lanes as they are stored; the default ones are nothing.
-fn lanes(lanes: Option<Vec<Lane>>) -> Option<String> {
-    lanes.and_then(|lanes| serde_json::to_string(&Lanes::new(lanes)).ok())
-}
-
-/// A row with what a PATCH says.
-fn changed(row: endpoint::Model, request: UpdateEndpoint) -> Result<endpoint::Model, Problem> {
-    let held = rows::endpoint(&row)?;
-    let guardrail = validate_aws::guardrail(request.guardrail.apply(held.guardrail.map(Into::into)))?;
-    let role_arn = request.role_arn.apply(row.role_arn);
-    // An external id belongs to a role and goes with it.
-    let kept = row.external_id.filter(|_| role_arn.is_some());
-    Ok(endpoint::Model {
-        name: request.name.unwrap_or(row.name),
-        region: request.region.apply(row.region),
-        external_id: request.external_id.apply(kept),
-        role_arn,
-        geography: request.geography.apply(held.geography).map(geography),
-        runtime_url: request.runtime_url.apply(row.runtime_url),
-        lanes: lanes(request.lanes.apply(Some(held.lanes.into()))),
-        mantle_url: request.mantle_url.apply(row.mantle_url),
-        guardrail: rows::guardrail_json(guardrail.as_ref()),
-        weight: request.weight.map_or(row.weight, i64::from),
-        enabled: request.enabled.unwrap_or(row.enabled),
-        is_default: request.is_default.unwrap_or(row.is_default),
-        ..row
-    })
-}
-
-fn geography(geography: Geography) -> String {
-    geography.as_str().to_owned()
-}
-
-/// The row, cleaned, or what is wrong with it.
-fn checked(mut row: endpoint::Model) -> Result<endpoint::Model, Problem> {
-    row.name = validate::name("name", &row.name)?;
-    row.name_key = row.name.to_lowercase();
-    row.region = validate_aws::filled(row.region);
-    row.role_arn = validate_aws::filled(row.role_arn);
-    row.external_id = validate_aws::filled(row.external_id);
-    row.runtime_url = validate_aws::filled(row.runtime_url);
-    if let Some(region) = &row.region {
-        validate_aws::region(region)?;
-    }
-    if let Some(arn) = &row.role_arn {
-        validate_aws::role_arn(arn, row.region.as_deref())?;
-    }
-    if let Some(id) = &row.external_id {
-        validate_aws::external_id(id, row.role_arn.as_deref())?;
-    }
-    row.mantle_url = validate_aws::filled(row.mantle_url);
-    for (field, url) in [("runtime_url", &row.runtime_url), ("mantle_url", &row.mantle_url)] {
-        if let Some(url) = url {
-            validate_aws::base_url(field, url)?;
-        }
-    }
-    validate_aws::weight(u32::try_from(row.weight).unwrap_or(u32::MAX))?;
-    Ok(row)
 }

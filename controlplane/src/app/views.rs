@@ -1,15 +1,16 @@
 //! Rows as the admin API shows them.
 
 use super::routing;
+use crate::store::access;
 use crate::store::entity::{endpoint, team, usage_record, user, virtual_key};
 use crate::store::rows::{self, read};
 use crate::store::{Assignment, StoreError};
 use ccag_admin_api::{
-    EndpointTeam, EndpointView, KeyState, KeyView, LedgerRow, TeamView, Timestamp, UserView,
+    CredentialView, EndpointTeam, EndpointView, KeyState, KeyView, LedgerRow, TeamView, Timestamp, UserView,
 };
 use ccag_domain::{
-    AccountState, EndpointId, Geography, KeyId, Lane, NanoUsd, Outcome, PriceId, ReplicaId, RequestId, Role,
-    TeamId, UnixMs, UsageId, UserId,
+    AccountState, EndpointId, EndpointState, Geography, KeyId, Lane, NanoUsd, Outcome, PriceId, ReplicaId,
+    RequestId, Role, TeamId, UnixMs, UsageId, UserId,
 };
 
 fn id<T: std::str::FromStr>(table: &'static str, column: &str, text: &str) -> Result<T, StoreError> {
@@ -77,6 +78,7 @@ pub(super) fn team(row: &team::Model, member_count: u64) -> Result<TeamView, Sto
 /// An endpoint, with the teams among `assigned` that may use it.
 pub(super) fn endpoint(row: &endpoint::Model, assigned: &[Assignment]) -> Result<EndpointView, StoreError> {
     let endpoint = rows::endpoint(row)?;
+    let open = access::open(row)?;
     let teams = assigned
         .iter()
         .filter(|a| a.endpoint_id == row.id)
@@ -98,6 +100,16 @@ pub(super) fn endpoint(row: &endpoint::Model, assigned: &[Assignment]) -> Result
         lanes: endpoint.lanes.into(),
         mantle_url: endpoint.mantle_url,
         guardrail: endpoint.guardrail.map(Into::into),
+        credentials: CredentialView {
+            kind: open.kind,
+            access_key_id_ends: open.access_key_id_ends,
+            profile: open.profile,
+            set_at: open.set_at_ms.map(Timestamp::from_ms),
+        },
+        session_tags: open.session_tags,
+        service_tier: open.service_tier,
+        request_metadata: open.request_metadata,
+        state: EndpointState::of(endpoint.enabled, endpoint.draining),
         weight: endpoint.weight,
         enabled: endpoint.enabled,
         is_default: endpoint.is_default,

@@ -100,7 +100,7 @@ impl Store {
             Ok(object) => objects.extend(object),
             Err(error) => tracing::error!(id, %error, "an object is left out of the configuration"),
         };
-        for (id, endpoint) in offers::all_with_offers(&tx).await? {
+        for (id, endpoint) in offers::all_with_offers(&tx, self.secrets()).await? {
             take(endpoint.map(|o| Some(ConfigObject::Endpoint(o))), &id);
         }
         for row in routing::models(&tx).await? {
@@ -263,7 +263,9 @@ async fn find(
             None => None,
         },
         ObjectKind::Endpoint => match endpoint::Entity::find_by_id(id).one(tx).await? {
-            Some(row) => Some(ConfigObject::Endpoint(offers::with_offers(tx, &row).await?)),
+            Some(row) => Some(ConfigObject::Endpoint(
+                offers::with_offers(tx, secrets, &row).await?,
+            )),
             None => None,
         },
         ObjectKind::Model => match model::Entity::find_by_id(id).one(tx).await? {

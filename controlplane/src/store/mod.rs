@@ -4,6 +4,7 @@
 //! Configuration is only ever written through a [`Tx`], which cannot be committed without its revision, its change rows
 //! and its audit row.
 
+pub(crate) mod access;
 pub(crate) mod allowances;
 mod audit;
 mod bootstrap;

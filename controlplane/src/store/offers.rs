@@ -1,7 +1,8 @@
 //! What endpoints offer: what AWS lists, and the application inference profiles that admins have chosen.
 
 use super::entity::{endpoint, endpoint_discovery, endpoint_profile};
-use super::{Store, StoreError, Tx, rows};
+use super::{Store, StoreError, Tx, access, rows};
+use crate::secrets::Secrets;
 use ccag_domain::{Discovery, Endpoint, Geography, ModelName, ObjectKind, Offers, PinnedProfile, UnixMs};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
@@ -36,6 +37,7 @@ pub(crate) fn pin(row: &endpoint_profile::Model) -> Result<PinnedProfile, StoreE
 /// An endpoint with what it offers.
 pub(super) async fn with_offers<C: ConnectionTrait>(
     db: &C,
+    secrets: &Secrets,
     row: &endpoint::Model,
 ) -> Result<Endpoint, StoreError> {
     let discovery = endpoint_discovery::Entity::find_by_id(&row.id).one(db).await?;
@@ -46,6 +48,7 @@ pub(super) async fn with_offers<C: ConnectionTrait>(
         .await?;
     Ok(Endpoint {
         offers: Arc::new(offers(discovery.as_ref(), &pinned)?),
+        access: access::with_secrets(secrets, row)?,
         ..rows::endpoint(row)?
     })
 }
@@ -53,6 +56,7 @@ pub(super) async fn with_offers<C: ConnectionTrait>(
 /// All endpoints with what they offer, or why one cannot be read, by its id.
 pub(super) async fn all_with_offers<C: ConnectionTrait>(
     db: &C,
+    secrets: &Secrets,
 ) -> Result<Vec<(String, Result<Endpoint, StoreError>)>, StoreError> {
     let discoveries: HashMap<String, endpoint_discovery::Model> = endpoint_discovery::Entity::find()
         .all(db)
@@ -72,6 +76,7 @@ pub(super) async fn all_with_offers<C: ConnectionTrait>(
         let pinned = pinned.get(&row.id).map_or(&[][..], Vec::as_slice);
         Ok(Endpoint {
             offers: Arc::new(offers(discoveries.get(&row.id), pinned)?),
+            access: access::with_secrets(secrets, row)?,
             ..rows::endpoint(row)?
         })
     };
@@ -82,7 +87,7 @@ pub(super) async fn all_with_offers<C: ConnectionTrait>(
 impl Store {
     /// All endpoints that can be read, with what they offer.
     pub(crate) async fn load_endpoints(&self) -> Result<Vec<Endpoint>, StoreError> {
-        let all = all_with_offers(&self.db).await?;
+        let all = all_with_offers(&self.db, self.secrets()).await?;
         Ok(all
             .into_iter()
             .filter_map(|(_, endpoint)| endpoint.ok())
@@ -92,7 +97,7 @@ impl Store {
     /// An endpoint with what it offers.
     pub(crate) async fn load_endpoint(&self, id: &str) -> Result<Option<Endpoint>, StoreError> {
         match endpoint::Entity::find_by_id(id).one(&self.db).await? {
-            Some(row) => Ok(Some(with_offers(&self.db, &row).await?)),
+            Some(row) => Ok(Some(with_offers(&self.db, self.secrets(), &row).await?)),
             None => Ok(None),
         }
     }

@@ -82,7 +82,7 @@ pub(super) fn user(row: &user::Model, search: Option<SearchProvider>) -> Result<
     })
 }
 
-/// An endpoint, without what it offers: see [`super::offers`].
+/// An endpoint, without its secrets, and without what it offers: see [`super::offers`].
 pub(crate) fn endpoint(row: &endpoint::Model) -> Result<Endpoint, StoreError> {
     const T: &str = "endpoints";
     Ok(Endpoint {
@@ -100,11 +100,13 @@ pub(crate) fn endpoint(row: &endpoint::Model) -> Result<Endpoint, StoreError> {
             .unwrap_or_default(),
         mantle_url: row.mantle_url.clone(),
         guardrail: guardrail(T, row.guardrail.as_deref())?,
+        access: Arc::new(super::access::without_secrets(row)?),
+        draining: row.draining,
         offers: Arc::default(),
     })
 }
 
-/// The row of an endpoint that is made now.
+/// The row of an endpoint that is made now, with the process's own credentials.
 pub(crate) fn endpoint_row(endpoint: &Endpoint, created_at_ms: UnixMs) -> endpoint::Model {
     endpoint::Model {
         id: endpoint.id.to_string(),
@@ -122,6 +124,9 @@ pub(crate) fn endpoint_row(endpoint: &Endpoint, created_at_ms: UnixMs) -> endpoi
         lanes: serde_json::to_string(&endpoint.lanes).ok(),
         mantle_url: endpoint.mantle_url.clone(),
         guardrail: guardrail_json(endpoint.guardrail.as_ref()),
+        access: None,
+        access_secrets: None,
+        draining: endpoint.draining,
     }
 }
 
@@ -333,7 +338,9 @@ mod tests {
             }),
             offers: Arc::default(),
             weight: 1,
+            access: std::sync::Arc::default(),
             enabled: true,
+            draining: false,
             is_default: true,
         };
         assert_eq!(endpoint(&endpoint_row(&one, 1)).unwrap(), one);

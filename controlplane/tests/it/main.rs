@@ -17,6 +17,7 @@ mod capabilities;
 mod catalogue;
 mod console;
 mod discovery;
+mod endpoint_access;
 mod endpoints;
 mod explanations;
 mod http;

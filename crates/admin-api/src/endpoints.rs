@@ -1,7 +1,10 @@
 //! Endpoints, and which of them a team may use.
 
-use crate::{Patch, Timestamp};
-use ccag_domain::{EndpointId, Geography, Guardrail, GuardrailTrace, Lane, Strategy, TeamId};
+use crate::{CredentialSpec, CredentialView, Patch, Timestamp};
+use ccag_domain::{
+    EndpointId, EndpointState, Geography, Guardrail, GuardrailTrace, Lane, ServiceTier, SessionTags,
+    Strategy, TeamId,
+};
 
 /// The body of `POST /admin/endpoints`, and of `PUT /admin/endpoints/{id}`, which replaces the whole endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -37,7 +40,22 @@ pub struct CreateEndpoint {
     /// for others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
-    /// Whether it is used; by default it is.
+    /// Credentials of its own; by default those that the data planes find for themselves. A role is assumed with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<CredentialSpec>,
+    /// By whom AWS is to split its bill: the role is assumed once for each, with session tags. By default for nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_tags: Option<SessionTags>,
+    /// The service tier that is asked for; by default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_tier: Option<ServiceTier>,
+    /// Whether Bedrock is told whose request it is, for its invocation log; by default it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_metadata: Option<bool>,
+    /// Whether it takes requests: wins over `enabled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<EndpointState>,
+    /// Whether it is used; by default it is. For older callers: `state` says more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// Whether teams without endpoints of their own use it. A new endpoint is not a default unless this says so; a
@@ -80,7 +98,22 @@ pub struct UpdateEndpoint {
     /// Its share of the conversations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
-    /// Whether it is used.
+    /// Credentials of its own; `null` is those of the data planes.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub credentials: Patch<CredentialSpec>,
+    /// By whom AWS is to split its bill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_tags: Option<SessionTags>,
+    /// The service tier that is asked for.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub service_tier: Patch<ServiceTier>,
+    /// Whether Bedrock is told whose request it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_metadata: Option<bool>,
+    /// Whether it takes requests: wins over `enabled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<EndpointState>,
+    /// Whether it is used. For older callers: `state` says more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// Whether teams without endpoints of their own use it.
@@ -113,7 +146,22 @@ pub struct EndpointView {
     pub guardrail: Option<GuardrailSpec>,
     /// Its share of the conversations.
     pub weight: u32,
-    /// Whether it is used.
+    /// Its own credentials, as far as they are shown.
+    #[serde(default)]
+    pub credentials: CredentialView,
+    /// By whom AWS splits its bill.
+    #[serde(default)]
+    pub session_tags: SessionTags,
+    /// The service tier that is asked for.
+    #[serde(default)]
+    pub service_tier: Option<ServiceTier>,
+    /// Whether Bedrock is told whose request it is.
+    #[serde(default)]
+    pub request_metadata: bool,
+    /// Whether it takes requests.
+    #[serde(default)]
+    pub state: EndpointState,
+    /// Whether it is used: it is not disabled.
     pub enabled: bool,
     /// Whether teams without endpoints of their own use it.
     pub is_default: bool,

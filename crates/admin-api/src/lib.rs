@@ -5,6 +5,7 @@
 //! they do not know; answers may grow fields, so clients ignore those that they do not know. In a PATCH an absent field
 //! keeps its value and `null` clears it. Every refusal is a [`ProblemBody`].
 
+mod access;
 mod auth;
 mod breaker;
 mod budget_status;
@@ -33,6 +34,7 @@ mod usd;
 mod users;
 mod web_search;
 
+pub use access::{CredentialSpec, CredentialView};
 pub use auth::{LoginRequest, LoginResponse, Me, SESSION_TOKEN_PREFIX};
 pub use breaker::{
     BreakerSource, ListPausedSessions, PauseKind, PauseState, PausedSessionList, PausedSessionView,

@@ -3,17 +3,16 @@
 
 use crate::credentials::CredentialStore;
 use crate::settings::{AwsSettings, resolve};
-use crate::sign::{self, ToSign};
+use crate::sign::ToSign;
 use crate::tls::{BadBundle, Connector, connector};
 use crate::{SEGMENT, causes, public_url};
 use bytes::Bytes;
 use ccag_domain::{Clock, Endpoint};
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use percent_encoding::utf8_percent_encode;
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::path::Path;
@@ -174,7 +173,6 @@ pub struct ControlClient {
     home_region: String,
     control_url: Option<String>,
     use_fips: bool,
-    bearer_token: Option<SecretString>,
 }
 
 impl std::fmt::Debug for ControlClient {
@@ -203,13 +201,12 @@ impl ControlClient {
             client: Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
                 .build(connector),
-            credentials: CredentialStore::new(resolved.sdk, config.session_name, Arc::clone(&clock)),
+            credentials: CredentialStore::new(&resolved, config.session_name, Arc::clone(&clock)),
             clock,
             answer_timeout: config.answer_timeout,
             home_region: resolved.home_region,
             control_url: resolved.control_url,
             use_fips: resolved.use_fips,
-            bearer_token: resolved.bearer_token,
         })
     }
 
@@ -275,7 +272,7 @@ impl ControlClient {
 
     /// Forgets an endpoint's credentials, so that the next request fetches new ones.
     pub fn forget_credentials(&self, endpoint: &Endpoint) {
-        self.credentials.forget(endpoint);
+        self.credentials.forget(endpoint, None);
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(
@@ -347,21 +344,7 @@ impl ControlClient {
                 url: url.clone(),
                 reason: e.to_string(),
             })?;
-        if let (Some(token), None) = (&self.bearer_token, &endpoint.role_arn) {
-            let text = format!("Bearer {}", token.expose_secret());
-            let mut value = HeaderValue::from_str(&text).map_err(|_| {
-                ControlError::Credentials("the Bedrock API key is not a header value".to_owned())
-            })?;
-            value.set_sensitive(true);
-            request.headers_mut().insert(header::AUTHORIZATION, value);
-            return Ok(request);
-        }
-        let credentials = self
-            .credentials
-            .of(endpoint)
-            .await
-            .map_err(ControlError::Credentials)?;
-        let to_sign = ToSign {
+        let to_sign = || ToSign {
             method: "GET",
             url,
             region: region.to_owned(),
@@ -372,7 +355,9 @@ impl ControlClient {
             body: Bytes::new(),
             now_ms: self.clock.now_ms(),
         };
-        let signature = sign::headers(to_sign, credentials)
+        let signature = self
+            .credentials
+            .authorize(endpoint, None, to_sign)
             .await
             .map_err(ControlError::Credentials)?;
         request.headers_mut().extend(signature);

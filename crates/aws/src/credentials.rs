@@ -1,71 +1,80 @@
 //! Credentials by endpoint, cached: assuming a role costs a call to STS, and a role that cannot be assumed must not cost one
 //! call per request.
+//!
+//! An endpoint's credentials are those of its source (the process, an access key, a profile), or those of a role that is
+//! assumed with these. Where AWS's bill is to be split, the role is assumed once for each team, user or key, with tags that
+//! name it; so many sessions are kept at a time, and who has not been seen for longest is forgotten first.
 
-use arc_swap::ArcSwapOption;
+mod slot;
+
+use self::slot::{Cached, Slot};
+use crate::settings::Resolved;
+use crate::sign::{self, ToSign};
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use ccag_domain::{Clock, Endpoint, UnixMs};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use ccag_domain::{Access, Clock, CredentialSource, Endpoint, EndpointId, Subject};
+use http::{HeaderName, HeaderValue, header};
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
-/// Credentials are renewed this long before they expire, while the old ones still work.
-const RENEW_BEFORE_MS: i64 = 5 * 60_000;
+/// So many tagged sessions are kept for an endpoint.
+const MAX_SESSIONS: u64 = 10_000;
 
-/// Credentials are not used in their last moments: the request could arrive after.
-const UNUSABLE_BEFORE_MS: i64 = 30_000;
+/// A session that has not been used for longer is forgotten: its credentials have expired by then.
+const REST: Duration = Duration::from_secs(3_600);
 
-/// How long a failure is remembered.
-const NEGATIVE_MS: i64 = 5_000;
-
-/// The longest that a provider may take.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// What credentials depend on; `None` are the process's own.
-type Key = Option<Role>;
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Role {
-    arn: String,
-    external_id: Option<String>,
-    region: Option<String>,
-}
-
-/// The outcome of the last fetch.
-enum Held {
-    Usable {
-        credentials: Arc<Credentials>,
-        expires_at_ms: UnixMs,
-    },
-    Failed {
-        reason: String,
-        until_ms: UnixMs,
-    },
-}
-
-struct Slot {
-    provider: SharedCredentialsProvider,
-    held: ArcSwapOption<Held>,
-    /// Held while fetching, so that concurrent requests share one fetch.
-    fetching: tokio::sync::Mutex<()>,
-}
-
-/// All credentials of this process, by what they depend on.
+/// All credentials of this process, by endpoint.
 pub struct CredentialStore {
     sdk: SdkConfig,
+    bearer_token: Option<SecretString>,
     session_name: &'static str,
     clock: Arc<dyn Clock>,
-    slots: RwLock<HashMap<Key, Arc<Slot>>>,
+    /// The process's own, if it has any.
+    own: Option<Arc<Slot>>,
+    entries: RwLock<HashMap<EndpointId, Arc<Entry>>>,
 }
 
-fn key_of(endpoint: &Endpoint) -> Key {
-    endpoint.role_arn.as_ref().map(|arn| Role {
-        arn: arn.clone(),
-        external_id: endpoint.external_id.clone(),
-        region: endpoint.region.clone(),
-    })
+/// One endpoint's credentials, and what they were made of: when that changes, they are made anew.
+struct Entry {
+    access: Arc<Access>,
+    region: Option<String>,
+    role_arn: Option<String>,
+    external_id: Option<String>,
+    /// Those of the source.
+    source: Arc<Slot>,
+    /// Those that requests are signed with, where nobody is named.
+    shared: Arc<Slot>,
+    sessions: moka::sync::Cache<String, Arc<Session>>,
+}
+
+/// A role session in somebody's name.
+struct Session {
+    subject: Subject,
+    slot: Slot,
+}
+
+impl Entry {
+    fn is_of(&self, endpoint: &Endpoint) -> bool {
+        let same_source = Arc::ptr_eq(&self.access, &endpoint.access)
+            || self.access.credentials == endpoint.access.credentials
+                && self.access.session_tags == endpoint.access.session_tags;
+        same_source
+            && self.region == endpoint.region
+            && self.role_arn == endpoint.role_arn
+            && self.external_id == endpoint.external_id
+    }
+
+    /// The name of the session that a request goes through; `None` for the one that all share.
+    fn session_of<'s>(&self, subject: Option<&'s Subject>) -> Option<(&'s str, &'s Subject)> {
+        let subject = subject.filter(|_| self.role_arn.is_some())?;
+        Some((subject.session(self.access.session_tags)?, subject))
+    }
 }
 
 impl std::fmt::Debug for CredentialStore {
@@ -75,13 +84,54 @@ impl std::fmt::Debug for CredentialStore {
 }
 
 impl CredentialStore {
-    /// Credentials from this configuration. `session_name` is the role session's name, as it stands in CloudTrail.
-    pub fn new(sdk: SdkConfig, session_name: &'static str, clock: Arc<dyn Clock>) -> Self {
+    /// Credentials from this configuration. `session_name` is the role session's name, as it stands in CloudTrail, where
+    /// nobody is named.
+    pub fn new(resolved: &Resolved, session_name: &'static str, clock: Arc<dyn Clock>) -> Self {
+        let own = resolved.sdk.credentials_provider();
         Self {
-            sdk,
+            own: own.map(|provider| Arc::new(Slot::new(provider, Arc::clone(&clock)))),
+            sdk: resolved.sdk.clone(),
+            bearer_token: resolved.bearer_token.clone(),
             session_name,
             clock,
-            slots: RwLock::default(),
+            entries: RwLock::default(),
+        }
+    }
+
+    /// The headers that a request to an endpoint is authorised by: a signature, or a Bedrock API key. `subject` is whose
+    /// request it is, where an endpoint may want to know.
+    ///
+    /// # Errors
+    /// Why there are none; for logs, since it may name accounts and roles.
+    pub async fn authorize(
+        &self,
+        endpoint: &Endpoint,
+        subject: Option<&Subject>,
+        request: impl FnOnce() -> ToSign,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+        match self.bearer(endpoint)? {
+            Some(token) => {
+                let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+                    .map_err(|_| "the Bedrock API key is not a header value")?;
+                value.set_sensitive(true);
+                Ok(vec![(header::AUTHORIZATION, value)])
+            }
+            None => sign::headers(request(), self.of(endpoint, subject).await?).await,
+        }
+    }
+
+    /// The Bedrock API key of an endpoint that is called with one.
+    fn bearer<'a>(&'a self, endpoint: &'a Endpoint) -> Result<Option<&'a str>, String> {
+        match &endpoint.access.credentials {
+            CredentialSource::ApiKey(_) if endpoint.role_arn.is_some() => {
+                Err("a role cannot be assumed with a Bedrock API key".to_owned())
+            }
+            CredentialSource::ApiKey(Some(key)) => Ok(Some(key.reveal())),
+            CredentialSource::ApiKey(None) => Err(not_at_hand()),
+            CredentialSource::Process if endpoint.role_arn.is_none() => {
+                Ok(self.bearer_token.as_ref().map(ExposeSecret::expose_secret))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -89,125 +139,162 @@ impl CredentialStore {
     ///
     /// # Errors
     /// Why there are none; for logs, since it may name accounts and roles.
-    pub async fn of(&self, endpoint: &Endpoint) -> Result<Arc<Credentials>, String> {
-        let slot = self.slot(key_of(endpoint)).await?;
-        let now = self.clock.now_ms();
-        match slot.held.load_full().as_deref() {
-            Some(Held::Usable {
-                credentials,
-                expires_at_ms,
-            }) if now < expires_at_ms - UNUSABLE_BEFORE_MS => {
-                if now >= expires_at_ms - RENEW_BEFORE_MS
-                    && let Ok(_fetching) = slot.fetching.try_lock()
-                {
-                    return self.fetch(&slot).await.or_else(|_| Ok(Arc::clone(credentials)));
-                }
-                Ok(Arc::clone(credentials))
-            }
-            Some(Held::Failed { reason, until_ms }) if now < *until_ms => Err(reason.clone()),
-            _ => {
-                let _fetching = slot.fetching.lock().await;
-                // Another request may have fetched meanwhile.
-                match slot.held.load_full().as_deref() {
-                    Some(Held::Usable {
-                        credentials,
-                        expires_at_ms,
-                    }) if self.clock.now_ms() < expires_at_ms - UNUSABLE_BEFORE_MS => {
-                        Ok(Arc::clone(credentials))
-                    }
-                    Some(Held::Failed { reason, until_ms }) if self.clock.now_ms() < *until_ms => {
-                        Err(reason.clone())
-                    }
-                    _ => self.fetch(&slot).await,
-                }
+    pub async fn of(
+        &self,
+        endpoint: &Endpoint,
+        subject: Option<&Subject>,
+    ) -> Result<Arc<Credentials>, String> {
+        let entry = self.entry(endpoint).await?;
+        match entry.session_of(subject) {
+            None => entry.shared.current().await,
+            Some((name, subject)) => self.session(&entry, name, subject).await.slot.current().await,
+        }
+    }
+
+    /// Makes the next request fetch anew: that of `subject`, and of all whose sessions are to be made with the same source.
+    pub fn forget(&self, endpoint: &Endpoint, subject: Option<&Subject>) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(entry) = entries.get(&endpoint.id) else {
+            return;
+        };
+        entry.source.forget();
+        match entry.session_of(subject) {
+            Some((name, _)) => entry.sessions.invalidate(name),
+            // A profile's files are read again, too.
+            None => {
+                entries.remove(&endpoint.id);
             }
         }
     }
 
-    /// Makes the next request fetch anew.
-    pub fn forget(&self, endpoint: &Endpoint) {
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = slots.get(&key_of(endpoint)) {
-            slot.held.store(None);
-        }
-    }
-
-    async fn slot(&self, key: Key) -> Result<Arc<Slot>, String> {
+    async fn entry(&self, endpoint: &Endpoint) -> Result<Arc<Entry>, String> {
         let known = self
-            .slots
+            .entries
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(&key)
+            .get(&endpoint.id)
+            .filter(|entry| entry.is_of(endpoint))
             .cloned();
-        if let Some(slot) = known {
-            return Ok(slot);
+        if let Some(entry) = known {
+            return Ok(entry);
         }
-        let provider = self.provider(key.as_ref()).await?;
-        let slot = Arc::new(Slot {
-            provider,
-            held: ArcSwapOption::empty(),
-            fetching: tokio::sync::Mutex::default(),
-        });
-        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(Arc::clone(slots.entry(key).or_insert(slot)))
-    }
-
-    async fn provider(&self, role: Option<&Role>) -> Result<SharedCredentialsProvider, String> {
-        let base = self
-            .sdk
-            .credentials_provider()
-            .ok_or("no credentials are configured: set the AWS_ variables, a profile, or a role")?;
-        let Some(role) = role else { return Ok(base) };
-        let mut builder = AssumeRoleProvider::builder(&role.arn)
-            .session_name(self.session_name)
-            .configure(&self.sdk);
-        if let Some(external_id) = &role.external_id {
-            builder = builder.external_id(external_id);
-        }
-        if let Some(region) = &role.region {
-            builder = builder.region(Region::new(region.clone()));
-        }
-        Ok(SharedCredentialsProvider::new(
-            builder.build_from_provider(base).await,
-        ))
-    }
-
-    async fn fetch(&self, slot: &Slot) -> Result<Arc<Credentials>, String> {
-        let fetched = tokio::time::timeout(FETCH_TIMEOUT, slot.provider.provide_credentials()).await;
-        let fetched = match fetched {
-            Ok(Ok(credentials)) => Ok(Arc::new(credentials)),
-            Ok(Err(error)) => Err(describe(&error)),
-            Err(_) => Err(format!("no credentials within {} s", FETCH_TIMEOUT.as_secs())),
-        };
-        let held = match &fetched {
-            Ok(credentials) => Held::Usable {
-                credentials: Arc::clone(credentials),
-                expires_at_ms: credentials
-                    .expiry()
-                    .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
-                    .and_then(|since| i64::try_from(since.as_millis()).ok())
-                    .unwrap_or(i64::MAX),
-            },
-            Err(reason) => {
-                tracing::warn!(%reason, "AWS credentials are not available");
-                Held::Failed {
-                    reason: reason.clone(),
-                    until_ms: self.clock.now_ms() + NEGATIVE_MS,
-                }
+        let source = self.source(&endpoint.access.credentials)?;
+        let shared = match &endpoint.role_arn {
+            None => Arc::clone(&source),
+            Some(arn) => {
+                let role = (arn.as_str(), endpoint.external_id.as_deref());
+                let region = endpoint.region.as_deref();
+                let slot = self.role(role, region, &source, self.session_name, Vec::new());
+                Arc::new(slot.await)
             }
         };
-        slot.held.store(Some(Arc::new(held)));
-        fetched
+        let made = Arc::new(Entry {
+            access: Arc::clone(&endpoint.access),
+            region: endpoint.region.clone(),
+            role_arn: endpoint.role_arn.clone(),
+            external_id: endpoint.external_id.clone(),
+            source,
+            shared,
+            sessions: moka::sync::Cache::builder()
+                .max_capacity(MAX_SESSIONS)
+                .time_to_idle(REST)
+                .build(),
+        });
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        // Of requests that came at the same time, one makes what all use.
+        match entries.get(&endpoint.id) {
+            Some(entry) if entry.is_of(endpoint) => Ok(Arc::clone(entry)),
+            _ => {
+                entries.insert(endpoint.id.clone(), Arc::clone(&made));
+                Ok(made)
+            }
+        }
+    }
+
+    /// The session in somebody's name. Whoever has moved to another team since, or whose team has another name, gets a new
+    /// one.
+    async fn session(&self, entry: &Entry, name: &str, subject: &Subject) -> Arc<Session> {
+        let tagged = entry.access.session_tags;
+        let is_other = |held: &Arc<Session>| held.subject.named(tagged) != subject.named(tagged);
+        if let Some(session) = entry.sessions.get(name)
+            && !is_other(&session)
+        {
+            return session;
+        }
+        let role = (
+            entry.role_arn.as_deref().unwrap_or_default(),
+            entry.external_id.as_deref(),
+        );
+        let tags = subject.tags(tagged);
+        let made = Arc::new(Session {
+            subject: subject.clone(),
+            slot: self
+                .role(role, entry.region.as_deref(), &entry.source, name, tags)
+                .await,
+        });
+        let kept = entry
+            .sessions
+            .entry_by_ref(name)
+            .or_insert_with_if(|| made, is_other);
+        kept.into_value()
+    }
+
+    /// What a source of credentials gives.
+    fn source(&self, source: &CredentialSource) -> Result<Arc<Slot>, String> {
+        let provider = match source {
+            CredentialSource::Process => {
+                let none = "no credentials are configured: set the AWS_ variables, a profile, or a role";
+                return self.own.clone().ok_or_else(|| none.to_owned());
+            }
+            CredentialSource::Keys(Some(keys)) => SharedCredentialsProvider::new(Credentials::new(
+                keys.id.reveal(),
+                keys.secret.reveal(),
+                keys.session_token.as_ref().map(|t| t.reveal().to_owned()),
+                None,
+                "ccag endpoint",
+            )),
+            CredentialSource::Profile(name) => {
+                let config = ProviderConfig::default().with_region(self.sdk.region().cloned());
+                SharedCredentialsProvider::new(
+                    ProfileFileCredentialsProvider::builder()
+                        .configure(&config)
+                        .profile_name(name)
+                        .build(),
+                )
+            }
+            CredentialSource::Keys(None) => return Err(not_at_hand()),
+            CredentialSource::ApiKey(_) => return Err("an API key signs nothing".to_owned()),
+        };
+        Ok(Arc::new(Slot::new(provider, Arc::clone(&self.clock))))
+    }
+
+    async fn role(
+        &self,
+        (arn, external_id): (&str, Option<&str>),
+        region: Option<&str>,
+        source: &Arc<Slot>,
+        name: &str,
+        tags: Vec<(&'static str, String)>,
+    ) -> Slot {
+        let mut builder = AssumeRoleProvider::builder(arn)
+            .session_name(name)
+            .configure(&self.sdk);
+        if !tags.is_empty() {
+            builder = builder.tags(tags);
+        }
+        if let Some(external_id) = external_id {
+            builder = builder.external_id(external_id);
+        }
+        if let Some(region) = region {
+            builder = builder.region(Region::new(region.to_owned()));
+        }
+        let provider = builder.build_from_provider(Cached(Arc::clone(source))).await;
+        Slot::new(SharedCredentialsProvider::new(provider), Arc::clone(&self.clock))
     }
 }
 
-/// The whole chain of causes: the outermost one says only that something went wrong.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
+fn not_at_hand() -> String {
+    "the endpoint's own credentials are not at hand: they come with the configuration, and if they cannot be opened there, \
+     they have to be entered again"
+        .to_owned()
 }

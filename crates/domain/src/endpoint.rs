@@ -1,6 +1,6 @@
 //! Where requests go: one AWS account, region and role.
 
-use crate::{EndpointId, Guardrail, Lanes, Offers};
+use crate::{Access, EndpointId, Guardrail, Lanes, Offers};
 use std::fmt;
 use std::sync::Arc;
 
@@ -135,12 +135,16 @@ pub struct Endpoint {
     pub mantle_url: Option<String>,
     /// What its requests must pass, unless their team has a guardrail of its own.
     pub guardrail: Option<Guardrail>,
+    /// How it is called: credentials, in whose name, in which tier; shared like what it offers.
+    pub access: Arc<Access>,
     /// What can be invoked there; shared, since every route holds copies of its endpoints.
     pub offers: Arc<Offers>,
     /// Its share of the conversations among its peers; 0 takes no new ones.
     pub weight: u32,
     /// Whether it takes requests at all.
     pub enabled: bool,
+    /// Whether it takes no new conversations as long as another endpoint can.
+    pub draining: bool,
     /// Whether it serves teams that have no endpoint of their own.
     pub is_default: bool,
 }

@@ -2,6 +2,7 @@
 //!
 //! Everything here is a value or a pure function. Time and randomness come in through [`Clock`] and [`Rng`].
 
+pub mod access;
 pub mod account;
 pub mod availability;
 pub mod breaker;
@@ -33,6 +34,9 @@ pub mod tokens;
 pub mod trouble;
 pub mod usage;
 
+pub use access::{
+    Access, AccessKeys, CredentialKind, CredentialSource, EndpointState, ServiceTier, SessionTags, Subject,
+};
 pub use account::{AccountFilter, AccountId, AccountName};
 pub use availability::{Availability, Obstacle};
 pub use breaker::{BreakerPolicy, PauseReason, PausedSession, SessionOwner, SessionPace};

@@ -18,7 +18,7 @@ use crate::profiles::{Learning, Pins, Rules};
 use crate::usage::Ticket;
 use bytes::{Bytes, BytesMut};
 use ccag_daemon::Lifecycle;
-use ccag_domain::routing::Candidate;
+use ccag_domain::routing::{Candidate, drained_last};
 use ccag_domain::{Lane, Problem, Tokens};
 use ccag_translate::error::{Health, Retry, UpstreamError};
 use http_body_util::BodyExt;
@@ -118,6 +118,9 @@ pub(crate) async fn walk(
         return Err(failure(Fault::no_route(), Tokens::default(), ticket));
     };
     let is_sticky = job.lane.asked.is_sticky;
+    if !(is_sticky && job.lane.asked.has_history) {
+        drained_last(&mut route);
+    }
     let moved = is_sticky && bedrock.homes.lead(&conversation, &mut route);
     bedrock.health.order(&mut route);
     ticket.routed(&route, moved, &bedrock);
@@ -166,6 +169,14 @@ pub(crate) async fn walk(
                 }
                 continue;
             }
+            if let Some(extra) = bedrock.lanes.leave_out(&candidate, &last) {
+                ticket.goes_without(extra.as_str());
+                if let Err(problem) = job.meet(&candidate, &bedrock) {
+                    last = Fault::refused_here("RequestRefused", problem);
+                    return Err(failure(last, spent, ticket));
+                }
+                continue;
+            }
             bedrock.health.failed(&candidate, last.error.health);
             bedrock
                 .throttling
@@ -175,7 +186,8 @@ pub(crate) async fn walk(
                 Retry::SameOnce if again => again = false,
                 Retry::RefreshCredentials if again => {
                     again = false;
-                    bedrock.upstream.forget_credentials(&candidate.endpoint);
+                    let subject = job.lane.subject.as_deref();
+                    bedrock.upstream.forget_credentials(&candidate.endpoint, subject);
                 }
                 Retry::Reduced(by) => {
                     if reductions == 0 || !job.reduce(by) {
@@ -321,8 +333,9 @@ pub(super) async fn once(
             Lane::Messages => Operation::Messages,
             Lane::Mantle => Operation::Mantle,
         },
+        subject: job.lane.subject.as_deref(),
         headers: job
-            .headers(candidate)
+            .headers(candidate, bedrock)
             .map_err(|problem| Fault::refused_here("GuardrailMisconfigured", problem))?,
         body: job.body.clone(),
     };

@@ -3,16 +3,15 @@
 use super::{BoxError, Call, CallError, Reply, Upstream};
 use bytes::Bytes;
 use ccag_aws::settings::{AwsSettings, resolve};
-use ccag_aws::sign::{self, ToSign};
+use ccag_aws::sign::ToSign;
 use ccag_aws::tls::{BadBundle, Connector, connector};
 use ccag_aws::{CredentialStore, causes, public_url};
-use ccag_domain::{Clock, Endpoint};
+use ccag_domain::{Clock, Endpoint, Subject};
 use futures_util::future::{BoxFuture, FutureExt};
-use http::{HeaderValue, Request, header};
+use http::{Request, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +42,6 @@ pub struct AwsUpstream {
     runtime_url: Option<String>,
     mantle_url: Option<String>,
     use_fips: bool,
-    bearer_token: Option<SecretString>,
 }
 
 impl std::fmt::Debug for AwsUpstream {
@@ -73,14 +71,13 @@ impl AwsUpstream {
             .build(connector);
         Ok(Self {
             client,
-            credentials: CredentialStore::new(resolved.sdk, "ccag-dataplane", Arc::clone(&clock)),
+            credentials: CredentialStore::new(&resolved, "ccag-dataplane", Arc::clone(&clock)),
             clock,
             answer_timeout: config.answer_timeout,
             home_region: resolved.home_region,
             runtime_url: resolved.runtime_url,
             mantle_url: resolved.mantle_url,
             use_fips: resolved.use_fips,
-            bearer_token: resolved.bearer_token,
         })
     }
 
@@ -118,38 +115,23 @@ impl AwsUpstream {
             .body(Full::new(call.body.clone()))
             .map_err(|e| CallError::Misconfigured(e.to_string()))?;
         request.headers_mut().extend(call.headers.iter().cloned());
-        match &self.bearer_token {
-            Some(token) if call.endpoint.role_arn.is_none() => {
-                let mut value =
-                    HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| {
-                        CallError::Credentials("the Bedrock API key is not a header value".into())
-                    })?;
-                value.set_sensitive(true);
-                request.headers_mut().insert(header::AUTHORIZATION, value);
-            }
-            _ => {
-                let credentials = self
-                    .credentials
-                    .of(call.endpoint)
-                    .await
-                    .map_err(CallError::Credentials)?;
-                let to_sign = ToSign {
-                    method: "POST",
-                    url,
-                    region: region.to_owned(),
-                    service: call.operation.service(),
-                    headers: call.headers.clone(),
-                    content_type: "application/json",
-                    accept,
-                    body: call.body.clone(),
-                    now_ms: self.clock.now_ms(),
-                };
-                let signature = sign::headers(to_sign, credentials)
-                    .await
-                    .map_err(CallError::Credentials)?;
-                request.headers_mut().extend(signature);
-            }
-        }
+        let to_sign = || ToSign {
+            method: "POST",
+            url,
+            region: region.to_owned(),
+            service: call.operation.service(),
+            headers: call.headers.clone(),
+            content_type: "application/json",
+            accept,
+            body: call.body.clone(),
+            now_ms: self.clock.now_ms(),
+        };
+        let authorization = self
+            .credentials
+            .authorize(call.endpoint, call.subject, to_sign)
+            .await
+            .map_err(CallError::Credentials)?;
+        request.headers_mut().extend(authorization);
         Ok(request)
     }
 
@@ -182,8 +164,8 @@ impl Upstream for AwsUpstream {
         self.send(call).boxed()
     }
 
-    fn forget_credentials(&self, endpoint: &Endpoint) {
-        self.credentials.forget(endpoint);
+    fn forget_credentials(&self, endpoint: &Endpoint, subject: Option<&Subject>) {
+        self.credentials.forget(endpoint, subject);
     }
 
     fn home_region(&self) -> &str {

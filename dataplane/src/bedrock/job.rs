@@ -5,7 +5,7 @@ use super::lanes::{Asked, guard};
 use crate::profiles::Rules;
 use bytes::Bytes;
 use ccag_domain::routing::Candidate;
-use ccag_domain::{Guardrail, Lane, Problem};
+use ccag_domain::{Guardrail, Lane, Problem, ServiceTier, Subject};
 use ccag_translate::noticed::Dropped;
 use ccag_translate::profile::{Profile, Reduction};
 use ccag_translate::request::{self, Headers, Operation as Kind, Target};
@@ -77,6 +77,8 @@ impl Source {
 /// What a job knows of lanes and guardrails.
 pub(crate) struct LaneJob {
     pub(crate) asked: Asked,
+    /// Whose request it is, where an endpoint of the route tells AWS.
+    pub(crate) subject: Option<Arc<Subject>>,
     guardrails: Guardrails,
     /// What the body was made for last.
     made: Made,
@@ -104,6 +106,8 @@ struct Made {
     lane: Lane,
     model: String,
     guard_suffix: Option<String>,
+    /// On a lane whose body says it.
+    service_tier: Option<ServiceTier>,
 }
 
 impl LaneJob {
@@ -123,6 +127,7 @@ impl LaneJob {
     pub(crate) fn unguarded(asked: Asked) -> Self {
         Self {
             asked,
+            subject: None,
             guardrails: Guardrails::None,
             made: Made::default(),
             rules: None,
@@ -134,6 +139,7 @@ impl LaneJob {
     pub(crate) fn again(&self) -> Self {
         Self {
             asked: self.asked.clone(),
+            subject: self.subject.clone(),
             guardrails: self.guardrails.clone(),
             made: Made::default(),
             rules: None,
@@ -156,12 +162,13 @@ impl LaneJob {
         self.asked.streaming && self.guardrail(candidate).is_some()
     }
 
-    fn made_for(&self, candidate: &Candidate) -> Made {
+    fn made_for(&self, candidate: &Candidate, bedrock: &Bedrock) -> Made {
         if candidate.lane != Lane::InvokeModel {
             return Made {
                 lane: candidate.lane,
                 model: candidate.model.id.clone(),
                 guard_suffix: None,
+                service_tier: bedrock.lanes.tier(candidate),
             };
         }
         let tagging = self.guardrail(candidate).filter(|guardrail| guardrail.tag_input);
@@ -185,7 +192,7 @@ impl Job {
     /// # Errors
     /// A [`Problem`] for what the lane's rules refuse.
     pub(crate) fn meet(&mut self, candidate: &Candidate, bedrock: &Bedrock) -> Result<(), Problem> {
-        let wanted = self.lane.made_for(candidate);
+        let wanted = self.lane.made_for(candidate, bedrock);
         if wanted.lane != self.lane.made.lane {
             self.lane.rules = match wanted.lane {
                 Lane::InvokeModel => None,
@@ -225,11 +232,18 @@ impl Job {
     }
 
     /// The headers that go with the body to a candidate.
-    pub(crate) fn headers(&self, candidate: &Candidate) -> Result<Vec<(HeaderName, HeaderValue)>, Problem> {
-        match self.lane.guardrail(candidate) {
-            Some(guardrail) if candidate.lane == Lane::InvokeModel => guard::headers(guardrail),
-            _ => Ok(self.lane.headers.clone()),
-        }
+    pub(crate) fn headers(
+        &self,
+        candidate: &Candidate,
+        bedrock: &Bedrock,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, Problem> {
+        let mut headers = match self.lane.guardrail(candidate) {
+            Some(guardrail) if candidate.lane == Lane::InvokeModel => guard::headers(guardrail)?,
+            _ => self.lane.headers.clone(),
+        };
+        let subject = self.lane.subject.as_deref();
+        bedrock.lanes.extra_headers(candidate, subject, &mut headers);
+        Ok(headers)
     }
 
     /// Makes the body again with less; false if that changes nothing.
@@ -248,6 +262,7 @@ impl Job {
             model: &self.lane.made.model,
             guard_suffix: self.lane.made.guard_suffix.as_deref(),
             streamed: self.streaming,
+            service_tier: self.lane.made.service_tier.map(ServiceTier::as_str),
             ..Target::default()
         };
         let prepared = self.source.prepare_by(&peeked, self.rules().profile(), target)?;

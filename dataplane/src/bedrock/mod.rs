@@ -20,7 +20,7 @@ pub use client::{AwsUpstream, ClientConfig};
 
 use bytes::Bytes;
 use ccag_aws::SEGMENT;
-use ccag_domain::Endpoint;
+use ccag_domain::{Endpoint, Subject};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -104,6 +104,8 @@ pub struct Call<'a> {
     pub model: &'a str,
     /// What for.
     pub operation: Operation<'a>,
+    /// Whose request it is, where the endpoint tells AWS.
+    pub subject: Option<&'a Subject>,
     /// Headers beside those that every request has; they are signed.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The JSON body.
@@ -176,8 +178,8 @@ pub trait Upstream: Send + Sync + 'static {
     /// Sends one request and resolves when the answer's headers are in. It never sends a request twice.
     fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Reply, CallError>>;
 
-    /// Forgets the credentials of an endpoint, after Bedrock has refused them.
-    fn forget_credentials(&self, endpoint: &Endpoint);
+    /// Forgets the credentials of an endpoint, or of somebody's session there, after Bedrock has refused them.
+    fn forget_credentials(&self, endpoint: &Endpoint, subject: Option<&Subject>);
 
     /// The region of endpoints that name none; empty if none is configured.
     fn home_region(&self) -> &str;

@@ -70,7 +70,7 @@ pub(super) async fn whole(
     if let Some(guardrail) = job.lane.guardrail(candidate)
         && guard::is_applied_here(candidate.lane)
     {
-        let looked_at = guard::check_output(bedrock, candidate, guardrail, &body).await;
+        let looked_at = guard::check_output(bedrock, candidate, guardrail, job, &body).await;
         let looked_at = looked_at.map_err(|fault| Fault {
             tokens,
             reached: true,

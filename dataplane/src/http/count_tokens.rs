@@ -2,7 +2,7 @@
 //! endpoint has that lane, else an estimate that says so. It is free and leaves no usage record.
 
 use super::error::{render, set_request_id};
-use super::messages::{Admitted, identify, route};
+use super::messages::{Admitted, identify, route, subject};
 use super::{Gateway, body};
 use crate::admission;
 use crate::bedrock::attempt::{Bedrock, collect};
@@ -13,7 +13,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use ccag_domain::routing::{self, Candidate};
-use ccag_domain::{Lane, Model, Problem, RequestId};
+use ccag_domain::{Lane, Model, Problem, RequestId, Subject};
 use ccag_translate::count_tokens::{
     answer, prepare_count_with, prepare_lane_count, read_answer, read_lane_answer,
 };
@@ -69,6 +69,7 @@ struct Plan {
     model: Arc<Model>,
     ways: Vec<Ask>,
     estimate: u64,
+    subject: Option<Arc<Subject>>,
 }
 
 /// Serves one request.
@@ -170,6 +171,7 @@ fn plan(
         });
     }
     Ok(Plan {
+        subject: subject(admitted, &candidates),
         ways,
         estimate: peeked.estimated_input_tokens(),
         model,
@@ -179,7 +181,7 @@ fn plan(
 /// Bedrock's count and who made it; `None` if nobody did, for whatever reason: the client is then served an estimate.
 async fn ask_in_turn(bedrock: &Bedrock, plan: &Plan) -> Option<(u64, Counter)> {
     for way in &plan.ways {
-        if let Some(count) = ask(bedrock, way, &plan.model).await {
+        if let Some(count) = ask(bedrock, way, plan).await {
             return Some((count, way.counter));
         }
     }
@@ -187,7 +189,8 @@ async fn ask_in_turn(bedrock: &Bedrock, plan: &Plan) -> Option<(u64, Counter)> {
 }
 
 /// One way's count. An endpoint that does not count is left alone for ten minutes: Claude Code sends dozens of these at once.
-async fn ask(bedrock: &Bedrock, way: &Ask, model: &Model) -> Option<u64> {
+async fn ask(bedrock: &Bedrock, way: &Ask, plan: &Plan) -> Option<u64> {
+    let model = &plan.model;
     let (endpoint, lane) = (&way.candidate.endpoint.id, way.counter.lane());
     if bedrock.uncounted.has(endpoint, lane, &model.bedrock_id) {
         return None;
@@ -200,6 +203,7 @@ async fn ask(bedrock: &Bedrock, way: &Ask, model: &Model) -> Option<u64> {
             Counter::Runtime => Upstream::CountTokens,
             Counter::Mantle => Upstream::MantleCount,
         },
+        subject: plan.subject.as_deref(),
         headers: way.headers.clone(),
         body: way.body.clone(),
     };

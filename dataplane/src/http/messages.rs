@@ -27,7 +27,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use ccag_domain::explanation::Routed;
 use ccag_domain::routing::{self, Candidate, Strategy};
-use ccag_domain::{Code, Model, ModelName, Problem, RequestId, UnixMs};
+use ccag_domain::{Code, Model, ModelName, Problem, RequestId, Subject, UnixMs};
 use ccag_translate::request::{self, Operation, Peeked};
 use ccag_translate::search::Terms;
 use http::{HeaderMap, HeaderValue};
@@ -314,6 +314,7 @@ fn plan(
         route: Some(nowhere.told),
         ..of_model(nowhere.problem)
     })?;
+    job.lane.subject = subject(admitted, &chosen.candidates);
     let size = Size {
         input: peeked.estimated_input_tokens(),
         most_input: peeked.most_input_tokens(),
@@ -358,6 +359,7 @@ fn lane(admitted: &Admitted, model: &Arc<Model>, peeked: &Peeked<'_>, affinity: 
         conversation: ConversationKey::new(&caller.key_id, affinity, &model.name),
         model: Arc::clone(model),
         streaming: peeked.stream(),
+        has_history: peeked.has_history(),
         is_sticky: true,
         is_warm: peeked.has_history() && peeked.estimated_input_tokens() >= WARM_TOKENS,
     };
@@ -400,6 +402,17 @@ fn translate(
         writes_1h: prepared.writes_1h,
         lane,
     })
+}
+
+/// Whose request it is, if an endpoint of the route tells AWS.
+pub(super) fn subject(admitted: &Admitted, route: &[Candidate]) -> Option<Arc<Subject>> {
+    if !route.iter().any(|one| one.endpoint.access.names_callers()) {
+        return None;
+    }
+    let caller = &admitted.who.caller;
+    let team = caller.team_id.as_ref().and_then(|id| admitted.view.team(id));
+    let name = team.map(|team| team.name.as_str());
+    Some(Arc::new(Subject::of(caller, name)))
 }
 
 fn ticket(

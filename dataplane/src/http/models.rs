@@ -194,7 +194,9 @@ mod tests {
                 pinned: Vec::new(),
             }),
             weight: 1,
+            access: std::sync::Arc::default(),
             enabled: true,
+            draining: false,
             is_default: true,
         }
     }

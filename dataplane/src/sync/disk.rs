@@ -14,6 +14,7 @@ use ccag_proto::v1;
 use prost::Message;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What an open file starts with; the last character is the version of the format. A checksum (four bytes, little-endian)
 /// and the message follow.
@@ -242,6 +243,9 @@ fn without_secrets(mut object: ConfigObject) -> ConfigObject {
             strip(&mut settings.web_search.provider);
         }
         ConfigObject::User(user) => strip(&mut user.search),
+        ConfigObject::Endpoint(endpoint) => {
+            Arc::make_mut(&mut endpoint.access).credentials.strip();
+        }
         _ => {}
     }
     object
@@ -253,7 +257,7 @@ mod tests {
     use ccag_domain::config::Settings;
     use ccag_domain::rng::SequenceRng;
     use ccag_domain::time::FixedClock;
-    use ccag_domain::{Revision, ServiceSecret, catalogue};
+    use ccag_domain::{CredentialSource, Endpoint, Revision, ServiceSecret, catalogue};
 
     #[test]
     fn secrets_survive_a_restart_and_stand_nowhere_in_clear() {
@@ -267,21 +271,56 @@ mod tests {
         });
         let mut view = ConfigView::empty("epoch-1", Revision(7));
         view.put(ConfigObject::Settings(settings.clone())).unwrap();
+        let endpoint = endpoint_with_keys();
+        view.put(ConfigObject::Endpoint(endpoint.clone())).unwrap();
+        let endpoint = endpoint_with_keys();
+        view.put(ConfigObject::Endpoint(endpoint.clone())).unwrap();
         let disk = Disk::new(dir.path(), Some(key));
         disk.save(&view).unwrap();
         for entry in std::fs::read_dir(dir.path()).unwrap() {
             let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-            for secret in [b"tvly-hush".as_slice(), b"0123456789abcdef"] {
+            for secret in [
+                b"tvly-hush".as_slice(),
+                b"0123456789abcdef",
+                b"hush-aws",
+                b"AKIAHUSH",
+            ] {
                 assert!(!bytes.windows(secret.len()).any(|w| w == secret));
             }
         }
         assert_eq!(disk.load().unwrap().settings(), &settings);
+        assert_eq!(disk.load().unwrap().endpoints().next(), Some(&endpoint));
         let keyless = Disk::new(dir.path(), None);
         assert!(keyless.load().is_none());
         keyless.save(&view).unwrap();
         let open = std::fs::read(keyless.snapshot_path()).unwrap();
         assert!(!open.windows(9).any(|w| w == b"tvly-hush"));
-        assert_eq!(keyless.load().unwrap().settings().web_search.sealing_key, None);
+        let keyless = keyless.load().unwrap();
+        assert_eq!(keyless.settings().web_search.sealing_key, None);
+        assert_eq!(
+            keyless.endpoints().next().unwrap().access.credentials,
+            CredentialSource::Keys(None),
+            "missing, and not the data plane's own"
+        );
+    }
+
+    fn endpoint_with_keys() -> Endpoint {
+        let mut wire = v1::Endpoint {
+            id: "end_1".into(),
+            name: "own".into(),
+            enabled: true,
+            ..v1::Endpoint::default()
+        };
+        wire.access = Some(v1::Access {
+            credentials: Some(v1::Credentials {
+                kind: "keys".into(),
+                access_key_id: Some("AKIAHUSH".into()),
+                secret_access_key: Some("hush-aws".into()),
+                ..v1::Credentials::default()
+            }),
+            ..v1::Access::default()
+        });
+        wire.try_into().unwrap()
     }
 
     fn view_at(revision: u64) -> ConfigView {

@@ -68,7 +68,9 @@ pub fn endpoint(n: u32, default: bool) -> Endpoint {
         guardrail: None,
         offers: Arc::default(),
         weight: 1,
+        access: Arc::default(),
         enabled: true,
+        draining: false,
         is_default: default,
     }
 }

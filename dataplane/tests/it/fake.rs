@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use ccag_dataplane::bedrock::{BoxError, Call, CallError, Reply, Upstream};
-use ccag_domain::Endpoint;
+use ccag_domain::{Endpoint, Subject};
 use futures_util::future::{BoxFuture, FutureExt};
 use http::{HeaderMap, StatusCode};
 use http_body::Frame;
@@ -110,7 +110,7 @@ impl Upstream for FakeBedrock {
         .boxed()
     }
 
-    fn forget_credentials(&self, _: &Endpoint) {
+    fn forget_credentials(&self, _: &Endpoint, _: Option<&Subject>) {
         *self.forgotten.lock().unwrap() += 1;
     }
 

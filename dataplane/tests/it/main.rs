@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod access;
 mod admission;
 mod bodies;
 mod budgets;

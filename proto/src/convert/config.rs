@@ -254,6 +254,8 @@ impl From<Endpoint> for v1::Endpoint {
             guardrail: endpoint.guardrail.map(Into::into),
             discovery: endpoint.offers.discovery.clone().map(Into::into),
             pinned: endpoint.offers.pinned.iter().cloned().map(Into::into).collect(),
+            access: Some(endpoint.access.as_ref().into()),
+            draining: endpoint.draining,
         }
     }
 }
@@ -276,6 +278,8 @@ impl TryFrom<v1::Endpoint> for Endpoint {
                 .map_err(|name| InvalidMessage::unusable("lanes", name))?,
             mantle_url: message.mantle_url,
             guardrail: message.guardrail.map(TryInto::try_into).transpose()?,
+            access: Arc::new(message.access.unwrap_or_default().try_into()?),
+            draining: message.draining,
             offers: Arc::new(Offers {
                 discovery: message.discovery.map(Into::into),
                 pinned: message
@@ -379,7 +383,9 @@ mod tests {
                 tag_input: true,
             }),
             weight: 1,
+            access: std::sync::Arc::default(),
             enabled: true,
+            draining: false,
             is_default: false,
         }
     }

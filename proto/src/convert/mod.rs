@@ -1,6 +1,7 @@
 //! Between the messages on the wire and the domain's types. A message that makes no sense is refused with the field's name;
 //! whoever receives it refuses that one object and keeps the rest.
 
+mod access;
 mod breaker;
 mod budget;
 mod capability;

@@ -742,6 +742,44 @@ pub struct Endpoint {
     pub discovery: ::core::option::Option<Discovery>,
     #[prost(message, repeated, tag = "17")]
     pub pinned: ::prost::alloc::vec::Vec<PinnedProfile>,
+    /// Absent: the data plane's own credentials, nothing else asked for.
+    #[prost(message, optional, tag = "20")]
+    pub access: ::core::option::Option<Access>,
+    /// Whether it gets no new conversations as long as another endpoint can take them.
+    #[prost(bool, tag = "21")]
+    pub draining: bool,
+}
+/// How an endpoint is called.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Access {
+    #[prost(message, optional, tag = "1")]
+    pub credentials: ::core::option::Option<Credentials>,
+    /// `off`, `team`, `user` or `key`; empty means `off`.
+    #[prost(string, tag = "2")]
+    pub session_tags: ::prost::alloc::string::String,
+    /// `default`, `priority`, `flex` or `reserved`.
+    #[prost(string, optional, tag = "3")]
+    pub service_tier: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, tag = "4")]
+    pub request_metadata: bool,
+}
+/// Credentials of an endpoint's own, in clear: the channel protects them. A secret that is absent is not at hand, and the
+/// endpoint cannot be called.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Credentials {
+    /// `process`, `keys`, `profile` or `api_key`; empty means `process`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub access_key_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub secret_access_key: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub session_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub profile: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub api_key: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// An Amazon Bedrock guardrail that requests must pass.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -2,11 +2,12 @@
 
 use super::super::Context;
 use super::super::guardrail::GuardrailArgs;
+use super::access::{AccessArgs, state};
 use super::{geography, show};
 use crate::error::CliError;
 use crate::names;
 use ccag_admin_api::{CreateEndpoint, EndpointView, Patch, UpdateEndpoint, paths};
-use ccag_domain::{Geography, Lane};
+use ccag_domain::{EndpointState, Geography, Lane};
 use clap::{Args, ValueEnum};
 use reqwest::Method;
 
@@ -51,6 +52,8 @@ struct Place {
     mantle_url: Option<String>,
     #[command(flatten)]
     guardrail: GuardrailArgs,
+    #[command(flatten)]
+    access: AccessArgs,
     /// Its share of the conversations in relation to other endpoints; 0 only steps in for others
     #[arg(long, value_name = "N")]
     weight: Option<u32>,
@@ -88,6 +91,9 @@ pub(crate) struct Update {
     /// What to set back to nothing
     #[arg(long, value_enum, value_name = "FIELD")]
     clear: Vec<Clear>,
+    /// Whether it takes requests: enabled, draining (no new conversations) or disabled
+    #[arg(long, value_name = "STATE", value_parser = state, conflicts_with_all = ["enable", "disable"])]
+    state: Option<EndpointState>,
     /// Use it
     #[arg(long, conflicts_with = "disable")]
     enable: bool,
@@ -103,8 +109,12 @@ pub(crate) struct Update {
 enum Clear {
     /// The data planes' own region
     Region,
-    /// The data planes' own credentials
+    /// No role
     RoleArn,
+    /// The data planes' own credentials
+    Credentials,
+    /// No service tier
+    ServiceTier,
     /// No external id
     ExternalId,
     /// The closest geography that has the model
@@ -123,7 +133,13 @@ impl Create {
     pub(super) async fn run(self, context: &Context) -> Result<(), CliError> {
         let guardrail = self.place.guardrail.read()?;
         let lanes: Vec<Lane> = self.place.lanes.into_iter().map(Into::into).collect();
+        let access = self.place.access.read()?;
         let request = CreateEndpoint {
+            credentials: access.credentials,
+            session_tags: access.session_tags,
+            service_tier: access.service_tier,
+            request_metadata: access.request_metadata,
+            state: None,
             name: self.name,
             lanes: (!lanes.is_empty()).then_some(lanes),
             mantle_url: self.place.mantle_url,
@@ -159,7 +175,17 @@ impl Update {
         let guardrail = self.place.guardrail.read()?;
         let lanes: Vec<Lane> = self.place.lanes.into_iter().map(Into::into).collect();
         let lanes = (!lanes.is_empty()).then_some(lanes);
+        let access = self.place.access.read()?;
         let request = UpdateEndpoint {
+            credentials: patch(access.credentials, clear(Clear::Credentials)),
+            session_tags: access.session_tags,
+            service_tier: patch(access.service_tier, clear(Clear::ServiceTier)),
+            request_metadata: access.request_metadata,
+            state: match (self.state, self.enable) {
+                // Who enables an endpoint means that it takes new conversations, too.
+                (None, true) => Some(EndpointState::Enabled),
+                (state, _) => state,
+            },
             name: self.name,
             lanes: patch(lanes, clear(Clear::Lanes)),
             mantle_url: patch(self.place.mantle_url, clear(Clear::MantleUrl)),
@@ -170,11 +196,7 @@ impl Update {
             geography: patch(self.place.geography, clear(Clear::Geography)),
             runtime_url: patch(self.place.runtime_url, clear(Clear::RuntimeUrl)),
             weight: self.place.weight,
-            enabled: match (self.enable, self.disable) {
-                (true, _) => Some(true),
-                (_, true) => Some(false),
-                _ => None,
-            },
+            enabled: self.disable.then_some(false),
             is_default: self.default,
         };
         let endpoint: EndpointView = context

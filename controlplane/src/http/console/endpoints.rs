@@ -1,8 +1,8 @@
 //! Endpoints, and the endpoints of teams.
 
 use super::form::{FormData, Posted, again, is_about_input};
-use super::guardrail;
 use super::visitor::Visitor;
+use super::{endpoint_access, guardrail};
 use crate::app::{discovery, endpoints, teams};
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -14,7 +14,7 @@ use ccag_console::page::{
     OfferedRow, TeamEndpointChoice, TeamEndpointsPage,
 };
 use ccag_console::{Tone, path};
-use ccag_domain::{Code, EndpointId, Geography, Lane, Lanes, Problem, TeamId};
+use ccag_domain::{Code, CredentialKind, EndpointId, Geography, Lane, Lanes, Problem, TeamId};
 
 fn no_endpoint() -> Problem {
     Problem::new(Code::NotFound, "There is no such endpoint.")
@@ -49,6 +49,16 @@ fn account(endpoint: &EndpointView) -> Option<String> {
     arn.split(':').nth(4).map(str::to_owned)
 }
 
+/// Whose account it is where there is no role to say it; `None` is the data planes' own.
+fn owner(endpoint: &EndpointView) -> Option<&'static str> {
+    match endpoint.credentials.kind {
+        CredentialKind::Process => None,
+        CredentialKind::Keys => Some("of its access key"),
+        CredentialKind::Profile => Some("of its profile"),
+        CredentialKind::ApiKey => Some("of its API key"),
+    }
+}
+
 pub(super) async fn list(visitor: Visitor) -> Response {
     let found = endpoints::list(&visitor.state().app, &visitor.actor()).await;
     visitor.answer(found.map(|list| EndpointsPage {
@@ -58,13 +68,13 @@ pub(super) async fn list(visitor: Visitor) -> Response {
 
 fn row(endpoint: EndpointView) -> EndpointRow {
     EndpointRow {
-        account: account(&endpoint),
+        account: account(&endpoint).or_else(|| owner(&endpoint).map(str::to_owned)),
         id: endpoint.id.to_string(),
         name: endpoint.name,
         region: endpoint.region,
         geography: endpoint.geography.map(|g| g.to_string()),
         weight: endpoint.weight,
-        enabled: endpoint.enabled,
+        state: endpoint.state,
         is_default: endpoint.is_default,
         teams: endpoint.teams.len(),
     }
@@ -95,20 +105,22 @@ async fn gather(visitor: &Visitor, id: &str) -> Result<EndpointPage, Problem> {
             lanes: Field::new(lanes_text(&endpoint.lanes)),
             mantle_url: field(&endpoint.mantle_url),
             guardrail: guardrail::stored(endpoint.guardrail.as_ref()),
+            access: endpoint_access::stored(&endpoint),
             weight: Field::new(endpoint.weight.to_string()),
-            enabled: endpoint.enabled,
+            state: Field::new(endpoint.state.as_str()),
             is_default: endpoint.is_default,
         },
         id: Some(endpoint.id.to_string()),
         name: endpoint.name,
-        enabled: endpoint.enabled,
+        state: endpoint.state,
         is_default: endpoint.is_default,
         teams: named(endpoint.teams),
         trouble: None,
     })
 }
 
-fn refill(form: &FormData) -> EndpointForm {
+/// The form as it was sent, over what the page holds.
+fn refill(form: &FormData, page: &EndpointForm) -> EndpointForm {
     EndpointForm {
         name: Field::new(form.text("name")),
         region: Field::new(form.text("region")),
@@ -119,8 +131,11 @@ fn refill(form: &FormData) -> EndpointForm {
         lanes: Field::new(form.text("lanes")),
         mantle_url: Field::new(form.text("mantle_url")),
         guardrail: guardrail::refill(form),
+        access: endpoint_access::refill(form, &page.access),
         weight: Field::new(form.text("weight")),
-        enabled: form.ticked("enabled"),
+        state: form
+            .optional("state")
+            .map_or_else(|| page.state.clone(), Field::new),
         is_default: form.ticked("is_default"),
     }
 }
@@ -142,6 +157,8 @@ fn read(form: &FormData, filled: &mut EndpointForm) -> Option<CreateEndpoint> {
         return None;
     };
     let guardrail = guardrail::read(&mut filled.guardrail).ok()?;
+    let access = endpoint_access::read(form, &mut filled.access).ok()?;
+    let state = endpoint_access::state(&mut filled.state).ok()?;
     Some(CreateEndpoint {
         name: filled.name.value.clone(),
         region: form.optional("region"),
@@ -152,15 +169,20 @@ fn read(form: &FormData, filled: &mut EndpointForm) -> Option<CreateEndpoint> {
         lanes: Some(lanes.into()),
         mantle_url: form.optional("mantle_url"),
         guardrail,
+        credentials: access.credentials,
+        session_tags: Some(access.session_tags),
+        service_tier: access.service_tier,
+        request_metadata: Some(filled.access.request_metadata),
         weight: Some(weight?),
-        enabled: Some(filled.enabled),
+        state: Some(state),
+        enabled: None,
         is_default: Some(filled.is_default),
     })
 }
 
 pub(super) async fn create(Posted { visitor, form }: Posted) -> Response {
     let mut page = EndpointPage {
-        form: refill(&form),
+        form: refill(&form, &EndpointForm::default()),
         ..EndpointPage::default()
     };
     let Some(request) = read(&form, &mut page.form) else {
@@ -183,7 +205,7 @@ pub(super) async fn update(Path(id): Path<String>, Posted { visitor, form }: Pos
         Ok(page) => page,
         Err(problem) => return visitor.refuse(problem),
     };
-    page.form = refill(&form);
+    page.form = refill(&form, &page.form);
     let Some(request) = read(&form, &mut page.form) else {
         return again(visitor, page, None);
     };
@@ -318,7 +340,10 @@ async fn gather_team(visitor: &Visitor, id: &str) -> Result<TeamEndpointsPage, P
             "{}, {}",
             endpoint.region.as_deref().unwrap_or("the data planes' region"),
             account(&endpoint).map_or_else(
-                || "their own credentials".to_owned(),
+                || match owner(&endpoint) {
+                    Some(owner) => format!("the account {owner}"),
+                    None => "their own credentials".to_owned(),
+                },
                 |account| format!("account {account}")
             )
         ),

@@ -11,6 +11,7 @@ mod budget_words;
 mod budgets;
 mod capabilities;
 mod cookies;
+mod endpoint_access;
 mod endpoints;
 mod fleet;
 mod form;

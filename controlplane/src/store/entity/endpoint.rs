@@ -23,6 +23,11 @@ pub struct Model {
     pub mantle_url: Option<String>,
     /// JSON.
     pub guardrail: Option<String>,
+    /// JSON, without secrets.
+    pub access: Option<String>,
+    /// JSON, sealed.
+    pub access_secrets: Option<String>,
+    pub draining: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

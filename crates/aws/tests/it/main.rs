@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod availability;
+mod credentials;
 
 use bedrock_sim::Sim;
 use ccag_aws::discovery::discover;
@@ -33,7 +34,9 @@ fn endpoint(role_arn: Option<&str>) -> Endpoint {
         guardrail: None,
         offers: Arc::default(),
         weight: 1,
+        access: std::sync::Arc::default(),
         enabled: true,
+        draining: false,
         is_default: true,
     }
 }

@@ -6,6 +6,7 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
+pub use order::drained_last;
 pub use policy::{RegionPattern, RoutingPolicy, Strategy};
 
 use crate::{BedrockModel, Code, Endpoint, EndpointId, Geography, Lane, Lanes, Model, ModelName, Problem};

@@ -67,3 +67,9 @@ fn score(endpoint: &EndpointId, weight: u32, name: &str) -> f64 {
     let u = ((u64::from_be_bytes(first) >> 12) as f64 + 0.5) / 4_503_599_627_370_496.0;
     f64::from(weight) / -u.ln()
 }
+
+/// Puts the endpoints that are drained behind the others, for a conversation that is not on them yet: it goes there only if
+/// nobody else can take it.
+pub fn drained_last(route: &mut [Candidate]) {
+    route.sort_by_key(|candidate| candidate.endpoint.draining);
+}

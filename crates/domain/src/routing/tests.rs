@@ -18,7 +18,9 @@ fn endpoint(n: u32, weight: u32) -> Endpoint {
         mantle_url: None,
         guardrail: None,
         weight,
+        access: std::sync::Arc::default(),
         enabled: true,
+        draining: false,
         is_default: true,
     }
 }

@@ -132,6 +132,9 @@ pub fn prepare_for<'t>(
         front.add("stream", "true");
     }
 
+    if let Some(tier) = tier_in_body(lane, &target) {
+        front.add("service_tier", &quoted(tier));
+    }
     let max_tokens = max_tokens(&mut plan, peeked, &parts, &mut front);
     let hoisted = match parts.messages {
         Some(messages) => plan.messages(peeked.doc.text, messages)?,
@@ -206,6 +209,11 @@ impl Front {
     }
 }
 
+/// The service tier, on the lane whose body says it (AWS, "Service tiers for inference": bedrock-mantle).
+fn tier_in_body<'t>(lane: Lane, target: &Target<'t>) -> Option<&'t str> {
+    target.service_tier.filter(|_| lane == Lane::Mantle)
+}
+
 /// The stricter version, if it was asked for and the model takes it.
 fn strict_version(plan: &Plan<'_>) -> Option<&'static str> {
     let takes_strict = plan.profile.versions.action(STRICT_VERSION) == Some(Action::Keep);
@@ -222,6 +230,10 @@ fn top_level<'d>(
     let mut parts = Parts::default();
     for (i, (key, value)) in root.members().enumerate() {
         let name = key.text().unwrap_or_default();
+        if name == "service_tier" && tier_in_body(lane, target).is_some() {
+            removed.push(i);
+            continue;
+        }
         let profile = plan.profile;
         let row = profile.fields.find_for(&name, plan.features, value.f64());
         let action = match row.map(|row| (row.action, row)) {

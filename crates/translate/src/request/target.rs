@@ -27,6 +27,8 @@ pub struct Target<'t> {
     pub streamed: bool,
     /// The most output tokens that may be asked for, where that is fewer than the model can give.
     pub most_output: Option<u64>,
+    /// The service tier that is asked for instead of the client's, on the lanes whose body says so.
+    pub service_tier: Option<&'t str>,
     /// What becomes of web search; without terms it is not carried out.
     pub terms: Option<&'t Terms>,
 }

@@ -24,6 +24,7 @@ fn prepared(lane: Lane, body: &Value, betas: &[&str], version: Option<&str>) -> 
         streamed: false,
         terms: None,
         most_output: None,
+        service_tier: None,
     };
     prepare_for(
         &peeked,
@@ -218,6 +219,7 @@ fn what_users_and_tools_say_is_tagged_for_the_guardrail_and_nothing_else() {
             streamed: false,
             terms: None,
             most_output: None,
+            service_tier: None,
         };
         let rules = profile(lane, "claude-opus-5-5");
         body_of(&prepare_for(&peeked, Headers::default(), &rules, target).unwrap())
@@ -295,6 +297,7 @@ fn a_text_that_gets_a_marker_of_its_own_is_tagged_all_the_same() {
         streamed: false,
         terms: None,
         most_output: None,
+        service_tier: None,
     };
     let rules = profile(Lane::InvokeModel, "claude-opus-4-5");
     let sent = body_of(&prepare_for(&peeked, Headers::default(), &rules, target).unwrap());

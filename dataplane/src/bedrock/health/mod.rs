@@ -328,7 +328,9 @@ mod tests {
                 guardrail: None,
                 offers: std::sync::Arc::default(),
                 weight: 1,
+                access: std::sync::Arc::default(),
                 enabled: true,
+                draining: false,
                 is_default: true,
             },
             model: BedrockModel {

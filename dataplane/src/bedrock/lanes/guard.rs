@@ -7,7 +7,7 @@ use super::super::{Call, Operation};
 use super::ConversationKey;
 use bytes::Bytes;
 use ccag_domain::routing::Candidate;
-use ccag_domain::{Code, Guardrail, GuardrailTrace, Lane, Problem};
+use ccag_domain::{Code, Guardrail, GuardrailTrace, Lane, Problem, Subject};
 use ccag_translate::stream::SseReader;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
@@ -139,7 +139,8 @@ pub(crate) async fn check_input(
         batches.push(batch);
     }
     for batch in batches {
-        match apply(bedrock, candidate, guardrail, "INPUT", &batch).await? {
+        let subject = job.lane.subject.as_deref();
+        match apply(bedrock, (candidate, subject), guardrail, "INPUT", &batch).await? {
             Verdict::Passed => {
                 for text in batch {
                     bedrock.lanes.passed.insert(digest(text), ());
@@ -166,6 +167,7 @@ pub(crate) async fn check_output(
     bedrock: &Bedrock,
     candidate: &Candidate,
     guardrail: &Guardrail,
+    job: &Job,
     body: &[u8],
 ) -> Result<Option<Bytes>, Fault> {
     let Ok(mut answer) = serde_json::from_slice::<Value>(body) else {
@@ -175,7 +177,8 @@ pub(crate) async fn check_output(
     };
     let texts: Vec<String> = answer_texts(&answer).into_iter().flat_map(pieces).collect();
     for text in &texts {
-        let instead = match apply(bedrock, candidate, guardrail, "OUTPUT", &[text]).await? {
+        let to = (candidate, job.lane.subject.as_deref());
+        let instead = match apply(bedrock, to, guardrail, "OUTPUT", &[text]).await? {
             Verdict::Passed => continue,
             // Masks are only as long as one call: a longer answer is replaced by what is left of the part at fault.
             Verdict::Blocked(instead) | Verdict::Masked(instead) => instead,
@@ -200,7 +203,7 @@ enum Verdict {
 
 async fn apply(
     bedrock: &Bedrock,
-    candidate: &Candidate,
+    (candidate, subject): (&Candidate, Option<&Subject>),
     guardrail: &Guardrail,
     source: &str,
     texts: &[&str],
@@ -212,6 +215,7 @@ async fn apply(
         operation: Operation::ApplyGuardrail {
             version: &guardrail.version,
         },
+        subject,
         headers: Vec::new(),
         body: Bytes::from(json!({"source": source, "content": content}).to_string()),
     };

@@ -4,6 +4,7 @@
 //! has shown that they serve the model; a conversation keeps the lane that it began on, since Bedrock's prompt cache and the
 //! signatures of thinking are bound to what was sent. See `docs/lanes.md`.
 
+pub(crate) mod extras;
 pub(crate) mod guard;
 pub(crate) mod probe;
 
@@ -64,6 +65,8 @@ pub(crate) struct Asked {
     pub(crate) model: Arc<Model>,
     /// Whether the answer is streamed.
     pub(crate) streaming: bool,
+    /// Whether the conversation had turns before.
+    pub(crate) has_history: bool,
     /// Whether the conversation stays where it is answered: not where every request begins elsewhere.
     pub(crate) is_sticky: bool,
     /// Whether much of the prompt is likely to be cached where the conversation lives.
@@ -97,6 +100,8 @@ pub(crate) struct LaneTable {
     pins: moka::sync::Cache<(ConversationKey, EndpointId), Lane>,
     /// Texts that a guardrail has let pass, by digest.
     pub(crate) passed: moka::sync::Cache<[u8; 32], ()>,
+    /// What endpoints do not take beside the request itself.
+    refused_extras: moka::sync::Cache<extras::Refused, ()>,
 }
 
 impl LaneTable {
@@ -111,6 +116,10 @@ impl LaneTable {
             passed: moka::sync::Cache::builder()
                 .max_capacity(MAX_CONVERSATIONS)
                 .time_to_live(Duration::from_secs(3_600))
+                .build(),
+            refused_extras: moka::sync::Cache::builder()
+                .max_capacity(MAX_CONVERSATIONS)
+                .time_to_live(Duration::from_secs(600))
                 .build(),
         }
     }
@@ -278,7 +287,9 @@ mod tests {
                 guardrail: None,
                 offers: std::sync::Arc::default(),
                 weight: 1,
+                access: std::sync::Arc::default(),
                 enabled: true,
+                draining: false,
                 is_default: true,
             },
             model: BedrockModel {
@@ -297,6 +308,7 @@ mod tests {
         Asked {
             conversation: ConversationKey::new(&KeyId::parse("key_1").unwrap(), session, &model.name),
             model,
+            has_history: false,
             is_sticky: true,
             is_warm: false,
             streaming: true,

@@ -39,6 +39,7 @@ pub(crate) async fn run(
         passed: Vec::new(),
         writes_1h: false,
         lane: LaneJob::unguarded(Asked {
+            has_history: false,
             is_sticky: false,
             is_warm: false,
             streaming: false,

@@ -62,6 +62,16 @@ impl Ticket {
         });
     }
 
+    /// What comes next does without something that the endpoint is configured to ask for.
+    pub(crate) fn goes_without(&mut self, what: &str) {
+        self.note(|explanation, _| {
+            if let Some(attempt) = explanation.attempts.last_mut() {
+                attempt.then = Some("reduced".into());
+                attempt.without = Some(what.to_owned());
+            }
+        });
+    }
+
     /// What was written down of a request that owes no record.
     pub(crate) fn take_explanation(&mut self) -> Option<Box<Explanation>> {
         self.explained.take().map(|explained| explained.explanation)
