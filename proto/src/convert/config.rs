@@ -414,40 +414,6 @@ mod tests {
     }
 
     #[test]
-    fn a_team_whose_rules_for_routes_make_no_sense_is_refused_whole() {
-        let wire = |routing: v1::RoutingPolicy| v1::Team {
-            id: "team_1".into(),
-            state: v1::AccountState::Active.into(),
-            routing: Some(routing),
-            ..v1::Team::default()
-        };
-        let names = |name: &str| {
-            Some(v1::Allowed {
-                names: vec![name.to_owned()],
-            })
-        };
-        let silent = Team::try_from(wire(v1::RoutingPolicy::default())).unwrap();
-        assert!(silent.routing.is_silent());
-        let senseless = [
-            v1::RoutingPolicy {
-                strategy: Some("by_moonlight".into()),
-                ..v1::RoutingPolicy::default()
-            },
-            v1::RoutingPolicy {
-                geographies: names("mars"),
-                ..v1::RoutingPolicy::default()
-            },
-            v1::RoutingPolicy {
-                regions: names("eu"),
-                ..v1::RoutingPolicy::default()
-            },
-        ];
-        for routing in senseless {
-            assert!(Team::try_from(wire(routing.clone())).is_err(), "{routing:?}");
-        }
-    }
-
-    #[test]
     fn an_endpoint_of_a_control_plane_without_lanes_has_the_default_one() {
         let mut wire = v1::Endpoint::from(guarded());
         wire.lanes.clear();
