@@ -97,10 +97,12 @@ async fn answer_all(
             }
             () = services.end.cancelled() => return Err(shutting_down()),
         };
-        let ask = match message.and_then(|message| message.body) {
+        let Some(message) = message else { return Ok(()) };
+        let ask = match message.body {
             Some(Up::Ask(ask)) => ask,
             Some(Up::Hello(_)) => return Err(Status::invalid_argument("a second hello")),
-            None => return Ok(()),
+            // What only a newer data plane says. It waits for an answer all the same, and gets one that grants nothing.
+            None => v1::LeaseAsk::default(),
         };
         if ask.wishes.len() > MAX_WISHES {
             return Err(Status::invalid_argument("too many accounts in one message"));

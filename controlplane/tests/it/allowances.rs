@@ -23,6 +23,7 @@ on_both!(
     what_is_not_heard_of_any_more_gives_back_what_it_had_not_used,
     what_is_unknown_or_belongs_to_another_period_is_not_granted,
     two_control_planes_never_grant_more_than_there_is,
+    what_only_a_newer_data_plane_says_is_answered_and_grants_nothing,
 );
 
 const REPLICA: &str = "rep_test";
@@ -96,6 +97,19 @@ pub(crate) fn wish(account: &str, need: i64) -> v1::Wish {
         need,
         ..v1::Wish::default()
     }
+}
+
+async fn what_only_a_newer_data_plane_says_is_answered_and_grants_nothing(db: TestDb) {
+    let plane = Plane::start(&db).await;
+    let account = budget(&plane, 10 * COST).await;
+    let mut lease = Lease::open(&plane, REPLICA, 1, 1, &[]).await.unwrap();
+    assert_eq!(lease.ask(&account, COST).await.amount, COST);
+    // On the wire a member of a `oneof` that nobody knows is as good as none.
+    lease.out.send(v1::LeaseRequest { body: None }).await.unwrap();
+    let answer = lease.answers.message().await.unwrap().unwrap().body;
+    assert!(matches!(answer, Some(Down::Answer(answer)) if answer.granted.is_empty()));
+    assert_eq!(lease.ask(&account, COST).await.amount, COST, "the stream goes on");
+    plane.stop().await;
 }
 
 /// A budget for everybody, and its present account.

@@ -35,6 +35,7 @@ fn command(dir: &Path) -> Command {
     command
         .env_clear()
         .env("CCAG_DATA_DIR", dir)
+        .env("CCAG_DRAIN_NOTICE_S", "0")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
