@@ -64,7 +64,7 @@ impl AccessForm {
     pub(super) fn credentials(&self) -> AnyView {
         let stored = self.stored.as_ref().map(|text| {
             let text =
-                format!("Stored: {text}. Leave the secrets empty to keep it; it is never shown again.");
+                format!("Stored: {text}. Leave the secrets empty to keep it; it is not shown any more.");
             view! { <p class="quiet-note">{text}</p> }
         });
         view! {
@@ -120,7 +120,7 @@ const KEY_ID: Ask = Ask::line(
 const SECRET: Ask = password(Ask::line(
     "secret_access_key",
     "Secret access key",
-    "Sealed under the master key, and never shown again.",
+    "Sealed under the master key, and not shown any more once it is saved.",
     false,
     8_000,
 ));

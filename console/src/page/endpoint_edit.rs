@@ -122,7 +122,7 @@ const REGION: Ask = Ask::line(
 const ROLE: Ask = Ask::line(
     "role_arn",
     "Role to assume",
-    "Such as arn:aws:iam::111122223333:role/ccag. Empty: the data planes call with their own credentials.",
+    "Such as arn:aws:iam::111122223333:role/ccag. Empty: none, the credentials call for themselves.",
     false,
     700,
 );
