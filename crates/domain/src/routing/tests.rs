@@ -487,3 +487,22 @@ fn a_policy_survives_json_and_one_that_says_more_than_is_understood_is_unreadabl
         );
     }
 }
+
+#[test]
+fn a_drained_endpoint_is_tried_when_there_is_no_other() {
+    let mut route: Vec<_> = [endpoint(1, 1), endpoint(2, 1), endpoint(3, 1)]
+        .into_iter()
+        .map(|endpoint| Candidate {
+            endpoint,
+            model: crate::BedrockModel {
+                id: "m".into(),
+                geography: Geography::Us,
+            },
+            lane: Lane::InvokeModel,
+        })
+        .collect();
+    route[0].endpoint.draining = true;
+    drained_last(&mut route);
+    let names: Vec<_> = route.iter().map(|one| one.endpoint.name.as_str()).collect();
+    assert_eq!(names, ["e2", "e3", "e1"]);
+}
