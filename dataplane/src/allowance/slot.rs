@@ -149,7 +149,7 @@ impl Slot {
             return false;
         }
         let state = self.state();
-        state.purse.is_scarce() || state.pace.would_use(ceiling, HURRIED)
+        state.purse.is_scarce() || state.pace.is_fast(Instant::now())
     }
 
     /// Puts it on the list; false if it is there already.
@@ -310,7 +310,9 @@ impl Slot {
                 .saturating_sub(totals.returned)
                 .saturating_sub(here);
             let running = exposed.unwrap_or(0);
-            state.pace.note(settled.saturating_add(running), Instant::now());
+            let ceiling = self.hard_ceiling.load(Ordering::Relaxed);
+            let used = settled.saturating_add(running);
+            state.pace.note(used, Instant::now(), (ceiling, HURRIED));
         }
         state.purse.give_back(least, waiting);
         let purse = &state.purse;

@@ -82,7 +82,9 @@ async fn a_client_that_gives_up_before_the_first_byte_leaves_a_record_too() {
 async fn sigterm_lets_open_streams_finish_and_records_them() {
     let sim = Sim::start().await;
     let control = ControlPlane::start("control", &database()).await;
-    let mut plane = DataPlane::start("data", &[&control], &sim).await;
+    // No load balancer has to notice: new connections are refused at once.
+    let at_once = [("CCAG_DRAIN_NOTICE_S", "0".to_owned())];
+    let mut plane = DataPlane::start_with("data", &[&control], &sim, &at_once).await;
     let admin = control.admin().await;
     let (_, secret) = admin.create_key("drain").await;
     admin.fleet_of(1).await;
