@@ -23,7 +23,7 @@ use tonic::{Status, Streaming};
 /// How often everything that is in use is spoken about.
 const BEAT: Duration = Duration::from_millis(250);
 
-/// The same while requests wait that were told to, and for hard budgets that may soon be used up.
+/// The same while requests wait that were told to, and for hard budgets.
 const SHORT_BEAT: Duration = Duration::from_millis(50);
 
 /// How often something is said at all, so that the lease lives on.
@@ -206,10 +206,10 @@ impl Leaser {
                     waits |= self.speak(stream, some, &exposed, when, earlier).await?;
                 }
             }
-            let mut hurried = false;
+            let mut hard = false;
             for slot in &listed {
                 if !slot.is_idle() {
-                    hurried |= slot.is_hurried();
+                    hard |= slot.is_hard();
                     self.allowances.slots.list(slot);
                 }
             }
@@ -219,9 +219,9 @@ impl Leaser {
                     if self.allowances.slots.forget_over(self.clock.now_ms()) {
                         self.allowances.callers.forget();
                     }
-                    next_beat = Instant::now() + if waits || hurried { SHORT_BEAT } else { BEAT };
+                    next_beat = Instant::now() + if waits || hard { SHORT_BEAT } else { BEAT };
                 }
-                When::Between if waits || hurried => next_beat = next_beat.min(Instant::now() + SHORT_BEAT),
+                When::Between if waits || hard => next_beat = next_beat.min(Instant::now() + SHORT_BEAT),
                 When::Between => {}
             }
         }

@@ -12,7 +12,6 @@ mod governed;
 mod leaser;
 mod note;
 mod notice;
-mod pace;
 mod permit;
 mod quote;
 mod reservation;
@@ -189,12 +188,7 @@ impl Allowances {
         for governing in budgets {
             let slot = Arc::clone(governing.account.slot(&self.slots));
             let scope = governing.at(now);
-            slot.set_hard(
-                scope
-                    .budget
-                    .ceiling_at(now)
-                    .filter(|_| scope.budget.mode.is_hard()),
-            );
+            slot.set_hard(scope.budget.mode.is_hard());
             let note = told.budgets.len();
             told.budgets.push(note::asked(&slot, &scope));
             bounds.extend(throttle(&slot, &scope, asked.model, caller)?.map(Arc::new));

@@ -1,11 +1,10 @@
 //! What this data plane has of one account.
 
 use super::cooling::Cooling;
-use super::pace::Pace;
 use ccag_allowance::{Answer, Purse, Refusal, Report, Totals, Want};
-use ccag_domain::{AccountId, NanoUsd, UnixMs};
+use ccag_domain::{AccountId, UnixMs};
 use ccag_proto::v1;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -14,9 +13,6 @@ use tokio::time::Instant;
 /// What is said of what requests have used is old when it counts: so much later a data plane may have been killed. What they
 /// use until then, at their pace, is taken to be used already.
 pub(super) const AHEAD: Duration = Duration::from_millis(400);
-
-/// A hard budget that would be used up in this time by what is used of it here is spoken of at short intervals.
-const HURRIED: Duration = Duration::from_secs(15 * 60);
 
 /// For how long it is believed that no permits are left, once the control plane has said so.
 const BELIEVED: Duration = Duration::from_millis(200);
@@ -40,8 +36,9 @@ pub(crate) struct Slot {
     pub(super) changed: Notify,
     /// Whether it is in the list of those to be spoken about.
     listed: AtomicBool,
-    /// The amount that its budget never exceeds, if that is a hard one; otherwise [`i64::MAX`].
-    hard_ceiling: AtomicI64,
+    /// Whether its budget is a hard one: of these it is said at short intervals what is used, so that little is lost if this
+    /// data plane is.
+    hard: AtomicBool,
 }
 
 /// What an account is of.
@@ -93,8 +90,6 @@ pub(super) struct State {
     /// those have that began lately, with their prompts, and, where they have ended already, with all of it.
     exposed: i64,
     recent: i64,
-    /// How fast it is used here.
-    pace: Pace,
     /// Permits of a rate whose minute is not over.
     cooling: Cooling,
     /// When the control plane has said last that no permits are left, to somebody who needed so many.
@@ -127,7 +122,7 @@ impl Slot {
             state: Mutex::default(),
             changed: Notify::new(),
             listed: AtomicBool::new(false),
-            hard_ceiling: AtomicI64::new(i64::MAX),
+            hard: AtomicBool::new(false),
         }
     }
 
@@ -135,21 +130,12 @@ impl Slot {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Its budget never exceeds this amount, if it is a hard one.
-    pub(super) fn set_hard(&self, ceiling: Option<NanoUsd>) {
-        let ceiling = ceiling.map_or(i64::MAX, |ceiling| ceiling.0);
-        self.hard_ceiling.store(ceiling, Ordering::Relaxed);
+    pub(super) fn set_hard(&self, hard: bool) {
+        self.hard.store(hard, Ordering::Relaxed);
     }
 
-    /// Whether it is to be said at short intervals what is used of it, so that little is lost if this data plane is: of a
-    /// hard budget near its end, or used at such a pace that it comes near in minutes.
-    pub(super) fn is_hurried(&self) -> bool {
-        let ceiling = self.hard_ceiling.load(Ordering::Relaxed);
-        if ceiling == i64::MAX {
-            return false;
-        }
-        let state = self.state();
-        state.purse.is_scarce() || state.pace.is_fast(Instant::now())
+    pub(super) fn is_hard(&self) -> bool {
+        self.hard.load(Ordering::Relaxed)
     }
 
     /// Puts it on the list; false if it is there already.
@@ -303,16 +289,6 @@ impl Slot {
             state.exposed = exposed.unwrap_or(0).saturating_add(state.recent);
             // Of what is recent at one short beat, an eighth is not at the next: there are eight of them in the time ahead.
             state.recent -= state.recent / 8 + i64::from(state.recent % 8 != 0);
-            let totals = state.purse.totals();
-            let here = state.purse.free().saturating_add(state.purse.reserved());
-            let settled = totals
-                .granted
-                .saturating_sub(totals.returned)
-                .saturating_sub(here);
-            let running = exposed.unwrap_or(0);
-            let ceiling = self.hard_ceiling.load(Ordering::Relaxed);
-            let used = settled.saturating_add(running);
-            state.pace.note(used, Instant::now(), (ceiling, HURRIED));
         }
         state.purse.give_back(least, waiting);
         let purse = &state.purse;
