@@ -9,7 +9,6 @@ pub mod convert;
 #[expect(
     missing_docs,
     clippy::all,
-    clippy::allow_attributes_without_reason,
     reason = "generated code; its documentation is in the .proto files"
 )]
 pub mod v1 {

@@ -6,6 +6,9 @@ use std::process::Command;
 
 const SOURCES: &str = "proto/proto";
 const PACKAGE: &str = "ccag/v1";
+/// How an attribute begins, after `#` or `#!`, that allows something.
+const LEVEL: &str = "[allow(";
+
 const COMMITTED: &str = "proto/src/gen/ccag.v1.rs";
 
 /// Writes the generated code, or with `check` fails if it differs from what is committed.
@@ -28,6 +31,8 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
         .compile_fds(descriptors)
         .context("cannot generate Rust from the .proto files")?;
     let generated = scratch.join("ccag.v1.rs");
+    let text = std::fs::read_to_string(&generated)?;
+    std::fs::write(&generated, without_allowances(&text))?;
     let formatted = Command::new("rustfmt")
         .arg("--edition=2024")
         // Wherever the build products are: the project's own settings, or the result would depend on the folder.
@@ -49,4 +54,31 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
     std::fs::create_dir_all(committed.parent().context("no parent folder")?)?;
     std::fs::write(&committed, fresh)?;
     Ok(())
+}
+
+/// The code without the lint levels that the generator writes into it: where it is included it says what is expected of
+/// generated code, and no more than that is passed over.
+fn without_allowances(code: &str) -> String {
+    let mut kept = String::with_capacity(code.len());
+    let mut rest = code;
+    while let Some((before, after)) = rest.split_once(LEVEL) {
+        kept.push_str(before.trim_end_matches(['#', '!']));
+        rest = after.split_once(")]").map_or("", |(_, after)| after);
+    }
+    kept + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lint_levels_are_left_out_and_nothing_else() {
+        let code = format!(
+            "mod a {{\n#!{LEVEL}\n    dead_code,\n)]\nuse b;\n#{LEVEL}x)]\nstruct C(D);\n#[derive(E)]\n}}"
+        );
+        let expected = "mod a {\n\nuse b;\n\nstruct C(D);\n#[derive(E)]\n}";
+        assert_eq!(without_allowances(&code), expected);
+        assert_eq!(without_allowances("nothing"), "nothing");
+    }
 }

@@ -151,13 +151,7 @@ impl Refusal {
 }
 /// Generated client implementations.
 pub mod allowance_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+
     use tonic::codegen::http::Uri;
     use tonic::codegen::*;
     #[derive(Debug, Clone)]
@@ -248,13 +242,7 @@ pub mod allowance_client {
 }
 /// Generated server implementations.
 pub mod allowance_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with AllowanceServer.
     #[async_trait]
@@ -343,7 +331,6 @@ pub mod allowance_server {
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
                 "/ccag.v1.Allowance/Lease" => {
-                    #[allow(non_camel_case_types)]
                     struct LeaseSvc<T: Allowance>(pub Arc<T>);
                     impl<T: Allowance> tonic::server::StreamingService<super::LeaseRequest> for LeaseSvc<T> {
                         type Response = super::LeaseResponse;
@@ -1210,13 +1197,7 @@ impl WebSearchMode {
 }
 /// Generated client implementations.
 pub mod config_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+
     use tonic::codegen::http::Uri;
     use tonic::codegen::*;
     #[derive(Debug, Clone)]
@@ -1306,13 +1287,7 @@ pub mod config_client {
 }
 /// Generated server implementations.
 pub mod config_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with ConfigServer.
     #[async_trait]
@@ -1400,7 +1375,6 @@ pub mod config_server {
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
                 "/ccag.v1.Config/Watch" => {
-                    #[allow(non_camel_case_types)]
                     struct WatchSvc<T: Config>(pub Arc<T>);
                     impl<T: Config> tonic::server::StreamingService<super::WatchRequest> for WatchSvc<T> {
                         type Response = super::WatchResponse;
@@ -1613,13 +1587,7 @@ impl Outcome {
 }
 /// Generated client implementations.
 pub mod usage_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+
     use tonic::codegen::http::Uri;
     use tonic::codegen::*;
     #[derive(Debug, Clone)]
@@ -1709,13 +1677,7 @@ pub mod usage_client {
 }
 /// Generated server implementations.
 pub mod usage_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with UsageServer.
     #[async_trait]
@@ -1802,7 +1764,6 @@ pub mod usage_server {
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
                 "/ccag.v1.Usage/Report" => {
-                    #[allow(non_camel_case_types)]
                     struct ReportSvc<T: Usage>(pub Arc<T>);
                     impl<T: Usage> tonic::server::StreamingService<super::UsageBatch> for ReportSvc<T> {
                         type Response = super::UsageAck;
