@@ -10,6 +10,7 @@ mod auth;
 mod backoff;
 pub mod bedrock;
 pub mod config;
+mod conversation;
 mod explain;
 mod files;
 mod http;

@@ -4,9 +4,7 @@ use super::{App, capabilities, keys, users, validate};
 use crate::store::{Store, rows};
 use ccag_admin_api::{CreateKey, CreateUser, Secret};
 use ccag_domain::ids::ulid;
-use ccag_domain::{
-    Actor, Code, Endpoint, EndpointId, Lanes, ObjectKind, Problem, Role, SealKey, UserId, catalogue,
-};
+use ccag_domain::{Actor, Code, Endpoint, EndpointId, ObjectKind, Problem, Role, SealKey, UserId, catalogue};
 use serde_json::json;
 
 /// What the first start should make.
@@ -76,24 +74,7 @@ async fn seed_catalogue(app: &App) -> Result<(), Problem> {
         }
     }
     if tx.count_endpoints().await? == 0 {
-        let endpoint = Endpoint {
-            id: EndpointId::generate(&*app.clock, &*app.rng),
-            name: "default".to_owned(),
-            region: None,
-            role_arn: None,
-            external_id: None,
-            geography: None,
-            runtime_url: None,
-            lanes: Lanes::default(),
-            mantle_url: None,
-            guardrail: None,
-            offers: std::sync::Arc::default(),
-            weight: 1,
-            access: std::sync::Arc::default(),
-            enabled: true,
-            draining: false,
-            is_default: true,
-        };
+        let endpoint = Endpoint::new(EndpointId::generate(&*app.clock, &*app.rng), "default");
         tx.insert_endpoint(rows::endpoint_row(&endpoint, now)).await?;
         added.push(endpoint.id.to_string());
     }

@@ -6,7 +6,7 @@ use crate::store::entity::replica;
 use ccag_admin_api::{
     EndpointTrouble, FleetView, RejectedObject, ReplicaCounts, ReplicaView, StatusView, Timestamp,
 };
-use ccag_domain::{Actor, Problem, ReplicaId, UnixMs};
+use ccag_domain::{Actor, Problem, ReplicaId, Trouble, UnixMs};
 use std::collections::HashMap;
 
 /// A data plane that has not been heard of for so long is not connected, whatever its row says: the control plane that
@@ -35,6 +35,9 @@ pub async fn view(app: &App, actor: &Actor) -> Result<FleetView, Problem> {
             .collect();
         for trouble in replicas.iter_mut().flat_map(|replica| &mut replica.troubles) {
             trouble.endpoint = names.get(&trouble.endpoint_id).cloned().unwrap_or_default();
+            trouble.text = Trouble::parse(&trouble.cause)
+                .map_or("", Trouble::told)
+                .to_owned();
         }
     }
     Ok(FleetView { revision, replicas })

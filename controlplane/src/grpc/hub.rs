@@ -124,7 +124,7 @@ impl Hub {
         loop {
             let hint = |hint: &str| {
                 if let Some(moved) = homes::read(&self.app.instance, hint) {
-                    self.spread(moved);
+                    self.spread(Arc::new(moved));
                 }
             };
             if let Err(error) = self.app.store.listen(hint).await {
@@ -190,6 +190,8 @@ impl Hub {
 
     /// Conversations have moved at a data plane of ours: all data planes are told, those of other control planes through them.
     pub(super) async fn moved(&self, moved: Vec<v1::MovedConversation>) {
+        let moved = Arc::new(moved);
+        self.spread(Arc::clone(&moved));
         for hint in homes::hints(&self.app.instance, &moved) {
             let told = tokio::time::timeout(PATIENCE, self.app.store.tell(hint)).await;
             if !matches!(told, Ok(Ok(()))) {
@@ -198,12 +200,11 @@ impl Hub {
                 break;
             }
         }
-        self.spread(moved);
     }
 
-    fn spread(&self, moved: Vec<v1::MovedConversation>) {
+    fn spread(&self, moved: Arc<Vec<v1::MovedConversation>>) {
         self.homes().remember(&moved);
-        let _ = self.news.send(News::Moved(Arc::new(moved)));
+        let _ = self.news.send(News::Moved(moved));
     }
 
     /// The moves of the last hour.

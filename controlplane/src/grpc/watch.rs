@@ -8,7 +8,7 @@ use crate::store::Seen;
 use crate::store::entity::replica;
 use ccag_admin_api::Timestamp;
 use ccag_domain::ids::ulid;
-use ccag_domain::{LearntFact, ReplicaId, Revision, Trouble, UnixMs};
+use ccag_domain::{LearntFact, ReplicaId, Revision, UnixMs};
 use ccag_proto::v1;
 use ccag_proto::v1::watch_request::Body as Up;
 use ccag_proto::v1::watch_response::Body as Down;
@@ -36,10 +36,10 @@ const QUEUE: usize = 16;
 
 /// How much of what a data plane has found is taken in at once, and how long that may take.
 const MAX_FINDINGS: usize = 1_000;
+const WRITE_FINDINGS: Duration = Duration::from_secs(10);
 
 /// So many moved conversations go into one message.
 const MAX_MOVED: usize = 5_000;
-const WRITE_FINDINGS: Duration = Duration::from_secs(10);
 
 /// How much of what a data plane says about objects it refused is kept.
 const MAX_REJECTED: usize = 50;
@@ -318,7 +318,6 @@ fn plain(text: &str) -> String {
 }
 
 fn troubles_json(troubles: &[v1::EndpointTrouble]) -> String {
-    let told = |cause: &str| Trouble::parse(cause).map_or("", Trouble::told);
     let list: Vec<_> = troubles
         .iter()
         .take(MAX_TROUBLES)
@@ -327,7 +326,7 @@ fn troubles_json(troubles: &[v1::EndpointTrouble]) -> String {
             endpoint: String::new(),
             model: trouble.model.as_deref().map(plain),
             cause: plain(&trouble.cause),
-            text: told(&trouble.cause).to_owned(),
+            text: String::new(),
             since: Timestamp::from_ms(trouble.since_ms),
             until: Timestamp::from_ms(trouble.until_ms),
         })

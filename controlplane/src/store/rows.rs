@@ -321,13 +321,6 @@ mod tests {
     #[test]
     fn an_endpoint_with_lanes_and_a_guardrail_survives_the_database() {
         let mut one = Endpoint {
-            id: EndpointId::parse("end_1").unwrap(),
-            name: "Prod".into(),
-            region: None,
-            role_arn: None,
-            external_id: None,
-            geography: None,
-            runtime_url: None,
             lanes: Lanes::new([Lane::Mantle]),
             mantle_url: Some("https://mantle.example".into()),
             guardrail: Some(Guardrail {
@@ -336,12 +329,7 @@ mod tests {
                 trace: GuardrailTrace::Enabled,
                 tag_input: true,
             }),
-            offers: Arc::default(),
-            weight: 1,
-            access: std::sync::Arc::default(),
-            enabled: true,
-            draining: false,
-            is_default: true,
+            ..Endpoint::new(EndpointId::parse("end_1").unwrap(), "Prod")
         };
         assert_eq!(endpoint(&endpoint_row(&one, 1)).unwrap(), one);
         // A row of before there were lanes.

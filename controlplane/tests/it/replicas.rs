@@ -1,6 +1,7 @@
 //! Several control planes on one Postgres.
 
 use crate::support::{PASSWORD, Plane, TestDb, config, record};
+use crate::watch::Follower;
 use ccag_proto::v1;
 use ccag_proto::v1::usage_client::UsageClient;
 use std::time::Duration;
@@ -45,6 +46,35 @@ async fn what_one_does_the_other_shows_at_once() {
         here.get(&format!("/admin/keys/{}", made.id())).await.json()["state"],
         "revoked"
     );
+    one.stop().await;
+    two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_planes_of_one_hear_of_conversations_that_moved_at_data_planes_of_the_other() {
+    let db = TestDb::postgres().await;
+    let (one, two) = tokio::join!(Plane::start(&db), Plane::start(&db));
+    let (mut here, mut there) = (
+        Follower::start(&one, "", 0).await,
+        Follower::start(&two, "", 0).await,
+    );
+    here.snapshot().await;
+    there.snapshot().await;
+    let moved = v1::MovedConversation {
+        conversation: b"sixteen bytes it".as_slice().into(),
+        endpoint_id: "end_2".into(),
+    };
+    // It is a hint, and lost as long as nobody listens yet.
+    let say_again = async {
+        loop {
+            here.move_conversation(&moved).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::select! {
+        heard = there.moved() => assert_eq!(heard, [moved.clone()]),
+        () = say_again => {}
+    }
     one.stop().await;
     two.stop().await;
 }

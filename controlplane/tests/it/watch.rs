@@ -17,6 +17,7 @@ on_both!(
     who_comes_back_gets_only_what_was_missed,
     another_databases_revision_means_a_new_snapshot,
     what_a_data_plane_reports_stands_in_the_fleet,
+    conversations_that_moved_are_told_to_all_data_planes_and_to_those_that_come_later,
 );
 
 /// A data plane's end of the stream.
@@ -57,6 +58,24 @@ impl Follower {
                 Down::Heartbeat(_) => {}
                 other => return other,
             }
+        }
+    }
+
+    /// Says where a conversation has moved to.
+    pub(crate) async fn move_conversation(&self, moved: &v1::MovedConversation) {
+        let findings = v1::Findings {
+            moved: vec![moved.clone()],
+            ..v1::Findings::default()
+        };
+        let body = Some(Up::Findings(findings));
+        self.out.send(v1::WatchRequest { body }).await.unwrap();
+    }
+
+    /// The next that is told of conversations.
+    pub(crate) async fn moved(&mut self) -> Vec<v1::MovedConversation> {
+        match self.next().await {
+            Down::Moved(told) => told.moved,
+            other => panic!("not a move: {other:?}"),
         }
     }
 
@@ -174,6 +193,8 @@ async fn what_a_data_plane_reports_stands_in_the_fleet(db: TestDb) {
     let plane = Plane::start(&db).await;
     let mut follower = Follower::start(&plane, "", 0).await;
     let revision = follower.snapshot().await.revision;
+    let admin = plane.admin().await;
+    let endpoint = admin.get("/admin/endpoints").await.json()["endpoints"][0].clone();
     let applied = v1::Applied {
         revision,
         rejected: vec![v1::Rejected {
@@ -186,7 +207,7 @@ async fn what_a_data_plane_reports_stands_in_the_fleet(db: TestDb) {
             spooled_records: 5,
             draining: false,
             troubles: vec![v1::EndpointTrouble {
-                endpoint_id: "end_x".into(),
+                endpoint_id: endpoint["id"].as_str().unwrap().into(),
                 model: Some("m".into()),
                 cause: "throttled".into(),
                 since_ms: 1_000,
@@ -198,7 +219,6 @@ async fn what_a_data_plane_reports_stands_in_the_fleet(db: TestDb) {
         body: Some(Up::Applied(applied)),
     };
     follower.out.send(applied).await.unwrap();
-    let admin = plane.admin().await;
     let mut seen = serde_json::Value::Null;
     for _ in 0..100 {
         seen = admin.get("/admin/fleet").await.json();
@@ -215,5 +235,35 @@ async fn what_a_data_plane_reports_stands_in_the_fleet(db: TestDb) {
         "{seen}"
     );
     assert!(replica["rejected"].to_string().contains("mars"), "{seen}");
+    let trouble = &replica["troubles"][0];
+    assert_eq!(
+        (&trouble["endpoint"], &trouble["model"], &trouble["cause"]),
+        (&endpoint["name"], &"m".into(), &"throttled".into()),
+        "{seen}"
+    );
+    assert_eq!(trouble["text"], ccag_domain::Trouble::Throttled.told());
+    assert_eq!(trouble["since"], "1970-01-01T00:00:01.000Z");
+    plane.stop().await;
+}
+
+async fn conversations_that_moved_are_told_to_all_data_planes_and_to_those_that_come_later(db: TestDb) {
+    let plane = Plane::start(&db).await;
+    let (mut one, mut other) = (
+        Follower::start(&plane, "", 0).await,
+        Follower::start(&plane, "", 0).await,
+    );
+    let snapshot = other.snapshot().await;
+    one.snapshot().await;
+    let moved = |conversation: &'static [u8]| v1::MovedConversation {
+        conversation: conversation.into(),
+        endpoint_id: "end_2".into(),
+    };
+    // What cannot be a name of one is not handed on.
+    one.move_conversation(&moved(b"short")).await;
+    let sound = moved(b"sixteen bytes it");
+    one.move_conversation(&sound).await;
+    assert_eq!(other.moved().await, [sound.clone()]);
+    let mut late = Follower::start(&plane, &snapshot.epoch, snapshot.revision).await;
+    assert_eq!(late.moved().await, [sound]);
     plane.stop().await;
 }

@@ -149,6 +149,31 @@ pub struct Endpoint {
     pub is_default: bool,
 }
 
+impl Endpoint {
+    /// An endpoint of which nothing is said: the account and the region that the data plane has itself, for everybody.
+    #[must_use]
+    pub fn new(id: EndpointId, name: impl Into<String>) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            region: None,
+            role_arn: None,
+            external_id: None,
+            geography: None,
+            runtime_url: None,
+            lanes: Lanes::default(),
+            mantle_url: None,
+            guardrail: None,
+            access: Arc::default(),
+            offers: Arc::default(),
+            weight: 1,
+            enabled: true,
+            draining: false,
+            is_default: true,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

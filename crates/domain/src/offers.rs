@@ -137,26 +137,12 @@ impl Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{EndpointId, Lanes, catalogue};
+    use crate::{EndpointId, catalogue};
 
     fn endpoint(region: &str) -> Endpoint {
         Endpoint {
-            id: EndpointId::parse("end_1").unwrap(),
-            name: "e".into(),
             region: Some(region.into()),
-            role_arn: None,
-            external_id: None,
-            geography: None,
-            runtime_url: None,
-            lanes: Lanes::default(),
-            mantle_url: None,
-            guardrail: None,
-            offers: std::sync::Arc::default(),
-            weight: 1,
-            access: std::sync::Arc::default(),
-            enabled: true,
-            draining: false,
-            is_default: true,
+            ..Endpoint::new(EndpointId::parse("end_1").unwrap(), "e")
         }
     }
 

@@ -454,38 +454,3 @@ impl Drop for Waiting<'_> {
         self.slot.leave(self.need);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ccag_domain::{BedrockModel, Endpoint, EndpointId, Geography, Lane, Lanes};
-
-    /// A candidate that is priced by a geography.
-    pub(in crate::allowance) fn candidate(geography: Geography) -> Candidate {
-        Candidate {
-            endpoint: Endpoint {
-                id: EndpointId::parse("end_1").unwrap(),
-                name: "one".into(),
-                region: None,
-                role_arn: None,
-                external_id: None,
-                geography: None,
-                runtime_url: None,
-                lanes: Lanes::default(),
-                mantle_url: None,
-                guardrail: None,
-                offers: Arc::default(),
-                weight: 1,
-                access: std::sync::Arc::default(),
-                enabled: true,
-                draining: false,
-                is_default: true,
-            },
-            model: BedrockModel {
-                id: "anthropic.claude-opus-5-5".into(),
-                geography,
-            },
-            lane: Lane::InvokeModel,
-        }
-    }
-}

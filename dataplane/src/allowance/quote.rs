@@ -365,7 +365,9 @@ mod tests {
     }
 
     fn route(geography: Geography) -> Vec<Candidate> {
-        vec![crate::allowance::tests::candidate(geography)]
+        let mut candidate = crate::bedrock::sample::candidate(1, "anthropic.claude-opus-5-5");
+        candidate.model.geography = geography;
+        vec![candidate]
     }
 
     const SIZE: Size = Size {

@@ -125,8 +125,10 @@ pub(crate) async fn walk(
     bedrock.health.order(&mut route);
     ticket.routed(&route, moved, &bedrock);
     let mut spent = Tokens::default();
-    let mut again = true;
-    let mut reductions = MAX_REDUCTIONS;
+    let mut left = Left {
+        again: true,
+        reductions: MAX_REDUCTIONS,
+    };
     let mut last = Fault::no_route();
     for endpoint in route.iter().take(MAX_ENDPOINTS) {
         let mut candidate = enter(&bedrock, endpoint, &job, &ticket);
@@ -160,7 +162,10 @@ pub(crate) async fn walk(
             }
             spent += fault.tokens;
             last = fault;
-            if bedrock.lanes.leave(&candidate, &job.lane.asked, &last, !again) {
+            if bedrock
+                .lanes
+                .leave(&candidate, &job.lane.asked, &last, !left.again)
+            {
                 candidate = endpoint.clone();
                 ticket.leaves_lane();
                 if let Err(problem) = job.meet(&candidate, &bedrock) {
@@ -181,37 +186,71 @@ pub(crate) async fn walk(
             bedrock
                 .throttling
                 .noticed(&candidate.endpoint.id, last.error.health);
-            match &last.error.retry {
-                Retry::Never => return Err(failure(last, spent, ticket)),
-                Retry::SameOnce if again => again = false,
-                Retry::RefreshCredentials if again => {
-                    again = false;
-                    let subject = job.lane.subject.as_deref();
-                    bedrock.upstream.forget_credentials(&candidate.endpoint, subject);
-                }
-                Retry::Reduced(by) => {
-                    if reductions == 0 || !job.reduce(by) {
-                        return Err(failure(last, spent, ticket));
-                    }
-                    reductions -= 1;
-                }
-                Retry::OtherHistory => {
-                    if reductions == 0 || !job.other_history(&candidate) {
-                        return Err(failure(last, spent, ticket));
-                    }
-                    reductions -= 1;
-                }
-                Retry::NextEndpoint
-                    if again && worth_waiting(&bedrock, &candidate, &job, last.error.health) =>
-                {
-                    again = false;
+            match left.next(&bedrock, &candidate, &mut job, &last) {
+                Next::Nothing => return Err(failure(last, spent, ticket)),
+                Next::Endpoint => break,
+                Next::Again => {}
+                Next::InAMoment => {
+                    ticket.waits();
                     tokio::time::sleep(bedrock.health.moment()).await;
                 }
-                Retry::NextEndpoint | Retry::SameOnce | Retry::RefreshCredentials => break,
             }
         }
     }
     Err(failure(last, spent, ticket))
+}
+
+/// What a walk may still do at an endpoint.
+struct Left {
+    /// Whether the same may be asked once more, if it failed by no fault of the request's.
+    again: bool,
+    /// How often the request may be sent again with less.
+    reductions: u32,
+}
+
+/// What comes after a failed attempt.
+enum Next {
+    /// The same endpoint, at once or in a moment.
+    Again,
+    InAMoment,
+    /// Another one.
+    Endpoint,
+    Nothing,
+}
+
+impl Left {
+    fn next(&mut self, bedrock: &Bedrock, candidate: &Candidate, job: &mut Job, fault: &Fault) -> Next {
+        match &fault.error.retry {
+            Retry::Never => Next::Nothing,
+            Retry::SameOnce if self.again => self.once_more(Next::Again),
+            Retry::RefreshCredentials if self.again => {
+                let subject = job.lane.subject.as_deref();
+                bedrock.upstream.forget_credentials(&candidate.endpoint, subject);
+                self.once_more(Next::Again)
+            }
+            Retry::NextEndpoint
+                if self.again && worth_waiting(bedrock, candidate, job, fault.error.health) =>
+            {
+                self.once_more(Next::InAMoment)
+            }
+            Retry::Reduced(by) => self.with_less(|| job.reduce(by)),
+            Retry::OtherHistory => self.with_less(|| job.other_history(candidate)),
+            Retry::NextEndpoint | Retry::SameOnce | Retry::RefreshCredentials => Next::Endpoint,
+        }
+    }
+
+    fn once_more(&mut self, next: Next) -> Next {
+        self.again = false;
+        next
+    }
+
+    fn with_less(&mut self, make: impl FnOnce() -> bool) -> Next {
+        if self.reductions == 0 || !make() {
+            return Next::Nothing;
+        }
+        self.reductions -= 1;
+        Next::Again
+    }
 }
 
 /// Whether the same endpoint is asked once more after a moment: a first throttle passes, and elsewhere the whole prompt would

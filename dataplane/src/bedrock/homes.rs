@@ -5,7 +5,7 @@
 //! moved. Those that have are remembered, and told through the control plane to all data planes, since the next request may
 //! reach another one. Where that does not get through, the cost is a cold cache and nothing else.
 
-use super::lanes::ConversationKey;
+use crate::conversation::ConversationKey;
 use bytes::Bytes;
 use ccag_domain::EndpointId;
 use ccag_domain::routing::Candidate;
@@ -139,7 +139,8 @@ impl Homes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ccag_domain::{BedrockModel, Endpoint, Geography, KeyId, Lane, Lanes, ModelName};
+    use crate::bedrock::sample::candidate;
+    use ccag_domain::{KeyId, ModelName};
 
     fn key(session: &str) -> ConversationKey {
         let model = ModelName::canonical("claude-opus-5-5");
@@ -150,36 +151,8 @@ mod tests {
         EndpointId::parse(&format!("end_{n}")).unwrap()
     }
 
-    fn candidate(n: u32) -> Candidate {
-        Candidate {
-            endpoint: Endpoint {
-                id: id(n),
-                name: n.to_string(),
-                region: None,
-                role_arn: None,
-                external_id: None,
-                geography: None,
-                runtime_url: None,
-                lanes: Lanes::default(),
-                mantle_url: None,
-                guardrail: None,
-                offers: std::sync::Arc::default(),
-                weight: 1,
-                access: std::sync::Arc::default(),
-                enabled: true,
-                draining: false,
-                is_default: true,
-            },
-            model: BedrockModel {
-                id: "m".into(),
-                geography: Geography::Us,
-            },
-            lane: Lane::InvokeModel,
-        }
-    }
-
     fn order(homes: &Homes, session: &str) -> String {
-        let mut route = [candidate(1), candidate(2), candidate(3)];
+        let mut route = [1, 2, 3].map(|n| candidate(n, "m"));
         homes.lead(&key(session), &mut route);
         route.map(|c| c.endpoint.name).concat()
     }

@@ -184,3 +184,22 @@ pub trait Upstream: Send + Sync + 'static {
     /// The region of endpoints that name none; empty if none is configured.
     fn home_region(&self) -> &str;
 }
+
+/// What tests route to.
+#[cfg(test)]
+pub(crate) mod sample {
+    use ccag_domain::routing::Candidate;
+    use ccag_domain::{BedrockModel, Endpoint, EndpointId, Geography, Lane};
+
+    /// The endpoint of this number, asked for a model.
+    pub(crate) fn candidate(n: u32, model: &str) -> Candidate {
+        Candidate {
+            endpoint: Endpoint::new(EndpointId::parse(&format!("end_{n}")).unwrap(), n.to_string()),
+            model: BedrockModel {
+                id: model.to_owned(),
+                geography: Geography::Us,
+            },
+            lane: Lane::InvokeModel,
+        }
+    }
+}

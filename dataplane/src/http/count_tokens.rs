@@ -123,7 +123,10 @@ fn plan(
         conversation: &affinity,
         request: request_id.as_str(),
     };
-    let chosen = route::choose(bedrock, admitted, ask).map_err(|nowhere| nowhere.problem)?;
+    let (view, caller) = (&admitted.view, &admitted.who.caller);
+    let may_go = route::rules(view, caller, bedrock.upstream.home_region());
+    may_go.check_model(&model.name)?;
+    let chosen = route::choose(bedrock, view, &may_go, ask).map_err(|nowhere| nowhere.problem)?;
     let candidates = chosen.candidates;
     let betas: Vec<&str> = headers
         .get_all("anthropic-beta")

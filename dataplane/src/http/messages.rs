@@ -14,10 +14,11 @@ use crate::allowance::{self, Notice, Reservation, Size};
 use crate::auth::{Authenticated, authenticate};
 use crate::bedrock::attempt::{self, Answer};
 use crate::bedrock::job::{Job, LaneJob, Source};
-use crate::bedrock::lanes::{Asked, ConversationKey};
+use crate::bedrock::lanes::Asked;
+use crate::conversation::ConversationKey;
 use crate::explain::{Arrived, Stage};
 use crate::metrics::Metrics;
-use crate::profiles::{Conversation, Rules};
+use crate::profiles::Rules;
 use crate::search::{Wanted, terms};
 use crate::sync::ConfigView;
 use crate::usage::{Start, Ticket};
@@ -112,7 +113,7 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
             return render(&problem, &request_id);
         }
     };
-    let mut explanation = explained::begun(&admitted, &plan, &arrived);
+    let mut explanation = explained::begun(&admitted, &mut plan, &arrived);
     let afforded = afford::afford(&gateway, &admitted, &mut plan, &mut explanation).await;
     let allowance::Admitted { reservation, notice } = match afforded {
         Ok(afforded) => afforded,
@@ -296,12 +297,18 @@ fn plan(
     let affinity = session_id
         .clone()
         .unwrap_or_else(|| format!("{:016x}", peeked.conversation_hash()));
-    let rules = rules(gateway, admitted, &model, &peeked, &affinity).map_err(of_model)?;
-    let mut lane = lane(admitted, &model, &peeked, &affinity);
-    lane.asked.is_sticky = may_go.strategy() == Strategy::Sticky;
-    lane.asked.is_warm &= lane.asked.is_sticky;
-    // A request with searches is always streamed from Bedrock.
-    lane.asked.streaming |= search.is_some();
+    let is_sticky = may_go.strategy() == Strategy::Sticky;
+    let asked = Asked {
+        conversation: ConversationKey::new(&admitted.who.caller.key_id, &affinity, &model.name),
+        model: Arc::clone(&model),
+        // A request with searches is always streamed from Bedrock.
+        streaming: peeked.stream() || search.is_some(),
+        has_history: peeked.has_history(),
+        is_sticky,
+        is_warm: is_sticky && peeked.has_history() && peeked.estimated_input_tokens() >= WARM_TOKENS,
+    };
+    let rules = rules(gateway, admitted, &asked).map_err(of_model)?;
+    let lane = lane(admitted, asked);
     let mut job = translate(rules, lane, terms(&admitted.view), &peeked, headers, body).map_err(of_model)?;
     let streaming = job.streaming;
     job.streaming |= search.is_some();
@@ -310,10 +317,11 @@ fn plan(
         conversation: &affinity,
         request: request_id.as_str(),
     };
-    let chosen = route::choose(&gateway.bedrock, admitted, ask).map_err(|nowhere| Refused {
-        route: Some(nowhere.told),
-        ..of_model(nowhere.problem)
-    })?;
+    let chosen =
+        route::choose(&gateway.bedrock, &admitted.view, &may_go, ask).map_err(|nowhere| Refused {
+            route: Some(nowhere.told),
+            ..of_model(nowhere.problem)
+        })?;
     job.lane.subject = subject(admitted, &chosen.candidates);
     let size = Size {
         input: peeked.estimated_input_tokens(),
@@ -335,34 +343,22 @@ fn plan(
 }
 
 /// What the conversation is translated by.
-fn rules(
-    gateway: &Gateway,
-    admitted: &Admitted,
-    model: &Arc<Model>,
-    peeked: &Peeked<'_>,
-    affinity: &str,
-) -> Result<Rules, Problem> {
-    let conversation = Conversation {
-        key: &admitted.who.caller.key_id,
-        affinity,
-        has_history: peeked.has_history(),
-    };
+fn rules(gateway: &Gateway, admitted: &Admitted, asked: &Asked) -> Result<Rules, Problem> {
     let known = (admitted.view.books(), admitted.view.lessons());
     let now = gateway.clock.now_ms();
-    Rules::of(conversation, model, known, &gateway.bedrock.pins, now)
+    let pins = &gateway.bedrock.pins;
+    Rules::of(
+        asked.conversation,
+        asked.has_history,
+        &asked.model,
+        known,
+        (pins, now),
+    )
 }
 
 /// What the lanes and guardrails want to know of the request.
-fn lane(admitted: &Admitted, model: &Arc<Model>, peeked: &Peeked<'_>, affinity: &str) -> LaneJob {
+fn lane(admitted: &Admitted, asked: Asked) -> LaneJob {
     let (view, caller) = (&admitted.view, &admitted.who.caller);
-    let asked = Asked {
-        conversation: ConversationKey::new(&caller.key_id, affinity, &model.name),
-        model: Arc::clone(model),
-        streaming: peeked.stream(),
-        has_history: peeked.has_history(),
-        is_sticky: true,
-        is_warm: peeked.has_history() && peeked.estimated_input_tokens() >= WARM_TOKENS,
-    };
     let team = caller.team_id.as_ref().and_then(|id| view.team(id));
     let guardrail = team.and_then(|team| team.guardrail.clone());
     LaneJob::new(asked, guardrail, view.epoch())

@@ -179,25 +179,12 @@ mod tests {
 
     fn endpoint(discovery: Option<Discovery>) -> Endpoint {
         Endpoint {
-            id: EndpointId::parse("end_1").unwrap(),
-            name: "e".into(),
             region: Some("us-east-1".into()),
-            role_arn: None,
-            external_id: None,
-            geography: None,
-            runtime_url: None,
-            lanes: ccag_domain::Lanes::default(),
-            mantle_url: None,
-            guardrail: None,
             offers: Arc::new(Offers {
                 discovery,
                 pinned: Vec::new(),
             }),
-            weight: 1,
-            access: std::sync::Arc::default(),
-            enabled: true,
-            draining: false,
-            is_default: true,
+            ..Endpoint::new(EndpointId::parse("end_1").unwrap(), "e")
         }
     }
 

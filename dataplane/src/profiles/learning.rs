@@ -242,34 +242,9 @@ impl Learning {
 mod tests {
     use super::*;
     use ccag_domain::time::FixedClock;
-    use ccag_domain::{BedrockModel, Endpoint, EndpointId, Geography, Lane, Lanes};
 
     fn candidate(n: u32) -> Candidate {
-        Candidate {
-            endpoint: Endpoint {
-                id: EndpointId::parse(&format!("end_{n}")).unwrap(),
-                name: n.to_string(),
-                region: None,
-                role_arn: None,
-                external_id: None,
-                geography: None,
-                runtime_url: None,
-                lanes: Lanes::default(),
-                mantle_url: None,
-                guardrail: None,
-                offers: std::sync::Arc::default(),
-                weight: 1,
-                access: std::sync::Arc::default(),
-                enabled: true,
-                draining: false,
-                is_default: true,
-            },
-            model: BedrockModel {
-                id: "m".into(),
-                geography: Geography::Us,
-            },
-            lane: Lane::InvokeModel,
-        }
+        crate::bedrock::sample::candidate(n, "m")
     }
 
     #[test]

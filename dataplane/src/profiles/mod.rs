@@ -11,8 +11,8 @@ mod rules;
 
 pub(crate) use books::Books;
 pub(crate) use learning::{Learning, Lessons};
-pub(crate) use pins::{Pin, PinKey, Pins};
-pub(crate) use rules::{Conversation, Rules};
+pub(crate) use pins::{Pin, Pins};
+pub(crate) use rules::Rules;
 
 /// The surface that every endpoint has.
 pub(crate) const INVOKE_MODEL: &str = "invoke-model";

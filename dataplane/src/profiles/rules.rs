@@ -1,22 +1,12 @@
 //! What one request is translated by, and what its attempts change about that.
 
 use super::books::Book;
-use super::{Books, INVOKE_MODEL, Learning, Lessons, Pin, PinKey, Pins};
+use super::{Books, INVOKE_MODEL, Learning, Lessons, Pin, Pins};
+use crate::conversation::ConversationKey;
 use ccag_domain::routing::Candidate;
-use ccag_domain::{Code, KeyId, Model, Problem, UnixMs};
+use ccag_domain::{Code, Model, Problem, UnixMs};
 use ccag_translate::profile::{Profile, Reduction};
 use std::sync::Arc;
-
-/// Which conversation a request belongs to.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Conversation<'c> {
-    /// Who has it.
-    pub(crate) key: &'c KeyId,
-    /// What routing sticks to.
-    pub(crate) affinity: &'c str,
-    /// Whether the model has answered in it before.
-    pub(crate) has_history: bool,
-}
 
 /// The rules that one request follows.
 #[derive(Debug, Clone)]
@@ -24,7 +14,7 @@ pub(crate) struct Rules {
     books: Arc<Books>,
     lessons: Arc<Lessons>,
     model: Arc<Model>,
-    key: PinKey,
+    key: ConversationKey,
     pin: Option<Arc<Pin>>,
     has_history: bool,
     book: Arc<Book>,
@@ -38,26 +28,19 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// The rules that the conversation has followed so far, or for a new one those in force.
+    /// The rules that the conversation has followed so far, or for a new one those in force. `has_history` is whether the model
+    /// has answered in it before.
     ///
     /// # Errors
     /// [`Code::Internal`] if there are none at all, which a release without rule books would mean.
     pub(crate) fn of(
-        conversation: Conversation<'_>,
+        conversation: ConversationKey,
+        has_history: bool,
         model: &Arc<Model>,
-        (books, lessons): (&Arc<Books>, &Arc<Lessons>),
-        pins: &Pins,
-        now_ms: UnixMs,
+        known: (&Arc<Books>, &Arc<Lessons>),
+        pins: (&Pins, UnixMs),
     ) -> Result<Self, Problem> {
-        let key = PinKey::new(conversation.key, conversation.affinity, &model.name);
-        let known = (books, lessons);
-        Self::begin(
-            (INVOKE_MODEL, key),
-            conversation.has_history,
-            model,
-            known,
-            (pins, now_ms),
-        )
+        Self::begin((INVOKE_MODEL, conversation), has_history, model, known, pins)
     }
 
     /// The rules of the same conversation on another surface, where it has a history of its own.
@@ -77,7 +60,7 @@ impl Rules {
     }
 
     fn begin(
-        (surface, key): (&str, PinKey),
+        (surface, key): (&str, ConversationKey),
         has_history: bool,
         model: &Arc<Model>,
         (books, lessons): (&Arc<Books>, &Arc<Lessons>),

@@ -3,7 +3,7 @@
 use crate::treasury::Treasury;
 use ccag_domain::identity::AccountState;
 use ccag_domain::{
-    Change, ConfigObject, Endpoint, EndpointId, Explanation, KeyDigest, KeyGrant, KeyId, Lanes, ObjectKind,
+    Change, ConfigObject, Endpoint, EndpointId, Explanation, KeyDigest, KeyGrant, KeyId, ObjectKind,
     ObjectRef, Revision, Snapshot, Team, TeamId, User, UserId, catalogue, config::ChangeStep,
 };
 use ccag_proto::v1;
@@ -56,22 +56,11 @@ pub const JOIN_TOKEN: &str = "join-me";
 
 pub fn endpoint(n: u32, default: bool) -> Endpoint {
     Endpoint {
-        id: EndpointId::parse(&format!("end_{n}")).unwrap(),
-        name: format!("endpoint-{n}"),
-        region: None,
-        role_arn: None,
-        external_id: None,
-        geography: None,
-        runtime_url: None,
-        lanes: Lanes::default(),
-        mantle_url: None,
-        guardrail: None,
-        offers: Arc::default(),
-        weight: 1,
-        access: Arc::default(),
-        enabled: true,
-        draining: false,
         is_default: default,
+        ..Endpoint::new(
+            EndpointId::parse(&format!("end_{n}")).unwrap(),
+            format!("endpoint-{n}"),
+        )
     }
 }
 

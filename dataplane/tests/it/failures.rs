@@ -265,3 +265,66 @@ async fn nothing_is_tried_elsewhere_once_the_client_has_seen_content() {
     assert!(answer.text().contains("event: error"));
     assert_eq!(rig.bedrock.asked().len(), 1);
 }
+
+/// A turn of a conversation whose prompt is likely to be cached where it lives.
+fn warm(session: u32) -> String {
+    let past = "words ".repeat(10_000);
+    serde_json::json!({
+        "model": "claude-haiku-4-5", "max_tokens": 64,
+        "messages": [
+            {"role": "user", "content": format!("{session} {past}")},
+            {"role": "assistant", "content": "yes"},
+            {"role": "user", "content": "go on"},
+        ],
+    })
+    .to_string()
+}
+
+#[tokio::test]
+async fn a_warm_conversation_waits_a_moment_for_its_endpoint_and_then_moves_for_good() {
+    let mut objects = usual();
+    objects.push(ConfigObject::Endpoint(endpoint(2, true)));
+    let (control, rig) = world_of(objects, Options::default()).await;
+    let throttle = || {
+        let message = "Too many tokens, please wait before trying again.";
+        rig.bedrock.push(refusal(429, "ThrottlingException", message));
+    };
+    let ask_warm = async |session: u32| {
+        rig.bedrock.push(Script::Whole(whole_message()));
+        let before = rig.bedrock.asked().len();
+        assert_eq!(rig.post(warm(session)).await.status, 200);
+        let asked = rig.bedrock.asked().split_off(before);
+        asked.into_iter().map(|one| one.endpoint).collect::<Vec<_>>()
+    };
+    // One throttle: the same endpoint is asked once more, and the conversation stays.
+    throttle();
+    let asked = ask_warm(1).await;
+    assert_eq!((asked.len(), &asked[0]), (2, &asked[1]));
+    let home = asked[0].clone();
+    assert_eq!(ask_warm(1).await, [home.clone()]);
+    // Two: the other one, and from then on only that.
+    throttle();
+    throttle();
+    let asked = ask_warm(1).await;
+    assert_eq!((asked.len(), &asked[0], &asked[1]), (3, &home, &home));
+    assert_ne!(asked[2], home);
+    assert_eq!(ask_warm(1).await, [asked[2].clone()]);
+    // What is said of it, and that it is one request with one record.
+    let records = control.plane.stored(4).await;
+    let told = |n: usize| -> serde_json::Value {
+        serde_json::from_slice(records[n].explanation.as_deref().unwrap()).unwrap()
+    };
+    let then = |n: usize| {
+        let attempts = told(n)["attempts"].as_array().unwrap().clone();
+        attempts
+            .iter()
+            .map(|one| one["then"].as_str().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(then(0), ["same_in_a_moment", ""]);
+    assert_eq!(then(2), ["same_in_a_moment", "next_endpoint", ""]);
+    assert_eq!(
+        (&told(1)["route"]["moved"], &told(3)["route"]["moved"]),
+        (&serde_json::Value::Null, &true.into())
+    );
+}

@@ -8,7 +8,7 @@ mod credentials;
 use bedrock_sim::Sim;
 use ccag_aws::discovery::discover;
 use ccag_aws::{AwsCredentials, AwsSettings, ControlClient, ControlConfig, ControlError};
-use ccag_domain::{Clock, Endpoint, EndpointId, Geography, Lanes, UnixMs};
+use ccag_domain::{Clock, Endpoint, EndpointId, Geography, UnixMs};
 use std::sync::Arc;
 
 struct RealClock;
@@ -22,22 +22,9 @@ impl Clock for RealClock {
 
 fn endpoint(role_arn: Option<&str>) -> Endpoint {
     Endpoint {
-        id: EndpointId::parse("end_1").unwrap(),
-        name: "e".into(),
         region: Some("us-east-1".into()),
         role_arn: role_arn.map(str::to_owned),
-        external_id: None,
-        geography: None,
-        runtime_url: None,
-        lanes: Lanes::default(),
-        mantle_url: None,
-        guardrail: None,
-        offers: Arc::default(),
-        weight: 1,
-        access: std::sync::Arc::default(),
-        enabled: true,
-        draining: false,
-        is_default: true,
+        ..Endpoint::new(EndpointId::parse("end_1").unwrap(), "e")
     }
 }
 

@@ -6,22 +6,9 @@ use std::sync::Arc;
 
 fn endpoint(n: u32, weight: u32) -> Endpoint {
     Endpoint {
-        id: EndpointId::parse(&format!("end_{n}")).unwrap(),
-        name: format!("e{n}"),
         region: Some("us-east-1".into()),
-        role_arn: None,
-        external_id: None,
-        geography: None,
-        runtime_url: None,
-        lanes: Lanes::default(),
-        offers: Arc::default(),
-        mantle_url: None,
-        guardrail: None,
         weight,
-        access: std::sync::Arc::default(),
-        enabled: true,
-        draining: false,
-        is_default: true,
+        ..Endpoint::new(EndpointId::parse(&format!("end_{n}")).unwrap(), format!("e{n}"))
     }
 }
 

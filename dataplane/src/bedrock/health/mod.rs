@@ -235,10 +235,14 @@ impl EndpointHealth {
             return;
         }
         let mut circuits = self.circuits.write().unwrap_or_else(PoisonError::into_inner);
+        let before = circuits.len();
         circuits.retain(|place, _| is_known(&place.endpoint));
+        let is_news = circuits.len() < before;
         self.entries.store(circuits.len(), Ordering::Relaxed);
         drop(circuits);
-        self.tell();
+        if is_news {
+            self.tell();
+        }
     }
 
     /// A circuit was opened or closed.
@@ -289,8 +293,8 @@ fn fit(circuits: &HashMap<Place, Circuit>, candidate: &Candidate, now: UnixMs) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bedrock::sample::candidate;
     use ccag_domain::rng::SequenceRng;
-    use ccag_domain::{BedrockModel, Endpoint, Geography, Lane, Lanes};
     use prometheus_client::registry::Registry;
     use std::sync::atomic::AtomicI64;
 
@@ -311,34 +315,6 @@ mod tests {
             EndpointHealth::new(Arc::clone(&clock) as Arc<dyn Clock>, rng, metrics),
             clock,
         )
-    }
-
-    fn candidate(n: u32, model: &str) -> Candidate {
-        Candidate {
-            endpoint: Endpoint {
-                id: EndpointId::parse(&format!("end_{n}")).unwrap(),
-                name: n.to_string(),
-                region: None,
-                role_arn: None,
-                external_id: None,
-                geography: None,
-                runtime_url: None,
-                lanes: Lanes::default(),
-                mantle_url: None,
-                guardrail: None,
-                offers: std::sync::Arc::default(),
-                weight: 1,
-                access: std::sync::Arc::default(),
-                enabled: true,
-                draining: false,
-                is_default: true,
-            },
-            model: BedrockModel {
-                id: model.into(),
-                geography: Geography::Us,
-            },
-            lane: Lane::InvokeModel,
-        }
     }
 
     fn order_of(health: &EndpointHealth, model: &str) -> String {

@@ -4,7 +4,7 @@ use super::super::attempt::{Bedrock, collect};
 use super::super::fault::Fault;
 use super::super::job::Job;
 use super::super::{Call, Operation};
-use super::ConversationKey;
+use crate::conversation::ConversationKey;
 use bytes::Bytes;
 use ccag_domain::routing::Candidate;
 use ccag_domain::{Code, Guardrail, GuardrailTrace, Lane, Problem, Subject};

@@ -9,9 +9,9 @@ pub(crate) mod guard;
 pub(crate) mod probe;
 
 use super::fault::Fault;
+use crate::conversation::ConversationKey;
 use ccag_domain::routing::Candidate;
-use ccag_domain::{BedrockModel, Clock, EndpointId, Geography, KeyId, Lane, Model, ModelName, UnixMs};
-use sha2::{Digest, Sha256};
+use ccag_domain::{BedrockModel, Clock, EndpointId, Geography, Lane, Model, ModelName, UnixMs};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -30,33 +30,6 @@ const PASSING_MS: i64 = 60_000;
 
 /// A probe that has not come back after this is taken for lost.
 const PROBING_MS: i64 = 120_000;
-
-/// Names a conversation with one model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct ConversationKey([u8; 16]);
-
-impl ConversationKey {
-    /// `affinity` is what routing sticks to: the session, or what the conversation began with.
-    pub(crate) fn new(key: &KeyId, affinity: &str, model: &ModelName) -> Self {
-        let mut hash = Sha256::new();
-        for part in [key.as_str(), affinity, model.as_str()] {
-            hash.update(part.as_bytes());
-            hash.update([0]);
-        }
-        let mut name = [0; 16];
-        name.copy_from_slice(&hash.finalize()[..16]);
-        Self(name)
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// What another data plane calls it: all make the same name of it.
-    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
-    }
-}
 
 /// What a request asks of the lanes.
 #[derive(Debug, Clone)]
@@ -270,34 +243,14 @@ pub(crate) fn through(candidate: &Candidate, lane: Lane, model: &Model, home_reg
 mod tests {
     use super::*;
     use ccag_domain::time::FixedClock;
-    use ccag_domain::{Endpoint, Lanes, catalogue};
+    use ccag_domain::{KeyId, Lanes, catalogue};
 
     fn candidate(lanes: impl IntoIterator<Item = Lane>) -> Candidate {
-        Candidate {
-            endpoint: Endpoint {
-                id: EndpointId::parse("end_1").unwrap(),
-                name: "one".into(),
-                region: Some("eu-central-1".into()),
-                role_arn: None,
-                external_id: None,
-                geography: None,
-                runtime_url: None,
-                lanes: Lanes::new(lanes),
-                mantle_url: None,
-                guardrail: None,
-                offers: std::sync::Arc::default(),
-                weight: 1,
-                access: std::sync::Arc::default(),
-                enabled: true,
-                draining: false,
-                is_default: true,
-            },
-            model: BedrockModel {
-                id: "global.anthropic.claude-opus-5-5".into(),
-                geography: Geography::Global,
-            },
-            lane: Lane::InvokeModel,
-        }
+        let mut candidate = crate::bedrock::sample::candidate(1, "global.anthropic.claude-opus-5-5");
+        candidate.endpoint.region = Some("eu-central-1".into());
+        candidate.endpoint.lanes = Lanes::new(lanes);
+        candidate.model.geography = Geography::Global;
+        candidate
     }
 
     fn asked(session: &str) -> Asked {

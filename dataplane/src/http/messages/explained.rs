@@ -8,9 +8,9 @@ use ccag_domain::{Explanation, ModelName, Problem};
 use http::HeaderMap;
 
 /// What is known of a request when it is understood.
-pub(super) fn begun(admitted: &Admitted, plan: &Plan, arrived: &Arrived) -> Box<Explanation> {
+pub(super) fn begun(admitted: &Admitted, plan: &mut Plan, arrived: &Arrived) -> Box<Explanation> {
     let mut explanation = explain::of_caller(arrived, &admitted.view, &admitted.who);
-    explanation.route = plan.chosen_from.clone();
+    explanation.route = std::mem::take(&mut plan.chosen_from);
     let named = plan.session_id.is_some();
     explanation.route.affinity = if named { "session" } else { "conversation" }.into();
     explanation.asked = AskedFor {

@@ -1,6 +1,5 @@
 //! Where a request may go: decided by its team's endpoints and rules, and nothing else.
 
-use super::Admitted;
 use crate::bedrock::attempt::Bedrock;
 use crate::explain;
 use crate::sync::ConfigView;
@@ -26,25 +25,21 @@ pub(in crate::http) fn rules<'v>(view: &'v ConfigView, caller: &Caller, home_reg
     Rules::of(team.map(AsRef::as_ref), &view.settings().routing, home_region)
 }
 
-/// The endpoints that this caller may use for a model, in order: never another team's, never one that is disabled or that its
-/// rules exclude.
+/// The endpoints that a caller may use for a model that their rules allow, in order: never another team's, never one that is
+/// disabled or that the rules exclude.
 ///
 /// # Errors
 /// What decided that there is none, and what explains it.
 pub(in crate::http) fn choose(
     bedrock: &Bedrock,
-    admitted: &Admitted,
+    view: &ConfigView,
+    rules: &Rules<'_>,
     ask: Ask<'_>,
 ) -> Result<Chosen, Nowhere> {
-    let (view, caller) = (&admitted.view, &admitted.who.caller);
-    let rules = rules(view, caller, bedrock.upstream.home_region());
     let throttled = |endpoint: &Endpoint| bedrock.throttling.lately(&endpoint.id);
     let plan = rules.plan(&ask, view.endpoints(), &throttled);
-    let told = explain::planned(&rules, &plan);
-    match rules
-        .check_model(&ask.model.name)
-        .and_then(|()| rules.check_plan(&plan, &ask.model.name))
-    {
+    let told = explain::planned(rules, &plan);
+    match rules.check_plan(&plan, &ask.model.name) {
         Ok(()) => Ok(Chosen {
             candidates: plan.candidates,
             told,

@@ -62,6 +62,15 @@ impl Ticket {
         });
     }
 
+    /// What comes next is the same endpoint, after a moment.
+    pub(crate) fn waits(&mut self) {
+        self.note(|explanation, _| {
+            if let Some(attempt) = explanation.attempts.last_mut() {
+                attempt.then = Some("same_in_a_moment".into());
+            }
+        });
+    }
+
     /// What comes next does without something that the endpoint is configured to ask for.
     pub(crate) fn goes_without(&mut self, what: &str) {
         self.note(|explanation, _| {

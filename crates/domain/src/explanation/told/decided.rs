@@ -131,11 +131,11 @@ pub(super) fn route(explanation: &Explanation) -> Section {
         "conversation" => "how the conversation begins",
         other => other,
     };
-    let order = match Strategy::parse(&route.strategy) {
+    // What releases before there were strategies wrote.
+    let is_old = route.strategy == "rendezvous";
+    let strategy = Strategy::parse(&route.strategy).or_else(|| is_old.then_some(Strategy::Sticky));
+    let order = match strategy {
         Some(Strategy::Sticky) => {
-            format!("by a hash of {affinity} and each endpoint, weighted: the same on every data plane")
-        }
-        None if route.strategy == "rendezvous" => {
             format!("by a hash of {affinity} and each endpoint, weighted: the same on every data plane")
         }
         Some(Strategy::PrimaryFallback) => {
@@ -152,7 +152,7 @@ pub(super) fn route(explanation: &Explanation) -> Section {
         ),
         None => route.strategy.to_string(),
     };
-    if route.strategy != "rendezvous" {
+    if !is_old {
         section.fact("Strategy", route.strategy.as_ref());
     }
     section.fact("Order", order);

@@ -63,6 +63,7 @@ fn then(attempt: &Attempted) -> String {
         None => return String::new(),
         Some("next_endpoint") => "another endpoint may do better",
         Some("same_once") => "the same once more",
+        Some("same_in_a_moment") => "the same in a moment: much of the prompt is cached there",
         Some("fresh_credentials") => "once more with fresh credentials",
         Some("reduced") => "once more without what was refused",
         Some("other_history") => "once more with the history as it was sent before",
