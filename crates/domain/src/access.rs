@@ -1,37 +1,10 @@
 //! How an endpoint is called: with whose credentials, in whose name, in which tier.
 
+use crate::named::named;
 use crate::{Caller, KeyId, ServiceSecret, TeamId, UserId};
 
 /// The longest value of a session tag, in characters (AWS STS API reference, "Tag").
 const MAX_TAG: usize = 256;
-
-/// Defines an enum with names that the API, the database and the wire share.
-macro_rules! named {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-        pub enum $name {
-            $($(#[$doc])* #[serde(rename = $text)] $variant),+
-        }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// The name used in the API, the database and between the planes.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-
-            /// Reads a name.
-            #[must_use]
-            pub fn parse(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.as_str() == text)
-            }
-        }
-    };
-}
 
 named! {
     /// Where an endpoint's credentials come from.

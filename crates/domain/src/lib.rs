@@ -19,6 +19,7 @@ pub mod lane;
 pub mod limit;
 pub mod model;
 pub mod money;
+mod named;
 pub mod offers;
 pub mod period;
 pub mod price;

@@ -301,14 +301,14 @@ async fn a_warm_conversation_waits_a_moment_for_its_endpoint_and_then_moves_for_
     let asked = ask_warm(1).await;
     assert_eq!((asked.len(), &asked[0]), (2, &asked[1]));
     let home = asked[0].clone();
-    assert_eq!(ask_warm(1).await, [home.clone()]);
+    assert_eq!(ask_warm(1).await, std::slice::from_ref(&home));
     // Two: the other one, and from then on only that.
     throttle();
     throttle();
     let asked = ask_warm(1).await;
     assert_eq!((asked.len(), &asked[0], &asked[1]), (3, &home, &home));
     assert_ne!(asked[2], home);
-    assert_eq!(ask_warm(1).await, [asked[2].clone()]);
+    assert_eq!(ask_warm(1).await, asked[2..]);
     // What is said of it, and that it is one request with one record.
     let records = control.plane.stored(4).await;
     let told = |n: usize| -> serde_json::Value {

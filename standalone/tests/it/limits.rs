@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 const MINUTE_MS: i64 = 60_000;
 
 /// How much later a request may reach Bedrock than it was let through, on a machine that has much to do.
-const LATER_MS: i64 = 1_500;
+const LATER_MS: i64 = 500;
 
 /// How many requests are let through in a minute, and how many run at a time.
 const REQUESTS: i64 = 800;

@@ -278,7 +278,7 @@ mod tests {
                 ..Attempted::default()
             }],
             route: Routed {
-                not_tried: Exclusion::ALL.into_iter().map(one).collect(),
+                not_tried: Exclusion::ALL.iter().copied().map(one).collect(),
                 ..Routed::default()
             },
             ..Explanation::default()

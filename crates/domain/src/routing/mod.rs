@@ -9,6 +9,7 @@ mod tests;
 pub use order::drained_last;
 pub use policy::{RegionPattern, RoutingPolicy, Strategy};
 
+use crate::named::named;
 use crate::{BedrockModel, Code, Endpoint, EndpointId, Geography, Lane, Lanes, Model, ModelName, Problem};
 
 /// How many names a message lists.
@@ -51,54 +52,27 @@ pub struct Ask<'a> {
     pub request: &'a str,
 }
 
-/// Why an endpoint is not asked. The later, the closer it was to serving: what comes later was asked only of those that
-/// passed what comes before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Exclusion {
-    /// The team has no endpoints of its own, and this is no default one.
-    NotDefault,
-    /// It is not one of the team's own.
-    NotAssigned,
-    /// Its region is none of those that the team's requests may go to.
-    RegionNotAllowed,
-    /// It does not offer the model.
-    ModelNotOffered,
-    /// It offers the model, but by no profile of a geography that the team's requests may run in.
-    GeographyNotAllowed,
-    /// It would serve, but is switched off.
-    Disabled,
+named! {
+    /// Why an endpoint is not asked. The later, the closer it was to serving: what comes later was asked only of those that
+    /// passed what comes before.
+    #[derive(PartialOrd, Ord)]
+    Exclusion {
+        /// The team has no endpoints of its own, and this is no default one.
+        NotDefault = "not_default",
+        /// It is not one of the team's own.
+        NotAssigned = "not_assigned",
+        /// Its region is none of those that the team's requests may go to.
+        RegionNotAllowed = "region_not_allowed",
+        /// It does not offer the model.
+        ModelNotOffered = "model_not_offered",
+        /// It offers the model, but by no profile of a geography that the team's requests may run in.
+        GeographyNotAllowed = "geography_not_allowed",
+        /// It would serve, but is switched off.
+        Disabled = "disabled",
+    }
 }
 
 impl Exclusion {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::NotDefault,
-        Self::NotAssigned,
-        Self::RegionNotAllowed,
-        Self::ModelNotOffered,
-        Self::GeographyNotAllowed,
-        Self::Disabled,
-    ];
-
-    /// The name used in the API and in explanations.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotDefault => "not_default",
-            Self::NotAssigned => "not_assigned",
-            Self::RegionNotAllowed => "region_not_allowed",
-            Self::ModelNotOffered => "model_not_offered",
-            Self::GeographyNotAllowed => "geography_not_allowed",
-            Self::Disabled => "disabled",
-        }
-    }
-
-    /// Reads a name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|e| e.as_str() == text)
-    }
-
     /// The same for people.
     #[must_use]
     pub const fn told(self) -> &'static str {

@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn it_is_never_out_for_longer_than_the_kind_of_failure_allows() {
-        for cause in Trouble::ALL {
+        for &cause in Trouble::ALL {
             let mut circuit = Circuit::default();
             let mut now = 0;
             for _ in 0..40 {
