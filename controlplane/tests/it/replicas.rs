@@ -72,7 +72,7 @@ async fn data_planes_of_one_hear_of_conversations_that_moved_at_data_planes_of_t
         }
     };
     tokio::select! {
-        heard = there.moved() => assert_eq!(heard, [moved.clone()]),
+        heard = there.moved() => assert_eq!(heard, std::slice::from_ref(&moved)),
         () = say_again => {}
     }
     one.stop().await;

@@ -262,7 +262,7 @@ async fn conversations_that_moved_are_told_to_all_data_planes_and_to_those_that_
     one.move_conversation(&moved(b"short")).await;
     let sound = moved(b"sixteen bytes it");
     one.move_conversation(&sound).await;
-    assert_eq!(other.moved().await, [sound.clone()]);
+    assert_eq!(other.moved().await, std::slice::from_ref(&sound));
     let mut late = Follower::start(&plane, &snapshot.epoch, snapshot.revision).await;
     assert_eq!(late.moved().await, [sound]);
     plane.stop().await;
