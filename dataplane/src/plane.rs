@@ -1,7 +1,7 @@
 //! A data plane as a library: started, served by whoever owns the port, finished.
 
 use crate::admission::Admission;
-use crate::allowance::{Allowances, Leaser};
+use crate::allowance::{Allowances, Leaser, Logbook};
 use crate::bedrock::attempt::Bedrock;
 use crate::bedrock::health::EndpointHealth;
 use crate::bedrock::homes::Homes;
@@ -141,6 +141,9 @@ impl DataPlane {
             closing: plane.closing.clone(),
         };
         let leaser = parts.leaser(plane.closing.clone());
+        let logbook = Arc::clone(&parts.logbook);
+        let keep = logbook.keep(Arc::clone(&parts.allowances), plane.closing.clone());
+        life.spawn("what requests use of hard budgets", keep);
         let delivery = parts.delivery(plane.closing.clone());
         life.spawn("explanations of refusals", delivery.run());
         let watch = parts.watch(config.replica_name, life, plane.closing.clone());
@@ -238,6 +241,7 @@ struct Parts {
     current: Arc<Current>,
     recorder: Arc<Recorder>,
     allowances: Arc<Allowances>,
+    logbook: Arc<Logbook>,
     learning: Arc<Learning>,
     homes: Arc<Homes>,
     health: Arc<EndpointHealth>,
@@ -301,6 +305,7 @@ impl Parts {
             current,
             recorder,
             allowances,
+            logbook: Arc::new(Logbook::open(&config.data_dir)),
             learning: Arc::new(Learning::new(Arc::clone(&clock))),
             homes: Arc::default(),
             health,
@@ -357,6 +362,7 @@ impl Parts {
             allowances: Arc::clone(&self.allowances),
             link: self.link.clone(),
             spool: self.spool.clone(),
+            logbook: Arc::clone(&self.logbook),
             replica_id: self.replica_id.clone(),
             run: self.recorder.run,
             messages: self.metrics.allowance_messages.clone(),

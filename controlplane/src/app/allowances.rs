@@ -55,7 +55,8 @@ pub struct Granted {
     pub held: i64,
 }
 
-/// A data plane begins a stream, with what it knows to hold. Returns how many data planes there are.
+/// A data plane begins a stream, with what it knows to hold, and, by account, what requests had used that ran when earlier
+/// runs ended. Returns how many data planes there are.
 ///
 /// # Errors
 /// [`StoreError`] if the database is not able to take it now.
@@ -63,6 +64,7 @@ pub(crate) async fn hello(
     app: &App,
     from: &HolderStream,
     totals: &[(String, Totals)],
+    unrecorded: &HashMap<String, i64>,
 ) -> Result<Result<u32, Superseded>, StoreError> {
     let tx = app.store.lease().await?;
     match tx.begin_stream(from, app.now_ms()).await? {
@@ -86,7 +88,7 @@ pub(crate) async fn hello(
                     if is_limit {
                         account.forget(holding);
                     } else {
-                        account.restart(holding);
+                        account.restart(holding, unrecorded.get(&id).copied());
                     }
                 });
             }

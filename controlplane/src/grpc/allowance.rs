@@ -66,7 +66,10 @@ async fn serve(
     };
     let from = holder(&hello)?;
     let totals: Vec<_> = hello.totals.into_iter().take(MAX_WISHES).map(totals).collect();
-    let holders = within(services, allowances::hello(&services.app, &from, &totals)).await?;
+    let unrecorded = hello.unrecorded.into_iter().take(MAX_WISHES);
+    let unrecorded = unrecorded.map(|one| (one.account, one.used)).collect();
+    let begun = allowances::hello(&services.app, &from, &totals, &unrecorded);
+    let holders = within(services, begun).await?;
     let lease_ms = u64::try_from(LEASE_MS).unwrap_or(0);
     send(out, Down::Welcome(v1::Welcome { lease_ms, holders })).await?;
     let mut kept = Kept::default();

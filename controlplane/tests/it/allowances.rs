@@ -20,6 +20,7 @@ on_both!(
     a_broken_stream_gives_back_what_never_arrived,
     a_newer_stream_ends_the_older_one,
     a_new_run_waits_for_the_records_of_the_last,
+    a_new_run_says_better_what_the_last_had_used,
     what_is_not_heard_of_any_more_gives_back_what_it_had_not_used,
     what_is_unknown_or_belongs_to_another_period_is_not_granted,
     two_control_planes_never_grant_more_than_there_is,
@@ -45,7 +46,6 @@ impl Lease {
         stream: u64,
         totals: &[(&str, i64, i64)],
     ) -> Result<Self, Status> {
-        let (out, outbound) = mpsc::channel(4);
         let totals = totals
             .iter()
             .map(|(account, granted, returned)| v1::AccountTotals {
@@ -53,12 +53,22 @@ impl Lease {
                 granted: *granted,
                 returned: *returned,
             });
-        let hello = Up::Hello(v1::LeaseHello {
-            replica_id: replica.into(),
-            run,
-            stream,
-            totals: totals.collect(),
-        });
+        Self::open_with(
+            plane,
+            v1::LeaseHello {
+                replica_id: replica.into(),
+                run,
+                stream,
+                totals: totals.collect(),
+                unrecorded: Vec::new(),
+            },
+        )
+        .await
+    }
+
+    async fn open_with(plane: &Plane, hello: v1::LeaseHello) -> Result<Self, Status> {
+        let (out, outbound) = mpsc::channel(4);
+        let hello = Up::Hello(hello);
         out.send(v1::LeaseRequest { body: Some(hello) }).await.unwrap();
         let mut client = AllowanceClient::new(plane.channel().await);
         let mut answers = client.lease(ReceiverStream::new(outbound)).await?.into_inner();
@@ -258,6 +268,37 @@ async fn a_new_run_waits_for_the_records_of_the_last(db: TestDb) {
         other.ask(&account, left + 1).await.refusal(),
         v1::Refusal::Exhausted
     );
+}
+
+async fn a_new_run_says_better_what_the_last_had_used(db: TestDb) {
+    let plane = Plane::start(&db).await;
+    let account = budget(&plane, 10 * COST).await;
+    let mut lease = Lease::open(&plane, REPLICA, 1, 1, &[]).await.unwrap();
+    let said = v1::Wish {
+        unused: 6 * COST,
+        exposed: 3 * COST,
+        ..wish(&account, 6 * COST)
+    };
+    lease.say(vec![said], true).await.unwrap();
+    drop(lease);
+    let hello = v1::LeaseHello {
+        replica_id: REPLICA.into(),
+        run: 2,
+        stream: 1,
+        unrecorded: vec![v1::Unrecorded {
+            account: account.clone(),
+            used: COST,
+        }],
+        ..v1::LeaseHello::default()
+    };
+    let mut lease = Lease::open_with(&plane, hello.clone()).await.unwrap();
+    // Said twice, it counts once.
+    drop(lease);
+    lease = Lease::open_with(&plane, v1::LeaseHello { stream: 2, ..hello })
+        .await
+        .unwrap();
+    assert_eq!(standing(&plane, &mut lease, &account).await, (0, COST));
+    assert_eq!(lease.ask(&account, 9 * COST).await.amount, 9 * COST);
 }
 
 async fn what_is_not_heard_of_any_more_gives_back_what_it_had_not_used(db: TestDb) {

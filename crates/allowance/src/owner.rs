@@ -184,12 +184,14 @@ impl Account {
         });
     }
 
-    /// A new run of the holder begins. What the one before has left open stays held: its records may still come.
-    pub fn restart(&mut self, holding: &mut Holding) {
+    /// A new run of the holder begins. What the one before has left open stays held: its records may still come. `unrecorded`
+    /// is what requests had used that ran when it ended, where the holder knows that; else what it had said last counts.
+    pub fn restart(&mut self, holding: &mut Holding, unrecorded: Option<i64>) {
+        let lost = unrecorded.unwrap_or(holding.said.exposed).max(0);
         self.adjust(holding, |holding| {
             *holding = Holding {
                 carried: holding.outstanding(),
-                written_off: holding.written_off.saturating_add(holding.said.exposed),
+                written_off: holding.written_off.saturating_add(lost),
                 ..Holding::default()
             };
         });
@@ -211,7 +213,7 @@ impl Account {
             let unused = holding.said.unused.saturating_sub(holding.said.exposed);
             back = unused.min(holding.outstanding()).max(0);
             holding.returned = holding.returned.saturating_add(back);
-            holding.said = Report::default();
+            holding.said.unused = holding.said.exposed;
         });
         back
     }
@@ -332,7 +334,7 @@ mod tests {
                 exposed: 15,
             },
         );
-        account.restart(&mut holding);
+        account.restart(&mut holding, None);
         assert_eq!(account.remaining(), 40);
         let earlier = Draw {
             amount: 20,
@@ -342,6 +344,37 @@ mod tests {
         assert_eq!((account.settled, account.held), (20, 40));
         account.close_earlier_runs(&mut holding);
         assert_eq!((account.settled, account.held), (20, 15));
+    }
+
+    #[test]
+    fn a_run_that_knows_what_the_one_before_had_used_is_believed() {
+        let (mut account, mut holding) = (account(100), Holding::default());
+        account.grant(&mut holding, want(60, 60, 0), 1);
+        let said = Report {
+            unused: 60,
+            exposed: 15,
+        };
+        account.report(&mut holding, 0, said);
+        account.restart(&mut holding, Some(4));
+        assert_eq!(account.remaining(), 40);
+        account.close_earlier_runs(&mut holding);
+        assert_eq!((account.settled, account.held), (0, 4));
+    }
+
+    #[test]
+    fn what_a_lost_holder_had_used_stays_held_when_it_comes_back() {
+        let (mut account, mut holding) = (account(100), Holding::default());
+        account.grant(&mut holding, want(60, 60, 0), 1);
+        let said = Report {
+            unused: 60,
+            exposed: 15,
+        };
+        account.report(&mut holding, 0, said);
+        assert_eq!(account.release(&mut holding), 45);
+        assert_eq!(account.release(&mut holding), 0);
+        account.restart(&mut holding, None);
+        account.close_earlier_runs(&mut holding);
+        assert_eq!((account.settled, account.held), (0, 15));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Asks the control plane for shares of budgets and limits, on behalf of all requests, and gives back what is not needed.
 
-use super::Allowances;
 use super::slot::{Said, Slot, When};
+use super::{Allowances, Logbook};
 use crate::backoff::Backoff;
 use crate::sync::Link;
 use crate::usage::Spool;
@@ -43,6 +43,8 @@ pub(crate) struct Leaser {
     pub(crate) allowances: Arc<Allowances>,
     pub(crate) link: Link,
     pub(crate) spool: Spool,
+    /// What earlier runs have left that the control plane is to be told.
+    pub(crate) logbook: Arc<Logbook>,
     pub(crate) replica_id: ReplicaId,
     /// Which run of this data plane it is.
     pub(crate) run: u64,
@@ -68,7 +70,7 @@ impl Leaser {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
         let mut stream_number = 0;
         while !self.closing.is_cancelled() {
-            if self.allowances.slots.is_empty() {
+            if self.allowances.slots.is_empty() && !self.logbook.has_left() {
                 // No budget and no limit has met a request yet: nothing is held, and nothing to be said.
                 tokio::select! {
                     () = self.allowances.slots.added.notified() => {}
@@ -81,7 +83,7 @@ impl Leaser {
                 Ok(mut stream) => {
                     backoff.reset();
                     match self.follow(&mut stream, earlier).await {
-                        Ok(()) => return,
+                        Ok(()) => return self.logbook.end(),
                         Err(status) => status,
                     }
                 }
@@ -134,6 +136,7 @@ impl Leaser {
             run: self.run,
             stream,
             totals: totals.take(MAX_TOTALS).collect(),
+            unrecorded: self.logbook.tell(),
         };
         let (out, outbound) = mpsc::channel(1);
         let sent = Instant::now();
@@ -153,6 +156,8 @@ impl Leaser {
         let (answers, welcome) = tokio::time::timeout(ANSWER, opening)
             .await
             .map_err(|_| Status::deadline_exceeded("no answer"))??;
+        self.logbook.told();
+        allowances.flights.hard_began.notify_one();
         allowances
             .contact
             .heard(sent, Some(Duration::from_millis(welcome.lease_ms)));

@@ -10,6 +10,7 @@ mod contact;
 mod cooling;
 mod governed;
 mod leaser;
+mod logbook;
 mod note;
 mod notice;
 mod permit;
@@ -21,6 +22,7 @@ mod standing;
 mod verdict;
 
 pub(crate) use leaser::Leaser;
+pub(crate) use logbook::Logbook;
 pub(crate) use notice::Notice;
 pub(crate) use quote::{Quote, Size};
 pub(crate) use reservation::Reservation;

@@ -3,12 +3,15 @@
 use super::permit::Permit;
 use super::quote::Quote;
 use super::slot::{AHEAD, Slot};
+use super::slots::Slots;
 use super::{Allowances, Has, Held, Problem, Scope};
 use ccag_domain::usage::Draw;
 use ccag_domain::{Geography, Lane, NanoUsd, Tokens};
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// What is set aside in one account.
@@ -33,11 +36,15 @@ struct Flight {
 }
 
 impl Flight {
-    /// What it will have used in a moment.
-    fn soon(&self) -> i64 {
+    fn is_of_hard(&self) -> bool {
+        self.accounts.iter().any(|slot| slot.is_hard())
+    }
+
+    /// What it will have used so much later.
+    fn soon(&self, ahead: Duration) -> i64 {
         let used = self.exposed.load(Ordering::Relaxed);
         let ran_ms = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let ahead_ms = i64::try_from(AHEAD.as_millis()).unwrap_or(0);
+        let ahead_ms = i64::try_from(ahead.as_millis()).unwrap_or(0);
         let answer = used.saturating_sub(self.prompt).max(0);
         used.saturating_add(answer.saturating_mul(ahead_ms) / ran_ms.max(ahead_ms))
     }
@@ -47,6 +54,10 @@ impl Flight {
 #[derive(Debug, Default)]
 pub(super) struct Flights {
     running: Mutex<(u64, HashMap<u64, Arc<Flight>>)>,
+    /// Whether somebody looks again and again at what is used of hard budgets.
+    watched: AtomicBool,
+    /// Told when a request begins that uses one, and nobody does.
+    pub(super) hard_began: Notify,
 }
 
 impl Flights {
@@ -56,6 +67,10 @@ impl Flights {
         running.0 += 1;
         let id = running.0;
         running.1.insert(id, Arc::clone(&flight));
+        drop(running);
+        if flight.is_of_hard() && !self.watched.load(Ordering::Relaxed) {
+            self.hard_began.notify_one();
+        }
         (id, flight)
     }
 
@@ -69,13 +84,39 @@ impl Flights {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut sums: HashMap<usize, i64> = HashMap::new();
         for flight in running.1.values() {
-            let exposed = flight.soon();
+            let exposed = flight.soon(AHEAD);
             for slot in &flight.accounts {
                 let sum = sums.entry(Arc::as_ptr(slot).addr()).or_default();
                 *sum = sum.saturating_add(exposed);
             }
         }
         sums
+    }
+
+    /// Whether requests run that use hard budgets; if not, it is told when one begins.
+    pub(super) fn watch_hard(&self) -> bool {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let hard = running.1.values().any(|flight| flight.is_of_hard());
+        self.watched.store(hard, Ordering::Relaxed);
+        hard
+    }
+
+    /// What the requests that run will have used of each hard budget so much later, together with those that begin until
+    /// then: as many as began in as much time before.
+    pub(super) fn used_of_hard(&self, slots: &Slots, ahead: Duration) -> BTreeMap<String, i64> {
+        let hard = slots.all().into_iter().filter(|slot| slot.is_hard());
+        let mut used: BTreeMap<String, i64> = hard.map(|slot| (slot.id.to_string(), 0)).collect();
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        for flight in running.1.values() {
+            let is_new = flight.began.elapsed() < ahead;
+            let others = if is_new { flight.prompt } else { 0 };
+            let soon = flight.soon(ahead).saturating_add(others);
+            for slot in flight.accounts.iter().filter(|slot| slot.is_hard()) {
+                let sum = used.entry(slot.id.to_string()).or_default();
+                *sum = sum.saturating_add(soon);
+            }
+        }
+        used
     }
 }
 

@@ -28,6 +28,17 @@ pub struct LeaseHello {
     /// What was granted and given back in this run, for every account that the data plane knows.
     #[prost(message, repeated, tag = "4")]
     pub totals: ::prost::alloc::vec::Vec<AccountTotals>,
+    /// What requests had used that ran when earlier runs ended, as far as these could write it down. Of these accounts it
+    /// counts instead of what was said last. It is said until a stream was welcomed.
+    #[prost(message, repeated, tag = "5")]
+    pub unrecorded: ::prost::alloc::vec::Vec<Unrecorded>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Unrecorded {
+    #[prost(string, tag = "1")]
+    pub account: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub used: i64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AccountTotals {

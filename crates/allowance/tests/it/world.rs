@@ -340,7 +340,7 @@ impl World {
                 if run == holder.row_run {
                     account.resume(&mut holder.holding, totals);
                 } else {
-                    account.restart(&mut holder.holding);
+                    account.restart(&mut holder.holding, None);
                     holder.row_run = run;
                 }
                 Down::Welcome
