@@ -214,6 +214,12 @@ pub fn discover_endpoint(id: &str) -> String {
     format!("{}/discover", endpoint(id))
 }
 
+/// The page that tries what an endpoint's credentials may do, and the form target that does it.
+#[must_use]
+pub fn test_endpoint(id: &str) -> String {
+    format!("{}/test", endpoint(id))
+}
+
 /// The page that asks before an endpoint is deleted, and the form target that does it.
 #[must_use]
 pub fn delete_endpoint(id: &str) -> String {

@@ -12,7 +12,7 @@ use crate::error::CliError;
 use crate::human::{moment, or_none};
 use crate::names;
 use crate::table::{Table, card};
-use ccag_admin_api::{EndpointList, EndpointModels, EndpointView, paths};
+use ccag_admin_api::{EndpointList, EndpointModels, EndpointTest, EndpointView, paths};
 use ccag_domain::Geography;
 use clap::Subcommand;
 use reqwest::Method;
@@ -50,6 +50,14 @@ pub(crate) enum Endpoints {
     },
     /// Ask AWS what an endpoint offers, and use that instead of the catalogue's geographies
     Discover {
+        /// The endpoint's id or name
+        endpoint: String,
+    },
+    /// Try what the endpoint's credentials may do, and say what is missing
+    #[command(
+        long_about = "Try what the endpoint's credentials may do, and say what is missing\n\nThe control plane asks AWS for everything that the gateway needs there. Nothing is changed, no model runs, and nothing is billed. The exit code is 1 if something is not allowed."
+    )]
+    Test {
         /// The endpoint's id or name
         endpoint: String,
     },
@@ -99,6 +107,17 @@ impl Endpoints {
                 let id = names::endpoint(client, &endpoint).await?;
                 let models: EndpointModels = client.act(&paths::endpoint_discover(&id)).await?;
                 context.out.show(&models, models_text)
+            }
+            Self::Test { endpoint } => {
+                let id = names::endpoint(client, &endpoint).await?;
+                let test: EndpointTest = client.act(&paths::endpoint_test(&id)).await?;
+                context.out.show(&test, offers::test_text)?;
+                if test.passed {
+                    return Ok(());
+                }
+                Err(CliError::Failed(format!(
+                    "not everything that the gateway needs at {endpoint} is allowed"
+                )))
             }
             Self::AipOverrides(command) => command.run(context).await,
             Self::SetDefault { endpoint } => {

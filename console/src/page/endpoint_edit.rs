@@ -250,6 +250,7 @@ impl Page for EndpointPage {
                 let actions = view! {
                     {(!self.is_default).then(|| button_form(context, path::endpoint_default(id), &[], "Make it the only default", &self.name, ""))}
                     <a class="button" href=path::endpoint_models(id)>"Models"</a>
+                    <a class="button" href=path::test_endpoint(id)>"Test"</a>
                     <a class="button danger" href=path::delete_endpoint(id)>"Delete…"</a>
                 };
                 (self.name.clone(), lead.into_any(), actions.into_any())

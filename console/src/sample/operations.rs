@@ -3,9 +3,10 @@
 use super::{HOSTILE, NOW_MS, Sample, context, sample};
 use crate::form::Field;
 use crate::page::{
-    AccessForm, DeleteEndpointPage, DeleteModelPage, EndpointForm, EndpointModelsPage, EndpointPage,
-    EndpointRow, EndpointsPage, ImportOutcome, ImportPage, ImportedPrice, ModelForm, ModelPage, ModelRow,
-    ModelsPage, Named, OfferedRow, PriceForm, PricePage, PriceRow, TeamEndpointChoice, TeamEndpointsPage,
+    AccessForm, CheckRow, DeleteEndpointPage, DeleteModelPage, EndpointForm, EndpointModelsPage,
+    EndpointPage, EndpointRow, EndpointTestPage, EndpointsPage, ImportOutcome, ImportPage, ImportedPrice,
+    ModelForm, ModelPage, ModelRow, ModelsPage, Named, OfferedRow, PriceForm, PricePage, PriceRow,
+    TeamEndpointChoice, TeamEndpointsPage, Tried,
 };
 use crate::path;
 use ccag_domain::{Availability, EndpointState, Obstacle, Role};
@@ -124,7 +125,31 @@ fn endpoint_samples() -> Vec<Sample> {
         ],
         left_out: vec![HOSTILE.to_owned()],
     };
+    let check = |on: Option<&str>, tried: Tried| CheckRow {
+        action: "bedrock:InvokeModelWithResponseStream".to_owned(),
+        on: on.map(str::to_owned),
+        tried,
+        message: (tried != Tried::Allowed).then(|| HOSTILE.to_owned()),
+    };
+    let test = EndpointTestPage {
+        id: "end_2".to_owned(),
+        name: HOSTILE.to_owned(),
+        own_credentials: true,
+        rows: Some(vec![
+            check(None, Tried::Allowed),
+            check(Some("claude-opus-5-5"), Tried::Denied),
+            check(Some(HOSTILE), Tried::Failed),
+        ]),
+        missing_policy: Some(HOSTILE.to_owned()),
+    };
+    let untested = EndpointTestPage {
+        rows: None,
+        missing_policy: None,
+        ..test.clone()
+    };
     vec![
+        sample("endpoint-test", admin(), test),
+        sample("endpoint-untested", admin(), untested),
         sample("endpoint-models", admin(), models),
         sample("endpoints", admin(), EndpointsPage { rows }),
         sample("endpoints-empty", admin(), EndpointsPage::default()),

@@ -1,8 +1,10 @@
 //! What endpoints offer: AWS is asked on demand and again every few hours, and data planes are told what is new.
 
 mod pins;
+mod test;
 
 pub use pins::{pin, pinned, unpin};
+pub use test::test;
 
 use super::{App, catalogue, not_found, require_admin};
 use crate::store::entity::endpoint_discovery;

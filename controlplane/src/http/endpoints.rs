@@ -7,8 +7,8 @@ use crate::app::{discovery, endpoints};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use ccag_admin_api::{
-    CreateEndpoint, EndpointList, EndpointModels, EndpointView, PinProfile, PinnedList, PinnedView,
-    SetTeamEndpoints, TeamEndpoints, UpdateEndpoint,
+    CreateEndpoint, EndpointList, EndpointModels, EndpointTest, EndpointView, PinProfile, PinnedList,
+    PinnedView, SetTeamEndpoints, TeamEndpoints, UpdateEndpoint,
 };
 use ccag_domain::{EndpointId, TeamId};
 
@@ -111,6 +111,14 @@ pub(super) async fn discover(
     Ok(axum::Json(
         discovery::discover(&state.app, &who.actor(), &id).await?,
     ))
+}
+
+pub(super) async fn test(
+    who: SignedIn,
+    State(state): State<HttpState>,
+    Id(id): Id<EndpointId>,
+) -> Answer<EndpointTest> {
+    Ok(axum::Json(discovery::test(&state.app, &who.actor(), &id).await?))
 }
 
 pub(super) async fn pinned(

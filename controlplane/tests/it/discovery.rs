@@ -2,8 +2,8 @@
 
 use crate::support::{NOON, Plane, SYSTEM, TestDb, config, on_both};
 use crate::watch::Follower;
-use bedrock_sim::{Action, Availability as Said, Match, Rule, Sim};
-use ccag_admin_api::{EndpointModels, OfferedModel, PinProfile};
+use bedrock_sim::{Action, Availability as Said, Ending, Match, Rule, Sim};
+use ccag_admin_api::{CheckResult, EndpointModels, OfferedModel, PinProfile};
 use ccag_aws::{AwsCredentials, AwsSettings};
 use ccag_controlplane::app::{discovery, endpoints};
 use ccag_domain::{Availability, Code, EndpointId, Geography, Obstacle};
@@ -19,6 +19,8 @@ on_both!(
     aws_is_asked_again_by_one_of_several_control_planes,
     what_stands_in_a_models_way_is_shown_until_it_is_gone_and_moves_no_request,
     without_the_permission_availability_is_unknown_and_the_rest_is_found,
+    a_test_names_the_action_and_the_resource_that_are_missing,
+    a_role_that_cannot_be_assumed_is_all_that_a_test_says,
 );
 
 const SONNET: &str = "us.anthropic.claude-sonnet-5-5";
@@ -33,6 +35,7 @@ async fn plane_asking(db: &TestDb, sim: &Sim, every: Option<Duration>) -> (Plane
     config.aws = AwsSettings {
         region: Some("us-east-1".into()),
         control_url: Some(sim.base_url()),
+        runtime_url: Some(sim.base_url()),
         sts_url: Some(sim.base_url()),
         credentials: AwsCredentials::Static {
             access_key_id: "AKIDEXAMPLE".into(),
@@ -366,4 +369,83 @@ async fn wrong_credentials_are_told_with_what_helps() {
     }
     plane.stop().await;
     sim.shutdown().await;
+}
+
+async fn a_test_names_the_action_and_the_resource_that_are_missing(db: TestDb) {
+    let sim = Sim::builder().start().await.unwrap();
+    let (plane, id) = plane(&db, &sim).await;
+    let passed = discovery::test(plane.app(), &SYSTEM, &id).await.unwrap();
+    assert!(passed.passed && passed.own_credentials, "{passed:?}");
+    assert_eq!(passed.missing_policy, None);
+    let tried = |action: &str| passed.checks.iter().filter(|c| c.action == action).count();
+    assert_eq!(tried("bedrock:ListInferenceProfiles"), 1);
+    assert!(tried("bedrock:InvokeModelWithResponseStream") > 5);
+    // No model has answered, and nothing is billed.
+    assert!(sim.account().iter().all(|asked| asked.ending == Ending::Failed));
+
+    sim.deny("bedrock:InvokeModelWithResponseStream");
+    sim.deny("bedrock:ListFoundationModels");
+    let test = discovery::test(plane.app(), &SYSTEM, &id).await.unwrap();
+    assert!(!test.passed);
+    let denied: Vec<_> = test
+        .checks
+        .iter()
+        .filter(|c| c.result == CheckResult::Denied)
+        .collect();
+    assert!(
+        denied.iter().all(|c| c.action != "bedrock:InvokeModel"),
+        "{denied:?}"
+    );
+    let sonnet = denied
+        .iter()
+        .find(|c| c.on.as_deref() == Some("claude-sonnet-5-5"))
+        .unwrap();
+    assert_eq!(sonnet.action, "bedrock:InvokeModelWithResponseStream");
+    assert!(sonnet.resource.as_ref().unwrap().ends_with(SONNET), "{sonnet:?}");
+    assert!(
+        sonnet.message.as_ref().unwrap().contains("not authorized"),
+        "{sonnet:?}"
+    );
+    let policy = test.missing_policy.unwrap();
+    let actions: Vec<_> = policy["Statement"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["Action"].clone())
+        .collect();
+    assert_eq!(
+        actions,
+        [
+            json!(["bedrock:ListFoundationModels"]),
+            json!(["bedrock:InvokeModelWithResponseStream"])
+        ]
+    );
+    sim.allow_all();
+    assert!(discovery::test(plane.app(), &SYSTEM, &id).await.unwrap().passed);
+    plane.stop().await;
+}
+
+async fn a_role_that_cannot_be_assumed_is_all_that_a_test_says(db: TestDb) {
+    let sim = Sim::builder().start().await.unwrap();
+    let (plane, id) = plane(&db, &sim).await;
+    let role = "arn:aws:iam::444455556666:role/bedrock";
+    let change = serde_json::from_value(json!({"role_arn": role})).unwrap();
+    endpoints::update(plane.app(), &SYSTEM, &id, change)
+        .await
+        .unwrap();
+    sim.deny("sts:AssumeRole");
+    let test = discovery::test(plane.app(), &SYSTEM, &id).await.unwrap();
+    assert!(!test.own_credentials);
+    let [check] = test.checks.as_slice() else {
+        panic!("{test:?}")
+    };
+    assert_eq!(
+        (check.action.as_str(), check.on.as_deref()),
+        ("sts:AssumeRole", Some(role))
+    );
+    assert_eq!(check.resource.as_deref(), Some(role));
+    // As soon as it may, it can.
+    sim.allow_all();
+    assert!(discovery::test(plane.app(), &SYSTEM, &id).await.unwrap().passed);
+    plane.stop().await;
 }

@@ -64,8 +64,8 @@ pub use keys::{CreateKey, CreatedKey, KeyList, KeyState, KeyView, ListKeys, Upda
 pub use ledger::{CSV, ExportFormat, LedgerRow, NDJSON};
 pub use limits::{CreateLimit, LimitKindSpec, LimitList, LimitView, ListLimits, UpdateLimit, WeightsSpec};
 pub use offers::{
-    AvailabilityView, EndpointModels, InvokedAs, LeftOut, OfferedModel, PinProfile, PinnedList, PinnedView,
-    ProfileView,
+    AvailabilityView, CheckResult, EndpointCheck, EndpointModels, EndpointTest, InvokedAs, LeftOut,
+    OfferedModel, PinProfile, PinnedList, PinnedView, ProfileView,
 };
 pub use patch::Patch;
 pub use problem::{PROBLEM_JSON, ProblemBody};

@@ -114,3 +114,57 @@ pub struct PinnedView {
     /// Since when.
     pub created_at: Timestamp,
 }
+
+/// The answer to `POST /admin/endpoints/{id}/test`: what the endpoint's credentials may do.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct EndpointTest {
+    /// The endpoint.
+    pub endpoint_id: EndpointId,
+    /// Whether everything that was tried is allowed.
+    pub passed: bool,
+    /// Whether the credentials that were tried are the control plane's own: those of data planes may have other rights.
+    pub own_credentials: bool,
+    /// What was tried.
+    pub checks: Vec<EndpointCheck>,
+    /// An IAM policy that allows what is missing; `null` if nothing is, or if AWS did not say what.
+    pub missing_policy: Option<serde_json::Value>,
+}
+
+/// One operation that the gateway needs.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct EndpointCheck {
+    /// The IAM action.
+    pub action: String,
+    /// What it was tried on: a model, a profile, a guardrail, a role.
+    pub on: Option<String>,
+    /// What came of it.
+    pub result: CheckResult,
+    /// The resource that a policy would have to name, where it was denied and AWS says so.
+    pub resource: Option<String>,
+    /// AWS's words, where it is not allowed.
+    pub message: Option<String>,
+}
+
+/// What came of trying an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckResult {
+    /// It is allowed.
+    Allowed,
+    /// It is not.
+    Denied,
+    /// That could not be found out.
+    Failed,
+}
+
+impl CheckResult {
+    /// For people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::Failed => "not found out",
+        }
+    }
+}

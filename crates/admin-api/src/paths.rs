@@ -84,6 +84,8 @@ pub const ENDPOINT_DEFAULT: &str = "/admin/endpoints/{id}/default";
 pub const ENDPOINT_MODELS: &str = "/admin/endpoints/{id}/models";
 /// `POST`: ask AWS what it offers; answers as [`ENDPOINT_MODELS`].
 pub const ENDPOINT_DISCOVER: &str = "/admin/endpoints/{id}/discover";
+/// `POST`: ask AWS what the endpoint's credentials may do; nothing is changed, and nothing is billed.
+pub const ENDPOINT_TEST: &str = "/admin/endpoints/{id}/test";
 /// `GET`: the application inference profiles that are invoked instead of AWS's own; `POST`: choose one.
 pub const ENDPOINT_PROFILES: &str = "/admin/endpoints/{id}/aip-overrides";
 /// `DELETE`: go back to AWS's own profile; 204.
@@ -293,6 +295,12 @@ pub fn endpoint_models(id: &EndpointId) -> String {
 #[must_use]
 pub fn endpoint_discover(id: &EndpointId) -> String {
     fill(ENDPOINT_DISCOVER, "{id}", id.as_str())
+}
+
+/// Asks AWS what an endpoint offers.
+#[must_use]
+pub fn endpoint_test(id: &EndpointId) -> String {
+    fill(ENDPOINT_TEST, "{id}", id.as_str())
 }
 
 /// The application inference profiles that are chosen at an endpoint.

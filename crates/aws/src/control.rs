@@ -172,7 +172,8 @@ pub struct ControlClient {
     answer_timeout: Duration,
     home_region: String,
     control_url: Option<String>,
-    use_fips: bool,
+    pub(crate) runtime_url: Option<String>,
+    pub(crate) use_fips: bool,
 }
 
 impl std::fmt::Debug for ControlClient {
@@ -206,6 +207,7 @@ impl ControlClient {
             answer_timeout: config.answer_timeout,
             home_region: resolved.home_region,
             control_url: resolved.control_url,
+            runtime_url: resolved.runtime_url,
             use_fips: resolved.use_fips,
         })
     }
@@ -281,19 +283,45 @@ impl ControlClient {
         endpoint: &Endpoint,
         path: &str,
     ) -> Result<T, ControlError> {
+        let region = self.region(endpoint)?;
+        let base = match &self.control_url {
+            Some(url) => url.clone(),
+            None => public_url("bedrock", region, self.use_fips),
+        };
+        let ask = Ask {
+            operation,
+            service: "bedrock",
+            base: &base,
+            path,
+            body: None,
+        };
+        let body = self.ask(endpoint, ask).await?;
+        serde_json::from_slice(&body).map_err(|error| ControlError::Unreadable {
+            operation,
+            reason: error.to_string(),
+        })
+    }
+
+    /// The endpoint's region.
+    pub(crate) fn region<'a>(&'a self, endpoint: &'a Endpoint) -> Result<&'a str, ControlError> {
         let region = endpoint.region.as_deref().unwrap_or(&self.home_region);
         if region.is_empty() {
             return Err(ControlError::NoRegion);
         }
-        let base = match &self.control_url {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None => public_url("bedrock", region, self.use_fips),
-        };
+        Ok(region)
+    }
+
+    /// Asks, and returns the answer of a success.
+    pub(crate) async fn ask(&self, endpoint: &Endpoint, ask: Ask<'_>) -> Result<Bytes, ControlError> {
+        let operation = ask.operation;
+        let base = ask.base.trim_end_matches('/').to_owned();
         let unreachable = |reason: String| ControlError::Unreachable {
             url: base.clone(),
             reason,
         };
-        let request = self.request(endpoint, region, format!("{base}{path}")).await?;
+        let request = self
+            .request(endpoint, &ask, format!("{base}{}", ask.path))
+            .await?;
         let exchange = async {
             let answer = self.client.request(request).await.map_err(|e| causes(&e))?;
             let (head, body) = answer.into_parts();
@@ -307,52 +335,61 @@ impl ControlClient {
             .await
             .map_err(|_| unreachable(format!("no answer within {} s", self.answer_timeout.as_secs())))?
             .map_err(unreachable)?;
-        if head.status != StatusCode::OK {
-            let kind = head.headers.get("x-amzn-errortype").and_then(|v| v.to_str().ok());
-            let refusal: Option<Refusal> = serde_json::from_slice(&body).ok();
-            return Err(ControlError::Refused {
-                operation,
-                status: head.status.as_u16(),
-                kind: kind
-                    .unwrap_or_default()
-                    .split(':')
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned(),
-                message: refusal
-                    .map(|r| r.message.chars().take(500).collect())
-                    .unwrap_or_default(),
-            });
+        if head.status == StatusCode::OK {
+            return Ok(body);
         }
-        serde_json::from_slice(&body).map_err(|error| ControlError::Unreadable {
+        let kind = head.headers.get("x-amzn-errortype").and_then(|v| v.to_str().ok());
+        let refusal: Option<Refusal> = serde_json::from_slice(&body).ok();
+        Err(ControlError::Refused {
             operation,
-            reason: error.to_string(),
+            status: head.status.as_u16(),
+            kind: kind
+                .unwrap_or_default()
+                .split(':')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            message: refusal
+                .map(|r| r.message.chars().take(500).collect())
+                .unwrap_or_default(),
         })
     }
 
     async fn request(
         &self,
         endpoint: &Endpoint,
-        region: &str,
+        ask: &Ask<'_>,
         url: String,
     ) -> Result<Request<Full<Bytes>>, ControlError> {
         let accept = "application/json";
-        let mut request = Request::get(&url)
+        let (method, content_type) = match &ask.body {
+            None => ("GET", ""),
+            Some(_) => ("POST", "application/json"),
+        };
+        let body = ask.body.clone().unwrap_or_default();
+        let mut request = Request::builder()
+            .method(method)
+            .uri(&url)
             .header(header::ACCEPT, accept)
-            .body(Full::new(Bytes::new()))
+            .body(Full::new(body.clone()))
             .map_err(|e| ControlError::Unreachable {
                 url: url.clone(),
                 reason: e.to_string(),
             })?;
+        if !content_type.is_empty() {
+            let value = header::HeaderValue::from_static(content_type);
+            request.headers_mut().insert(header::CONTENT_TYPE, value);
+        }
+        let region = self.region(endpoint)?.to_owned();
         let to_sign = || ToSign {
-            method: "GET",
+            method,
             url,
-            region: region.to_owned(),
-            service: "bedrock",
-            content_type: "",
+            region,
+            service: ask.service,
+            content_type,
             accept,
             headers: Vec::new(),
-            body: Bytes::new(),
+            body,
             now_ms: self.clock.now_ms(),
         };
         let signature = self
@@ -363,6 +400,20 @@ impl ControlClient {
         request.headers_mut().extend(signature);
         Ok(request)
     }
+}
+
+/// A request to one of AWS's services.
+pub(crate) struct Ask<'a> {
+    /// AWS's name of the operation.
+    pub(crate) operation: &'static str,
+    /// What it is signed for.
+    pub(crate) service: &'static str,
+    /// The service's URL.
+    pub(crate) base: &'a str,
+    /// The path and the query, beginning with a slash.
+    pub(crate) path: &'a str,
+    /// What is posted; without it, the request is a `GET`.
+    pub(crate) body: Option<Bytes>,
 }
 
 pub(crate) fn encode(text: &str) -> String {

@@ -5,7 +5,7 @@ use crate::error::CliError;
 use crate::human::{moment, or_none, printable};
 use crate::names;
 use crate::table::Table;
-use ccag_admin_api::{EndpointModels, OfferedModel, PinProfile, PinnedList, PinnedView, paths};
+use ccag_admin_api::{EndpointModels, EndpointTest, OfferedModel, PinProfile, PinnedList, PinnedView, paths};
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::json;
@@ -94,6 +94,29 @@ fn pinned_text(overrides: &[PinnedView]) -> String {
         ]);
     }
     table.render("AWS's own profiles are invoked for all models.")
+}
+
+pub(super) fn test_text(test: &EndpointTest) -> String {
+    let mut table = Table::new(&["ACTION", "ON", "RESULT", "WHAT AWS SAYS"]);
+    for check in &test.checks {
+        table.row([
+            check.action.clone(),
+            or_none(check.on.as_ref()),
+            check.result.as_str().to_owned(),
+            or_none(check.message.as_ref()),
+        ]);
+    }
+    let mut text = table.render("Nothing was tried.");
+    if let Some(policy) = &test.missing_policy {
+        text.push_str(&format!("\n\nThis policy allows what is missing:\n\n{policy:#}"));
+    }
+    if test.own_credentials {
+        text.push_str(
+            "\n\nThe endpoint has neither a role nor credentials of its own: those of the control plane were tried, and data planes \
+             may have others.",
+        );
+    }
+    text
 }
 
 pub(super) fn models_text(models: &EndpointModels) -> String {

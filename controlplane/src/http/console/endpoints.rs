@@ -7,11 +7,14 @@ use crate::app::{discovery, endpoints, teams};
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use ccag_admin_api::{AssignedEndpoint, CreateEndpoint, EndpointTeam, EndpointView, SetTeamEndpoints};
+use ccag_admin_api::{
+    AssignedEndpoint, CheckResult, CreateEndpoint, EndpointCheck, EndpointTeam, EndpointView,
+    SetTeamEndpoints,
+};
 use ccag_console::form::Field;
 use ccag_console::page::{
-    DeleteEndpointPage, EndpointForm, EndpointModelsPage, EndpointPage, EndpointRow, EndpointsPage, Named,
-    OfferedRow, TeamEndpointChoice, TeamEndpointsPage,
+    CheckRow, DeleteEndpointPage, EndpointForm, EndpointModelsPage, EndpointPage, EndpointRow,
+    EndpointTestPage, EndpointsPage, Named, OfferedRow, TeamEndpointChoice, TeamEndpointsPage, Tried,
 };
 use ccag_console::{Tone, path};
 use ccag_domain::{Code, CredentialKind, EndpointId, Geography, Lane, Lanes, Problem, TeamId};
@@ -295,6 +298,46 @@ pub(super) async fn discover(Path(id): Path<String>, Posted { visitor, .. }: Pos
         Err(problem) if problem.code == Code::BadUpstream => visitor.go(&page),
         Err(problem) => visitor.refuse(problem),
     }
+}
+
+pub(super) async fn ask_test(visitor: Visitor, Path(id): Path<String>) -> Response {
+    let page = untested(&visitor, &id).await;
+    visitor.answer(page)
+}
+
+pub(super) async fn test(Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Response {
+    let page = tested(&visitor, &id).await;
+    visitor.answer(page)
+}
+
+async fn untested(visitor: &Visitor, id: &str) -> Result<EndpointTestPage, Problem> {
+    let endpoint = endpoints::find(&visitor.state().app, &visitor.actor(), &id_of(id)?).await?;
+    Ok(EndpointTestPage {
+        id: endpoint.id.to_string(),
+        name: endpoint.name,
+        ..EndpointTestPage::default()
+    })
+}
+
+async fn tested(visitor: &Visitor, id: &str) -> Result<EndpointTestPage, Problem> {
+    let page = untested(visitor, id).await?;
+    let test = discovery::test(&visitor.state().app, &visitor.actor(), &id_of(id)?).await?;
+    let row = |check: EndpointCheck| CheckRow {
+        action: check.action,
+        on: check.on,
+        tried: match check.result {
+            CheckResult::Allowed => Tried::Allowed,
+            CheckResult::Denied => Tried::Denied,
+            CheckResult::Failed => Tried::Failed,
+        },
+        message: check.message,
+    };
+    Ok(EndpointTestPage {
+        own_credentials: test.own_credentials,
+        rows: Some(test.checks.into_iter().map(row).collect()),
+        missing_policy: test.missing_policy.map(|policy| format!("{policy:#}")),
+        ..page
+    })
 }
 
 pub(super) async fn ask_delete(visitor: Visitor, Path(id): Path<String>) -> Response {

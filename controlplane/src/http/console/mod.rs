@@ -99,6 +99,10 @@ pub(crate) fn router() -> Router<HttpState> {
         .route("/console/endpoints/{id}/models", get(endpoints::models))
         .route("/console/endpoints/{id}/discover", post(endpoints::discover))
         .route(
+            "/console/endpoints/{id}/test",
+            get(endpoints::ask_test).post(endpoints::test),
+        )
+        .route(
             "/console/endpoints/{id}/delete",
             get(endpoints::ask_delete).post(endpoints::delete),
         )
