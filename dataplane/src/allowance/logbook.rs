@@ -101,14 +101,10 @@ impl Logbook {
                 _ => {}
             }
             failing = written.is_err();
-            if running {
-                tokio::time::sleep(EVERY).await;
-                pace.tick();
-            } else {
-                tokio::select! {
-                    () = flights.hard_began.notified() => pace = Pace::default(),
-                    () = closing.cancelled() => return,
-                }
+            tokio::select! {
+                () = tokio::time::sleep(EVERY), if running => pace.tick(),
+                () = flights.hard_began.notified(), if !running => pace = Pace::default(),
+                () = closing.cancelled() => return,
             }
         }
     }
