@@ -1,5 +1,6 @@
 //! The pages: one module each, a model that the control plane fills and the view of it.
 
+mod audit;
 mod budget_delete;
 mod budget_detail;
 mod budget_edit;
@@ -77,6 +78,7 @@ pub use model_price::{PriceForm, PricePage, PriceRow};
 pub use models::{ModelRow, ModelsPage};
 pub use overview::{BoundBy, FleetHealth, OverviewPage, Share, Spend};
 pub use price_import::{ImportOutcome, ImportPage, ImportedPrice};
+pub use audit::{AuditPage, AuditRow};
 pub use quarantine::{QuarantinePage, QuarantinedRow};
 pub use requests::{RequestPage, RequestSearchPage};
 pub use routing::{RouteShown, RoutingForm, RoutingPage, RulesInForce, TriedRow};

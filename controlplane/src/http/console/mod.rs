@@ -25,6 +25,7 @@ mod new_key;
 mod overview;
 mod price_import;
 mod prices;
+mod audit;
 mod quarantine;
 mod requests;
 mod routing;
@@ -127,6 +128,8 @@ pub(crate) fn router() -> Router<HttpState> {
         .route("/console/web-search/{kind}/{what}", post(web_search::change))
         .route(path::REQUESTS, get(requests::search))
         .route("/console/requests/{id}", get(requests::show))
+        .route(path::AUDIT, get(audit::list))
+        .route(path::VERIFY_AUDIT, post(audit::verify))
         .route(path::QUARANTINE, get(quarantine::list))
         .route("/console/usage/quarantine/{id}/retry", post(quarantine::retry))
         .route(
