@@ -1,8 +1,8 @@
 //! The command line: every command and flag with its documentation.
 
 use crate::commands::{
-    audit, auth, budgets, capabilities, completions, endpoints, explain, keys, limits, models, pricing, routing,
-    sessions, teams, usage, users, web_search,
+    audit, auth, budgets, capabilities, completions, endpoints, explain, keys, limits, models, pricing,
+    routing, sessions, teams, usage, users, web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};

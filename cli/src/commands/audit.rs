@@ -4,7 +4,9 @@ use super::Context;
 use crate::error::CliError;
 use crate::human::{moment, printable_line};
 use crate::table::Table;
-use ccag_admin_api::{AuditEntryView, AuditList, AuditVerification, ListAudit, Timestamp, VerifyAudit, paths};
+use ccag_admin_api::{
+    AuditEntryView, AuditList, AuditVerification, ListAudit, Timestamp, VerifyAudit, paths,
+};
 use clap::{Args, Subcommand};
 use std::fs::File;
 use std::io::{self, Write};

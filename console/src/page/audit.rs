@@ -53,7 +53,14 @@ impl Page for AuditPage {
             1 => "1 entry".to_owned(),
             n => format!("{} entries", grouped(n)),
         };
-        let check = button_form(context, path::VERIFY_AUDIT.to_owned(), &[], "Check the log", "", "");
+        let check = button_form(
+            context,
+            path::VERIFY_AUDIT.to_owned(),
+            &[],
+            "Check the log",
+            "",
+            "",
+        );
         view! {
             {page_head("Audit log".to_owned(), text(lead), check)}
             {filter_bar(path::AUDIT, "Who, what, or an id", &self.search, nothing())}
@@ -77,7 +84,11 @@ impl AuditPage {
             } else {
                 "No entry has this in who did it, in what was done, or in the id of what it was done to."
             };
-            return empty("Nothing is written down", view! { <p>{why}</p> }.into_any(), nothing());
+            return empty(
+                "Nothing is written down",
+                view! { <p>{why}</p> }.into_any(),
+                nothing(),
+            );
         }
         let columns = vec![
             Column::text("What"),

@@ -3,8 +3,8 @@
 use super::budgets::account;
 use super::{HOSTILE, NOW_MS, Sample, context, sample, with_flash};
 use crate::page::{
-    AuditPage, AuditRow, BoundBy, BudgetState, DayUsage, FleetHealth, FleetPage, OverviewPage, QuarantinePage, QuarantinedRow,
-    Rejected, ReplicaRow, Share, Spend, TroubleRow,
+    AuditPage, AuditRow, BoundBy, BudgetState, DayUsage, FleetHealth, FleetPage, OverviewPage,
+    QuarantinePage, QuarantinedRow, Rejected, ReplicaRow, Share, Spend, TroubleRow,
 };
 use crate::{Tone, path};
 use ccag_domain::time::DAY_MS;

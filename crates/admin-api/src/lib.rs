@@ -35,8 +35,8 @@ mod usd;
 mod users;
 mod web_search;
 
-pub use audit::{AuditEntryView, AuditList, AuditVerification, ListAudit, VerifyAudit};
 pub use access::{CredentialSpec, CredentialView};
+pub use audit::{AuditEntryView, AuditList, AuditVerification, ListAudit, VerifyAudit};
 pub use auth::{LoginRequest, LoginResponse, Me, SESSION_TOKEN_PREFIX};
 pub use breaker::{
     BreakerSource, ListPausedSessions, PauseKind, PauseState, PausedSessionList, PausedSessionView,

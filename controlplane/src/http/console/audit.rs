@@ -13,7 +13,12 @@ use ccag_domain::Problem;
 
 pub(super) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
     let asked = pairs(query.as_deref());
-    let value = |wanted: &str| asked.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
+    let value = |wanted: &str| {
+        asked
+            .iter()
+            .find(|(name, _)| name == wanted)
+            .map(|(_, value)| value)
+    };
     let page = value("page").and_then(|value| value.parse().ok()).unwrap_or(1);
     let search = value("q").map(|text| text.trim().to_owned()).unwrap_or_default();
     let page = gather(&visitor, u64::clamp(page, 1, 1_000_000), search).await;

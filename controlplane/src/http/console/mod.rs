@@ -6,6 +6,7 @@
 
 mod account;
 mod answer;
+mod audit;
 mod budget_form;
 mod budget_words;
 mod budgets;
@@ -25,7 +26,6 @@ mod new_key;
 mod overview;
 mod price_import;
 mod prices;
-mod audit;
 mod quarantine;
 mod requests;
 mod routing;
