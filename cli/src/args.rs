@@ -1,8 +1,8 @@
 //! The command line: every command and flag with its documentation.
 
 use crate::commands::{
-    auth, budgets, capabilities, completions, endpoints, explain, keys, limits, models, pricing, routing,
-    sessions, teams, usage, users, web_search,
+    audit, auth, budgets, capabilities, completions, endpoints, explain, keys, limits, models, pricing,
+    routing, sessions, teams, usage, users, web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
@@ -122,6 +122,9 @@ pub(crate) enum Command {
     /// Web search: the rules for everybody, and your own search service
     #[command(subcommand)]
     WebSearch(web_search::WebSearch),
+    /// Who changed what, and whether the log of it is as it was written
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Show the data planes, what they have applied and what they still hold
     Fleet,
     /// The models that the gateway serves; without a command, list them

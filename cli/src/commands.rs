@@ -1,5 +1,6 @@
 //! What the commands do.
 
+pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod budgets;
 pub(crate) mod capabilities;
@@ -58,6 +59,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::Explain(command) => command.run(&context(&global, out)?).await,
         Command::Capabilities(command) => command.run(&context(&global, out)?).await,
         Command::WebSearch(command) => command.run(&context(&global, out)?).await,
+        Command::Audit(command) => command.run(&context(&global, out)?).await,
         Command::Fleet => gateway::fleet(&context(&global, out)?).await,
         Command::Models { command } => models::run(command, &context(&global, out)?).await,
         Command::Pricing { command } => pricing::run(command, &context(&global, out)?).await,

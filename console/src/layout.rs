@@ -37,6 +37,8 @@ pub enum Section {
     Models,
     /// Data planes.
     Fleet,
+    /// Who changed what.
+    Audit,
 }
 
 struct Entry {
@@ -83,6 +85,7 @@ const GROUPS: [(&str, &[Entry]); 3] = [
             entry(Section::Endpoints, "Endpoints", path::ENDPOINTS, true),
             entry(Section::Models, "Models and prices", path::MODELS, false),
             entry(Section::Fleet, "Fleet", path::FLEET, true),
+            entry(Section::Audit, "Audit log", path::AUDIT, true),
         ],
     ),
 ];

@@ -53,6 +53,10 @@ pub const WEB_SEARCH_TEST: &str = "/console/web-search/test";
 pub const REQUESTS: &str = "/console/requests";
 /// Usage records that could not be stored.
 pub const QUARANTINE: &str = "/console/usage/quarantine";
+/// The audit log.
+pub const AUDIT: &str = "/console/audit";
+/// Form target that checks it.
+pub const VERIFY_AUDIT: &str = "/console/audit/verify";
 /// The data planes.
 pub const FLEET: &str = "/console/fleet";
 /// What Bedrock takes.

@@ -30,6 +30,7 @@ mod m20261127_000017_explanations;
 mod m20261127_000018_endpoint_access;
 mod m20261127_000019_routing;
 mod m20261127_000020_troubles;
+mod m20261127_000021_audit_chain;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000018_endpoint_access::Migration),
             Box::new(m20261127_000019_routing::Migration),
             Box::new(m20261127_000020_troubles::Migration),
+            Box::new(m20261127_000021_audit_chain::Migration),
         ]
     }
 }

@@ -1,5 +1,6 @@
 //! The pages: one module each, a model that the control plane fills and the view of it.
 
+mod audit;
 mod budget_delete;
 mod budget_detail;
 mod budget_edit;
@@ -48,6 +49,7 @@ pub use crate::part::budget::{BudgetAccount, BudgetState};
 pub use crate::part::chart::DayUsage;
 pub use crate::part::key::{KeyState, KeySummary, Named};
 pub use crate::part::list::PAGE_SIZE;
+pub use audit::{AuditPage, AuditRow};
 pub use budget_delete::DeleteBudgetPage;
 pub use budget_detail::{BudgetPage, RaiseForm, RaiseRow, ReachedRow, StepRow};
 pub use budget_edit::{BudgetEditPage, FixedTerms};

@@ -3,8 +3,8 @@
 use super::budgets::account;
 use super::{HOSTILE, NOW_MS, Sample, context, sample, with_flash};
 use crate::page::{
-    BoundBy, BudgetState, DayUsage, FleetHealth, FleetPage, OverviewPage, QuarantinePage, QuarantinedRow,
-    Rejected, ReplicaRow, Share, Spend, TroubleRow,
+    AuditPage, AuditRow, BoundBy, BudgetState, DayUsage, FleetHealth, FleetPage, OverviewPage,
+    QuarantinePage, QuarantinedRow, Rejected, ReplicaRow, Share, Spend, TroubleRow,
 };
 use crate::{Tone, path};
 use ccag_domain::time::DAY_MS;
@@ -234,6 +234,23 @@ fn quarantine() -> QuarantinePage {
     }
 }
 
+fn audit() -> AuditPage {
+    let row = |n: i64, seq| AuditRow {
+        seq,
+        at_ms: NOW_MS - n * 60_000,
+        actor: HOSTILE.to_owned(),
+        action: "key.revoke".to_owned(),
+        object: format!("key_01KB{n:022}"),
+        details: format!("{{\n  \"name\": \"{HOSTILE}\"\n}}"),
+    };
+    AuditPage {
+        search: HOSTILE.to_owned(),
+        page: 1,
+        rows: vec![row(1, Some(1_204)), row(2, Some(1_203)), row(3, None)],
+        total: 1_204,
+    }
+}
+
 pub(super) fn samples() -> Vec<Sample> {
     let admin = || context(Role::Admin, path::HOME);
     let watched = |connected, missing, behind, rejected| OverviewPage {
@@ -247,6 +264,8 @@ pub(super) fn samples() -> Vec<Sample> {
     };
     vec![
         sample("overview", admin(), overview()),
+        sample("audit", admin(), audit()),
+        sample("audit-empty", admin(), AuditPage::default()),
         sample("quarantine", admin(), quarantine()),
         sample("quarantine-empty", admin(), QuarantinePage::default()),
         sample(

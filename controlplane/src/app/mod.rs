@@ -4,6 +4,7 @@
 //! HTTP handlers, the console and the gRPC services above know no SQL; the store below knows no rules.
 
 pub mod allowances;
+pub mod audit;
 pub mod bootstrap;
 pub mod breaker;
 pub mod budgets;
@@ -39,7 +40,8 @@ mod views;
 use crate::metrics::Metrics;
 use crate::store::{AuditEntry, Store, StoreError};
 use ccag_domain::ids::ulid;
-use ccag_domain::{Actor, Clock, Code, ObjectKind, Problem, Rng, UnixMs};
+use ccag_domain::{Actor, Clock, Code, ObjectKind, Problem, Rng, UnixMs, UserId};
+use std::net::IpAddr;
 use std::sync::Arc;
 use url::Url;
 
@@ -152,6 +154,25 @@ impl App {
 }
 
 impl App {
+    /// An entry about somebody's signing in or out. `id` names the session, or the user where there is none.
+    fn audit_session(
+        &self,
+        user_id: &UserId,
+        action: &'static str,
+        id: &str,
+        address: Option<IpAddr>,
+    ) -> AuditEntry {
+        let details = match address {
+            Some(address) => serde_json::json!({ "address": address.to_canonical() }),
+            None => serde_json::json!({}),
+        };
+        AuditEntry {
+            actor: user_id.to_string(),
+            kind: "session",
+            ..self.audit(&Actor::System, action, ObjectKind::User, id, details)
+        }
+    }
+
     /// An entry about the ledger, which is not configuration.
     fn audit_usage(
         &self,

@@ -63,20 +63,37 @@ pub async fn login(
     let user = app.store.find_user_by_name(username).await?;
     let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
     let matches = app.passwords.verify(hash, password).await?;
-    let Some(user) = user.filter(|_| matches) else {
+    let user = user.as_ref().map(views::user).transpose()?;
+    let Some(user) = user.clone().filter(|_| matches) else {
         app.metrics.login_failed.inc();
         tracing::info!("a log-in failed: wrong user name or password");
+        // What strangers type as a name may be a password: a name that nobody has is not written down.
+        if let Some(user) = user {
+            refused(app, &user, "session.wrong_password", address).await?;
+        }
         return Err(wrong());
     };
-    let user = views::user(&user)?;
     if user.state != AccountState::Active {
+        refused(app, &user, "session.suspended", address).await?;
         return Err(Problem::new(
             Code::Forbidden,
             "Your account is suspended. Ask an admin of your gateway to activate it.",
         ));
     }
     throttle::forget(app, address, username).await?;
-    begin(app, user).await
+    begin(app, user, address).await
+}
+
+/// Writes down that somebody was not let in.
+async fn refused(
+    app: &App,
+    user: &UserView,
+    action: &'static str,
+    address: Option<IpAddr>,
+) -> Result<(), Problem> {
+    let entry = app.audit_session(&user.id, action, user.id.as_str(), address);
+    app.store.change().await?.commit(app.now_ms(), entry).await?;
+    Ok(())
 }
 
 fn wrong() -> Problem {
@@ -86,7 +103,7 @@ fn wrong() -> Problem {
     )
 }
 
-async fn begin(app: &App, user: UserView) -> Result<LoggedIn, Problem> {
+async fn begin(app: &App, user: UserView, address: Option<IpAddr>) -> Result<LoggedIn, Problem> {
     let token = Secret::new(format!("{SESSION_TOKEN_PREFIX}{}", *random_token(&*app.rng)));
     let now = app.now_ms();
     let session = Session {
@@ -95,16 +112,18 @@ async fn begin(app: &App, user: UserView) -> Result<LoggedIn, Problem> {
         expires_at_ms: now.saturating_add(app.terms.session_ttl_ms),
         user,
     };
-    app.store
-        .insert_session(session::Model {
-            id: session.id.to_string(),
-            digest: KeyDigest::of(token.reveal()).to_hex(),
-            user_id: session.user.id.to_string(),
-            csrf: session.csrf.clone(),
-            created_at_ms: now,
-            expires_at_ms: session.expires_at_ms,
-        })
-        .await?;
+    let tx = app.store.change().await?;
+    tx.insert_session(session::Model {
+        id: session.id.to_string(),
+        digest: KeyDigest::of(token.reveal()).to_hex(),
+        user_id: session.user.id.to_string(),
+        csrf: session.csrf.clone(),
+        created_at_ms: now,
+        expires_at_ms: session.expires_at_ms,
+    })
+    .await?;
+    let entry = app.audit_session(&session.user.id, "session.begin", session.id.as_str(), address);
+    tx.commit(now, entry).await?;
     Ok(LoggedIn { token, session })
 }
 
@@ -141,6 +160,10 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Session, Problem> {
 ///
 /// # Errors
 /// [`Code::Unavailable`] without a database.
-pub async fn logout(app: &App, session: &SessionId) -> Result<(), Problem> {
-    Ok(app.store.delete_session(session.as_str()).await?)
+pub async fn logout(app: &App, session: &Session) -> Result<(), Problem> {
+    let tx = app.store.change().await?;
+    tx.delete_session(session.id.as_str()).await?;
+    let entry = app.audit_session(&session.user.id, "session.end", session.id.as_str(), None);
+    tx.commit(app.now_ms(), entry).await?;
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! The HTTP surface: sign-in, the admin API, and what the console is built on.
 
+mod audit;
 mod auth;
 mod breaker;
 mod budgets;
@@ -145,6 +146,8 @@ fn api() -> Router<HttpState> {
         .route(paths::USAGE_SUMMARY, get(usage::summary))
         .route(paths::USAGE_EXPORT, get(usage::export))
         .route(paths::REPRICE, get(usage::show_reprice).post(usage::reprice))
+        .route(paths::AUDIT, get(audit::list))
+        .route(paths::AUDIT_VERIFY, get(audit::verify))
         .route(paths::QUARANTINE, get(quarantine::list))
         .route(paths::QUARANTINED, delete(quarantine::dismiss))
         .route(paths::QUARANTINED_RETRY, post(quarantine::retry))

@@ -26,7 +26,7 @@ pub(super) async fn login(
 }
 
 pub(super) async fn logout(who: SignedIn, State(state): State<HttpState>) -> Result<StatusCode, Refusal> {
-    sessions::logout(&state.app, &who.0.id).await?;
+    sessions::logout(&state.app, &who.0).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,11 +1,27 @@
 //! Who changed what.
+//!
+//! The log is a chain. Each entry has a number, one more than the entry before, and a hash over its own content and the hash
+//! before it. So nobody can change, remove or slip in an entry without all hashes after it being others, up to the last one,
+//! which is kept in a row of its own. Whoever may write to the database can make a new chain; that shows where the number
+//! and hash of an entry were kept elsewhere.
 
-use super::StoreError;
-use super::entity::audit;
+use super::entity::{audit, audit_head};
+use super::{Store, StoreError, contains, dialect};
 use ccag_domain::UnixMs;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+use sha2::{Digest, Sha256};
 
-/// One row of the audit log. `details` holds no secret.
+/// How many entries are read at a time when the chain is walked.
+const WALK: u64 = 1_000;
+
+/// An entry of the log.
+pub(crate) type AuditRow = audit::Model;
+
+/// One entry to be written. `details` holds no secret.
 #[derive(Debug, Clone)]
 pub(crate) struct AuditEntry {
     pub(crate) id: String,
@@ -19,20 +35,215 @@ pub(crate) struct AuditEntry {
     pub(crate) details: serde_json::Value,
 }
 
-pub(super) async fn insert<C: ConnectionTrait>(
-    db: &C,
+/// Which entries.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AuditFilter {
+    /// What the actor, the action or the object's id holds.
+    pub(crate) search: Option<String>,
+    pub(crate) from_ms: Option<UnixMs>,
+    pub(crate) to_ms: Option<UnixMs>,
+}
+
+impl AuditFilter {
+    fn condition(&self) -> Condition {
+        use audit::Column as C;
+        let holds = self.search.as_ref().map(|text| {
+            Condition::any()
+                .add(C::Actor.like(contains(text)))
+                .add(C::Action.like(contains(text)))
+                .add(C::ObjectId.like(contains(text)))
+        });
+        Condition::all()
+            .add_option(holds)
+            .add_option(self.from_ms.map(|from| C::AtMs.gte(from)))
+            .add_option(self.to_ms.map(|to| C::AtMs.lt(to)))
+    }
+}
+
+/// Where the chain ends, or what it was found to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) seq: i64,
+    pub(crate) hash: String,
+}
+
+/// What became of walking the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Walk {
+    /// How many entries are sound, counted from the first.
+    pub(crate) sound: u64,
+    /// How many are from before there was a chain.
+    pub(crate) before: u64,
+    /// Where it ends.
+    pub(crate) head: Link,
+    /// The first entry that is not as it was written, and what is wrong with it.
+    pub(crate) broken: Option<(i64, &'static str)>,
+    /// Whether an entry that somebody remembers is in it as it was.
+    pub(crate) remembered: Option<bool>,
+}
+
+/// The hash of an entry: over its content as JSON, and the hash of the entry before.
+fn seal(before: &str, row: &audit::Model) -> String {
+    let content = serde_json::json!([
+        before,
+        row.seq,
+        row.id,
+        row.at_ms,
+        row.actor,
+        row.action,
+        row.object_kind,
+        row.object_id,
+        row.details,
+    ]);
+    hex::encode(Sha256::digest(content.to_string()))
+}
+
+/// Adds an entry. The row with the last one stays locked until the transaction ends: it is the last lock that any
+/// transaction takes.
+pub(super) async fn insert(
+    tx: &DatabaseTransaction,
     now_ms: UnixMs,
     entry: AuditEntry,
 ) -> Result<(), StoreError> {
-    let row = audit::ActiveModel {
-        id: Set(entry.id),
-        at_ms: Set(now_ms),
-        actor: Set(entry.actor),
-        action: Set(entry.action.to_owned()),
-        object_kind: Set(entry.kind.to_owned()),
-        object_id: Set(entry.object_id),
-        details: Set(entry.details.to_string()),
+    use audit_head::Column as H;
+    let moved = audit_head::Entity::update_many()
+        .col_expr(H::Seq, Expr::col(H::Seq).add(1))
+        .filter(H::Id.eq(1))
+        .exec_with_returning(tx)
+        .await?;
+    let [head] = moved.as_slice() else {
+        return Err(StoreError::Other(
+            "the database has not been initialised: its row in audit_head is missing".to_owned(),
+        ));
     };
-    audit::Entity::insert(row).exec_without_returning(db).await?;
+    let mut row = audit::Model {
+        id: entry.id,
+        at_ms: now_ms,
+        actor: entry.actor,
+        action: entry.action.to_owned(),
+        object_kind: entry.kind.to_owned(),
+        object_id: entry.object_id,
+        details: entry.details.to_string(),
+        seq: Some(head.seq),
+        hash: None,
+    };
+    let hash = seal(&head.hash, &row);
+    row.hash = Some(hash.clone());
+    audit::Entity::insert(audit::ActiveModel {
+        id: Set(row.id),
+        at_ms: Set(row.at_ms),
+        actor: Set(row.actor),
+        action: Set(row.action),
+        object_kind: Set(row.object_kind),
+        object_id: Set(row.object_id),
+        details: Set(row.details),
+        seq: Set(row.seq),
+        hash: Set(row.hash),
+    })
+    .exec_without_returning(tx)
+    .await?;
+    audit_head::Entity::update_many()
+        .col_expr(H::Hash, Expr::value(hash))
+        .filter(H::Id.eq(1))
+        .exec(tx)
+        .await?;
     Ok(())
+}
+
+impl Store {
+    /// Entries, the newest first, one page.
+    pub(crate) async fn list_audit(
+        &self,
+        filter: &AuditFilter,
+        after: Option<(UnixMs, &str)>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        use audit::Column as C;
+        let older = after.map(|(at_ms, id)| {
+            let same = Condition::all().add(C::AtMs.eq(at_ms)).add(C::Id.lt(id));
+            Condition::any().add(C::AtMs.lt(at_ms)).add(same)
+        });
+        Ok(audit::Entity::find()
+            .filter(filter.condition().add_option(older))
+            .order_by_desc(C::AtMs)
+            .order_by_desc(C::Id)
+            .offset(offset)
+            .limit(limit)
+            .all(&self.db)
+            .await?)
+    }
+
+    /// How many entries there are.
+    pub(crate) async fn count_audit(&self, filter: &AuditFilter) -> Result<u64, StoreError> {
+        Ok(audit::Entity::find()
+            .filter(filter.condition())
+            .count(&self.db)
+            .await?)
+    }
+
+    /// Walks the chain from its beginning. `remembered` is an entry that somebody has kept the number and hash of.
+    pub(crate) async fn walk_audit(&self, remembered: Option<&Link>) -> Result<Walk, StoreError> {
+        use audit::Column as C;
+        let tx = dialect::begin_read(&self.db, self.backend).await?;
+        let head = audit_head::Entity::find_by_id(1).one(&tx).await?;
+        let head = head.map_or(
+            Link {
+                seq: 0,
+                hash: String::new(),
+            },
+            |row| Link {
+                seq: row.seq,
+                hash: row.hash,
+            },
+        );
+        let before = audit::Entity::find().filter(C::Seq.is_null()).count(&tx).await?;
+        let mut at = Link {
+            seq: 0,
+            hash: String::new(),
+        };
+        let mut holds = remembered.map(|kept| *kept == at);
+        let mut broken = None;
+        'walk: loop {
+            let page = audit::Entity::find()
+                .filter(C::Seq.gt(at.seq))
+                .order_by_asc(C::Seq)
+                .limit(WALK)
+                .all(&tx)
+                .await?;
+            let full = page.len() as u64 == WALK;
+            for row in page {
+                let next = at.seq + 1;
+                if row.seq != Some(next) {
+                    broken = Some((next, "it is missing"));
+                    break 'walk;
+                }
+                if row.hash.as_deref() != Some(seal(&at.hash, &row).as_str()) {
+                    broken = Some((next, "it, or the one before it, is not as it was written"));
+                    break 'walk;
+                }
+                at = Link {
+                    seq: next,
+                    hash: row.hash.unwrap_or_default(),
+                };
+                if let Some(kept) = remembered.filter(|kept| kept.seq == next) {
+                    holds = Some(*kept == at);
+                }
+            }
+            if !full {
+                break;
+            }
+        }
+        if broken.is_none() && at != head {
+            broken = Some((at.seq + 1, "it is missing, or more were added than were counted"));
+        }
+        tx.commit().await?;
+        Ok(Walk {
+            sound: u64::try_from(at.seq).unwrap_or(0),
+            before,
+            head,
+            broken,
+            remembered: holds,
+        })
+    }
 }

@@ -1,19 +1,26 @@
 //! Sessions, and the memory of failed log-ins.
 
 use super::entity::{login_failure, session, user};
-use super::{Store, StoreError};
+use super::{Store, StoreError, Tx};
 use ccag_domain::UnixMs;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
-impl Store {
+impl Tx {
     pub(crate) async fn insert_session(&self, row: session::Model) -> Result<(), StoreError> {
         session::Entity::insert(row.into_active_model())
-            .exec_without_returning(&self.db)
+            .exec_without_returning(&self.tx)
             .await?;
         Ok(())
     }
 
+    pub(crate) async fn delete_session(&self, id: &str) -> Result<(), StoreError> {
+        session::Entity::delete_by_id(id).exec(&self.tx).await?;
+        Ok(())
+    }
+}
+
+impl Store {
     /// An unexpired session and its user.
     pub(crate) async fn find_session(
         &self,
@@ -30,11 +37,6 @@ impl Store {
         };
         let user = user::Entity::find_by_id(&session.user_id).one(&self.db).await?;
         Ok(user.map(|user| (session, user)))
-    }
-
-    pub(crate) async fn delete_session(&self, id: &str) -> Result<(), StoreError> {
-        session::Entity::delete_by_id(id).exec(&self.db).await?;
-        Ok(())
     }
 
     /// Forgets sessions that have expired and failed log-ins of the past.

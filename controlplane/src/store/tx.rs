@@ -77,7 +77,6 @@ impl Tx {
 
     /// Writes revisions, changes and audit, commits, and wakes the watchers. Returns the last revision given out.
     pub(crate) async fn commit(self, now_ms: UnixMs, entry: AuditEntry) -> Result<Revision, StoreError> {
-        audit::insert(&self.tx, now_ms, entry).await?;
         let count = i64::try_from(self.touched.len()).unwrap_or(i64::MAX);
         let mut last = 0;
         if count > 0 {
@@ -98,6 +97,8 @@ impl Tx {
             }
             dialect::notify(&self.tx, self.store.backend, last).await?;
         }
+        // After the row of revisions, which others may have locked from their beginning.
+        audit::insert(&self.tx, now_ms, entry).await?;
         self.tx.commit().await?;
         let revision = u64::try_from(last).unwrap_or(0);
         self.store.wake(revision);

@@ -8,6 +8,7 @@
 )]
 
 mod allowances;
+mod audit;
 mod backlog;
 mod breaker;
 mod breaker_forms;

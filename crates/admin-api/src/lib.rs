@@ -6,6 +6,7 @@
 //! keeps its value and `null` clears it. Every refusal is a [`ProblemBody`].
 
 mod access;
+mod audit;
 mod auth;
 mod breaker;
 mod budget_status;
@@ -35,6 +36,7 @@ mod users;
 mod web_search;
 
 pub use access::{CredentialSpec, CredentialView};
+pub use audit::{AuditEntryView, AuditList, AuditVerification, ListAudit, VerifyAudit};
 pub use auth::{LoginRequest, LoginResponse, Me, SESSION_TOKEN_PREFIX};
 pub use breaker::{
     BreakerSource, ListPausedSessions, PauseKind, PauseState, PausedSessionList, PausedSessionView,

@@ -108,6 +108,10 @@ pub const USAGE_SUMMARY: &str = "/admin/usage/summary";
 pub const USAGE_EXPORT: &str = "/admin/usage/export";
 /// `GET`: what a range would cost at the prices now in the history; `POST`: give it those costs.
 pub const REPRICE: &str = "/admin/usage/reprice";
+/// `GET`: who changed what.
+pub const AUDIT: &str = "/admin/audit";
+/// `GET`: whether the audit log is as it was written.
+pub const AUDIT_VERIFY: &str = "/admin/audit/verify";
 /// `GET`: the records that could not be stored.
 pub const QUARANTINE: &str = "/admin/usage/quarantine";
 /// `DELETE`: forget one (204).

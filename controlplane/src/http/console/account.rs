@@ -6,7 +6,7 @@ use axum::response::Response;
 use ccag_console::{Theme, path};
 
 pub(super) async fn logout(Posted { visitor, .. }: Posted) -> Response {
-    match sessions::logout(&visitor.state().app, &visitor.session.id).await {
+    match sessions::logout(&visitor.state().app, &visitor.session).await {
         Ok(()) => visitor
             .map_cookies(super::cookies::Cookies::end_session)
             .go(path::LOGIN),

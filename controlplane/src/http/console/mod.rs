@@ -6,6 +6,7 @@
 
 mod account;
 mod answer;
+mod audit;
 mod budget_form;
 mod budget_words;
 mod budgets;
@@ -127,6 +128,8 @@ pub(crate) fn router() -> Router<HttpState> {
         .route("/console/web-search/{kind}/{what}", post(web_search::change))
         .route(path::REQUESTS, get(requests::search))
         .route("/console/requests/{id}", get(requests::show))
+        .route(path::AUDIT, get(audit::list))
+        .route(path::VERIFY_AUDIT, post(audit::verify))
         .route(path::QUARANTINE, get(quarantine::list))
         .route("/console/usage/quarantine/{id}/retry", post(quarantine::retry))
         .route(

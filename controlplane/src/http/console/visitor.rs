@@ -88,7 +88,7 @@ fn page_of_form(action: &str) -> &str {
         path::ENDPOINTS => path::NEW_ENDPOINT,
         path::MODELS => path::NEW_MODEL,
         path::LOGIN | path::LOGOUT | path::THEME => path::HOME,
-        other => match ["/default", "/discover", "/reset"]
+        other => match ["/default", "/discover", "/reset", "/verify"]
             .into_iter()
             .find_map(|verb| other.strip_suffix(verb))
         {

@@ -13,6 +13,9 @@ pub struct Model {
     pub object_kind: String,
     pub object_id: String,
     pub details: String,
+    /// Its number in the chain; none if it is from before there was one.
+    pub seq: Option<i64>,
+    pub hash: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

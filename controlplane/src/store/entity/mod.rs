@@ -5,6 +5,7 @@
     reason = "sea-orm's derive wants `pub` on the items of each entity"
 )]
 pub mod audit;
+pub mod audit_head;
 pub mod budget;
 pub mod budget_account;
 pub mod budget_event;

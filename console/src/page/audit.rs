@@ -1,0 +1,131 @@
+//! Who changed what.
+
+use super::{PAGE_SIZE, Page, Section};
+use crate::format::{grouped, moment};
+use crate::part::block::{empty, nothing, page_head, text};
+use crate::part::field::{button_form, filter_bar};
+use crate::part::list::{Column, cell, name_cell, pagination, row_head, table};
+use crate::{PageContext, path};
+use ccag_domain::UnixMs;
+use leptos::prelude::*;
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Its number in the chain; `None` if it is from before there was one.
+    pub seq: Option<i64>,
+    /// When.
+    pub at_ms: UnixMs,
+    /// Who, by name where that is known.
+    pub actor: String,
+    /// What was done.
+    pub action: String,
+    /// The id of what it was done to.
+    pub object: String,
+    /// What there is to say about it, as JSON.
+    pub details: String,
+}
+
+/// One page of the audit log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditPage {
+    /// What is looked for.
+    pub search: String,
+    /// Which page, from 1.
+    pub page: u64,
+    /// The newest first.
+    pub rows: Vec<AuditRow>,
+    /// How many there are on all pages.
+    pub total: u64,
+}
+
+impl Page for AuditPage {
+    fn title(&self) -> String {
+        "Audit log".to_owned()
+    }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::Audit)
+    }
+
+    fn body(&self, context: &PageContext) -> AnyView {
+        let lead = match self.total {
+            1 => "1 entry".to_owned(),
+            n => format!("{} entries", grouped(n)),
+        };
+        let check = button_form(
+            context,
+            path::VERIFY_AUDIT.to_owned(),
+            &[],
+            "Check the log",
+            "",
+            "",
+        );
+        view! {
+            {page_head("Audit log".to_owned(), text(lead), check)}
+            {filter_bar(path::AUDIT, "Who, what, or an id", &self.search, nothing())}
+            {self.list()}
+        }
+        .into_any()
+    }
+}
+
+impl AuditPage {
+    /// The first row of a page, counted from 0.
+    #[must_use]
+    pub const fn offset(page: u64) -> u64 {
+        page.saturating_sub(1).saturating_mul(PAGE_SIZE)
+    }
+
+    fn list(&self) -> AnyView {
+        if self.total == 0 {
+            let why = if self.search.is_empty() {
+                "Every change that an administrator makes will stand here."
+            } else {
+                "No entry has this in who did it, in what was done, or in the id of what it was done to."
+            };
+            return empty(
+                "Nothing is written down",
+                view! { <p>{why}</p> }.into_any(),
+                nothing(),
+            );
+        }
+        let columns = vec![
+            Column::text("What"),
+            Column::text("On"),
+            Column::text("Who"),
+            Column::text("When"),
+            Column::number("Number"),
+        ];
+        let rows = self.rows.iter().map(row).collect();
+        let pages = pagination("entries", self.page, self.total, |page| {
+            let page = if page == 1 {
+                String::new()
+            } else {
+                page.to_string()
+            };
+            path::with_query(path::AUDIT, &[("q", &self.search), ("page", &page)])
+        });
+        view! { {table("Changes", columns, rows)} {pages} }.into_any()
+    }
+}
+
+fn row(entry: &AuditRow) -> AnyView {
+    let what = view! {
+        <details>
+            <summary><code>{entry.action.clone()}</code></summary>
+            <pre class="code"><code>{entry.details.clone()}</code></pre>
+        </details>
+    };
+    let number = entry.seq.map_or_else(String::new, |seq| seq.to_string());
+    view! {
+        <tr>
+            {row_head(what.into_any())}
+            {name_cell("On", view! { <code>{entry.object.clone()}</code> }.into_any())}
+            {name_cell("Who", text(entry.actor.clone()))}
+            {cell("When", moment(entry.at_ms).into_any())}
+            {crate::part::list::number_cell("Number", text(number))}
+        </tr>
+    }
+    .into_any()
+}
