@@ -1,17 +1,17 @@
 //! The audit log: who changed what, and whether the log itself is as it was written.
 
 use super::{App, require_admin};
-use crate::store::{AuditFilter, AuditRow, Link};
+use crate::store::{AuditFilter, AuditPosition, AuditRow, Link};
 use ccag_admin_api::{AuditEntryView, AuditVerification, Timestamp, VerifyAudit};
-use ccag_domain::{Actor, Code, Problem, UnixMs};
+use ccag_domain::{Actor, Code, Problem};
 use std::collections::HashMap;
 
 /// Which entries, and which page of them.
 #[derive(Debug, Default)]
-pub(crate) struct Page<'a> {
+pub(crate) struct Page {
     pub(crate) filter: AuditFilter,
-    /// After the entry of this time and id.
-    pub(crate) after: Option<(UnixMs, &'a str)>,
+    /// After this entry.
+    pub(crate) after: Option<AuditPosition>,
     /// After so many.
     pub(crate) offset: u64,
     pub(crate) limit: u64,
@@ -21,11 +21,11 @@ pub(crate) struct Page<'a> {
 ///
 /// # Errors
 /// [`Code::Forbidden`] for members.
-pub(crate) async fn list(app: &App, actor: &Actor, page: Page<'_>) -> Result<Vec<AuditEntryView>, Problem> {
+pub(crate) async fn list(app: &App, actor: &Actor, page: Page) -> Result<Vec<AuditEntryView>, Problem> {
     require_admin(actor)?;
     let rows = app
         .store
-        .list_audit(&page.filter, page.after, page.offset, page.limit)
+        .list_audit(&page.filter, page.after.as_ref(), page.offset, page.limit)
         .await?;
     let mut ids: Vec<String> = rows.iter().map(|row| row.actor.clone()).collect();
     ids.sort_unstable();

@@ -4,10 +4,9 @@ use super::auth::SignedIn;
 use super::extract::Params;
 use super::{HttpState, Refusal, page};
 use crate::app::audit;
-use crate::store::AuditFilter;
+use crate::store::{AuditFilter, AuditPosition};
 use axum::extract::State;
 use ccag_admin_api::{AuditList, AuditVerification, ListAudit, Timestamp, VerifyAudit};
-use ccag_domain::UnixMs;
 
 pub(super) async fn list(
     who: SignedIn,
@@ -18,8 +17,12 @@ pub(super) async fn list(
     let position = query.cursor.as_deref().map(page::position).transpose()?;
     // A cursor with another content is one of another list: it begins at the beginning.
     let after = position.as_deref().and_then(|position| {
-        let (at_ms, id) = position.split_once(' ')?;
-        Some((at_ms.parse::<UnixMs>().ok()?, id))
+        let mut parts = position.splitn(3, ' ');
+        Some(AuditPosition {
+            seq: parts.next()?.parse().ok().filter(|seq| *seq > 0),
+            at_ms: parts.next()?.parse().ok()?,
+            id: parts.next()?.to_owned(),
+        })
     });
     let asked = audit::Page {
         filter: AuditFilter {
@@ -33,7 +36,7 @@ pub(super) async fn list(
     };
     let mut entries = audit::list(&state.app, &who.actor(), asked).await?;
     let next_cursor = page::cut(&mut entries, limit, |entry| {
-        format!("{} {}", entry.at.ms(), entry.id)
+        format!("{} {} {}", entry.seq.unwrap_or(0), entry.at.ms(), entry.id)
     });
     Ok(axum::Json(AuditList { entries, next_cursor }))
 }

@@ -8,10 +8,10 @@
 use super::entity::{audit, audit_head};
 use super::{Store, StoreError, contains, dialect};
 use ccag_domain::UnixMs;
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, NullOrdering};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, Order, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use sha2::{Digest, Sha256};
 
@@ -58,6 +58,14 @@ impl AuditFilter {
             .add_option(self.from_ms.map(|from| C::AtMs.gte(from)))
             .add_option(self.to_ms.map(|to| C::AtMs.lt(to)))
     }
+}
+
+/// An entry's place in the list: by its number, or, where it has none, by its time and id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) seq: Option<i64>,
+    pub(crate) at_ms: UnixMs,
+    pub(crate) id: String,
 }
 
 /// Where the chain ends, or what it was found to be.
@@ -155,17 +163,22 @@ impl Store {
     pub(crate) async fn list_audit(
         &self,
         filter: &AuditFilter,
-        after: Option<(UnixMs, &str)>,
+        after: Option<&Position>,
         offset: u64,
         limit: u64,
     ) -> Result<Vec<AuditRow>, StoreError> {
         use audit::Column as C;
-        let older = after.map(|(at_ms, id)| {
-            let same = Condition::all().add(C::AtMs.eq(at_ms)).add(C::Id.lt(id));
-            Condition::any().add(C::AtMs.lt(at_ms)).add(same)
+        let older = after.map(|Position { seq, at_ms, id }| match seq {
+            Some(seq) => Condition::any().add(C::Seq.lt(*seq)).add(C::Seq.is_null()),
+            None => {
+                let same = Condition::all().add(C::AtMs.eq(*at_ms)).add(C::Id.lt(id));
+                let older = Condition::any().add(C::AtMs.lt(*at_ms)).add(same);
+                Condition::all().add(C::Seq.is_null()).add(older)
+            }
         });
         Ok(audit::Entity::find()
             .filter(filter.condition().add_option(older))
+            .order_by_with_nulls(C::Seq, Order::Desc, NullOrdering::Last)
             .order_by_desc(C::AtMs)
             .order_by_desc(C::Id)
             .offset(offset)

@@ -32,7 +32,7 @@ pub(crate) mod search;
 mod sessions;
 mod tx;
 
-pub(crate) use audit::{AuditEntry, AuditFilter, AuditRow, Link};
+pub(crate) use audit::{AuditEntry, AuditFilter, AuditRow, Link, Position as AuditPosition};
 pub(crate) use capabilities::Seen;
 pub(crate) use config::Position;
 pub use dialect::{Backend, ConnectOptions};

@@ -50,6 +50,21 @@ async fn changes_are_listed_with_who_made_them_and_in_pages(db: TestDb) {
     assert_eq!(second["entries"][0]["object_id"], json!(team));
     let seq = |list: &Value| list["entries"][0]["seq"].as_i64().unwrap();
     assert_eq!(seq(&first), seq(&second) + 1);
+    // Entries from before there was a chain come last, and the list ends.
+    execute(&db, "UPDATE audit SET seq = NULL WHERE seq <= 2").await;
+    let mut numbers = Vec::new();
+    let mut path = "/admin/audit?limit=1".to_owned();
+    while numbers.len() < 100 {
+        let page = admin.get(&path).await.json();
+        numbers.push(page["entries"][0]["seq"].as_i64());
+        match page["next_cursor"].as_str() {
+            Some(cursor) => path = format!("/admin/audit?limit=1&cursor={cursor}"),
+            None => break,
+        }
+    }
+    let last = seq(&first);
+    let expected: Vec<_> = (3..=last).rev().map(Some).chain([None, None]).collect();
+    assert_eq!(numbers, expected);
     let found = admin.get(&format!("/admin/audit?q={team}")).await.json();
     assert_eq!(found["entries"].as_array().unwrap().len(), 1);
     assert_eq!(found["next_cursor"], Value::Null);
@@ -199,10 +214,7 @@ async fn who_signs_in_and_who_is_not_let_in_stands_in_it(db: TestDb) {
         ]
     );
     let address = &entries["entries"][1]["details"]["address"];
-    assert!(
-        address.as_str().is_some_and(|a| a.starts_with("127.")),
-        "{entries}"
-    );
+    assert_eq!(address, &json!(stranger.address.ip()), "{entries}");
     let typed = db
         .count("SELECT COUNT(*) FROM audit WHERE actor LIKE '%typed%' OR details LIKE '%typed%'")
         .await;
