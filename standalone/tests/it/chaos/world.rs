@@ -25,7 +25,7 @@ pub(super) struct World {
 }
 
 /// What the bounded key may spend in all, in dollars.
-pub(super) const BUDGET_USD: &str = "0.02";
+pub(super) const BUDGET_USD: &str = "0.04";
 
 impl World {
     pub(super) async fn start(sqlite: bool) -> Self {
