@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::app::bootstrap::{self, BootstrapReport};
 use crate::app::discovery::{self, AwsAccess};
+use crate::app::sessions;
 use crate::config::{ControlPlaneConfig, GrpcTls};
 use crate::grpc::{FleetWriter, Hub, Services};
 use crate::http::{self, HttpState};
@@ -16,6 +17,7 @@ use secrecy::ExposeSecret;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
@@ -119,7 +121,10 @@ impl ControlPlane {
             explanation_days: config.explanation_days,
             public_url: config.public_url.clone(),
         };
-        let app = App::new(store, world.clock, world.rng, metrics, aws, terms);
+        let (refused, not_let_in) = mpsc::channel(sessions::REFUSED_AT_ONCE);
+        let app = App::new(store, world.clock, world.rng, metrics, aws, refused, terms);
+        let writing = sessions::write_refused(app.clone(), not_let_in, life.shutdown());
+        life.spawn("refused sign-ins", writing);
         let report = bootstrap(&app, &config).await?;
         let hub = Hub::new(app.clone());
         hub.start(life, ready);

@@ -59,6 +59,8 @@ pub struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) passwords: passwords::Passwords,
     pub(crate) aws: discovery::AwsAccess,
+    /// Who was not let in, on the way to the audit log.
+    pub(crate) refused: sessions::Refused,
     /// What the operator has said.
     pub terms: Terms,
     /// Names this process among the control planes on one database.
@@ -103,6 +105,7 @@ impl App {
         rng: Arc<dyn Rng>,
         metrics: Metrics,
         aws: discovery::AwsAccess,
+        refused: sessions::Refused,
         terms: Terms,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -110,6 +113,7 @@ impl App {
             metrics,
             passwords: passwords::Passwords::new(),
             aws,
+            refused,
             terms,
             instance: format!("cp_{}", ulid(&*clock, &*rng)),
             started_at_ms: clock.now_ms(),

@@ -1,11 +1,20 @@
 //! Signing in and out.
 
 use super::{App, throttle, views};
+use crate::store::AuditEntry;
 use crate::store::entity::session;
 use ccag_admin_api::{SESSION_TOKEN_PREFIX, Secret, UserView};
+use ccag_daemon::CancellationToken;
 use ccag_domain::key::random_token;
 use ccag_domain::{AccountState, Actor, Code, KeyDigest, Problem, SessionId, UnixMs};
 use std::net::IpAddr;
+use tokio::sync::mpsc;
+
+/// How many refusals may wait to be written down.
+pub(crate) const REFUSED_AT_ONCE: usize = 1_000;
+
+/// Takes what is to be written down of who was not let in.
+pub(crate) type Refused = mpsc::Sender<(UnixMs, AuditEntry)>;
 
 /// The longest user name and password that are looked at.
 const MAX_INPUT: usize = 1_024;
@@ -69,12 +78,12 @@ pub async fn login(
         tracing::info!("a log-in failed: wrong user name or password");
         // What strangers type as a name may be a password: a name that nobody has is not written down.
         if let Some(user) = user {
-            refused(app, &user, "session.wrong_password", address).await?;
+            refused(app, &user, "session.wrong_password", address);
         }
         return Err(wrong());
     };
     if user.state != AccountState::Active {
-        refused(app, &user, "session.suspended", address).await?;
+        refused(app, &user, "session.suspended", address);
         return Err(Problem::new(
             Code::Forbidden,
             "Your account is suspended. Ask an admin of your gateway to activate it.",
@@ -84,16 +93,33 @@ pub async fn login(
     begin(app, user, address).await
 }
 
-/// Writes down that somebody was not let in.
-async fn refused(
-    app: &App,
-    user: &UserView,
-    action: &'static str,
-    address: Option<IpAddr>,
-) -> Result<(), Problem> {
+/// Has it written down that somebody was not let in. The answer does not wait for it: how long it takes must not tell
+/// whether there is a user of that name.
+fn refused(app: &App, user: &UserView, action: &'static str, address: Option<IpAddr>) {
     let entry = app.audit_session(&user.id, action, user.id.as_str(), address);
-    app.store.change().await?.commit(app.now_ms(), entry).await?;
-    Ok(())
+    if app.refused.try_send((app.now_ms(), entry)).is_err() {
+        tracing::warn!(user = %user.id, action, "so many are not let in that not all of it is written to the audit log");
+    }
+}
+
+/// Writes down who was not let in, until the process ends.
+pub(crate) async fn write_refused(
+    app: App,
+    mut inbox: mpsc::Receiver<(UnixMs, AuditEntry)>,
+    shutdown: CancellationToken,
+) {
+    loop {
+        let next = tokio::select! {
+            biased;
+            next = inbox.recv() => next,
+            () = shutdown.cancelled() => return,
+        };
+        let Some((at_ms, entry)) = next else { return };
+        let written = async { app.store.change().await?.commit(at_ms, entry).await };
+        if let Err(error) = written.await {
+            tracing::warn!(%error, "it cannot be written to the audit log that somebody was not let in");
+        }
+    }
 }
 
 fn wrong() -> Problem {

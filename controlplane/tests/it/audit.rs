@@ -4,6 +4,7 @@ use crate::support::{Caller, Plane, TestDb, on_both};
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 on_both!(
     changes_are_listed_with_who_made_them_and_in_pages,
@@ -196,8 +197,13 @@ async fn who_signs_in_and_who_is_not_let_in_stands_in_it(db: TestDb) {
             .status,
         401
     );
+    // The answer does not wait for its entry.
+    let path = format!("/admin/audit?q={id}");
+    while !admin.get(&path).await.text.contains("session.wrong_password") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert_eq!(member.post("/auth/logout", json!({})).await.status, 204);
-    let entries = admin.get(&format!("/admin/audit?q={id}")).await.json();
+    let entries = admin.get(&path).await.json();
     let actions: Vec<_> = entries["entries"]
         .as_array()
         .unwrap()
