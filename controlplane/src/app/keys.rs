@@ -56,6 +56,7 @@ pub async fn issue(app: &App, actor: &Actor, request: CreateKey) -> Result<Creat
         created_by: actor.user_id().map(ToString::to_string),
         revoked_at_ms: None,
         revoked_by: None,
+        kind: "key".to_owned(),
     };
     tx.insert_key(row.clone())
         .await

@@ -49,6 +49,8 @@ pub(super) async fn create_with_hash(
         search_key: String::new(),
         password_hash,
         created_at_ms: now,
+        provider_id: None,
+        groups: "[]".to_owned(),
     };
     row.search_key = search_key(&row);
     let mut tx = app.store.change().await?;

@@ -16,6 +16,7 @@ mod catalogue;
 mod endpoints;
 mod explanations;
 mod fleet;
+mod idps;
 mod keys;
 mod ledger;
 mod limits;
@@ -62,6 +63,9 @@ pub use endpoints::{
 };
 pub use explanations::{ExplanationSource, ExplanationView};
 pub use fleet::{EndpointTrouble, FleetView, RejectedObject, ReplicaCounts, ReplicaView, StatusView};
+pub use idps::{
+    GroupMapping, ProviderCheck, ProviderList, ProviderRules, ProviderTest, ProviderView, WriteProvider,
+};
 pub use keys::{CreateKey, CreatedKey, KeyList, KeyState, KeyView, ListKeys, UpdateKey};
 pub use ledger::{CSV, ExportFormat, LedgerRow, NDJSON};
 pub use limits::{CreateLimit, LimitKindSpec, LimitList, LimitView, ListLimits, UpdateLimit, WeightsSpec};

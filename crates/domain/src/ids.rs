@@ -148,6 +148,14 @@ id!(
     SessionId, "ses_", "session"
 );
 id!(
+    /// Names a provider of identities.
+    ProviderId, "idp_", "identity provider"
+);
+id!(
+    /// Names a policy.
+    PolicyId, "pol_", "policy"
+);
+id!(
     /// Names a budget.
     BudgetId, "bud_", "budget"
 );

@@ -48,8 +48,8 @@ pub use endpoint::{Endpoint, Geography};
 pub use explanation::{CostLines, Explanation};
 pub use identity::{AccountState, Actor, Caller, Role, Team, User};
 pub use ids::{
-    BudgetId, EndpointId, KeyId, LimitId, PauseId, PriceId, ReplicaId, RequestId, RuleId, SessionId, TeamId,
-    UsageId, UserId,
+    BudgetId, EndpointId, KeyId, LimitId, PauseId, PolicyId, PriceId, ProviderId, ReplicaId, RequestId,
+    RuleId, SessionId, TeamId, UsageId, UserId,
 };
 pub use key::{KeyDigest, KeyGrant, KeySecret};
 pub use lane::{Guardrail, GuardrailTrace, Lane, Lanes};

@@ -17,6 +17,10 @@ pub struct Model {
     pub search_key: String,
     pub password_hash: Option<String>,
     pub created_at_ms: i64,
+    /// The provider that they come from.
+    pub provider_id: Option<String>,
+    /// Their groups there: a JSON list of names.
+    pub groups: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

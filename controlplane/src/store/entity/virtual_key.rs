@@ -20,6 +20,8 @@ pub struct Model {
     pub created_by: Option<String>,
     pub revoked_at_ms: Option<i64>,
     pub revoked_by: Option<String>,
+    /// `key`, or `session` for the session of a client.
+    pub kind: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
