@@ -340,6 +340,7 @@ impl Parts {
             metrics: Arc::clone(&self.metrics),
             admission: Admission::new(self.spool.clone()),
             allowances: Arc::clone(&self.allowances),
+            tokens: Tokens::default(),
             clock: Arc::clone(&self.clock),
             rng: Arc::clone(&self.rng),
             life: life.clone(),

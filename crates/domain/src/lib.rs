@@ -22,6 +22,7 @@ pub mod money;
 mod named;
 pub mod offers;
 pub mod period;
+pub mod policy;
 pub mod price;
 pub mod price_history;
 pub mod problem;
@@ -46,7 +47,7 @@ pub use capability::{CapabilityBook, LearntFact};
 pub use config::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot};
 pub use endpoint::{Endpoint, Geography};
 pub use explanation::{CostLines, Explanation};
-pub use identity::{AccountState, Actor, Caller, Role, Team, User};
+pub use identity::{AccountState, Actor, Caller, Role, SigningKey, Team, User};
 pub use ids::{
     BudgetId, EndpointId, KeyId, LimitId, PauseId, PolicyId, PriceId, ProviderId, ReplicaId, RequestId,
     RuleId, SessionId, TeamId, UsageId, UserId,
@@ -58,6 +59,7 @@ pub use model::{BedrockModel, Model, ModelName};
 pub use money::NanoUsd;
 pub use offers::{Discovery, OfferedProfile, Offers, PinnedProfile};
 pub use period::{Period, Stretch, TimeZone};
+pub use policy::{ModelPolicy, PolicyMatch, PolicySubject};
 pub use price::{Cost, Itemised, Price, PriceBook, Rates};
 pub use price_history::{DatedPrice, PriceHistory};
 pub use problem::{Code, Problem};

@@ -35,6 +35,7 @@ pub(super) async fn handle(gateway: &Gateway, headers: &HeaderMap) -> Response {
 }
 
 async fn answer(gateway: &Gateway, headers: &HeaderMap) -> Result<Value, Problem> {
+    gateway.caught_up(headers).await;
     let admitted = identify(gateway, headers)?;
     let (view, caller) = (&admitted.view, &admitted.who.caller);
     if view.budgets().is_empty() {
