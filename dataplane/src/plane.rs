@@ -2,6 +2,7 @@
 
 use crate::admission::Admission;
 use crate::allowance::{Allowances, Leaser, Logbook};
+use crate::auth::Tokens;
 use crate::bedrock::attempt::Bedrock;
 use crate::bedrock::health::EndpointHealth;
 use crate::bedrock::homes::Homes;

@@ -10,11 +10,13 @@ pub mod breaker;
 pub mod budgets;
 pub mod capabilities;
 mod catalogue;
+pub mod clients;
 mod costing;
 pub mod discovery;
 pub mod endpoints;
 pub mod explanations;
 pub mod fleet;
+pub mod identity;
 pub mod intake;
 pub mod keys;
 pub mod limits;
@@ -59,6 +61,8 @@ pub struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) passwords: passwords::Passwords,
     pub(crate) aws: discovery::AwsAccess,
+    /// What identity providers have said of themselves.
+    pub(crate) known: identity::Known,
     /// Who was not let in, on the way to the audit log.
     pub(crate) refused: sessions::Refused,
     /// What the operator has said.
@@ -74,6 +78,10 @@ pub struct Inner {
 pub struct Terms {
     /// How long a session lives without being used, in milliseconds.
     pub session_ttl_ms: i64,
+    /// How long a client's token is good, in milliseconds.
+    pub token_ttl_ms: i64,
+    /// After what time a client has to sign in again, in milliseconds.
+    pub client_session_ttl_ms: i64,
     /// Where people reach the gateway, as far as it is known.
     pub public_url: Option<Url>,
     /// For how many days it is kept how requests were decided; 0 is not at all.
@@ -105,6 +113,7 @@ impl App {
         rng: Arc<dyn Rng>,
         metrics: Metrics,
         aws: discovery::AwsAccess,
+        known: identity::Known,
         refused: sessions::Refused,
         terms: Terms,
     ) -> Self {
@@ -113,6 +122,7 @@ impl App {
             metrics,
             passwords: passwords::Passwords::new(),
             aws,
+            known,
             refused,
             terms,
             instance: format!("cp_{}", ulid(&*clock, &*rng)),

@@ -129,7 +129,11 @@ fn wrong() -> Problem {
     )
 }
 
-async fn begin(app: &App, user: UserView, address: Option<IpAddr>) -> Result<LoggedIn, Problem> {
+/// Begins a session for somebody who has shown who they are.
+///
+/// # Errors
+/// [`Code::Unavailable`] without a database.
+pub(super) async fn begin(app: &App, user: UserView, address: Option<IpAddr>) -> Result<LoggedIn, Problem> {
     let token = Secret::new(format!("{SESSION_TOKEN_PREFIX}{}", *random_token(&*app.rng)));
     let now = app.now_ms();
     let session = Session {

@@ -6,7 +6,7 @@ use ccag_domain::{ObjectKind, UnixMs};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, QueryTrait,
 };
 
 /// Which sessions of clients to list.
@@ -239,6 +239,11 @@ impl Tx {
             .lock_exclusive()
             .all(&self.tx)
             .await?)
+    }
+
+    /// The keys that tokens are signed with.
+    pub(crate) async fn list_signing_keys(&self) -> Result<Vec<signing_key::Model>, StoreError> {
+        Ok(signing_key::Entity::find().all(&self.tx).await?)
     }
 
     pub(crate) async fn insert_signing_key(&mut self, row: signing_key::Model) -> Result<(), StoreError> {

@@ -315,5 +315,13 @@ async fn find(
             Some(row) => breaker::pushed(&row)?.map(ConfigObject::PausedSession),
             None => None,
         },
+        ObjectKind::SigningKey => match signing_key::Entity::find_by_id(id).one(tx).await? {
+            Some(row) => Some(ConfigObject::SigningKey(rows::signing_key(&row)?)),
+            None => None,
+        },
+        ObjectKind::ModelPolicy => match policy::Entity::find_by_id(id).one(tx).await? {
+            Some(row) => policies::pushed(&row)?.map(ConfigObject::ModelPolicy),
+            None => None,
+        },
     })
 }

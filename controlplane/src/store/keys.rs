@@ -83,6 +83,8 @@ impl KeyQuery {
                 .add(Condition::all().add(C::CreatedAtMs.eq(*at_ms)).add(C::Id.lt(id)))
         });
         Condition::all()
+            // Sessions of clients are listed as such.
+            .add(C::Kind.eq("key"))
             .add_option(search)
             .add_option(before)
             .add_option(self.name.as_ref().map(|name| C::NameKey.eq(name.to_lowercase())))

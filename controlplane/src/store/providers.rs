@@ -1,10 +1,11 @@
 //! Identity providers, who people are to them, and sign-ins on their way.
 
-use super::entity::{identity, identity_provider, sign_in_attempt, user};
+use super::entity::{identity, identity_provider, setting, sign_in_attempt, user};
 use super::{Store, StoreError, Tx};
 use ccag_domain::UnixMs;
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect,
 };
 
@@ -72,6 +73,12 @@ impl Tx {
             .await?)
     }
 
+    /// A setting.
+    pub(crate) async fn find_setting(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let row = setting::Entity::find_by_id(name).one(&self.tx).await?;
+        Ok(row.map(|row| row.value))
+    }
+
     /// Whether there is a provider with this issuer.
     pub(crate) async fn has_issuer(&self, issuer: &str) -> Result<bool, StoreError> {
         Ok(identity_provider::Entity::find()
@@ -107,6 +114,25 @@ impl Tx {
     pub(crate) async fn list_users_of_provider(&self, id: &str) -> Result<Vec<user::Model>, StoreError> {
         Ok(user::Entity::find()
             .filter(user::Column::ProviderId.eq(id))
+            .order_by_asc(user::Column::Id)
+            .lock_exclusive()
+            .all(&self.tx)
+            .await?)
+    }
+
+    /// The users that come from a provider and have one of these names, in lower case, as user name or e-mail address.
+    pub(crate) async fn list_users_of_provider_named(
+        &self,
+        id: &str,
+        names: &[String],
+    ) -> Result<Vec<user::Model>, StoreError> {
+        let email = Expr::expr(Func::lower(Expr::col(user::Column::Email)));
+        let named = Condition::any()
+            .add(user::Column::UsernameKey.is_in(names))
+            .add(email.is_in(names));
+        Ok(user::Entity::find()
+            .filter(user::Column::ProviderId.eq(id))
+            .filter(named)
             .order_by_asc(user::Column::Id)
             .lock_exclusive()
             .all(&self.tx)

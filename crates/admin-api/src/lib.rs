@@ -13,6 +13,7 @@ mod budget_status;
 mod budgets;
 mod capabilities;
 mod catalogue;
+mod client_sessions;
 mod endpoints;
 mod explanations;
 mod fleet;
@@ -57,6 +58,7 @@ pub use catalogue::{
     ImportQuery, ImportReport, LongContextSpec, LongContextView, ModelList, ModelSpec, ModelView,
     PriceChange, PriceList, PriceSpec, PriceView, PricingQuery, RatesView, SkippedRows,
 };
+pub use client_sessions::{ClientSessionList, ClientSessionView, ListClientSessions, SignedOut};
 pub use endpoints::{
     AssignedEndpoint, CreateEndpoint, EndpointList, EndpointTeam, EndpointView, GuardrailSpec,
     SetTeamEndpoints, TeamEndpoint, TeamEndpoints, UpdateEndpoint,
