@@ -48,6 +48,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("ADMIN_USERNAME", "admin.username"),
     ("ADMIN_PASSWORD", "admin.password"),
     ("ADMIN_USERS", "admin.users"),
+    ("ADMIN_PASSWORD_ENABLE", "admin.password_sign_in"),
     ("AWS_REGION", "aws.region"),
     ("AWS_DEFAULT_REGION", "aws.region"),
     ("AWS_BEARER_TOKEN_BEDROCK", "aws.bearer_token"),
@@ -84,6 +85,8 @@ pub struct ControlPlaneConfig {
     pub trusted_proxies: Vec<Network>,
     /// How long a session lasts.
     pub session_ttl: Duration,
+    /// Whether passwords are good for signing in whatever admins have set.
+    pub passwords_always: bool,
     /// How long a token of a client is good.
     pub client_token_ttl: Duration,
     /// After what time a client has to sign in again.
@@ -117,6 +120,7 @@ impl ControlPlaneConfig {
             join_token: None,
             trusted_proxies: Vec::new(),
             session_ttl: Duration::from_secs(24 * 3_600),
+            passwords_always: false,
             client_token_ttl: Duration::from_secs(3_600),
             client_session_ttl: Duration::from_secs(30 * 24 * 3_600),
             explanation_days: 30,
@@ -236,6 +240,7 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
             0 => None,
             hours => Some(Duration::from_secs(hours.min(8_760) * 3_600)),
         },
+        passwords_always: file.admin.password_sign_in,
         client_token_ttl: match file.client_token_minutes {
             minutes @ 1..=1_440 => Duration::from_secs(minutes * 60),
             minutes => {

@@ -123,6 +123,7 @@ impl ControlPlane {
         let aws = AwsAccess::new(config.aws.clone(), config.aws_client.clone());
         let terms = crate::app::Terms {
             session_ttl_ms: ms(config.session_ttl),
+            passwords_always: config.passwords_always,
             token_ttl_ms: ms(config.client_token_ttl),
             client_session_ttl_ms: ms(config.client_session_ttl),
             explanation_days: config.explanation_days,

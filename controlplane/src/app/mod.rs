@@ -23,6 +23,7 @@ pub mod limits;
 pub mod models;
 pub mod names;
 pub mod passwords;
+pub mod policies;
 mod price_list;
 pub mod pricing;
 pub mod quarantine;
@@ -31,6 +32,7 @@ mod rollup;
 pub mod routing;
 pub mod search;
 pub mod sessions;
+pub mod sign_on;
 pub mod teams;
 pub mod throttle;
 pub mod usage;
@@ -82,6 +84,8 @@ pub struct Terms {
     pub token_ttl_ms: i64,
     /// After what time a client has to sign in again, in milliseconds.
     pub client_session_ttl_ms: i64,
+    /// Whether passwords are good for signing in whatever admins have set.
+    pub passwords_always: bool,
     /// Where people reach the gateway, as far as it is known.
     pub public_url: Option<Url>,
     /// For how many days it is kept how requests were decided; 0 is not at all.

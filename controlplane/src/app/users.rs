@@ -132,6 +132,13 @@ pub async fn update(app: &App, actor: &Actor, id: &UserId, request: UpdateUser) 
         Patch::Set(team_id) => Some(team_id.into()),
     };
     row.search_key = search_key(&row);
+    if matches!(password, Patch::Set(_)) && row.provider_id.is_some() {
+        return Err(Problem::new(
+            Code::InvalidRequest,
+            "This user signs in with an identity provider, and so has no password here.",
+        )
+        .field("password"));
+    }
     let new_password = !password.is_keep();
     row.password_hash = password.apply(row.password_hash);
     if new_password {

@@ -63,6 +63,7 @@ pub(super) struct AdminSection {
     pub(super) username: String,
     pub(super) password: Hidden,
     pub(super) users: Vec<String>,
+    pub(super) password_sign_in: bool,
 }
 
 #[derive(Deserialize)]
@@ -139,6 +140,7 @@ pub(super) fn dump(file: &File) -> serde_json::Value {
             "username": file.admin.username,
             "password": set(&file.admin.password),
             "users": file.admin.users,
+            "password_sign_in": file.admin.password_sign_in,
         },
         "oidc": {
             "issuer": file.oidc.issuer,

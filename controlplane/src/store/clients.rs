@@ -160,11 +160,6 @@ impl Tx {
         Ok(())
     }
 
-    pub(crate) async fn delete_device(&self, digest: &str) -> Result<(), StoreError> {
-        device_grant::Entity::delete_by_id(digest).exec(&self.tx).await?;
-        Ok(())
-    }
-
     pub(crate) async fn insert_client_session(&self, row: client_session::Model) -> Result<(), StoreError> {
         client_session::Entity::insert(row.into_active_model())
             .exec_without_returning(&self.tx)

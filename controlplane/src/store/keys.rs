@@ -124,6 +124,17 @@ impl Store {
         Ok(virtual_key::Entity::find_by_id(id).one(&self.db).await?)
     }
 
+    /// A key by the digest of its secret.
+    pub(crate) async fn find_key_by_digest(
+        &self,
+        digest: &str,
+    ) -> Result<Option<virtual_key::Model>, StoreError> {
+        Ok(virtual_key::Entity::find()
+            .filter(C::Digest.eq(digest))
+            .one(&self.db)
+            .await?)
+    }
+
     /// The names of these keys.
     pub(crate) async fn list_key_names(&self, ids: &[String]) -> Result<Vec<(String, String)>, StoreError> {
         Ok(virtual_key::Entity::find()

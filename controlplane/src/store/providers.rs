@@ -22,12 +22,10 @@ impl Store {
         Ok(identity_provider::Entity::find_by_id(id).one(&self.db).await?)
     }
 
-    /// Who a user is to providers.
-    pub(crate) async fn list_identities_of(&self, user_id: &str) -> Result<Vec<identity::Model>, StoreError> {
-        Ok(identity::Entity::find()
-            .filter(identity::Column::UserId.eq(user_id))
-            .all(&self.db)
-            .await?)
+    /// A setting.
+    pub(crate) async fn find_setting(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let row = setting::Entity::find_by_id(name).one(&self.db).await?;
+        Ok(row.map(|row| row.value))
     }
 
     /// Takes a sign-in that is on its way; the next one who asks finds nothing.

@@ -24,6 +24,7 @@ mod limits;
 mod offers;
 mod patch;
 pub mod paths;
+mod policies;
 mod problem;
 mod quarantine;
 mod rate;
@@ -76,6 +77,7 @@ pub use offers::{
     OfferedModel, PinProfile, PinnedList, PinnedView, ProfileView,
 };
 pub use patch::Patch;
+pub use policies::{ManagedSettings, PolicyList, PolicyPreview, PolicyView, SignInSettings, WritePolicy};
 pub use problem::{PROBLEM_JSON, ProblemBody};
 pub use quarantine::{ListQuarantine, QuarantineList, QuarantinedView, RetriedView};
 pub use rate::{InvalidRate, Rate};

@@ -129,7 +129,7 @@ pub async fn refresh(app: &App, token: &str) -> Result<Opened, RefreshError> {
         return Err(RefreshError::InvalidGrant("this is not a refresh token of this gateway"));
     }
     let now = app.now_ms();
-    let mut tx = app.store.change().await?;
+    let tx = app.store.change().await?;
     let found = tx.find_refresh_token(&KeyDigest::of(token).to_hex()).await?;
     let session = match found {
         RefreshToken::Good(session) => *session,
@@ -232,7 +232,15 @@ async fn read(app: &App, token: &str) -> Result<Option<Claims>, Problem> {
 ///
 /// # Errors
 /// [`Code::Unauthenticated`].
-pub async fn authenticate(app: &App, token: &str) -> Result<user::Model, Problem> {
+pub(crate) async fn authenticate(app: &App, token: &str) -> Result<user::Model, Problem> {
+    Ok(of_token(app, token).await?.1)
+}
+
+/// The same, and which session it is.
+///
+/// # Errors
+/// As [`authenticate`].
+pub(crate) async fn of_token(app: &App, token: &str) -> Result<(KeyId, user::Model), Problem> {
     let over = |message: &str| Problem::new(Code::Unauthenticated, message).should_retry(false);
     let now = app.now_ms();
     let claims = read(app, token)
@@ -249,8 +257,10 @@ pub async fn authenticate(app: &App, token: &str) -> Result<user::Model, Problem
         .filter(|session| session.user_id == claims.user_id.as_str())
         .ok_or_else(ended)?;
     let user = app.store.find_user(claims.user_id.as_str()).await?;
-    user.filter(|user| user.state == "active")
-        .ok_or_else(|| over("Your account is deactivated. Ask your administrator."))
+    let user = user
+        .filter(|user| user.state == "active")
+        .ok_or_else(|| over("Your account is deactivated. Ask your administrator."))?;
+    Ok((claims.session, user))
 }
 
 /// The open sessions of clients, the newest first, and how many there are in all. Members see their own.

@@ -4,8 +4,9 @@ use super::Provider;
 use crate::app::VERSION;
 use ccag_domain::{Code, Problem, UnixMs};
 use openidconnect::core::{CoreJsonWebKeySet, CoreProviderMetadata};
-use openidconnect::{HttpRequest, HttpResponse, IssuerUrl, JsonWebKeySetUrl};
+use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse, IssuerUrl, JsonWebKeySetUrl};
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,9 +42,52 @@ pub(crate) enum AskError {
     Request(#[from] http::Error),
 }
 
+/// Sends requests to providers, over https alone, and reads what they answer up to a limit.
+#[derive(Debug, Clone)]
+pub(crate) struct Asker(reqwest::Client);
+
+impl<'c> AsyncHttpClient<'c> for Asker {
+    type Error = AskError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, AskError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.ask(request))
+    }
+}
+
+impl Asker {
+    /// One request to a provider.
+    ///
+    /// # Errors
+    /// [`AskError`].
+    pub(super) async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, AskError> {
+        let (parts, body) = request.into_parts();
+        let url = parts.uri.to_string();
+        let host = parts.uri.host().unwrap_or_default();
+        let loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+        if parts.uri.scheme_str() != Some("https") && !loopback {
+            return Err(AskError::Insecure(url));
+        }
+        let request = self.0.request(parts.method, &url).headers(parts.headers);
+        let mut answer = request.body(body).send().await?;
+        let mut built = http::Response::builder().status(answer.status());
+        if let Some(headers) = built.headers_mut() {
+            headers.clone_from(answer.headers());
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await? {
+            if bytes.len() + chunk.len() > MAX_ANSWER {
+                return Err(AskError::TooLarge);
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(built.body(bytes)?)
+    }
+}
+
 /// Asks providers, and remembers what they said of themselves.
 pub(crate) struct Known {
-    client: reqwest::Client,
+    asker: Asker,
     found: Mutex<HashMap<String, Arc<Found>>>,
 }
 
@@ -68,37 +112,9 @@ impl Known {
             .user_agent(format!("ccag/{VERSION}"))
             .build()?;
         Ok(Self {
-            client,
+            asker: Asker(client),
             found: Mutex::default(),
         })
-    }
-
-    /// One request to a provider.
-    ///
-    /// # Errors
-    /// [`AskError`].
-    pub(super) async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, AskError> {
-        let (parts, body) = request.into_parts();
-        let url = parts.uri.to_string();
-        let host = parts.uri.host().unwrap_or_default();
-        let loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-        if parts.uri.scheme_str() != Some("https") && !loopback {
-            return Err(AskError::Insecure(url));
-        }
-        let request = self.client.request(parts.method, &url).headers(parts.headers);
-        let mut answer = request.body(body).send().await?;
-        let mut built = http::Response::builder().status(answer.status());
-        if let Some(headers) = built.headers_mut() {
-            headers.clone_from(answer.headers());
-        }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = answer.chunk().await? {
-            if bytes.len() + chunk.len() > MAX_ANSWER {
-                return Err(AskError::TooLarge);
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(built.body(bytes)?)
     }
 
     /// What a provider says of itself. `anew` asks it again although an answer is at hand, as long as that was not a moment ago.
@@ -140,6 +156,11 @@ impl Known {
         }
     }
 
+    /// What sends requests to providers.
+    pub(super) fn asker(&self) -> Asker {
+        self.asker.clone()
+    }
+
     fn held(&self, provider: &Provider) -> Option<Arc<Found>> {
         let found = self.lock().get(provider.id.as_str()).cloned();
         found.filter(|found| found.updated_at_ms == provider.updated_at_ms)
@@ -160,7 +181,7 @@ impl Known {
         };
         let issuer = IssuerUrl::new(provider.issuer.clone())
             .map_err(|error| failed("The address", error.to_string()))?;
-        let http = |request: HttpRequest| self.ask(request);
+        let http = self.asker();
         let metadata = CoreProviderMetadata::discover_async(issuer, &http)
             .await
             .map_err(|error| failed("The discovery document", why(&error)))?;

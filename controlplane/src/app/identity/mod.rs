@@ -33,7 +33,6 @@ pub(crate) struct Provider {
     pub(crate) client_id: String,
     pub(crate) client_secret: Option<Secret>,
     pub(crate) rules: ProviderRules,
-    pub(crate) enabled: bool,
     pub(crate) updated_at_ms: i64,
 }
 
@@ -57,7 +56,6 @@ impl Provider {
             client_id: row.client_id.clone(),
             client_secret,
             rules: rules(row)?,
-            enabled: row.enabled,
             updated_at_ms: row.updated_at_ms,
         })
     }

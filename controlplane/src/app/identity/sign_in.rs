@@ -16,7 +16,7 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AccessToken, AuthType, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, Nonce, OAuth2TokenResponse,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, Nonce, OAuth2TokenResponse,
     PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, SignatureVerificationError, TokenResponse,
 };
 use serde_json::{Map, Value};
@@ -187,7 +187,7 @@ async fn identify(
     let now = app.now_ms();
     let metadata = Box::pin(app.known.of(provider, now, false)).await?;
     let asked = client(provider, metadata, redirect_uri)?;
-    let http = |request: HttpRequest| app.known.ask(request);
+    let http = app.known.asker();
     let answer = asked
         .exchange_code(AuthorizationCode::new(code))
         .map_err(|error| unbelievable(provider, &error.to_string()))?
@@ -299,7 +299,7 @@ async fn ask_for_more(
             .header(http::header::ACCEPT, "application/json")
             .body(Vec::new())
             .ok()?;
-        let answer = app.known.ask(request).await.ok()?;
+        let answer = app.known.asker().ask(request).await.ok()?;
         let said: Map<String, Value> = serde_json::from_slice(answer.body()).ok()?;
         (answer.status().is_success() && said.get("sub") == claims.get("sub")).then_some(said)
     };
