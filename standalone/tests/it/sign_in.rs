@@ -33,7 +33,9 @@ async fn let_in(gateway: &str, console: &str, person: &mut Person) -> Value {
     )
     .await;
     assert_eq!(status, 200, "{device}");
-    let page = person.confirm(console, device["user_code"].as_str().unwrap()).await;
+    let page = person
+        .confirm(console, device["user_code"].as_str().unwrap())
+        .await;
     assert!(page.text.contains("You are signed in"), "{}", page.text);
     let code = device["device_code"].as_str().unwrap();
     let fields = [("grant_type", DEVICE_GRANT), ("device_code", code)];
@@ -71,7 +73,9 @@ async fn collector() -> (String, Arc<Mutex<Vec<String>>>) {
                         .lock()
                         .unwrap()
                         .push(String::from_utf8_lossy(&bytes[..read]).into_owned());
-                    let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+                    let _ = socket
+                        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                        .await;
                 }
             });
         }
@@ -120,16 +124,24 @@ async fn a_session_works_on_every_data_plane_and_ends_on_all_within_a_second() {
     let policy = admin.post("/admin/policies", &policy).await;
     assert!(time_until(400, &[&a, &b]).await < Duration::from_secs(1));
     let refused = a.send(&message(MODEL, "hello")).await;
-    assert!(refused.body.to_string().contains("policy `Small`"), "{}", refused.body);
+    assert!(
+        refused.body.to_string().contains("policy `Small`"),
+        "{}",
+        refused.body
+    );
     assert_eq!(a.send(&message("claude-haiku-4-5", "hello")).await.status, 200);
-    admin.delete(&format!("/admin/policies/{}", policy["id"].as_str().unwrap())).await;
+    admin
+        .delete(&format!("/admin/policies/{}", policy["id"].as_str().unwrap()))
+        .await;
     assert!(time_until(200, &[&a, &b]).await < Duration::from_secs(1));
 
     // What the client measures of itself is taken from everybody, and passed on of callers.
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     for bearer in [token.as_str(), "nobody's"] {
         let sent = http.post(format!("{}/v1/metrics", near.http)).bearer_auth(bearer);
-        let sent = sent.header("content-type", "application/x-protobuf").body("payload");
+        let sent = sent
+            .header("content-type", "application/x-protobuf")
+            .body("payload");
         assert_eq!(sent.send().await.unwrap().status(), 200);
     }
     wait_until("the collector has heard", Duration::from_secs(5), || async {
@@ -143,7 +155,10 @@ async fn a_session_works_on_every_data_plane_and_ends_on_all_within_a_second() {
     control.kill();
     near.kill();
     near.resume().await;
-    assert_eq!(near.client(&token).send(&message(MODEL, "hello")).await.status, 200);
+    assert_eq!(
+        near.client(&token).send(&message(MODEL, "hello")).await.status,
+        200
+    );
     control.resume().await;
     let fields = [
         ("grant_type", "refresh_token"),
@@ -157,11 +172,16 @@ async fn a_session_works_on_every_data_plane_and_ends_on_all_within_a_second() {
     assert!(time_until(200, &[&a, &b]).await < Duration::from_secs(1));
 
     // Out, everywhere.
-    admin.post(&format!("/admin/users/{user}/suspend"), &json!({})).await;
+    admin
+        .post(&format!("/admin/users/{user}/suspend"), &json!({}))
+        .await;
     let took = time_until(401, &[&a, &b]).await;
     assert!(took < Duration::from_secs(1), "{took:?}");
     let forged = token.rsplit_once('.').unwrap().0.to_owned() + ".c2lnbmF0dXJl";
-    assert_eq!(near.client(&forged).send(&message(MODEL, "hello")).await.status, 401);
+    assert_eq!(
+        near.client(&forged).send(&message(MODEL, "hello")).await.status,
+        401
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,12 +195,14 @@ async fn the_real_claude_code_signs_in_in_a_terminal() {
     let provider = admin.post("/admin/idps", &idp.described(json!({}))).await;
     let budget = json!({"budget_amount_usd": "500.00", "budget_period": "monthly"});
     admin.put("/admin/settings/default-budget", &budget).await;
-    let told = json!({"name": "Everybody", "settings": {"companyAnnouncements": ["Read the handbook first"]}});
+    let told =
+        json!({"name": "Everybody", "settings": {"companyAnnouncements": ["Read the handbook first"]}});
     admin.post("/admin/policies", &told).await;
     let notice = json!({"password_sign_in": true, "login_notice": "For work alone."});
     admin.put("/admin/sign-in", &notice).await;
     let mut mira = Person::new();
-    mira.sign_in(&gateway.url, provider["id"].as_str().unwrap(), "mira").await;
+    mira.sign_in(&gateway.url, provider["id"].as_str().unwrap(), "mira")
+        .await;
 
     let terminal = Terminal::new(&gateway.url);
     terminal.start();
@@ -190,9 +212,17 @@ async fn the_real_claude_code_signs_in_in_a_terminal() {
     terminal.choose("Trust gateway", "Yes, trust").await;
     let screen = terminal.shows("Code:").await;
     assert!(screen.contains("For work alone."), "{screen}");
-    let code = screen.split("Code:").nth(1).unwrap().split_whitespace().next().unwrap();
+    let code = screen
+        .split("Code:")
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
     mira.confirm(&gateway.url, code).await;
-    terminal.choose("Signed in to Cloud gateway as mira@corp.example", "Yes, continue").await;
+    terminal
+        .choose("Signed in to Cloud gateway as mira@corp.example", "Yes, continue")
+        .await;
     terminal.shows("Connected to Cloud gateway").await;
     terminal.press("Enter");
     // How many notes it shows before it asks about the folder differs.
@@ -216,9 +246,14 @@ async fn the_real_claude_code_signs_in_in_a_terminal() {
     terminal.press("Escape");
     let sessions = admin.get("/admin/client-sessions").await;
     let session = &sessions["sessions"][0];
-    assert!(session["client"].as_str().unwrap().starts_with("claude-code/"), "{sessions}");
+    assert!(
+        session["client"].as_str().unwrap().starts_with("claude-code/"),
+        "{sessions}"
+    );
     let user = session["user_id"].as_str().unwrap().to_owned();
-    admin.post(&format!("/admin/users/{user}/suspend"), &json!({})).await;
+    admin
+        .post(&format!("/admin/users/{user}/suspend"), &json!({}))
+        .await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     terminal.enter("am I still in").await;
     terminal.shows("Please run /login").await;

@@ -53,7 +53,11 @@ impl Person {
                 sent.push((name, value(element, "value").unwrap_or_default()));
             }
         }
-        sent.extend(fields.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        sent.extend(
+            fields
+                .iter()
+                .map(|(name, value)| ((*name).into(), (*value).into())),
+        );
         self.follow(page.url.join(&action).unwrap(), Some(sent)).await
     }
 
@@ -61,7 +65,10 @@ impl Person {
         for _ in 0..20 {
             let port = url.port_or_known_default().unwrap();
             let known = self.cookies.entry(port).or_default();
-            let cookie: Vec<String> = known.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let cookie: Vec<String> = known
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
             let request = match form.take() {
                 Some(form) => self
                     .http

@@ -63,7 +63,11 @@ impl Terminal {
         std::fs::write(&file, script).unwrap();
         let mine = Command::new("id").arg("-u").output().unwrap();
         let root = String::from_utf8_lossy(&mine.stdout).trim() == "0";
-        let apart = if root { "unshare --mount" } else { "unshare --map-root-user --mount" };
+        let apart = if root {
+            "unshare --mount"
+        } else {
+            "unshare --map-root-user --mount"
+        };
         let command = format!("{apart} sh '{}'", file.display());
         self.tmux(&["new-session", "-d", "-x", "140", "-y", "50", &command]);
     }
@@ -84,14 +88,10 @@ impl Terminal {
 
     /// Waits until the screen shows something; the screen.
     pub(crate) async fn shows(&self, text: &str) -> String {
-        wait_until(
-            &format!("the terminal shows “{text}”"),
-            PATIENCE,
-            || async {
-                let screen = self.screen();
-                screen.contains(text).then_some(screen)
-            },
-        )
+        wait_until(&format!("the terminal shows “{text}”"), PATIENCE, || async {
+            let screen = self.screen();
+            screen.contains(text).then_some(screen)
+        })
         .await
     }
 
@@ -99,7 +99,10 @@ impl Terminal {
     pub(crate) async fn choose(&self, question: &str, answer: &str) {
         self.shows(question).await;
         for _ in 0..10 {
-            let chosen = self.screen().lines().any(|line| line.contains('❯') && line.contains(answer));
+            let chosen = self
+                .screen()
+                .lines()
+                .any(|line| line.contains('❯') && line.contains(answer));
             if chosen {
                 self.press("Enter");
                 return;
