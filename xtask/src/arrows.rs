@@ -26,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ccag-migrations",
             "ccag-proto",
             "ccag-search",
+            "ccag-session-token",
             "ccag-translate",
         ],
     ),
@@ -39,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ccag-domain",
             "ccag-proto",
             "ccag-search",
+            "ccag-session-token",
             "ccag-translate",
         ],
     ),
@@ -46,6 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ccag-migrations", &[]),
     ("ccag-proto", &["ccag-domain"]),
     ("ccag-search", &["ccag-domain"]),
+    ("ccag-session-token", &["ccag-domain"]),
     (
         "ccag-standalone",
         &[
