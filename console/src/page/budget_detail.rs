@@ -6,7 +6,7 @@ use crate::form::Field;
 use crate::format::{exact_usd, grouped, moment, money};
 use crate::part::block::{Colour, badge, card, facts, figure, figures, nothing, page_head, text};
 use crate::part::budget::{held, resets, state_badge, used};
-use crate::part::field::{Ask, button_form, csrf, input, summary};
+use crate::part::field::{Ask, button_form, csrf, input, page_link, summary};
 use crate::part::list::{Column, cell, name_cell, number_cell, pagination, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::{BudgetMode, NanoUsd, Period, UnixMs};
@@ -157,8 +157,8 @@ impl Page for BudgetPage {
 
     fn body(&self, context: &PageContext) -> AnyView {
         let actions = view! {
-            <a class="button" href=path::edit_budget(&self.id)>"Change"</a>
-            <a class="button danger" href=path::delete_budget(&self.id)>"Delete…"</a>
+            {page_link(context, path::edit_budget(&self.id), "Change", "button")}
+            {page_link(context, path::delete_budget(&self.id), "Delete…", "button danger")}
         };
         let lead = format!("{} {}", exact_usd(self.amount), period_word(self.period));
         let holds = match &self.account {
@@ -314,7 +314,7 @@ impl BudgetPage {
         };
         let body = view! {
             {list}
-            <details class="raise-form" open=refused>
+            {context.posts(&path::budget_raises(&self.id)).then(|| view! { <details class="raise-form" open=refused>
                 <summary>"Raise it for a while"</summary>
                 <form method="post" action=path::budget_raises(&self.id) class="grid-form">
                     {csrf(context)}
@@ -324,7 +324,7 @@ impl BudgetPage {
                     {input(REASON, &form.reason, &[])}
                     <div class="form-actions"><button type="submit" class="primary">"Raise the budget"</button></div>
                 </form>
-            </details>
+            </details> })}
         };
         card(
             "raises",

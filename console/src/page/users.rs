@@ -9,7 +9,7 @@ use crate::part::field::{Ask, csrf, filter_bar, input, select, summary};
 use crate::part::key::named;
 use crate::part::list::{Column, cell, name_cell, number_cell, pagination, row_head, table};
 use crate::{PageContext, path};
-use ccag_domain::{AccountState, NanoUsd, Role, UnixMs};
+use ccag_domain::{AccountState, Area, NanoUsd, Permission, Reach, Role, UnixMs};
 use leptos::prelude::*;
 
 /// What the form for a new user holds.
@@ -19,7 +19,7 @@ pub struct NewUserForm {
     pub username: Field,
     /// Their mail address.
     pub email: Field,
-    /// `admin` or `member`.
+    /// The name of a role.
     pub role: Field,
     /// The id of their team.
     pub team: Field,
@@ -105,7 +105,7 @@ const ROLE: Ask = Ask {
     id: "role",
     name: "role",
     label: "Role",
-    help: "Members see their own keys and usage; administrators everything.",
+    help: "It can be changed at any time, and holds at once.",
     kind: "",
     autocomplete: "",
     required: true,
@@ -155,7 +155,7 @@ impl Page for UsersPage {
         };
         view! {
             {page_head("Users".to_owned(), text("Who may sign in here, and whose keys count for whom."), nothing())}
-            {maker("Create a user", self.refused(), self.new_user(context))}
+            {maker(context, path::USERS, "Create a user", self.refused(), self.new_user(context))}
             {filter_bar(path::USERS, "Search by username or mail address", &self.search, nothing())}
             {list}
         }
@@ -178,10 +178,11 @@ impl UsersPage {
 
     fn new_user(&self, context: &PageContext) -> AnyView {
         let form = &self.form;
-        let roles = [
-            Choice::new(Role::Member.as_str(), "Member"),
-            Choice::new(Role::Admin.as_str(), "Administrator"),
-        ];
+        let roles = offered(context).map(|role| {
+            let label = format!("{}: {}", role.title(), role.summary());
+            Choice::new(role.as_str(), label)
+        });
+        let roles: Vec<Choice> = roles.collect();
         let mut teams = vec![Choice::new("", "None")];
         teams.extend(self.teams.iter().cloned());
         let fields = [
@@ -209,15 +210,17 @@ impl UsersPage {
     }
 
     fn list(&self, context: &PageContext) -> AnyView {
-        let columns = vec![
+        let mut columns = vec![
             Column::text("Username"),
             Column::text("Role"),
             Column::text("State"),
             Column::text("Team"),
             Column::number("Spend, 30 days"),
             Column::text("Created"),
-            Column::text("Change"),
         ];
+        if changes(context) {
+            columns.push(Column::text("Change"));
+        }
         let rows = self.rows.iter().map(|user| user_row(user, context)).collect();
         let pages = pagination("users", self.page, self.total, |page| {
             let page = if page == 1 {
@@ -237,11 +240,27 @@ impl UsersPage {
     }
 }
 
+/// The roles that the viewer may give, the one that is given most first.
+fn offered(context: &PageContext) -> impl Iterator<Item = Role> {
+    let owners = context.reach(Permission::Change(Area::Owners)) == Reach::Everything;
+    let all = Role::ALL.into_iter().rev();
+    all.filter(move |role| owners || *role != Role::Owner)
+}
+
+fn changes(context: &PageContext) -> bool {
+    context.reach(Permission::Change(Area::Users)) == Reach::Everything
+}
+
+/// The button that suspends or activates, unless it is for owners alone.
+fn switch_of(user: &UserRow, context: &PageContext) -> AnyView {
+    let owners = context.reach(Permission::Change(Area::Owners)) == Reach::Everything;
+    if user.role == Role::Owner && !owners {
+        return nothing();
+    }
+    state_switch(context, path::user_state(&user.id), &user.username, user.state)
+}
+
 fn user_row(user: &UserRow, context: &PageContext) -> AnyView {
-    let role = match user.role {
-        Role::Admin => "Administrator",
-        Role::Member => "Member",
-    };
     let detail = user
         .detail
         .clone()
@@ -250,12 +269,12 @@ fn user_row(user: &UserRow, context: &PageContext) -> AnyView {
     view! {
         <tr>
             {row_head(name.into_any())}
-            {cell("Role", text(role))}
+            {cell("Role", text(user.role.title()))}
             {cell("State", account_badge(user.state))}
             {name_cell("Team", named(user.team.as_ref(), |_| None))}
             {number_cell("Spend, 30 days", money(user.spend_30_days))}
             {cell("Created", ago(user.created_at_ms, context.now_ms))}
-            {cell("Change", state_switch(context, path::user_state(&user.id), &user.username, user.state))}
+            {changes(context).then(|| cell("Change", switch_of(user, context)))}
         </tr>
     }
     .into_any()

@@ -70,6 +70,7 @@ fn keys() -> KeysPage {
 
 fn key_page(key: KeySummary, used: bool) -> KeyPage {
     KeyPage {
+        revocable: true,
         revoked_at_ms: (key.state == KeyState::Revoked).then_some(NOW_MS - DAY_MS),
         rate_limit_rpm: used.then_some(120),
         key,

@@ -48,6 +48,7 @@ impl Session {
         Actor::User {
             id: self.user.id.clone(),
             role: self.user.role,
+            team_id: self.user.team_id.clone(),
             session: self.id.clone(),
         }
     }

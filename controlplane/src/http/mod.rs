@@ -1,5 +1,6 @@
 //! The HTTP surface: sign-in, the admin API, and what the console is built on.
 
+mod access;
 mod audit;
 mod auth;
 mod breaker;
@@ -25,6 +26,7 @@ mod usage;
 mod users;
 mod web_search;
 
+pub use access::routes;
 pub(crate) use auth::SESSION_COOKIE;
 pub use client::Network;
 pub(crate) use client::client_address;
@@ -78,6 +80,7 @@ pub(crate) fn router(state: HttpState) -> Router {
     Router::new()
         .merge(api())
         .merge(console::router())
+        .route_layer(axum::middleware::from_fn_with_state(state.clone(), access::gate))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(axum::middleware::from_fn_with_state(

@@ -3,22 +3,40 @@
 use crate::{EndpointId, Guardrail, KeyId, RoutingPolicy, SearchProvider, SessionId, TeamId, UserId};
 use std::fmt;
 
-/// What a user may do in the console and the admin API.
+/// What a user may do in the console and the admin API. [`crate::authority`] says what that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Everything.
+    Owner,
+    /// Everything but what is done to owners.
     Admin,
+    /// Their own keys and usage, and those of their team.
+    TeamManager,
+    /// Sees everything, and changes nothing but their own keys.
+    Auditor,
     /// Their own keys and usage.
     Member,
 }
 
 impl Role {
+    /// All of them, the highest first.
+    pub const ALL: [Self; 5] = [
+        Self::Owner,
+        Self::Admin,
+        Self::TeamManager,
+        Self::Auditor,
+        Self::Member,
+    ];
+
     /// The name used in the API and the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Owner => "owner",
             Self::Admin => "admin",
+            Self::TeamManager => "team_manager",
+            Self::Auditor => "auditor",
             Self::Member => "member",
         }
     }
@@ -26,11 +44,7 @@ impl Role {
     /// Reads a name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "admin" => Some(Self::Admin),
-            "member" => Some(Self::Member),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
     }
 }
 
@@ -121,6 +135,8 @@ pub enum Actor {
         id: UserId,
         /// What they may do.
         role: Role,
+        /// Their team.
+        team_id: Option<TeamId>,
         /// Through which session.
         session: SessionId,
     },
@@ -129,24 +145,20 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// Whether the actor may do everything.
-    #[must_use]
-    pub fn is_admin(&self) -> bool {
-        matches!(
-            self,
-            Self::System
-                | Self::User {
-                    role: Role::Admin,
-                    ..
-                }
-        )
-    }
-
     /// The user behind the actor, if one is.
     #[must_use]
     pub fn user_id(&self) -> Option<&UserId> {
         match self {
             Self::User { id, .. } => Some(id),
+            Self::System => None,
+        }
+    }
+
+    /// The team of the user behind the actor.
+    #[must_use]
+    pub fn team_id(&self) -> Option<&TeamId> {
+        match self {
+            Self::User { team_id, .. } => team_id.as_ref(),
             Self::System => None,
         }
     }

@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod account;
+pub mod authority;
 pub mod availability;
 pub mod breaker;
 pub mod budget;
@@ -12,6 +13,7 @@ pub mod catalogue;
 pub mod config;
 pub mod endpoint;
 pub mod explanation;
+pub mod gate;
 pub mod identity;
 pub mod ids;
 pub mod key;
@@ -39,6 +41,7 @@ pub use access::{
     Access, AccessKeys, CredentialKind, CredentialSource, EndpointState, ServiceTier, SessionTags, Subject,
 };
 pub use account::{AccountFilter, AccountId, AccountName};
+pub use authority::{Area, Permission, Person, Reach, Target};
 pub use availability::{Availability, Obstacle};
 pub use breaker::{BreakerPolicy, PauseReason, PausedSession, SessionOwner, SessionPace};
 pub use budget::{Budget, BudgetAction, BudgetMode, BudgetRule, BudgetScope, Posture, Raise, Scoped};
