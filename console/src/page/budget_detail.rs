@@ -73,6 +73,8 @@ pub struct RaiseForm {
 /// The page of one budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BudgetPage {
+    /// Whether the viewer may change it.
+    pub changeable: bool,
     /// Its id.
     pub id: String,
     /// What it is about, in words.
@@ -156,10 +158,12 @@ impl Page for BudgetPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        let actions = view! {
-            {page_link(context, path::edit_budget(&self.id), "Change", "button")}
-            {page_link(context, path::delete_budget(&self.id), "Delete…", "button danger")}
-        };
+        let actions = self.changeable.then(|| {
+            view! {
+                {page_link(context, path::edit_budget(&self.id), "Change", "button")}
+                {page_link(context, path::delete_budget(&self.id), "Delete…", "button danger")}
+            }
+        });
         let lead = format!("{} {}", exact_usd(self.amount), period_word(self.period));
         let holds = match &self.account {
             Some(account) => self.numbers(account),
@@ -314,7 +318,7 @@ impl BudgetPage {
         };
         let body = view! {
             {list}
-            {context.posts(&path::budget_raises(&self.id)).then(|| view! { <details class="raise-form" open=refused>
+            {self.changeable.then(|| view! { <details class="raise-form" open=refused>
                 <summary>"Raise it for a while"</summary>
                 <form method="post" action=path::budget_raises(&self.id) class="grid-form">
                     {csrf(context)}
@@ -335,7 +339,9 @@ impl BudgetPage {
     }
 
     fn raise_row(&self, context: &PageContext, raise: &RaiseRow) -> AnyView {
-        let state = if raise.active {
+        let state = if raise.active && !self.changeable {
+            badge(Colour::Good, "In force")
+        } else if raise.active {
             let what = format!("the raise of {}", exact_usd(raise.amount));
             let action = path::withdraw_raise(&self.id, &raise.id);
             button_form(context, action, &[], "Withdraw", &what, "small")

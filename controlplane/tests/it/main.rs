@@ -9,6 +9,7 @@
 
 mod allowances;
 mod audit;
+mod authorisation;
 mod backlog;
 mod breaker;
 mod breaker_forms;

@@ -17,12 +17,14 @@ use crate::store::budgets::{BudgetQuery, budget, budget_row, scope_key};
 use crate::store::entity::budget as entity;
 use crate::store::{StoreError, Tx};
 use ccag_admin_api::{
-    BudgetAccount, BudgetEventView, BudgetView, CreateBudget, CreateRaise, Recipients, UpdateBudget,
+    BudgetAccount, BudgetEventView, BudgetView, CreateBudget, CreateRaise, Recipients, ScopeKind,
+    UpdateBudget,
 };
+use ccag_domain::authority::refusal;
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{
     Actor, Area, Budget, BudgetId, BudgetScope, Code, NanoUsd, ObjectKind, Period, Permission, Posture,
-    Problem, Raise, UnixMs,
+    Problem, Raise, Target, UnixMs,
 };
 use check::invalid;
 use serde_json::json;
@@ -99,6 +101,28 @@ pub(crate) async fn count(app: &App, actor: &Actor, query: &BudgetQuery) -> Resu
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn find(app: &App, actor: &Actor, id: &BudgetId) -> Result<BudgetView, Problem> {
     view::one(app, found(app, actor, id).await?).await
+}
+
+/// Whether the actor may change a budget that they see; of a member's, whether its team is theirs.
+#[must_use]
+pub fn may_change(actor: &Actor, view: &BudgetView) -> bool {
+    let own = view.team_id.as_ref().is_some_and(|team| {
+        let target = Target::Team(team.as_str());
+        view.scope == ScopeKind::Member && actor.may(Permission::Change(Area::Budgets), target)
+    });
+    own || actor.may_all(Permission::Change(Area::WiderBudgets))
+}
+
+/// Finds a budget that the actor may change.
+///
+/// # Errors
+/// As [`find`], and [`Code::Forbidden`] for those who may only see it.
+pub async fn find_to_change(app: &App, actor: &Actor, id: &BudgetId) -> Result<BudgetView, Problem> {
+    let view = find(app, actor, id).await?;
+    match may_change(actor, &view) {
+        true => Ok(view),
+        false => Err(refusal(Permission::Change(Area::WiderBudgets))),
+    }
 }
 
 /// Changes a budget: what the request does not name keeps its value.
