@@ -33,6 +33,8 @@ pub const ROUTES: &[Route] = &[
     get("/", Gate::Public),
     get("/portal", Gate::Public),
     get("/console/", Gate::Public),
+    get(path::DEVICE, Gate::SignedIn),
+    post(path::DEVICE, Gate::SignedIn),
     get(path::LOGIN, Gate::Public),
     post(path::LOGIN, Gate::Public),
     post(path::LOGOUT, Gate::SignedIn),

@@ -1,12 +1,13 @@
 //! Users.
 
+use super::clients::sessions::end_all_of;
 use super::keys::{check_team, mark_revoked};
 use super::{App, authority, budgets, duplicate, limits, not_found, validate, views};
 use crate::store::entity::user;
 use crate::store::{Tx, UserQuery};
 use ccag_admin_api::{CreateUser, Patch, UpdateUser, UserView};
 use ccag_domain::{
-    AccountState, Actor, Area, Code, ObjectKind, Permission, Problem, Role, Target, TeamId, UserId,
+    AccountState, Actor, Area, Code, ObjectKind, Permission, Problem, Role, Target, TeamId, UserId, UserKind,
 };
 use serde_json::json;
 
@@ -16,7 +17,11 @@ use serde_json::json;
 /// [`Code::Conflict`] if the user name is taken, [`Code::InvalidRequest`] if a field is no good.
 pub async fn create(app: &App, actor: &Actor, request: CreateUser) -> Result<UserView, Problem> {
     actor.require_all(Permission::Change(Area::Users))?;
-    authority::require_over(actor, request.role.unwrap_or(Role::Member))?;
+    let role = request.role.unwrap_or(Role::Member);
+    authority::require_over(actor, role)?;
+    if request.kind == Some(UserKind::Service) {
+        check_service(Some(role), request.password.is_some())?;
+    }
     let password_hash = match &request.password {
         Some(password) => {
             validate::password("password", password.reveal())?;
@@ -40,6 +45,7 @@ pub(super) async fn create_with_hash(
         );
     };
     let username = validate::name("username", username)?;
+    let kind = request.kind.unwrap_or_default();
     let mut row = user::Model {
         id: UserId::generate(&*app.clock, &*app.rng).to_string(),
         username_key: username.to_lowercase(),
@@ -54,6 +60,7 @@ pub(super) async fn create_with_hash(
         created_at_ms: now,
         provider_id: None,
         groups: "[]".to_owned(),
+        kind: kind.as_str().to_owned(),
     };
     row.search_key = search_key(&row);
     let mut tx = app.store.change().await?;
@@ -74,6 +81,24 @@ pub(super) async fn create_with_hash(
     )
     .await?;
     Ok(views::user(&row)?)
+}
+
+/// What a service account cannot have: a password, since nobody signs in as it, and the highest role.
+fn check_service(role: Option<Role>, password: bool) -> Result<(), Problem> {
+    let wrong = |field: &str, message: &str| Err(Problem::new(Code::InvalidRequest, message).field(field));
+    if password {
+        return wrong(
+            "password",
+            "A service account does not sign in and has no password. Make a token for it instead.",
+        );
+    }
+    if role == Some(Role::Owner) {
+        return wrong(
+            "role",
+            "Owners are people. Give the service account another role.",
+        );
+    }
+    Ok(())
 }
 
 /// Lists users by user name, and says how many there are in all. Managers see those of their team, and by their whole name
@@ -119,9 +144,12 @@ pub async fn update(app: &App, actor: &Actor, id: &UserId, request: UpdateUser) 
         Patch::Clear => Patch::Clear,
         Patch::Keep => Patch::Keep,
     };
-    let tx = app.store.change().await?;
+    let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let mut row = changeable(&tx, actor, id).await?;
+    if row.kind == UserKind::Service.as_str() {
+        check_service(request.role, matches!(password, Patch::Set(_)))?;
+    }
     if let Some(role) = request.role {
         authority::require_over(actor, role)?;
         if role.as_str() != row.role {
@@ -140,10 +168,18 @@ pub async fn update(app: &App, actor: &Actor, id: &UserId, request: UpdateUser) 
         Patch::Set(team_id) => Some(team_id.into()),
     };
     row.search_key = search_key(&row);
+    if matches!(password, Patch::Set(_)) && row.provider_id.is_some() {
+        return Err(Problem::new(
+            Code::InvalidRequest,
+            "This user signs in with an identity provider, and so has no password here.",
+        )
+        .field("password"));
+    }
     let new_password = !password.is_keep();
     row.password_hash = password.apply(row.password_hash);
     if new_password {
         tx.delete_sessions_of(&row.id).await?;
+        end_all_of(&mut tx, actor, &row.id, app.now_ms()).await?;
     }
     let details = json!({"role": row.role, "team_id": row.team_id, "new_password": new_password});
     save(app, actor, tx, row, "user.update", details).await
@@ -213,12 +249,13 @@ async fn member(tx: &Tx, actor: &Actor, id: &UserId, team: Option<&TeamId>) -> R
 /// [`Code::NotFound`], or [`Code::Conflict`] if nobody would be left to manage the gateway.
 pub async fn suspend(app: &App, actor: &Actor, id: &UserId) -> Result<UserView, Problem> {
     actor.require_all(Permission::Change(Area::Users))?;
-    let tx = app.store.change().await?;
+    let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let mut row = changeable(&tx, actor, id).await?;
     keep_somebody(&tx, &row).await?;
     row.state = AccountState::Suspended.as_str().to_owned();
     tx.delete_sessions_of(&row.id).await?;
+    end_all_of(&mut tx, actor, &row.id, app.now_ms()).await?;
     save(app, actor, tx, row, "user.suspend", json!({})).await
 }
 
@@ -245,6 +282,8 @@ pub async fn delete(app: &App, actor: &Actor, id: &UserId) -> Result<(), Problem
     tx.serialize().await?;
     let row = changeable(&tx, actor, id).await?;
     keep_somebody(&tx, &row).await?;
+    end_all_of(&mut tx, actor, &row.id, now).await?;
+    tx.delete_identities_of(&row.id).await?;
     for mut key in tx.list_active_keys_of(&row.id).await? {
         mark_revoked(&mut key, actor, now);
         tx.update_key(key).await?;
@@ -289,7 +328,7 @@ async fn save(
 }
 
 /// Refuses what would leave nobody to manage the gateway: no active owner, or, where nobody is one, no active admin.
-async fn keep_somebody(tx: &Tx, row: &user::Model) -> Result<(), Problem> {
+pub(super) async fn keep_somebody(tx: &Tx, row: &user::Model) -> Result<(), Problem> {
     if row.state != AccountState::Active.as_str() {
         return Ok(());
     }
@@ -314,7 +353,7 @@ fn optional(field: &str, text: Option<String>) -> Result<Option<String>, Problem
     Ok(text.filter(|text| !text.is_empty()))
 }
 
-fn search_key(row: &user::Model) -> String {
+pub(super) fn search_key(row: &user::Model) -> String {
     let parts = [Some(&row.username), row.email.as_ref(), row.display_name.as_ref()];
     let parts: Vec<_> = parts
         .into_iter()

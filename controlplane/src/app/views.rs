@@ -9,8 +9,8 @@ use ccag_admin_api::{
     CredentialView, EndpointTeam, EndpointView, KeyState, KeyView, LedgerRow, TeamView, Timestamp, UserView,
 };
 use ccag_domain::{
-    AccountState, EndpointId, EndpointState, Geography, KeyId, Lane, NanoUsd, Outcome, PriceId, ReplicaId,
-    RequestId, Role, TeamId, UnixMs, UsageId, UserId,
+    AccountState, EndpointId, EndpointState, Geography, KeyId, Lane, NanoUsd, Outcome, PriceId, ProviderId,
+    ReplicaId, RequestId, Role, TeamId, UnixMs, UsageId, UserId, UserKind,
 };
 
 fn id<T: std::str::FromStr>(table: &'static str, column: &str, text: &str) -> Result<T, StoreError> {
@@ -54,9 +54,12 @@ pub(super) fn user(row: &user::Model) -> Result<UserView, StoreError> {
         username: row.username.clone(),
         email: row.email.clone(),
         display_name: row.display_name.clone(),
+        kind: read(T, "kind", UserKind::parse(&row.kind))?,
         role: read(T, "role", Role::parse(&row.role))?,
         state: read(T, "state", AccountState::parse(&row.state))?,
         team_id: optional_id::<TeamId>(T, "team_id", row.team_id.as_deref())?,
+        provider_id: optional_id::<ProviderId>(T, "provider_id", row.provider_id.as_deref())?,
+        groups: rows::groups(row)?,
         created_at: Timestamp::from_ms(row.created_at_ms),
     })
 }

@@ -47,6 +47,34 @@ const API: &[Route] = &[
     post(paths::LOGIN, Gate::Public),
     post(paths::LOGOUT, Gate::SignedIn),
     get(paths::ME, Gate::SignedIn),
+    get(paths::SIGN_IN_OPTIONS, Gate::Public),
+    get(paths::SIGN_ON, Gate::Public),
+    get(paths::SIGN_ON_CALLBACK, Gate::Public),
+    // Who asks for a token, or gives one back, shows in the body what they have it for.
+    get("/.well-known/oauth-authorization-server", Gate::Public),
+    post("/oauth/device_authorization", Gate::Public),
+    post("/oauth/token", Gate::Public),
+    post("/oauth/revoke", Gate::Public),
+    get("/managed/settings", Gate::Other("a client's token")),
+    get("/api/oauth/usage", Gate::Other("a client's token or a key")),
+    get(paths::PROVIDERS, read(Area::SignOn)),
+    post(paths::PROVIDERS, change(Area::SignOn)),
+    get(paths::PROVIDER, read(Area::SignOn)),
+    put(paths::PROVIDER, change(Area::SignOn)),
+    delete(paths::PROVIDER, change(Area::SignOn)),
+    post(paths::PROVIDER_TEST, change(Area::SignOn)),
+    get(paths::SIGN_IN, read(Area::SignOn)),
+    put(paths::SIGN_IN, change(Area::SignOn)),
+    post(paths::SIGNING_KEYS_ROTATE, change(Area::SignOn)),
+    get(paths::POLICIES, read(Area::Policies)),
+    post(paths::POLICIES, change(Area::Policies)),
+    get(paths::POLICY, read(Area::Policies)),
+    put(paths::POLICY, change(Area::Policies)),
+    delete(paths::POLICY, change(Area::Policies)),
+    get(paths::USER_POLICY, read(Area::Users)),
+    get(paths::CLIENT_SESSIONS, read(Area::Keys)),
+    delete(paths::CLIENT_SESSION, change(Area::Keys)),
+    post(paths::USER_SIGN_OUT, Gate::SignedIn),
     get(paths::KEYS, read(Area::Keys)),
     post(paths::KEYS, change(Area::Keys)),
     get(paths::KEY, read(Area::Keys)),
@@ -117,6 +145,9 @@ const API: &[Route] = &[
     patch(paths::USER, change(Area::Users)),
     put(paths::USER, change(Area::Users)),
     delete(paths::USER, change(Area::Users)),
+    get(paths::USER_TOKENS, read(Area::Users)),
+    post(paths::USER_TOKENS, change(Area::Users)),
+    delete(paths::USER_TOKEN, change(Area::Users)),
     put(paths::USER_TEAM, change(Area::Members)),
     post(paths::USER_SUSPEND, change(Area::Users)),
     post(paths::USER_ACTIVATE, change(Area::Users)),
@@ -181,9 +212,7 @@ pub(super) async fn gate(State(state): State<HttpState>, request: Request, next:
     let (method, uri) = (request.method().clone(), request.uri().clone());
     match gate {
         Some(Gate::Public | Gate::Other(_)) => next.run(request).await,
-        Some(gate) if path.as_str().starts_with(ccag_console::path::HOME) => {
-            console::gate(&state, gate, request, next).await
-        }
+        Some(gate) if is_page(path.as_str()) => console::gate(&state, gate, request, next).await,
         Some(gate) => api(&state, gate, request, next).await,
         None if routes().any(|route| route.path == path.as_str()) => {
             no_such_method(path.as_str(), method, uri).await
@@ -196,6 +225,11 @@ pub(super) async fn gate(State(state): State<HttpState>, request: Request, next:
             problem::no_such_path(uri).await.into_response()
         }
     }
+}
+
+fn is_page(path: &str) -> bool {
+    let pages = ccag_console::access::ROUTES;
+    pages.iter().any(|route| route.path == path)
 }
 
 /// The refusal of a method that has no row at a path that has others, whether there is a handler for it or not.

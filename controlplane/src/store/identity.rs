@@ -2,7 +2,7 @@
 
 use super::entity::{session, team, team_endpoint, user, virtual_key};
 use super::{Store, StoreError, Tx, contains};
-use ccag_domain::{AccountState, ObjectKind, Role};
+use ccag_domain::{AccountState, ObjectKind, Role, UserKind};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect,
@@ -22,6 +22,8 @@ pub struct UserQuery {
     pub or_free: bool,
     /// Only those with this role.
     pub role: Option<Role>,
+    /// Only people, or only service accounts.
+    pub kind: Option<UserKind>,
     /// Only those in this state.
     pub state: Option<AccountState>,
     /// Only those whose user name in lower case comes after this.
@@ -58,6 +60,7 @@ impl UserQuery {
             .add_option(self.after_name.as_ref().map(|name| C::UsernameKey.gt(name)))
             .add_option(self.team_id.as_ref().map(|id| self.within(id)))
             .add_option(self.role.map(|role| C::Role.eq(role.as_str())))
+            .add_option(self.kind.map(|kind| C::Kind.eq(kind.as_str())))
             .add_option(self.state.map(|state| C::State.eq(state.as_str())))
     }
 }

@@ -1,6 +1,8 @@
 //! Where things are. The constants are route templates, the functions fill them in.
 
-use ccag_domain::{BudgetId, EndpointId, KeyId, LimitId, PauseId, RuleId, SearchKind, TeamId, UserId};
+use ccag_domain::{
+    BudgetId, EndpointId, KeyId, LimitId, PauseId, RuleId, SearchKind, SessionId, TeamId, UserId,
+};
 
 /// `POST`: sign in.
 pub const LOGIN: &str = "/auth/login";
@@ -8,6 +10,38 @@ pub const LOGIN: &str = "/auth/login";
 pub const LOGOUT: &str = "/auth/logout";
 /// `GET`: who is asking.
 pub const ME: &str = "/auth/me";
+
+/// `GET`: the identity providers that one can sign in with. For everybody.
+pub const SIGN_IN_OPTIONS: &str = "/auth/providers";
+/// `GET`: sends the browser to an identity provider.
+pub const SIGN_ON: &str = "/auth/oidc/{id}/login";
+/// `GET`: where identity providers send it back to.
+pub const SIGN_ON_CALLBACK: &str = "/auth/oidc/callback";
+
+/// `GET`: list, `POST`: create.
+pub const PROVIDERS: &str = "/admin/idps";
+/// `GET`, `PUT`, `DELETE` (204).
+pub const PROVIDER: &str = "/admin/idps/{id}";
+/// `POST`: ask the provider what can be asked without anybody's signing in.
+pub const PROVIDER_TEST: &str = "/admin/idps/{id}/test";
+/// `GET`, `PUT`: how people sign in.
+pub const SIGN_IN: &str = "/admin/sign-in";
+/// `POST`: let another key take over that tokens of clients are signed with; 204.
+pub const SIGNING_KEYS_ROTATE: &str = "/admin/signing-keys/rotate";
+
+/// `GET`: list, `POST`: create.
+pub const POLICIES: &str = "/admin/policies";
+/// `GET`, `PUT`, `DELETE` (204).
+pub const POLICY: &str = "/admin/policies/{id}";
+/// `GET`: what the policies say to and of a user.
+pub const USER_POLICY: &str = "/admin/users/{id}/policy";
+
+/// `GET`: the open sessions of clients.
+pub const CLIENT_SESSIONS: &str = "/admin/client-sessions";
+/// `DELETE`: end one; 204.
+pub const CLIENT_SESSION: &str = "/admin/client-sessions/{id}";
+/// `POST`: sign a user out everywhere.
+pub const USER_SIGN_OUT: &str = "/admin/users/{id}/sign-out";
 
 /// `GET`: list, `POST`: create.
 pub const KEYS: &str = "/admin/keys";
@@ -101,6 +135,11 @@ pub const USER_TEAM: &str = "/admin/users/{id}/team";
 pub const USER_SUSPEND: &str = "/admin/users/{id}/suspend";
 /// `POST`: let a suspended user in again; answers with the user.
 pub const USER_ACTIVATE: &str = "/admin/users/{id}/activate";
+
+/// `GET`: the tokens of a service account; `POST`: make one.
+pub const USER_TOKENS: &str = "/admin/users/{id}/tokens";
+/// `DELETE`: revoke one; 204.
+pub const USER_TOKEN: &str = "/admin/users/{id}/tokens/{token}";
 
 /// `GET`: sums.
 pub const USAGE_SUMMARY: &str = "/admin/usage/summary";
@@ -333,6 +372,18 @@ pub fn user(id: &UserId) -> String {
 #[must_use]
 pub fn user_team(id: &UserId) -> String {
     fill(USER_TEAM, "{id}", id.as_str())
+}
+
+/// The tokens of a service account.
+#[must_use]
+pub fn user_tokens(id: &UserId) -> String {
+    fill(USER_TOKENS, "{id}", id.as_str())
+}
+
+/// A token of a service account.
+#[must_use]
+pub fn user_token(id: &UserId, token: &SessionId) -> String {
+    fill(&fill(USER_TOKEN, "{id}", id.as_str()), "{token}", token.as_str())
 }
 
 /// Suspends a user.

@@ -1,6 +1,9 @@
 //! People, teams, and who is asking.
 
-use crate::{EndpointId, Guardrail, KeyId, RoutingPolicy, SearchProvider, SessionId, TeamId, UserId};
+use crate::{
+    EndpointId, Guardrail, KeyId, PolicySubject, RoutingPolicy, SearchProvider, SessionId, TeamId, UnixMs,
+    UserId,
+};
 use std::fmt;
 
 /// What a user may do in the console and the admin API. [`crate::authority`] says what that is.
@@ -51,6 +54,38 @@ impl Role {
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// What a user is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UserKind {
+    /// Somebody who can sign in.
+    #[default]
+    Person,
+    /// A program: it has keys and tokens, and cannot sign in.
+    Service,
+}
+
+impl UserKind {
+    /// The name used in the API and the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Service => "service",
+        }
+    }
+
+    /// Reads a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "person" => Some(Self::Person),
+            "service" => Some(Self::Service),
+            _ => None,
+        }
     }
 }
 
@@ -113,6 +148,36 @@ pub struct User {
     pub team_id: Option<TeamId>,
     /// The search service that they have chosen.
     pub search: Option<SearchProvider>,
+    /// Their role, for policies.
+    pub role: Option<Role>,
+    /// Their groups at the identity provider, for policies.
+    pub groups: Vec<String>,
+    /// The domain of their e-mail address in lower case, for policies.
+    pub email_domain: Option<String>,
+}
+
+impl User {
+    /// As policies see them; `team_id` is the team that pays.
+    #[must_use]
+    pub fn as_subject<'a>(&'a self, team_id: Option<&'a TeamId>) -> PolicySubject<'a> {
+        PolicySubject {
+            team_id,
+            groups: &self.groups,
+            role: self.role,
+            email_domain: self.email_domain.as_deref(),
+        }
+    }
+}
+
+/// What tokens of client sessions are verified with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningKey {
+    /// Its id, which tokens name.
+    pub id: String,
+    /// Ed25519.
+    pub public: [u8; 32],
+    /// When no token that was signed with it can be good any more; `None` while it is in use.
+    pub expires_at_ms: Option<UnixMs>,
 }
 
 /// Who sends a model request.

@@ -12,7 +12,7 @@ use ccag_domain::account::{AccountFilter, AccountOf};
 use ccag_domain::budget::applicable;
 use ccag_domain::{
     AccountId, Actor, Area, Budget, BudgetId, BudgetScope, Caller, KeyId, NanoUsd, Period, Permission,
-    Problem, TeamId, TimeZone, UnixMs, UserId,
+    Problem, Standing, TeamId, TimeZone, UnixMs, UserId,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -129,6 +129,19 @@ async fn applied(
         .zip(holds)
         .map(|((budget, account), holds)| (budget, account, holds))
         .collect())
+}
+
+/// How the budgets stand that bound a caller's spending.
+pub(crate) async fn standings(app: &App, caller: &Caller) -> Result<Vec<Standing>, Problem> {
+    let now = app.now_ms();
+    let standing = |(budget, of, holds): (Arc<Budget>, AccountOf, Holds)| Standing {
+        period: budget.period,
+        amount: budget.amount_at(now),
+        spent: holds.spent,
+        resets_at: (budget.period != Period::Total).then_some(of.stretch.end_ms),
+    };
+    let applied = applied(app, caller, now).await?;
+    Ok(applied.into_iter().map(standing).collect())
 }
 
 async fn of_caller(

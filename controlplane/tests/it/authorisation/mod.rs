@@ -20,6 +20,8 @@ fn kind(path: &str, parameter: &str) -> (&'static str, bool) {
         "user_id" => ("user", false),
         "id" if is("keys") => ("key", true),
         "id" if is("teams") => ("team", false),
+        "id" if is("client-sessions") => ("session_key", true),
+        "token" => ("ses", false),
         "id" if is("users") => ("user", false),
         "id" if is("budgets") => ("bud", true),
         "id" if is("limits") => ("lim", true),
@@ -173,6 +175,11 @@ fn named_by_user(route: &Route) -> bool {
 
 /// What stands in the matrix.
 async fn cell(world: &World, who: &Who, route: &Route) -> &'static str {
+    if let Gate::Other(what) = route.gate
+        && who.column != Column::Nobody
+    {
+        return what;
+    }
     if who.column == Column::Nobody {
         let (_, verdict) = ask(world, who, route, Whose::Nobodys).await;
         return match (verdict, route.gate) {
@@ -273,7 +280,10 @@ async fn row(world: &mut World, route: &Route) -> Vec<&'static str> {
     for at in 0..world.people.len() {
         let who = &world.people[at];
         cells.push(cell(world, who, route).await);
-        if who.column != Column::Nobody && route.path.ends_with("/logout") {
+        let signs_out = ["/logout", "/sign-out"]
+            .iter()
+            .any(|end| route.path.ends_with(end));
+        if who.column != Column::Nobody && signs_out {
             let mut who = world.people.remove(at);
             world.sign_in(&mut who).await;
             world.people.insert(at, who);
@@ -333,8 +343,7 @@ async fn the_matrix_is_as_documented() {
         rows.push((*route, cells));
     }
     world.end().await;
-    let console =
-        |route: &Route| route.path.starts_with("/console") || ["/", "/portal"].contains(&route.path);
+    let console = |route: &Route| ccag_console::access::ROUTES.contains(route);
     let mut page = HEAD.to_owned();
     write_table(&mut page, "API", rows.iter().filter(|(route, _)| !console(route)));
     write_table(
@@ -378,9 +387,16 @@ fn every_path_has_a_row_and_no_row_stands_twice() {
 
 #[tokio::test]
 async fn strangers_get_what_is_meant_for_everybody_and_nothing_else() {
-    const PUBLIC: [&str; 9] = [
+    const PUBLIC: [&str; 16] = [
         "GET /health",
         "POST /auth/login",
+        "GET /auth/providers",
+        "GET /auth/oidc/{id}/login",
+        "GET /auth/oidc/callback",
+        "GET /.well-known/oauth-authorization-server",
+        "POST /oauth/device_authorization",
+        "POST /oauth/token",
+        "POST /oauth/revoke",
         "GET /",
         "GET /portal",
         "GET /console/",

@@ -197,6 +197,17 @@ impl World {
         (key, request)
     }
 
+    /// A client of somebody's that is signed in.
+    async fn client_session(&self, user: &str) -> String {
+        let body = json!({"name": "client", "user_id": user});
+        let key = self.owner.post("/admin/keys", body).await.id();
+        let db = self.db.connect().await;
+        let sql = format!("UPDATE virtual_keys SET kind = 'session' WHERE id = '{key}'");
+        db.execute_unprepared(&sql).await.unwrap();
+        db.close().await.unwrap();
+        key
+    }
+
     async fn pause(&self, user: &str, team: Option<&str>, session: &str) -> String {
         let id = format!("pau_{}", self.number());
         let team = team.map_or_else(|| "NULL".to_owned(), |team| format!("'{team}'"));
@@ -274,7 +285,9 @@ impl World {
     pub(super) async fn thing(&self, kind: &str, whose: Whose<'_>) -> String {
         let n = self.number();
         let (user, team, request) = match whose {
-            Whose::Nobodys => return format!("{}_nobody", if kind == "request" { "req" } else { kind }),
+            Whose::Nobodys if kind == "request" => return "req_nobody".to_owned(),
+            Whose::Nobodys if kind == "session_key" => return "key_nobody".to_owned(),
+            Whose::Nobodys => return format!("{kind}_nobody"),
             Whose::Mate => (None, Some(self.red.as_str()), &self.request_of_mate),
             Whose::Own(who) => (Some(who.id.clone()), who.team.as_deref(), &who.request),
         };
@@ -291,6 +304,7 @@ impl World {
         let about = json!({"scope": "member", "team_id": team, "user_id": user, "amount_usd": 1});
         match kind {
             "user" => user,
+            "session_key" => self.client_session(&user).await,
             "pau" => self.pause(&user, team, &format!("session{n}")).await,
             "key" => {
                 let body = json!({"name": format!("fresh{n}"), "user_id": user});
@@ -323,7 +337,7 @@ impl Who {
 
     /// Sends a request as a program or, to the console, as a browser would.
     pub(super) async fn send(&self, method: &str, path: &str, body: &str) -> Answer {
-        if !path.starts_with("/console") {
+        if !path.starts_with("/console") && path != "/device" {
             return self.api.send(method, path, body).await;
         }
         let kind = "application/x-www-form-urlencoded";
