@@ -185,8 +185,6 @@ fn user(id: &str, name: &str, role: Role) -> UserView {
         role,
         state: AccountState::Active,
         team_id: None,
-        provider_id: None,
-        groups: Vec::new(),
         created_at: made_at(),
     }
 }

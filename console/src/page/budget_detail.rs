@@ -158,7 +158,7 @@ impl Page for BudgetPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        let actions = self.changeable.then(|| {
+        let actions = self.changes(context).then(|| {
             view! {
                 {page_link(context, path::edit_budget(&self.id), "Change", "button")}
                 {page_link(context, path::delete_budget(&self.id), "Delete…", "button danger")}
@@ -318,7 +318,7 @@ impl BudgetPage {
         };
         let body = view! {
             {list}
-            {self.changeable.then(|| view! { <details class="raise-form" open=refused>
+            {self.changes(context).then(|| view! { <details class="raise-form" open=refused>
                 <summary>"Raise it for a while"</summary>
                 <form method="post" action=path::budget_raises(&self.id) class="grid-form">
                     {csrf(context)}
@@ -338,8 +338,12 @@ impl BudgetPage {
         )
     }
 
+    fn changes(&self, context: &PageContext) -> bool {
+        self.changeable && context.posts(&path::budget_raises(&self.id))
+    }
+
     fn raise_row(&self, context: &PageContext, raise: &RaiseRow) -> AnyView {
-        let state = if raise.active && !self.changeable {
+        let state = if raise.active && !self.changes(context) {
             badge(Colour::Good, "In force")
         } else if raise.active {
             let what = format!("the raise of {}", exact_usd(raise.amount));
