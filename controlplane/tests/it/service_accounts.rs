@@ -50,10 +50,9 @@ async fn a_service_account_has_keys_and_does_not_sign_in(db: TestDb) {
         let refused = admin.send("PATCH", &path, &body.to_string()).await;
         assert_eq!(refused.status, 400, "{}", refused.text);
     }
-    let login = plane
-        .caller()
-        .post("/auth/login", json!({"username": "build", "password": PASSWORD}));
-    assert_eq!(login.await.status, 401);
+    let credentials = json!({"username": "build", "password": PASSWORD});
+    let login = plane.caller().post("/auth/login", credentials).await;
+    assert_eq!(login.status, 401);
     let listed = |kind: &'static str| {
         let admin = admin.clone();
         async move { admin.get(&format!("/admin/users?kind={kind}")).await.text }
