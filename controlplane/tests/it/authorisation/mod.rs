@@ -100,7 +100,8 @@ async fn fill(world: &World, route: &Route, whose: Whose<'_>) -> (String, String
     match (route.method, route.path) {
         ("GET", "/admin/users" | "/admin/keys") => path.push_str("?limit=1000"),
         ("GET", "/admin/usage/summary") => path.push_str("?group_by=user"),
-        ("GET", "/console/users" | "/console/keys" | "/console/budgets") => path.push_str("?q=-of-"),
+        ("GET", "/console/users" | "/console/keys") => path.push_str("?q=-of-"),
+        ("GET", "/console/budgets") => path.push_str("?q=user-of-"),
         _ => {}
     }
     if route.path == "/admin/budget/status" {
@@ -240,7 +241,8 @@ fn seen(world: &World, who: &Who, answer: &Answer, route: &Route) -> &'static st
         Gate::May(permission) => who.reach(permission),
         Gate::Public | Gate::SignedIn | Gate::Other(_) => Reach::Own,
     };
-    let is_form = route.path.ends_with("/new");
+    // The first page shows the first few of what there is.
+    let is_form = route.path.ends_with("/new") || route.path == "/console";
     if route.method != "GET" || is_form || reach == Reach::Everything && !lists(route) {
         return "yes";
     }
