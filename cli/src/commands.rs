@@ -18,6 +18,7 @@ mod reprice;
 pub(crate) mod routing;
 pub(crate) mod sessions;
 pub(crate) mod teams;
+mod tokens;
 pub(crate) mod usage;
 pub(crate) mod users;
 pub(crate) mod web_search;

@@ -1,6 +1,8 @@
 //! What every page needs to know besides its own model.
 
-use ccag_domain::{Role, UnixMs};
+use crate::access;
+use ccag_domain::gate::Gate;
+use ccag_domain::{Permission, Reach, Role, UnixMs};
 
 /// The colours a viewer has chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -91,15 +93,26 @@ pub struct Flash {
 pub struct Viewer {
     /// The name to show.
     pub name: String,
-    /// What they may see.
+    /// What they may do.
     pub role: Role,
+    /// Whether they belong to a team, which is the one that a manager manages.
+    pub has_team: bool,
 }
 
 impl Viewer {
-    /// Whether they see everything.
+    /// How far they go.
     #[must_use]
-    pub fn is_admin(&self) -> bool {
-        self.role == Role::Admin
+    pub fn reach(&self, permission: Permission) -> Reach {
+        self.role.reach_in(self.has_team, permission)
+    }
+
+    /// Whether they may open a page.
+    pub(crate) fn opens(&self, address: &str) -> bool {
+        self.passes(access::gate("GET", address))
+    }
+
+    fn passes(&self, gate: Option<Gate>) -> bool {
+        gate.is_some_and(|gate| gate.lets(|permission| self.reach(permission)))
     }
 }
 
@@ -123,7 +136,22 @@ pub struct PageContext {
 }
 
 impl PageContext {
-    pub(crate) fn is_admin(&self) -> bool {
-        self.viewer.as_ref().is_some_and(Viewer::is_admin)
+    /// How far the viewer goes.
+    pub(crate) fn reach(&self, permission: Permission) -> Reach {
+        self.viewer
+            .as_ref()
+            .map_or(Reach::Nothing, |viewer| viewer.reach(permission))
+    }
+
+    /// Whether the viewer may open a page; links to others are not shown.
+    pub(crate) fn opens(&self, address: &str) -> bool {
+        self.viewer.as_ref().is_some_and(|viewer| viewer.opens(address))
+    }
+
+    /// Whether the viewer may send a form there; forms to elsewhere are not shown, or cannot be filled in.
+    pub(crate) fn posts(&self, address: &str) -> bool {
+        self.viewer
+            .as_ref()
+            .is_some_and(|viewer| viewer.passes(access::gate("POST", address)))
     }
 }

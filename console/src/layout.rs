@@ -51,16 +51,10 @@ struct Entry {
     section: Section,
     label: &'static str,
     href: &'static str,
-    admin_only: bool,
 }
 
-const fn entry(section: Section, label: &'static str, href: &'static str, admin_only: bool) -> Entry {
-    Entry {
-        section,
-        label,
-        href,
-        admin_only,
-    }
+const fn entry(section: Section, label: &'static str, href: &'static str) -> Entry {
+    Entry { section, label, href }
 }
 
 /// The navigation in groups; each group has a heading.
@@ -68,33 +62,33 @@ const GROUPS: [(&str, &[Entry]); 3] = [
     (
         "Usage",
         &[
-            entry(Section::Home, "Overview", path::HOME, false),
-            entry(Section::Budgets, "Budgets", path::BUDGETS, true),
-            entry(Section::Limits, "Limits", path::LIMITS, true),
-            entry(Section::Sessions, "Paused sessions", path::SESSIONS, false),
-            entry(Section::Requests, "Explain a request", path::REQUESTS, false),
+            entry(Section::Home, "Overview", path::HOME),
+            entry(Section::Budgets, "Budgets", path::BUDGETS),
+            entry(Section::Limits, "Limits", path::LIMITS),
+            entry(Section::Sessions, "Paused sessions", path::SESSIONS),
+            entry(Section::Requests, "Explain a request", path::REQUESTS),
         ],
     ),
     (
         "Access",
         &[
-            entry(Section::Keys, "Keys", path::KEYS, false),
-            entry(Section::Teams, "Teams", path::TEAMS, true),
-            entry(Section::Users, "Users", path::USERS, true),
-            entry(Section::Logins, "Signed-in devices", path::LOGINS, false),
-            entry(Section::SignIn, "Sign-in", path::SIGN_IN, true),
-            entry(Section::Policies, "Policies", path::POLICIES, true),
-            entry(Section::WebSearch, "Web search", path::WEB_SEARCH, false),
+            entry(Section::Keys, "Keys", path::KEYS),
+            entry(Section::Teams, "Teams", path::TEAMS),
+            entry(Section::Users, "Users", path::USERS),
+            entry(Section::Logins, "Signed-in devices", path::LOGINS),
+            entry(Section::SignIn, "Sign-in", path::SIGN_IN),
+            entry(Section::Policies, "Policies", path::POLICIES),
+            entry(Section::WebSearch, "Web search", path::WEB_SEARCH),
         ],
     ),
     (
         "Operations",
         &[
-            entry(Section::Capabilities, "Capabilities", path::CAPABILITIES, true),
-            entry(Section::Endpoints, "Endpoints", path::ENDPOINTS, true),
-            entry(Section::Models, "Models and prices", path::MODELS, false),
-            entry(Section::Fleet, "Fleet", path::FLEET, true),
-            entry(Section::Audit, "Audit log", path::AUDIT, true),
+            entry(Section::Capabilities, "Capabilities", path::CAPABILITIES),
+            entry(Section::Endpoints, "Endpoints", path::ENDPOINTS),
+            entry(Section::Models, "Models and prices", path::MODELS),
+            entry(Section::Fleet, "Fleet", path::FLEET),
+            entry(Section::Audit, "Audit log", path::AUDIT),
         ],
     ),
 ];
@@ -138,7 +132,7 @@ fn signed_in(page: &dyn Page, context: &PageContext, viewer: &Viewer) -> AnyView
                 <div class="account">
                     {theme_form(context)}
                     <p class="account-name">{viewer.name.clone()}</p>
-                    <p class="account-role">{if viewer.is_admin() { "Administrator" } else { "Member" }}</p>
+                    <p class="account-role">{viewer.role.title()}</p>
                     <form method="post" action=path::LOGOUT>
                         {csrf(context)}
                         <button type="submit" class="quiet">"Sign out"</button>
@@ -186,7 +180,7 @@ fn navigation(current: Option<Section>, viewer: &Viewer) -> AnyView {
         .map(|(heading, entries)| {
             let links: Vec<_> = entries
                 .iter()
-                .filter(|e| viewer.is_admin() || !e.admin_only)
+                .filter(|e| viewer.opens(e.href))
                 .map(|e| {
                     let here = (current == Some(e.section)).then_some("page");
                     view! { <li><a href=e.href aria-current=here>{e.label}</a></li> }

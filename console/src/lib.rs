@@ -7,6 +7,7 @@
 //! Pages work without scripts: every change is a form with a POST to a fixed path, and the one script that is shipped only
 //! adds comfort. The [`SECURITY_POLICY`] that goes with every page forbids inline code and styles.
 
+pub mod access;
 mod assets;
 mod context;
 pub mod form;

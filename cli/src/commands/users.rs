@@ -11,7 +11,7 @@ use ccag_admin_api::{
     CreateUser, ListUsers, Patch, PolicySpec, SetSpendLimit, SetTeam, SpendLimitView, UpdateUser, Usd,
     UserList, UserView, paths,
 };
-use ccag_domain::Role as ApiRole;
+use ccag_domain::{Role as ApiRole, UserKind};
 use clap::{Args, Subcommand, ValueEnum};
 use reqwest::Method;
 use serde_json::json;
@@ -28,7 +28,7 @@ pub(crate) enum Users {
         /// The user's id or name
         user: String,
     },
-    /// Make a user an admin or a member
+    /// Give a user another role
     SetRole {
         /// The user's id or name
         user: String,
@@ -71,6 +71,9 @@ pub(crate) enum Users {
         #[arg(long, conflicts_with = "limit")]
         none: bool,
     },
+    /// Tokens with which a service account uses the admin API
+    #[command(subcommand)]
+    Tokens(super::tokens::Tokens),
     /// Set a user's password; their sessions end
     SetPassword {
         /// The user's id or name
@@ -107,6 +110,9 @@ pub(crate) struct Create {
     /// Their name, for people
     #[arg(long, value_name = "TEXT")]
     display_name: Option<String>,
+    /// A service account: a program, which has keys and tokens and does not sign in
+    #[arg(long, conflicts_with_all = ["password", "password_stdin"])]
+    service: bool,
     /// What they may do
     #[arg(long, value_enum, default_value = "member")]
     role: Role,
@@ -126,6 +132,9 @@ pub(crate) struct List {
     /// Only members of this team
     #[arg(long)]
     team: Option<String>,
+    /// Only people, or only service accounts
+    #[arg(long, value_enum)]
+    kind: Option<Kind>,
     /// Only users with this role
     #[arg(long, value_enum)]
     role: Option<Role>,
@@ -136,16 +145,43 @@ pub(crate) struct List {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Role {
-    /// Everything
+    /// Everything, and alone makes and unmakes owners
+    Owner,
+    /// Everything except what is done to owners
     Admin,
+    /// The members, keys and spending of their team
+    #[value(name = "team_manager", alias = "team-manager")]
+    TeamManager,
+    /// Sees everything and changes nothing
+    Auditor,
     /// Their own keys and usage
     Member,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    /// Somebody who can sign in
+    Person,
+    /// A program, which has keys and tokens
+    Service,
+}
+
+impl From<Kind> for UserKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Person => Self::Person,
+            Kind::Service => Self::Service,
+        }
+    }
 }
 
 impl From<Role> for ApiRole {
     fn from(role: Role) -> Self {
         match role {
+            Role::Owner => Self::Owner,
             Role::Admin => Self::Admin,
+            Role::TeamManager => Self::TeamManager,
+            Role::Auditor => Self::Auditor,
             Role::Member => Self::Member,
         }
     }
@@ -207,6 +243,7 @@ impl Users {
                     None => format!("{id} has no limit of their own; `ccag budgets status --user {id}` shows what bounds them."),
                 })
             }
+            Self::Tokens(command) => command.run(context).await,
             Self::SetPassword { user, password_stdin } => {
                 let password = secrets::password(&format!("New password of {user}: "), password_stdin)?;
                 let update = UpdateUser {
@@ -249,6 +286,7 @@ impl Create {
                 .or_else(|| self.username.contains('@').then(|| self.username.clone())),
             username: Some(self.username),
             display_name: self.display_name,
+            kind: self.service.then_some(UserKind::Service),
             role: Some(self.role.into()),
             team_id: names::maybe_team(client, self.team.as_deref()).await?,
             password,
@@ -262,6 +300,7 @@ impl List {
         let client = &context.client;
         let query = ListUsers {
             team_id: names::maybe_team(client, self.team.as_deref()).await?,
+            kind: self.kind.map(UserKind::from),
             role: self.role.map(ApiRole::from),
             state: self.state.map(|state| match state {
                 State::Active => ccag_domain::AccountState::Active,
@@ -297,6 +336,7 @@ async fn show(context: &Context, user: &UserView) -> Result<(), CliError> {
             ("User name", user.username.clone()),
             ("E-mail", or_none(user.email.as_ref())),
             ("Name", or_none(user.display_name.as_ref())),
+            ("Kind", user.kind.as_str().to_owned()),
             ("Role", user.role.to_string()),
             ("State", user.state.as_str().to_owned()),
             ("Team", names.team(user.team_id.as_ref())),

@@ -8,7 +8,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post, put};
 use axum::{Json, Router};
 use ccag_admin_api::*;
-use ccag_domain::{AccountState, Code, KeyId, NanoUsd, Problem, RequestId, Role, TeamId, UserId};
+use ccag_domain::{AccountState, Code, KeyId, NanoUsd, Problem, RequestId, Role, TeamId, UserId, UserKind};
 use futures_util::StreamExt;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -181,6 +181,7 @@ fn user(id: &str, name: &str, role: Role) -> UserView {
         username: name.into(),
         email: None,
         display_name: None,
+        kind: UserKind::Person,
         role,
         state: AccountState::Active,
         team_id: None,

@@ -6,7 +6,7 @@ use crate::form::Field;
 use crate::format::{exact_usd, grouped, moment, money};
 use crate::part::block::{Colour, badge, card, facts, figure, figures, nothing, page_head, text};
 use crate::part::budget::{held, resets, state_badge, used};
-use crate::part::field::{Ask, button_form, csrf, input, summary};
+use crate::part::field::{Ask, button_form, csrf, input, page_link, summary};
 use crate::part::list::{Column, cell, name_cell, number_cell, pagination, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::{BudgetMode, NanoUsd, Period, UnixMs};
@@ -73,6 +73,8 @@ pub struct RaiseForm {
 /// The page of one budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BudgetPage {
+    /// Whether the viewer may change it.
+    pub changeable: bool,
     /// Its id.
     pub id: String,
     /// What it is about, in words.
@@ -156,10 +158,12 @@ impl Page for BudgetPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        let actions = view! {
-            <a class="button" href=path::edit_budget(&self.id)>"Change"</a>
-            <a class="button danger" href=path::delete_budget(&self.id)>"Delete…"</a>
-        };
+        let actions = self.changes(context).then(|| {
+            view! {
+                {page_link(context, path::edit_budget(&self.id), "Change", "button")}
+                {page_link(context, path::delete_budget(&self.id), "Delete…", "button danger")}
+            }
+        });
         let lead = format!("{} {}", exact_usd(self.amount), period_word(self.period));
         let holds = match &self.account {
             Some(account) => self.numbers(account),
@@ -314,7 +318,7 @@ impl BudgetPage {
         };
         let body = view! {
             {list}
-            <details class="raise-form" open=refused>
+            {self.changes(context).then(|| view! { <details class="raise-form" open=refused>
                 <summary>"Raise it for a while"</summary>
                 <form method="post" action=path::budget_raises(&self.id) class="grid-form">
                     {csrf(context)}
@@ -324,7 +328,7 @@ impl BudgetPage {
                     {input(REASON, &form.reason, &[])}
                     <div class="form-actions"><button type="submit" class="primary">"Raise the budget"</button></div>
                 </form>
-            </details>
+            </details> })}
         };
         card(
             "raises",
@@ -334,8 +338,14 @@ impl BudgetPage {
         )
     }
 
+    fn changes(&self, context: &PageContext) -> bool {
+        self.changeable && context.posts(&path::budget_raises(&self.id))
+    }
+
     fn raise_row(&self, context: &PageContext, raise: &RaiseRow) -> AnyView {
-        let state = if raise.active {
+        let state = if raise.active && !self.changes(context) {
+            badge(Colour::Good, "In force")
+        } else if raise.active {
             let what = format!("the raise of {}", exact_usd(raise.amount));
             let action = path::withdraw_raise(&self.id, &raise.id);
             button_form(context, action, &[], "Withdraw", &what, "small")

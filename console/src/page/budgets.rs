@@ -5,7 +5,7 @@ use crate::form::Choice;
 use crate::format::{grouped, money};
 use crate::part::block::{empty, nothing, page_head, text};
 use crate::part::budget::{resets, state_badge, used};
-use crate::part::field::{filter_bar, options};
+use crate::part::field::{filter_bar, options, page_link};
 use crate::part::list::{Column, cell, name_cell, pagination, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::{BudgetMode, NanoUsd, Period};
@@ -84,16 +84,15 @@ impl Page for BudgetsPage {
         Some(Section::Budgets)
     }
 
-    fn body(&self, _: &PageContext) -> AnyView {
+    fn body(&self, context: &PageContext) -> AnyView {
         let filtered = !self.search.is_empty() || !self.scope.is_empty();
         let list = if self.rows.is_empty() {
-            self.nothing_there(filtered)
+            self.nothing_there(filtered, context)
         } else {
             self.list()
         };
-        let new = (filtered || !self.rows.is_empty()).then(|| {
-            view! { <a class="button primary" href=path::NEW_BUDGET>"Create a budget"</a> }
-        });
+        let new = (filtered || !self.rows.is_empty())
+            .then(|| page_link(context, path::NEW_BUDGET, "Create a budget", "button primary"));
         let filters = (filtered || !self.rows.is_empty()).then(|| self.filters());
         view! {
             {page_head("Budgets".to_owned(), text("How much may be spent, by whom, and what happens on the way there."), new.into_any())}
@@ -123,7 +122,7 @@ impl BudgetsPage {
         filter_bar(path::BUDGETS, "Team, user or key", &self.search, scope.into_any())
     }
 
-    fn nothing_there(&self, filtered: bool) -> AnyView {
+    fn nothing_there(&self, filtered: bool, context: &PageContext) -> AnyView {
         if filtered {
             return empty(
                 "No budget fits",
@@ -145,8 +144,8 @@ impl BudgetsPage {
             .into_any(),
             view! {
                 <p class="actions">
-                    <a class="button primary" href=path::with_query(path::NEW_BUDGET, &[("scope", "each_user")])>"Create one for each user"</a>
-                    <a class="button" href=path::with_query(path::NEW_BUDGET, &[("scope", "organisation")])>"Create one for everybody together"</a>
+                    {page_link(context, path::with_query(path::NEW_BUDGET, &[("scope", "each_user")]), "Create one for each user", "button primary")}
+                    {page_link(context, path::with_query(path::NEW_BUDGET, &[("scope", "organisation")]), "Create one for everybody together", "button")}
                 </p>
             }
             .into_any(),

@@ -4,7 +4,7 @@ use super::{Page, Section};
 use crate::form::Choice;
 use crate::format::{ago, grouped};
 use crate::part::block::{Colour, badge, card, empty, message, nothing, page_head, text};
-use crate::part::field::{button_form, filter_bar, options};
+use crate::part::field::{button_form, filter_bar, options, page_link};
 use crate::part::list::{Column, cell, name_cell, number_cell, prose_cell, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::UnixMs;
@@ -129,7 +129,7 @@ impl Page for CapabilitiesPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        let add = view! { <a class="button primary" href=path::NEW_RULE>"Add a rule"</a> }.into_any();
+        let add = page_link(context, path::NEW_RULE, "Add a rule", "button primary");
         view! {
             {page_head(
                 "Capabilities".to_owned(),
@@ -246,9 +246,12 @@ impl CapabilitiesPage {
                     <tr>
                         {rule_cells(&own.rule, true)}
                         {cell("Changed", ago(own.changed_at_ms, context.now_ms))}
-                        {cell("Change", view! {
-                            <a class="button small" href=path::delete_rule(&own.id) aria-label=label>"Take away"</a>
-                        }.into_any())}
+                        {cell("Change", match context.opens(&path::delete_rule(&own.id)) {
+                            true => view! {
+                                <a class="button small" href=path::delete_rule(&own.id) aria-label=label>"Take away"</a>
+                            }.into_any(),
+                            false => nothing(),
+                        })}
                     </tr>
                 }
                 .into_any()

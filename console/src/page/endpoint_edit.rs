@@ -6,7 +6,7 @@ use super::guardrail::{GuardrailForm, guardrail};
 use super::{FormPage, Named, Page, Section};
 use crate::form::{Choice, Field};
 use crate::part::block::{card, nothing, page_head, text};
-use crate::part::field::{Ask, button_form, edit_form, input, select, summary, yes_box};
+use crate::part::field::{Ask, button_form, edit_form, input, page_link, select, summary, yes_box};
 use crate::{PageContext, path};
 use ccag_domain::{EndpointState, Geography};
 use leptos::prelude::*;
@@ -249,9 +249,9 @@ impl Page for EndpointPage {
                     view! { {state_badge(self.state)} " " {used_by(self.is_default, self.teams.len())} };
                 let actions = view! {
                     {(!self.is_default).then(|| button_form(context, path::endpoint_default(id), &[], "Make it the only default", &self.name, ""))}
-                    <a class="button" href=path::endpoint_models(id)>"Models"</a>
-                    <a class="button" href=path::test_endpoint(id)>"Test"</a>
-                    <a class="button danger" href=path::delete_endpoint(id)>"Delete…"</a>
+                    {page_link(context, path::endpoint_models(id), "Models", "button")}
+                    {page_link(context, path::test_endpoint(id), "Test", "button")}
+                    {page_link(context, path::delete_endpoint(id), "Delete…", "button danger")}
                 };
                 (self.name.clone(), lead.into_any(), actions.into_any())
             }

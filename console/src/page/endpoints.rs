@@ -2,6 +2,7 @@
 
 use super::{Page, Section};
 use crate::part::block::{Colour, badge, empty, nothing, page_head, text};
+use crate::part::field::page_link;
 use crate::part::list::{Column, cell, number_cell, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::EndpointState;
@@ -46,7 +47,7 @@ impl Page for EndpointsPage {
         Some(Section::Endpoints)
     }
 
-    fn body(&self, _: &PageContext) -> AnyView {
+    fn body(&self, context: &PageContext) -> AnyView {
         let list = if self.rows.is_empty() {
             empty(
                 "No endpoints",
@@ -57,8 +58,8 @@ impl Page for EndpointsPage {
             self.list()
         };
         let add = view! {
-            <a class="button" href=path::ROUTING>"Routing"</a>
-            <a class="button primary" href=path::NEW_ENDPOINT>"Add an endpoint"</a>
+            {page_link(context, path::ROUTING, "Routing", "button")}
+            {page_link(context, path::NEW_ENDPOINT, "Add an endpoint", "button primary")}
         };
         view! {
             {page_head(

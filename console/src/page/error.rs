@@ -89,7 +89,7 @@ impl ErrorPage {
             }
             .into_any(),
             Trouble::Forbidden => view! {
-                <p>"This page is for administrators. If you need it, ask one of yours to change your role."</p>
+                <p>"Your role does not let you see or do this. If you need it, ask an administrator of your gateway for a role that does."</p>
             }
             .into_any(),
             Trouble::SessionExpired { .. } => view! {

@@ -14,6 +14,8 @@ use leptos::prelude::*;
 pub struct KeyPage {
     /// The key.
     pub key: KeySummary,
+    /// Whether the viewer may revoke it.
+    pub revocable: bool,
     /// When it was revoked.
     pub revoked_at_ms: Option<UnixMs>,
     /// Requests per minute that it may send.
@@ -42,7 +44,7 @@ impl Page for KeyPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        let actions = if self.key.state == KeyState::Revoked {
+        let actions = if self.key.state == KeyState::Revoked || !self.revocable {
             nothing()
         } else {
             view! { <a class="button danger" href=path::revoke_key(&self.key.id)>"Revoke…"</a> }.into_any()

@@ -6,8 +6,8 @@ use crate::format::date;
 use crate::part::block::{nothing, page_head, text};
 use crate::part::field::{Ask, csrf, input, select, summary};
 use crate::{PageContext, path};
-use ccag_domain::UnixMs;
 use ccag_domain::time::DAY_MS;
+use ccag_domain::{Area, Permission, Reach, UnixMs};
 use leptos::prelude::*;
 
 /// How long a new key is to work.
@@ -162,7 +162,7 @@ impl Page for NewKeyPage {
             .into_iter()
             .map(|e| e.choice(context.now_ms))
             .collect();
-        let owner = context.is_admin().then(|| {
+        let owner = (context.reach(Permission::Change(Area::Keys)) > Reach::Own).then(|| {
             let mut teams = vec![Choice::new("", "The user's own team")];
             teams.extend(self.teams.iter().cloned());
             view! {

@@ -8,7 +8,7 @@ use crate::part::field::{filter_bar, options};
 use crate::part::key::{expiry, named, prefix, state_badge};
 use crate::part::list::{Column, Sort, cell, name_cell, number_cell, pagination, row_head, table};
 use crate::{PageContext, path};
-use ccag_domain::NanoUsd;
+use ccag_domain::{Area, NanoUsd, Permission, Reach};
 use leptos::prelude::*;
 
 /// Which keys are listed.
@@ -220,7 +220,7 @@ impl Page for KeysPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        let lead = if context.is_admin() {
+        let lead = if sees_others(context) {
             "Each key lets one client in and says who pays. Its secret is shown once, when it is made."
         } else {
             "Your keys. Each lets one client in; its secret is shown once, when it is made."
@@ -288,7 +288,7 @@ impl KeysPage {
     }
 
     fn list(&self, context: &PageContext) -> AnyView {
-        let admin = context.is_admin();
+        let admin = sees_others(context);
         let mut columns = vec![
             Column::sorted("Name", self.query.sorted(KeySort::Name)),
             Column::text("State"),
@@ -313,12 +313,15 @@ impl KeysPage {
     }
 }
 
+/// Whether the viewer sees keys of others, so that it matters whose a key is.
+fn sees_others(context: &PageContext) -> bool {
+    context.reach(Permission::Read(Area::Keys)) > Reach::Own
+}
+
 fn key_row(row: &KeyRow, context: &PageContext) -> AnyView {
     let key = &row.key;
     let no_link = |_: &Named| None;
-    let user = context
-        .is_admin()
-        .then(|| name_cell("User", named(key.user.as_ref(), no_link)));
+    let user = sees_others(context).then(|| name_cell("User", named(key.user.as_ref(), no_link)));
     let last_used = match row.last_used_ms {
         Some(at) => ago(at, context.now_ms),
         None => view! { <span class="faint">"not in 30 days"</span> }.into_any(),

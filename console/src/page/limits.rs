@@ -5,7 +5,7 @@ use super::{PAGE_SIZE, Page, Section};
 use crate::form::Choice;
 use crate::format::grouped;
 use crate::part::block::{empty, page_head, text};
-use crate::part::field::options;
+use crate::part::field::{options, page_link, page_name};
 use crate::part::list::{Column, cell, name_cell, pagination, row_head, table};
 use crate::{PageContext, path};
 use leptos::prelude::*;
@@ -60,16 +60,15 @@ impl Page for LimitsPage {
         Some(Section::Limits)
     }
 
-    fn body(&self, _: &PageContext) -> AnyView {
+    fn body(&self, context: &PageContext) -> AnyView {
         let filtered = !self.scope.is_empty() || !self.kind.is_empty();
         let shown = filtered || !self.rows.is_empty();
         let list = if self.rows.is_empty() {
-            nothing_there(filtered)
+            nothing_there(filtered, context)
         } else {
-            self.list()
+            self.list(context)
         };
-        let new =
-            shown.then(|| view! { <a class="button primary" href=path::NEW_LIMIT>"Create a limit"</a> });
+        let new = shown.then(|| page_link(context, path::NEW_LIMIT, "Create a limit", "button primary"));
         let filters = shown.then(|| self.filters());
         view! {
             {page_head("Limits".to_owned(), text("How much may be asked for at a time, by whom, over all data planes together."), new.into_any())}
@@ -80,7 +79,7 @@ impl Page for LimitsPage {
     }
 }
 
-fn nothing_there(filtered: bool) -> AnyView {
+fn nothing_there(filtered: bool, context: &PageContext) -> AnyView {
     if filtered {
         return empty(
             "No limit fits",
@@ -100,8 +99,8 @@ fn nothing_there(filtered: bool) -> AnyView {
         .into_any(),
         view! {
             <p class="actions">
-                <a class="button primary" href=path::with_query(path::NEW_LIMIT, &[("scope", "each_user")])>"Create one for each user"</a>
-                <a class="button" href=path::with_query(path::NEW_LIMIT, &[("scope", "organisation")])>"Create one for everybody together"</a>
+                {page_link(context, path::with_query(path::NEW_LIMIT, &[("scope", "each_user")]), "Create one for each user", "button primary")}
+                {page_link(context, path::with_query(path::NEW_LIMIT, &[("scope", "organisation")]), "Create one for everybody together", "button")}
             </p>
         }
         .into_any(),
@@ -137,14 +136,14 @@ impl LimitsPage {
         .into_any()
     }
 
-    fn list(&self) -> AnyView {
+    fn list(&self, context: &PageContext) -> AnyView {
         let columns = vec![
             Column::text("About"),
             Column::text("Limit"),
             Column::text("Models"),
             Column::text("In use now"),
         ];
-        let rows = self.rows.iter().map(limit_row).collect();
+        let rows = self.rows.iter().map(|row| limit_row(row, context)).collect();
         let pages = pagination("limits", self.page, self.total, |page| {
             let page = page.to_string();
             let given = [("scope", &self.scope), ("kind", &self.kind), ("page", &page)];
@@ -159,7 +158,7 @@ impl LimitsPage {
     }
 }
 
-fn limit_row(row: &LimitRow) -> AnyView {
+fn limit_row(row: &LimitRow, context: &PageContext) -> AnyView {
     let models = match row.models.as_slice() {
         [] => "all".to_owned(),
         models => models.join(", "),
@@ -173,7 +172,7 @@ fn limit_row(row: &LimitRow) -> AnyView {
         .then(|| view! { <p class="used-note">"of the one who has most"</p> });
     view! {
         <tr>
-            {row_head(view! { <a class="row-link" href=path::edit_limit(&row.id)>{row.about.clone()}</a> }.into_any())}
+            {row_head(page_name(context, path::edit_limit(&row.id), row.about.clone(), "row-link"))}
             {cell("Limit", text(row.amount.clone()))}
             {cell("Models", text(models))}
             {name_cell("In use now", view! { <div class="used-cell"><span>{grouped(row.in_use)} " (" {percent.to_string()} " %)"</span> {note}</div> }.into_any())}

@@ -158,7 +158,7 @@ impl Page for ModelPage {
                 } else {
                     text("It has no price and is refused until it has one.")
                 };
-                let admin = context.is_admin().then(|| {
+                let admin = context.opens(&path::delete_model(name)).then(|| {
                     view! { <a class="button danger" href=path::delete_model(name)>"Remove…"</a> }
                 });
                 let actions = view! {
@@ -173,7 +173,7 @@ impl Page for ModelPage {
                 nothing(),
             ),
         };
-        let body = if context.is_admin() {
+        let body = if context.posts(path::MODELS) {
             self.form(context)
         } else {
             self.about()

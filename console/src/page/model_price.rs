@@ -232,7 +232,7 @@ impl Page for PricePage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        let reset = if context.is_admin() && !self.history.is_empty() {
+        let reset = if context.posts(&path::model_price(&self.name)) && !self.history.is_empty() {
             button_form(
                 context,
                 path::reset_price(&self.name),
@@ -254,7 +254,7 @@ impl Page for PricePage {
                 text("Dollars per million tokens, through the global profile. A request costs what was in force when it began."),
                 reset,
             )}
-            {context.is_admin().then(|| self.form(context))}
+            {context.posts(&path::model_price(&self.name)).then(|| self.form(context))}
             {card("history", "In force, and before", nothing(), self.past())}
         }
         .into_any()

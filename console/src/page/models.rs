@@ -44,7 +44,7 @@ impl Page for ModelsPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        let actions = if context.is_admin() {
+        let actions = if context.posts(path::MODELS) {
             view! {
                 <a class="button" href=path::IMPORT_PRICES>"Import AWS's price list"</a>
                 <a class="button primary" href=path::NEW_MODEL>"Add a model"</a>

@@ -8,7 +8,7 @@ use crate::part::budget::{resets, state_badge, used};
 use crate::part::chart::{daily_spend, share_bar};
 use crate::part::connect;
 use crate::{PageContext, path};
-use ccag_domain::{NanoUsd, Tokens};
+use ccag_domain::{Area, NanoUsd, Permission, Reach, Tokens};
 use leptos::prelude::*;
 
 /// Sums of spend.
@@ -102,20 +102,22 @@ impl Page for OverviewPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        let lead = if context.is_admin() {
-            "What your organisation uses, from the ledger."
-        } else {
-            "What you use, from the ledger."
+        let reach = context.reach(Permission::Read(Area::Usage));
+        let lead = match reach {
+            Reach::Everything => "What your organisation uses, from the ledger.",
+            Reach::Team => "What your team uses, from the ledger.",
+            Reach::Own | Reach::Nothing => "What you use, from the ledger.",
         };
         let rankings = if self.requests == 0 {
             nothing()
         } else {
-            let admin = context.is_admin();
+            let all_teams = reach == Reach::Everything;
+            let others = reach > Reach::Own;
             let all = self.spend.last_30_days;
             view! {
                 <div class="columns">
-                    {admin.then(|| ranking("top-teams", "Teams", &self.teams, all))}
-                    {admin.then(|| ranking("top-users", "Users", &self.users, all))}
+                    {all_teams.then(|| ranking("top-teams", "Teams", &self.teams, all))}
+                    {others.then(|| ranking("top-users", "Users", &self.users, all))}
                     {ranking("top-models", "Models", &self.models, all)}
                 </div>
             }

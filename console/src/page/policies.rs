@@ -3,7 +3,7 @@
 use super::{FormPage, Page, Section};
 use crate::form::{Choice, Field};
 use crate::part::block::{card, copyable, empty, facts, nothing, page_head, text};
-use crate::part::field::{Ask, csrf, input, select, summary, textarea};
+use crate::part::field::{Ask, csrf, input, inputs_for, page_link, page_name, select, summary, textarea};
 use crate::part::list::{Column, name_cell, number_cell, row_head, table};
 use crate::{PageContext, path};
 use leptos::prelude::*;
@@ -60,8 +60,8 @@ impl Page for PoliciesPage {
         Some(Section::Policies)
     }
 
-    fn body(&self, _: &PageContext) -> AnyView {
-        let new = view! { <a class="button primary" href=path::NEW_POLICY>"Create a policy"</a> };
+    fn body(&self, context: &PageContext) -> AnyView {
+        let new = page_link(context, path::NEW_POLICY, "Create a policy", "button primary");
         if self.rows.is_empty() {
             let first = empty(
                 "No policies yet",
@@ -73,7 +73,7 @@ impl Page for PoliciesPage {
                     </p>
                 }
                 .into_any(),
-                new.into_any(),
+                new,
             );
             return view! {
                 {page_head("Policies".to_owned(), text("Which models people may use, and what their Claude Code is told."), nothing())}
@@ -91,7 +91,7 @@ impl Page for PoliciesPage {
         let row = |row: &PolicyRow| {
             view! {
                 <tr>
-                    {row_head(view! { <a class="row-link" href=path::policy(&row.id)>{row.name.clone()}</a> }.into_any())}
+                    {row_head(page_name(context, path::policy(&row.id), row.name.clone(), "row-link"))}
                     {number_cell("Priority", text(row.priority.to_string()))}
                     {name_cell("About", text(row.about.clone()))}
                     {name_cell("Models", text(row.models.clone()))}
@@ -101,7 +101,7 @@ impl Page for PoliciesPage {
             .into_any()
         };
         view! {
-            {page_head("Policies".to_owned(), text("Which models people may use, and what their Claude Code is told. The highest priority has the last word."), new.into_any())}
+            {page_head("Policies".to_owned(), text("Which models people may use, and what their Claude Code is told. The highest priority has the last word."), new)}
             {table("Policies", columns, self.rows.iter().map(row).collect())}
             {self.preview()}
         }
@@ -278,9 +278,13 @@ impl Page for PolicyEditPage {
             Some(id) => (path::policy(id), "Save"),
             None => (path::POLICIES.to_owned(), "Create the policy"),
         };
-        let delete = self.id.as_ref().map(|id| {
-            view! { <a class="button danger" href=path::delete_policy(id)>"Delete…"</a> }
-        });
+        let delete = self
+            .id
+            .as_ref()
+            .map(|id| page_link(context, path::delete_policy(id), "Delete…", "button danger"));
+        let save = context
+            .posts(&action)
+            .then(|| view! { <button type="submit" class="primary">{button}</button> });
         let mut roles = vec![Choice::new("", "any")];
         roles.extend(self.roles.iter().cloned());
         let allows = [
@@ -288,12 +292,7 @@ impl Page for PolicyEditPage {
             Choice::new("some", "only some"),
             Choice::new("none", "none at all"),
         ];
-        view! {
-            <nav class="trail" aria-label="Where you are"><a href=path::POLICIES>"Policies"</a></nav>
-            {page_head(self.title(), text("Models are enforced within a second. Claude Code asks for its settings when it starts, and every hour."), nothing())}
-            <form method="post" action=action class="stack card">
-                {csrf(context)}
-                {summary(&fields, self.trouble.as_deref())}
+        let inputs = view! {
                 {input(NAME, &form.name, &[])}
                 {input(PRIORITY, &form.priority, &[])}
                 <h2>"Whom it is about"</h2>
@@ -306,8 +305,17 @@ impl Page for PolicyEditPage {
                 {select(ALLOWS, &form.allows, &allows)}
                 {input(MODELS, &form.models, &[])}
                 {textarea(SETTINGS, &form.settings, 12)}
+        };
+        let inputs = inputs_for(context, &action, inputs.into_any());
+        view! {
+            <nav class="trail" aria-label="Where you are"><a href=path::POLICIES>"Policies"</a></nav>
+            {page_head(self.title(), text("Models are enforced within a second. Claude Code asks for its settings when it starts, and every hour."), nothing())}
+            <form method="post" action=action class="stack card">
+                {csrf(context)}
+                {summary(&fields, self.trouble.as_deref())}
+                {inputs}
                 <div class="form-actions">
-                    <button type="submit" class="primary">{button}</button>
+                    {save}
                     <a class="button quiet" href=path::POLICIES>"Cancel"</a>
                     {delete}
                 </div>

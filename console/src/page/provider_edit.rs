@@ -3,7 +3,9 @@
 use super::{FormPage, Page, Section};
 use crate::form::{Choice, Field};
 use crate::part::block::{Colour, badge, card, copyable, nothing, page_head, text};
-use crate::part::field::{Ask, button_form, csrf, input, select, summary, textarea, yes_box};
+use crate::part::field::{
+    Ask, button_form, csrf, input, inputs_for, page_link, select, summary, textarea, yes_box,
+};
 use crate::{PageContext, path};
 use leptos::prelude::*;
 
@@ -243,15 +245,16 @@ impl ProviderEditPage {
             Some(id) => (path::provider(id), "Save"),
             None => (path::SIGN_IN_PROVIDERS.to_owned(), "Add the provider"),
         };
-        let delete = self.id.as_ref().map(|id| {
-            view! { <a class="button danger" href=path::delete_provider(id)>"Delete…"</a> }
-        });
+        let delete = self
+            .id
+            .as_ref()
+            .map(|id| page_link(context, path::delete_provider(id), "Delete…", "button danger"));
+        let save = context
+            .posts(&action)
+            .then(|| view! { <button type="submit" class="primary">{button}</button> });
         let mut teams = vec![Choice::new("", "none")];
         teams.extend(self.teams.iter().cloned());
-        view! {
-            <form method="post" action=action class="stack card">
-                {csrf(context)}
-                {summary(&fields, self.trouble.as_deref())}
+        let inputs = view! {
                 {lines(0, 4)}
                 {yes_box("enabled", "People can sign in with it", "", form.enabled)}
                 <h2>"Who comes in"</h2>
@@ -282,8 +285,15 @@ impl ProviderEditPage {
                     <summary>"Scopes and claims"</summary>
                     {lines(4, 9)}
                 </details>
+        };
+        let inputs = inputs_for(context, &action, inputs.into_any());
+        view! {
+            <form method="post" action=action class="stack card">
+                {csrf(context)}
+                {summary(&fields, self.trouble.as_deref())}
+                {inputs}
                 <div class="form-actions">
-                    <button type="submit" class="primary">{button}</button>
+                    {save}
                     <a class="button quiet" href=path::SIGN_IN>"Cancel"</a>
                     {delete}
                 </div>

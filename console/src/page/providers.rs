@@ -3,7 +3,7 @@
 use super::{Page, Section};
 use crate::form::Field;
 use crate::part::block::{Colour, badge, card, empty, nothing, page_head, text};
-use crate::part::field::{Ask, csrf, summary, textarea, yes_box};
+use crate::part::field::{Ask, csrf, inputs_for, page_link, page_name, summary, textarea, yes_box};
 use crate::part::list::{Column, cell, name_cell, row_head, table};
 use crate::{PageContext, path};
 use leptos::prelude::*;
@@ -56,7 +56,12 @@ impl Page for ProvidersPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        let new = view! { <a class="button primary" href=path::NEW_PROVIDER>"Add an identity provider"</a> };
+        let new = page_link(
+            context,
+            path::NEW_PROVIDER,
+            "Add an identity provider",
+            "button primary",
+        );
         let (list, new) = if self.rows.is_empty() {
             let first = empty(
                 "No identity provider yet",
@@ -68,11 +73,11 @@ impl Page for ProvidersPage {
                     </p>
                 }
                 .into_any(),
-                new.into_any(),
+                new,
             );
             (first, nothing())
         } else {
-            (self.list(), new.into_any())
+            (self.list(context), new)
         };
         view! {
             {page_head("Sign-in".to_owned(), text("How people come in: to this console, and in Claude Code."), new)}
@@ -84,7 +89,7 @@ impl Page for ProvidersPage {
 }
 
 impl ProvidersPage {
-    fn list(&self) -> AnyView {
+    fn list(&self, context: &PageContext) -> AnyView {
         let columns = ["Name", "Issuer", "State", "New people"].map(Column::text);
         let row = |row: &ProviderRow| {
             let state = if row.enabled {
@@ -99,7 +104,7 @@ impl ProvidersPage {
             };
             view! {
                 <tr>
-                    {row_head(view! { <a class="row-link" href=path::provider(&row.id)>{row.name.clone()}</a> }.into_any())}
+                    {row_head(page_name(context, path::provider(&row.id), row.name.clone(), "row-link"))}
                     {name_cell("Issuer", text(row.issuer.clone()))}
                     {cell("State", state)}
                     {cell("New people", text(people))}
@@ -115,18 +120,24 @@ impl ProvidersPage {
     }
 
     fn settings(&self, context: &PageContext) -> AnyView {
+        let inputs = view! {
+            {yes_box(
+                "password_sign_in",
+                "Users of the gateway's own may sign in with their password",
+                "Only an owner who has signed in with an identity provider can turn this off, so that nobody is locked out. The operator can open it again with ADMIN_PASSWORD_ENABLE=true.",
+                self.passwords,
+            )}
+            {textarea(NOTICE, &self.notice, 3)}
+        };
+        let save = context.posts(path::SIGN_IN).then(|| {
+            view! { <div class="form-actions"><button type="submit" class="primary">"Save"</button></div> }
+        });
         let form = view! {
             <form method="post" action=path::SIGN_IN class="stack">
                 {csrf(context)}
                 {summary(&[(&NOTICE, &self.notice)], self.trouble.as_deref())}
-                {yes_box(
-                    "password_sign_in",
-                    "Users of the gateway's own may sign in with their password",
-                    "Only somebody who has signed in with an identity provider can turn this off, so that nobody is locked out. The operator can open it again with ADMIN_PASSWORD_ENABLE=true.",
-                    self.passwords,
-                )}
-                {textarea(NOTICE, &self.notice, 3)}
-                <div class="form-actions"><button type="submit" class="primary">"Save"</button></div>
+                {inputs_for(context, path::SIGN_IN, inputs.into_any())}
+                {save}
             </form>
         };
         card("settings", "For everybody", nothing(), form.into_any())

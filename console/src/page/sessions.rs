@@ -8,6 +8,7 @@ use crate::part::breaker::{pause_badge, resume_button};
 use crate::part::field::{csrf, summary};
 use crate::part::list::{Column, cell, name_cell, pagination, prose_cell, row_head, table};
 use crate::{PageContext, path};
+use ccag_domain::{Area, Permission, Reach};
 use leptos::prelude::*;
 
 /// The sessions that are paused: one's own, or, for an admin, everybody's.
@@ -47,7 +48,7 @@ impl Page for SessionsPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        let lead = if context.is_admin() {
+        let lead = if context.reach(Permission::Read(Area::Sessions)) > Reach::Own {
             "Sessions of Claude Code that ran away. Nothing of them is served until somebody resumes them."
         } else {
             "Sessions of yours that ran away. Nothing of them is served until you resume them."

@@ -7,7 +7,7 @@ use super::{BudgetAccount, Page, Section};
 use crate::form::Field;
 use crate::part::block::{card, nothing, page_head, text};
 use crate::part::budget::{resets, state_badge, used};
-use crate::part::field::{Ask, csrf, input, select, summary};
+use crate::part::field::{Ask, csrf, input, inputs_for, select, summary};
 use crate::{PageContext, path};
 use leptos::prelude::*;
 
@@ -176,17 +176,25 @@ impl TeamBudgetPage {
         if self.custom {
             choices.push(crate::form::Choice::new("custom", "The steps that are there now"));
         }
+        let inputs = view! {
+            {input(AMOUNT, &form.amount, &[])}
+            {input(EACH, &form.each, &[])}
+            {select(PERIOD, &form.period, &periods())}
+            {input(ZONE, &form.time_zone, &zones())}
+            {select(MODE, &form.mode, &modes())}
+            {select(POLICY, &form.policy, &choices)}
+            {select(NOTIFY, &form.notify, &recipients())}
+        };
+        let action = path::team_budget(&self.team_id);
+        let inputs = inputs_for(context, &action, inputs.into_any());
+        if !context.posts(&action) {
+            return view! { <div class="stack card">{inputs}</div> }.into_any();
+        }
         view! {
-            <form method="post" action=path::team_budget(&self.team_id) class="stack card">
+            <form method="post" action=action class="stack card">
                 {csrf(context)}
                 {summary(&fields, self.trouble.as_deref())}
-                {input(AMOUNT, &form.amount, &[])}
-                {input(EACH, &form.each, &[])}
-                {select(PERIOD, &form.period, &periods())}
-                {input(ZONE, &form.time_zone, &zones())}
-                {select(MODE, &form.mode, &modes())}
-                {select(POLICY, &form.policy, &choices)}
-                {select(NOTIFY, &form.notify, &recipients())}
+                {inputs}
                 <div class="form-actions">
                     <button type="submit" class="primary">"Save"</button>
                     <a class="button quiet" href=path::TEAMS>"Cancel"</a>

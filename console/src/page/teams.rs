@@ -8,7 +8,7 @@ use crate::part::budget::state_badge;
 use crate::part::field::{Ask, button_form, csrf, input, summary};
 use crate::part::list::{Column, cell, number_cell, row_head, table};
 use crate::{PageContext, path};
-use ccag_domain::{AccountState, NanoUsd, Strategy, UnixMs};
+use ccag_domain::{AccountState, Area, NanoUsd, Permission, Reach, Strategy, UnixMs};
 use leptos::prelude::*;
 
 /// What the form for a new team holds.
@@ -86,7 +86,7 @@ impl Page for TeamsPage {
         };
         view! {
             {page_head("Teams".to_owned(), text("Who pays, and where requests may go."), nothing())}
-            {maker("Create a team", self.rows.is_empty() || self.refused(), self.new_team(context))}
+            {maker(context, path::TEAMS, "Create a team", self.rows.is_empty() || self.refused(), self.new_team(context))}
             {list}
         }
         .into_any()
@@ -113,18 +113,22 @@ impl TeamsPage {
     }
 
     fn list(&self, context: &PageContext) -> AnyView {
-        let columns = vec![
+        let mut columns = vec![
             Column::text("Name"),
             Column::text("State"),
             Column::number("Users"),
             Column::number("Spend, 30 days"),
             Column::text("Budget"),
-            Column::text("Endpoints"),
-            Column::text("Routing"),
-            Column::text("Guardrail"),
-            Column::text("Created"),
-            Column::text("Change"),
         ];
+        let routes = context.reach(Permission::Read(Area::Routing)) == Reach::Everything;
+        if routes {
+            columns.extend(["Endpoints", "Routing", "Guardrail"].map(Column::text));
+        }
+        columns.push(Column::text("Created"));
+        let changes = context.reach(Permission::Change(Area::Teams)) != Reach::Nothing;
+        if changes {
+            columns.push(Column::text("Change"));
+        }
         let rows = self
             .rows
             .iter()
@@ -135,12 +139,14 @@ impl TeamsPage {
                         {cell("State", account_badge(team.state))}
                         {number_cell("Users", text(grouped(team.users)))}
                         {number_cell("Spend, 30 days", money(team.spend_30_days))}
-                        {cell("Budget", budget_of(team))}
-                        {cell("Endpoints", endpoints_of(team))}
-                        {cell("Routing", routing_of(team))}
-                        {cell("Guardrail", guardrail_of(team))}
+                        {cell("Budget", budget_of(team, context))}
+                        {routes.then(|| view! {
+                            {cell("Endpoints", endpoints_of(team, context))}
+                            {cell("Routing", routing_of(team, context))}
+                            {cell("Guardrail", guardrail_of(team, context))}
+                        })}
                         {cell("Created", ago(team.created_at_ms, context.now_ms))}
-                        {cell("Change", state_switch(context, path::team_state(&team.id), &team.name, team.state))}
+                        {changes.then(|| cell("Change", state_switch(context, path::team_state(&team.id), &team.name, team.state)))}
                     </tr>
                 }
                 .into_any()
@@ -150,45 +156,56 @@ impl TeamsPage {
     }
 }
 
+/// What is said of a team, as a way to where it is said, for those who may go there.
+fn way(context: &PageContext, href: String, label: String, name: String) -> AnyView {
+    if !context.opens(&href) {
+        return text(label);
+    }
+    view! { <a href=href aria-label=name>{label}</a> }.into_any()
+}
+
 /// What a team's budget holds, with a way to change it.
-fn budget_of(team: &TeamRow) -> AnyView {
+fn budget_of(team: &TeamRow, context: &PageContext) -> AnyView {
     let Some(account) = &team.budget else {
         let name = format!("Budget of {}: none", team.name);
-        return view! { <a href=path::team_budget(&team.id) aria-label=name>"none"</a> }.into_any();
+        return way(context, path::team_budget(&team.id), "none".to_owned(), name);
     };
     let label = format!("{} % of {}", grouped(account.percent), short_usd(account.limit));
     let name = format!("Budget of {}: {label}", team.name);
     let state = (account.state != BudgetState::Ok).then(|| state_badge(account.state));
-    view! { <span><a href=path::team_budget(&team.id) aria-label=name>{label}</a> " " {state}</span> }
-        .into_any()
+    let label = way(context, path::team_budget(&team.id), label, name);
+    view! { <span>{label} " " {state}</span> }.into_any()
 }
 
 /// Which endpoints a team uses, with a way to change that.
-fn endpoints_of(team: &TeamRow) -> AnyView {
+fn endpoints_of(team: &TeamRow, context: &PageContext) -> AnyView {
     let label = match team.endpoints {
         0 => "default".to_owned(),
         n => format!("{} of its own", grouped(n)),
     };
     let name = format!("Endpoints of {}: {label}", team.name);
-    view! { <a href=path::team_endpoints(&team.id) aria-label=name>{label}</a> }.into_any()
+    way(context, path::team_endpoints(&team.id), label, name)
 }
 
 /// By which strategy a team's endpoints are tried, with a way to change that and where its requests may go.
-fn routing_of(team: &TeamRow) -> AnyView {
-    let label = team.strategy.map_or("the organisation's", Strategy::as_str);
+fn routing_of(team: &TeamRow, context: &PageContext) -> AnyView {
+    let label = team
+        .strategy
+        .map_or("the organisation's", Strategy::as_str)
+        .to_owned();
     let name = format!("Routing of {}: {label}", team.name);
-    view! { <a href=path::team_routing(&team.id) aria-label=name>{label}</a> }.into_any()
+    way(context, path::team_routing(&team.id), label, name)
 }
 
 /// Which guardrail a team's requests must pass, with a way to change that.
-fn guardrail_of(team: &TeamRow) -> AnyView {
+fn guardrail_of(team: &TeamRow, context: &PageContext) -> AnyView {
     let label = match &team.guardrail {
         None => "the endpoint's".to_owned(),
         // The last part of an ARN is the id.
         Some(id) => id.rsplit('/').next().unwrap_or(id).to_owned(),
     };
     let name = format!("Guardrail of {}: {label}", team.name);
-    view! { <a href=path::team_guardrail(&team.id) aria-label=name>{label}</a> }.into_any()
+    way(context, path::team_guardrail(&team.id), label, name)
 }
 
 /// The state of a user or a team in a word.

@@ -4,12 +4,12 @@ use super::teams::{account_badge, state_switch};
 use super::{Named, PAGE_SIZE, Page, Section};
 use crate::form::{Choice, Field};
 use crate::format::{ago, money};
-use crate::part::block::{empty, maker, nothing, page_head, text};
-use crate::part::field::{Ask, csrf, filter_bar, input, select, summary};
+use crate::part::block::{Colour, badge, empty, maker, nothing, page_head, text};
+use crate::part::field::{Ask, csrf, filter_bar, input, options, select, summary};
 use crate::part::key::named;
 use crate::part::list::{Column, cell, name_cell, number_cell, pagination, row_head, table};
 use crate::{PageContext, path};
-use ccag_domain::{AccountState, NanoUsd, Role, UnixMs};
+use ccag_domain::{AccountState, Area, NanoUsd, Permission, Reach, Role, UnixMs, UserKind};
 use leptos::prelude::*;
 
 /// What the form for a new user holds.
@@ -19,7 +19,9 @@ pub struct NewUserForm {
     pub username: Field,
     /// Their mail address.
     pub email: Field,
-    /// `admin` or `member`.
+    /// `person` or `service`.
+    pub kind: Field,
+    /// The name of a role.
     pub role: Field,
     /// The id of their team.
     pub team: Field,
@@ -32,6 +34,7 @@ impl Default for NewUserForm {
         Self {
             username: Field::default(),
             email: Field::default(),
+            kind: Field::new(UserKind::Person.as_str()),
             role: Field::new(Role::Member.as_str()),
             team: Field::default(),
             password: Field::default(),
@@ -48,6 +51,8 @@ pub struct UserRow {
     pub username: String,
     /// Their name or mail address, if known.
     pub detail: Option<String>,
+    /// Whether it is a person or a program.
+    pub kind: UserKind,
     /// What they may do.
     pub role: Role,
     /// Whether their keys and log-in work.
@@ -65,6 +70,8 @@ pub struct UserRow {
 pub struct UsersPage {
     /// Part of a name.
     pub search: String,
+    /// Only people, or only service accounts.
+    pub kind: Option<UserKind>,
     /// Which page, from 1.
     pub page: u64,
     /// One page of them, by name.
@@ -101,11 +108,22 @@ const EMAIL: Ask = Ask {
     max_length: 0,
 };
 
+const KIND: Ask = Ask {
+    id: "kind",
+    name: "kind",
+    label: "Kind",
+    help: "A service account is a program, such as a build. It has keys and tokens, and does not sign in.",
+    kind: "",
+    autocomplete: "",
+    required: true,
+    max_length: 0,
+};
+
 const ROLE: Ask = Ask {
     id: "role",
     name: "role",
     label: "Role",
-    help: "Members see their own keys and usage; administrators everything.",
+    help: "It can be changed at any time, and holds at once.",
     kind: "",
     autocomplete: "",
     required: true,
@@ -122,6 +140,12 @@ const TEAM: Ask = Ask {
     required: false,
     max_length: 0,
 };
+
+/// The kinds, as people are offered them.
+const KINDS: [(UserKind, &str); 2] = [
+    (UserKind::Person, "Person"),
+    (UserKind::Service, "Service account"),
+];
 
 const PASSWORD: Ask = Ask {
     id: "password",
@@ -155,8 +179,8 @@ impl Page for UsersPage {
         };
         view! {
             {page_head("Users".to_owned(), text("Who may sign in here, and whose keys count for whom."), nothing())}
-            {maker("Create a user", self.refused(), self.new_user(context))}
-            {filter_bar(path::USERS, "Search by username or mail address", &self.search, nothing())}
+            {maker(context, path::USERS, "Create a user", self.refused(), self.new_user(context))}
+            {filter_bar(path::USERS, "Search by username or mail address", &self.search, self.kinds())}
             {list}
         }
         .into_any()
@@ -164,11 +188,25 @@ impl Page for UsersPage {
 }
 
 impl UsersPage {
+    fn kinds(&self) -> AnyView {
+        let mut choices = vec![Choice::new("", "People and service accounts")];
+        choices.extend(KINDS.map(|(kind, label)| Choice::new(kind.as_str(), label)));
+        let chosen = self.kind.map(UserKind::as_str).unwrap_or_default();
+        view! {
+            <div class="field">
+                <label for="filter-kind">"Kind"</label>
+                <select id="filter-kind" name="kind">{options(&choices, chosen)}</select>
+            </div>
+        }
+        .into_any()
+    }
+
     fn refused(&self) -> bool {
         let form = &self.form;
         let fields = [
             &form.username,
             &form.email,
+            &form.kind,
             &form.role,
             &form.team,
             &form.password,
@@ -178,15 +216,17 @@ impl UsersPage {
 
     fn new_user(&self, context: &PageContext) -> AnyView {
         let form = &self.form;
-        let roles = [
-            Choice::new(Role::Member.as_str(), "Member"),
-            Choice::new(Role::Admin.as_str(), "Administrator"),
-        ];
+        let roles = offered(context).map(|role| {
+            let label = format!("{}: {}", role.title(), role.summary());
+            Choice::new(role.as_str(), label)
+        });
+        let roles: Vec<Choice> = roles.collect();
         let mut teams = vec![Choice::new("", "None")];
         teams.extend(self.teams.iter().cloned());
         let fields = [
             (&USERNAME, &form.username),
             (&EMAIL, &form.email),
+            (&KIND, &form.kind),
             (&ROLE, &form.role),
             (&TEAM, &form.team),
             (&PASSWORD, &form.password),
@@ -197,6 +237,7 @@ impl UsersPage {
                 {summary(&fields, self.trouble.as_deref())}
                 {input(USERNAME, &form.username, &[])}
                 {input(EMAIL, &form.email, &[])}
+                {select(KIND, &form.kind, &KINDS.map(|(kind, label)| Choice::new(kind.as_str(), label)))}
                 {select(ROLE, &form.role, &roles)}
                 {select(TEAM, &form.team, &teams)}
                 {input(PASSWORD, &form.password, &[])}
@@ -209,15 +250,17 @@ impl UsersPage {
     }
 
     fn list(&self, context: &PageContext) -> AnyView {
-        let columns = vec![
+        let mut columns = vec![
             Column::text("Username"),
             Column::text("Role"),
             Column::text("State"),
             Column::text("Team"),
             Column::number("Spend, 30 days"),
             Column::text("Created"),
-            Column::text("Change"),
         ];
+        if changes(context) {
+            columns.push(Column::text("Change"));
+        }
         let rows = self.rows.iter().map(|user| user_row(user, context)).collect();
         let pages = pagination("users", self.page, self.total, |page| {
             let page = if page == 1 {
@@ -225,7 +268,11 @@ impl UsersPage {
             } else {
                 page.to_string()
             };
-            path::with_query(path::USERS, &[("q", &self.search), ("page", &page)])
+            let kind = self.kind.map(UserKind::as_str).unwrap_or_default();
+            path::with_query(
+                path::USERS,
+                &[("q", &self.search), ("kind", kind), ("page", &page)],
+            )
         });
         view! { {table("Users", columns, rows)} {pages} }.into_any()
     }
@@ -237,25 +284,42 @@ impl UsersPage {
     }
 }
 
+/// The roles that the viewer may give, the one that is given most first.
+fn offered(context: &PageContext) -> impl Iterator<Item = Role> {
+    let owners = context.reach(Permission::Change(Area::Owners)) == Reach::Everything;
+    let all = Role::ALL.into_iter().rev();
+    all.filter(move |role| owners || *role != Role::Owner)
+}
+
+fn changes(context: &PageContext) -> bool {
+    context.reach(Permission::Change(Area::Users)) == Reach::Everything
+}
+
+/// The button that suspends or activates, unless it is for owners alone.
+fn switch_of(user: &UserRow, context: &PageContext) -> AnyView {
+    let owners = context.reach(Permission::Change(Area::Owners)) == Reach::Everything;
+    if user.role == Role::Owner && !owners {
+        return nothing();
+    }
+    state_switch(context, path::user_state(&user.id), &user.username, user.state)
+}
+
 fn user_row(user: &UserRow, context: &PageContext) -> AnyView {
-    let role = match user.role {
-        Role::Admin => "Administrator",
-        Role::Member => "Member",
-    };
     let detail = user
         .detail
         .clone()
         .map(|d| view! { <span class="row-detail">{d}</span> });
-    let name = view! { <span class="row-name">{user.username.clone()}</span> {detail} };
+    let service = (user.kind == UserKind::Service).then(|| badge(Colour::Muted, "Service account"));
+    let name = view! { <span class="row-name">{user.username.clone()}</span> {detail} " " {service} };
     view! {
         <tr>
             {row_head(name.into_any())}
-            {cell("Role", text(role))}
+            {cell("Role", text(user.role.title()))}
             {cell("State", account_badge(user.state))}
             {name_cell("Team", named(user.team.as_ref(), |_| None))}
             {number_cell("Spend, 30 days", money(user.spend_30_days))}
             {cell("Created", ago(user.created_at_ms, context.now_ms))}
-            {cell("Change", state_switch(context, path::user_state(&user.id), &user.username, user.state))}
+            {changes(context).then(|| cell("Change", switch_of(user, context)))}
         </tr>
     }
     .into_any()

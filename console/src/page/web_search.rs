@@ -258,7 +258,7 @@ impl WebSearchPage {
         };
         let open = self.form.refused();
         view! {
-            {maker("Choose a service of your own", open, self.new_service(context))}
+            {maker(context, path::WEB_SEARCH, "Choose a service of your own", open, self.new_service(context))}
             {list}
         }
         .into_any()

@@ -1,5 +1,6 @@
 //! Headings, badges, figures, empty states.
 
+use crate::PageContext;
 use leptos::prelude::*;
 
 /// The head of a page: its only `h1`, a sentence about it, and what can be done.
@@ -102,8 +103,17 @@ pub(crate) fn card(id: &'static str, title: impl Into<String>, note: AnyView, bo
     .into_any()
 }
 
-/// A form for something new, folded away until it is wanted or was refused.
-pub(crate) fn maker(label: &'static str, open: bool, form: AnyView) -> AnyView {
+/// A form for something new, folded away until it is wanted or was refused; for those who may send it.
+pub(crate) fn maker(
+    context: &PageContext,
+    action: &str,
+    label: &'static str,
+    open: bool,
+    form: AnyView,
+) -> AnyView {
+    if !context.posts(action) {
+        return nothing();
+    }
     view! {
         <details class="card maker" open=open>
             <summary>{label}</summary>

@@ -205,6 +205,18 @@ pub(crate) fn yes_box(name: &'static str, label: &str, help: &str, on: bool) -> 
     checkbox(name.to_owned(), name, "yes".to_owned(), label, help, on)
 }
 
+/// The inputs of a form, which nobody fills in who may not send it.
+pub(crate) fn inputs_for(context: &PageContext, action: &str, inputs: AnyView) -> AnyView {
+    if context.posts(action) {
+        return inputs;
+    }
+    view! {
+        <p class="note">"You may see this, and others change it."</p>
+        <fieldset class="seen" disabled>{inputs}</fieldset>
+    }
+    .into_any()
+}
+
 /// The form of a page for one thing: what is wrong with it, its inputs, a button that saves, and a way back.
 pub(crate) fn edit_form(
     context: &PageContext,
@@ -214,6 +226,10 @@ pub(crate) fn edit_form(
     button: &'static str,
     back: &'static str,
 ) -> AnyView {
+    let inputs = inputs_for(context, &action, inputs);
+    if !context.posts(&action) {
+        return view! { <div class="stack card narrow">{inputs}</div> }.into_any();
+    }
     view! {
         <form method="post" action=action class="stack card narrow">
             {csrf(context)}
@@ -263,7 +279,7 @@ pub(crate) fn summary(fields: &[(&Ask, &Field)], trouble: Option<&str>) -> AnyVi
     .into_any()
 }
 
-/// A form that is one button; `of_what` tells it from the same button of another row.
+/// A form that is one button, for those who may press it; `of_what` tells it from the same button of another row.
 pub(crate) fn button_form(
     context: &PageContext,
     action: String,
@@ -272,6 +288,9 @@ pub(crate) fn button_form(
     of_what: &str,
     class: &'static str,
 ) -> AnyView {
+    if !context.posts(&action) {
+        return nothing();
+    }
     let full = format!("{label} {of_what}");
     let hidden = hidden
         .iter()
@@ -285,6 +304,35 @@ pub(crate) fn button_form(
         </form>
     }
     .into_any()
+}
+
+/// A link to a page, as a button, for those who may open it.
+pub(crate) fn page_link(
+    context: &PageContext,
+    href: impl Into<String>,
+    label: impl Into<String>,
+    class: &'static str,
+) -> AnyView {
+    let href = href.into();
+    if !context.opens(&href) {
+        return nothing();
+    }
+    view! { <a class=class href=href>{label.into()}</a> }.into_any()
+}
+
+/// What leads to a page where the viewer may open it, and else just stands there.
+pub(crate) fn page_name(
+    context: &PageContext,
+    href: impl Into<String>,
+    label: impl Into<String>,
+    class: &'static str,
+) -> AnyView {
+    let (href, label) = (href.into(), label.into());
+    if context.opens(&href) {
+        view! { <a class=class href=href>{label}</a> }.into_any()
+    } else {
+        view! { <span class=class>{label}</span> }.into_any()
+    }
 }
 
 /// The search box of a list, with whatever else filters it.

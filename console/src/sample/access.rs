@@ -13,7 +13,7 @@ use crate::page::{
 use crate::{Tone, path};
 use ccag_domain::routing::Exclusion;
 use ccag_domain::time::DAY_MS;
-use ccag_domain::{AccountState, NanoUsd, Role, Strategy, Tokens};
+use ccag_domain::{AccountState, NanoUsd, Role, Strategy, Tokens, UserKind};
 
 fn named(id: &str, name: &str) -> Option<Named> {
     Some(Named {
@@ -70,6 +70,7 @@ fn keys() -> KeysPage {
 
 fn key_page(key: KeySummary, used: bool) -> KeyPage {
     KeyPage {
+        revocable: true,
         revoked_at_ms: (key.state == KeyState::Revoked).then_some(NOW_MS - DAY_MS),
         rate_limit_rpm: used.then_some(120),
         key,
@@ -295,6 +296,7 @@ fn team_samples() -> Vec<Sample> {
 
 fn user(id: &str, username: &str, role: Role, state: AccountState, spend: i64) -> UserRow {
     UserRow {
+        kind: UserKind::Person,
         id: id.to_owned(),
         username: username.to_owned(),
         detail: Some(format!("{username}@example.com")),
@@ -318,6 +320,13 @@ fn user_samples() -> Vec<Sample> {
             },
             user("user_2", HOSTILE, Role::Member, Suspended, 4_000),
             user("user_1", "mira", Role::Member, Active, 310_440_120_000),
+            UserRow {
+                kind: UserKind::Service,
+                ..user("user_3", "nightly-build", Role::Member, Active, 12_000_000_000)
+            },
+            user("user_4", "olga", Role::Owner, Active, 0),
+            user("user_5", "pat", Role::TeamManager, Active, 7_000_000_000),
+            user("user_6", "quinn", Role::Auditor, Active, 0),
         ],
         total: 10_000,
         teams: teams_to_choose(),
@@ -327,6 +336,7 @@ fn user_samples() -> Vec<Sample> {
         form: NewUserForm {
             username: Field::new("Mira").with_error("Somebody has this username already."),
             email: Field::new(HOSTILE),
+            kind: Field::new("person"),
             role: Field::new("admin"),
             team: Field::new("team_1"),
             password: Field::new("never shown again").with_error("Use at least 12 characters."),
@@ -340,7 +350,12 @@ fn user_samples() -> Vec<Sample> {
     };
     let admin = || context(Role::Admin, path::USERS);
     let told = with_flash(admin(), Tone::Bad, "The last administrator cannot be suspended.");
+    let manager = || context(Role::TeamManager, path::USERS);
+    let auditor = || context(Role::Auditor, path::USERS);
     vec![
+        sample("users-manager", manager(), users.clone()),
+        sample("users-auditor", auditor(), users.clone()),
+        sample("users-owner", context(Role::Owner, path::USERS), users.clone()),
         sample("users", told, users),
         sample("users-refused", admin(), refused),
         sample("users-none-fits", admin(), nobody),

@@ -112,6 +112,7 @@ fn detail() -> BudgetPage {
         active,
     };
     BudgetPage {
+        changeable: true,
         id: "bud_01KAV4M3C8TB7R6QF2J5XW9D0E".to_owned(),
         about: "Team Platform".to_owned(),
         amount: NanoUsd::from_usd(800),

@@ -41,6 +41,7 @@ fn context(role: Role, here: &str) -> PageContext {
         viewer: Some(Viewer {
             name: if role == Role::Admin { "admin" } else { "mira" }.to_owned(),
             role,
+            has_team: true,
         }),
         flash: Vec::new(),
         here: here.to_owned(),

@@ -1,7 +1,10 @@
 use crate::html::{Element, parse};
+use ccag_console::access::ROUTES;
 use ccag_console::page::{PAGE_SIZE, Section};
 use ccag_console::sample::{self, HOSTILE, Sample};
 use ccag_console::{Theme, render};
+use ccag_domain::Role;
+use ccag_domain::gate::row;
 use std::collections::BTreeSet;
 
 fn rendered() -> Vec<(Sample, String, Element)> {
@@ -217,19 +220,102 @@ fn navigation_marks_where_one_is_and_hides_what_members_may_not_see() {
             .count();
         let expected = usize::from(sample.context.viewer.is_some() && sample.page.section().is_some());
         assert_eq!(here, expected, "{}", sample.name);
-        let admin = sample
-            .context
-            .viewer
-            .as_ref()
-            .is_some_and(|v| v.role == ccag_domain::Role::Admin);
-        assert_eq!(html.contains("href=\"/console/fleet\""), admin, "{}", sample.name);
-        assert_eq!(html.contains("href=\"/console/users\""), admin, "{}", sample.name);
+        let role = sample.context.viewer.as_ref().map(|viewer| viewer.role);
+        let all = matches!(role, Some(Role::Owner | Role::Admin | Role::Auditor));
+        let users = all || role == Some(Role::TeamManager);
+        assert_eq!(html.contains("href=\"/console/fleet\""), all, "{}", sample.name);
+        assert_eq!(html.contains("href=\"/console/users\""), users, "{}", sample.name);
     }
     assert!(
         sample::all()
             .iter()
             .any(|s| s.page.section() == Some(Section::Fleet))
     );
+}
+
+/// Pages that people see who may not change what is on them.
+const SEEN: [(Role, &[&str]); 3] = [
+    (
+        Role::Auditor,
+        &[
+            "overview",
+            "keys",
+            "key",
+            "teams",
+            "users",
+            "budgets",
+            "budget",
+            "limits",
+            "sessions",
+            "endpoints",
+            "endpoint",
+            "endpoint-models",
+            "models",
+            "model",
+            "prices",
+            "fleet",
+            "audit",
+            "quarantine",
+            "capabilities",
+            "routing",
+            "team-routing",
+            "team-endpoints",
+            "team-guardrail",
+            "team-budget",
+            "team-sessions",
+        ],
+    ),
+    (
+        Role::TeamManager,
+        &[
+            "overview",
+            "keys",
+            "key",
+            "teams",
+            "users",
+            "budgets",
+            "limits",
+            "sessions",
+            "models",
+            "team-budget",
+            "team-sessions",
+        ],
+    ),
+    (Role::Member, &["keys", "key", "models", "sessions-member"]),
+];
+
+#[test]
+fn nobody_is_shown_a_link_or_a_button_that_is_not_for_them() {
+    let mut seen = 0;
+    for (role, names) in SEEN {
+        let may = |method: &str, address: &str| {
+            let path = address.split(['?', '#']).next().unwrap();
+            row(ROUTES, method, path)
+                .is_none_or(|route| route.gate.lets(|permission| role.reach_in(true, permission)))
+        };
+        for mut sample in sample::all()
+            .into_iter()
+            .filter(|sample| names.contains(&sample.name))
+        {
+            seen += 1;
+            sample.context.viewer.as_mut().unwrap().role = role;
+            let html = render(sample.page.as_ref(), &sample.context);
+            let root = parse(&html).unwrap();
+            for link in root.named("a").iter().filter_map(|a| a.get("href")) {
+                assert!(may("GET", link), "{} shows {role} a link to {link}", sample.name);
+            }
+            for form in root.named("form") {
+                let method = form.get("method").unwrap_or("get").to_uppercase();
+                let action = form.get("action").unwrap();
+                assert!(
+                    may(&method, action),
+                    "{} offers {role} {method} {action}",
+                    sample.name
+                );
+            }
+        }
+    }
+    assert!(seen > 25, "{seen}");
 }
 
 #[test]

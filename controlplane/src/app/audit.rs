@@ -1,9 +1,9 @@
 //! The audit log: who changed what, and whether the log itself is as it was written.
 
-use super::{App, require_admin};
+use super::App;
 use crate::store::{AuditFilter, AuditPosition, AuditRow, Link};
 use ccag_admin_api::{AuditEntryView, AuditVerification, Timestamp, VerifyAudit};
-use ccag_domain::{Actor, Code, Problem};
+use ccag_domain::{Actor, Area, Code, Permission, Problem};
 use std::collections::HashMap;
 
 /// Which entries, and which page of them.
@@ -22,7 +22,7 @@ pub(crate) struct Page {
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub(crate) async fn list(app: &App, actor: &Actor, page: Page) -> Result<Vec<AuditEntryView>, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Audit))?;
     let rows = app
         .store
         .list_audit(&page.filter, page.after.as_ref(), page.offset, page.limit)
@@ -39,7 +39,7 @@ pub(crate) async fn list(app: &App, actor: &Actor, page: Page) -> Result<Vec<Aud
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub(crate) async fn count(app: &App, actor: &Actor, filter: &AuditFilter) -> Result<u64, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Audit))?;
     Ok(app.store.count_audit(filter).await?)
 }
 
@@ -65,7 +65,7 @@ fn view(row: AuditRow, names: &HashMap<String, String>) -> AuditEntryView {
 /// [`Code::Forbidden`] for members; [`Code::InvalidRequest`] for half of what names an entry. That the log is not as it was
 /// written is no error, but what is answered.
 pub async fn verify(app: &App, actor: &Actor, query: VerifyAudit) -> Result<AuditVerification, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Audit))?;
     let remembered = match (query.seq, query.hash) {
         (None, None) => None,
         (Some(seq), Some(hash)) => Some(Link {

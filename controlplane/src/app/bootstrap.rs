@@ -50,8 +50,9 @@ pub async fn run(app: &App, migrator: &Store, wanted: &Bootstrap) -> Result<Boot
     clients::keys::keep(app).await?;
     let report = seed_admin(app, wanted).await?;
     for username in &wanted.more_admins {
-        add_admin(app, username, None).await?;
+        add_admin(app, username, Role::Admin, None).await?;
     }
+    crown(app).await?;
     if let Some(described) = &wanted.provider {
         providers::seed(app, described).await?;
     }
@@ -119,7 +120,7 @@ async fn seed_sealing_key(app: &App) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Makes the first admin of a database without users.
+/// Makes the owner of a database without users.
 async fn seed_admin(app: &App, wanted: &Bootstrap) -> Result<BootstrapReport, Problem> {
     let mut report = BootstrapReport {
         admin_username: wanted.admin_username.clone(),
@@ -146,7 +147,7 @@ async fn seed_admin(app: &App, wanted: &Bootstrap) -> Result<BootstrapReport, Pr
         }
     };
     let hash = app.passwords.hash(password.reveal()).await?;
-    let Some(admin) = add_admin(app, &wanted.admin_username, Some(hash)).await? else {
+    let Some(admin) = add_admin(app, &wanted.admin_username, Role::Owner, Some(hash)).await? else {
         report.generated_password = None;
         return Ok(report);
     };
@@ -162,11 +163,34 @@ async fn seed_admin(app: &App, wanted: &Bootstrap) -> Result<BootstrapReport, Pr
     Ok(report)
 }
 
-/// Adds an admin, unless there is somebody of that name.
-async fn add_admin(app: &App, username: &str, hash: Option<String>) -> Result<Option<UserId>, Problem> {
+/// Makes the admin who has been there for longest an owner, where no active user is one: databases of before there were
+/// owners have none.
+async fn crown(app: &App) -> Result<(), Problem> {
+    let mut tx = app.store.change().await?;
+    tx.serialize().await?;
+    let Some(mut heir) = tx.find_heir().await? else {
+        return Ok(());
+    };
+    heir.role = Role::Owner.as_str().to_owned();
+    tx.update_user(heir.clone()).await?;
+    let details =
+        json!({"role": heir.role, "team_id": heir.team_id, "reason": "no active user was an owner"});
+    let entry = app.audit(&Actor::System, "user.update", ObjectKind::User, &heir.id, details);
+    tx.commit(app.now_ms(), entry).await?;
+    tracing::info!(user = heir.id, "the first admin is now an owner");
+    Ok(())
+}
+
+/// Adds an admin or an owner, unless there is somebody of that name.
+async fn add_admin(
+    app: &App,
+    username: &str,
+    role: Role,
+    hash: Option<String>,
+) -> Result<Option<UserId>, Problem> {
     let request = CreateUser {
         username: Some(username.to_owned()),
-        role: Some(Role::Admin),
+        role: Some(role),
         ..CreateUser::default()
     };
     match users::create_with_hash(app, &Actor::System, request, hash).await {

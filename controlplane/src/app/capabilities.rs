@@ -3,13 +3,13 @@
 //! A version is never changed. Whatever changes the rules (a rule of an admin's, or a release with newer ones) makes a new
 //! version; conversations that are running keep to theirs, so the last versions are kept and pushed too.
 
-use super::{App, not_found, require_admin};
+use super::{App, not_found};
 use crate::store::entity::{capability_book, capability_rule};
 use crate::store::{Seen, Tx, rows};
 use ccag_admin_api::{
     BookView, CapabilitiesView, FactView, RuleView, SeenView, SurfaceView, Timestamp, WriteRule,
 };
-use ccag_domain::{Actor, Code, LearntFact, ObjectKind, Problem, RuleId};
+use ccag_domain::{Actor, Area, Code, LearntFact, ObjectKind, Permission, Problem, RuleId};
 use ccag_translate::profile::{RuleBook, overlaid};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -28,7 +28,7 @@ const MAX_RULE_BYTES: usize = 8_192;
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub async fn view(app: &App, actor: &Actor) -> Result<CapabilitiesView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Capabilities))?;
     let mut surfaces: Vec<SurfaceView> = Vec::new();
     for row in app.store.list_books().await? {
         let book = BookView {
@@ -106,7 +106,7 @@ fn rule_view(row: &capability_rule::Model) -> Option<RuleView> {
 /// # Errors
 /// [`Code::NotFound`] if there is no such surface or version, [`Code::Forbidden`] for members.
 pub async fn book(app: &App, actor: &Actor, surface: &str, version: Option<&str>) -> Result<Value, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Capabilities))?;
     let books = app.store.list_books().await?;
     let found = books
         .iter()
@@ -121,7 +121,7 @@ pub async fn book(app: &App, actor: &Actor, surface: &str, version: Option<&str>
 /// # Errors
 /// [`Code::InvalidRequest`] if the rule makes no sense, [`Code::Forbidden`] for members.
 pub async fn add_rule(app: &App, actor: &Actor, request: WriteRule) -> Result<RuleView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Capabilities))?;
     let tx = app.store.change().await?;
     tx.serialize().await?;
     if tx.list_rules_of(&request.surface).await?.len() >= MAX_RULES {
@@ -143,7 +143,7 @@ pub async fn replace_rule(
     id: &RuleId,
     request: WriteRule,
 ) -> Result<RuleView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Capabilities))?;
     let tx = app.store.change().await?;
     tx.serialize().await?;
     let old = tx.find_rule(id.as_str()).await?;
@@ -194,7 +194,7 @@ async fn write_rule(
 /// # Errors
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn delete_rule(app: &App, actor: &Actor, id: &RuleId) -> Result<(), Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Capabilities))?;
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let old = tx.find_rule(id.as_str()).await?;
@@ -218,7 +218,7 @@ pub async fn delete_rule(app: &App, actor: &Actor, id: &RuleId) -> Result<(), Pr
 /// # Errors
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn forget(app: &App, actor: &Actor, id: &str) -> Result<(), Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Capabilities))?;
     let mut tx = app.store.change().await?;
     let row = tx.find_fact(id).await?;
     let row = row.ok_or_else(|| not_found("lesson", id))?;

@@ -6,7 +6,7 @@ mod test;
 pub use pins::{pin, pinned, unpin};
 pub use test::test;
 
-use super::{App, catalogue, not_found, require_admin};
+use super::{App, catalogue, not_found};
 use crate::store::entity::endpoint_discovery;
 use crate::store::{offers, rows};
 use ccag_admin_api::{
@@ -15,8 +15,8 @@ use ccag_admin_api::{
 use ccag_aws::discovery::{Found, ListedModel, discover as ask};
 use ccag_aws::{AwsSettings, ControlClient, ControlConfig, ControlError};
 use ccag_domain::{
-    Actor, Availability, Clock, Code, Discovery, Endpoint, EndpointId, Model, ObjectKind, OfferedProfile,
-    Problem, UnixMs,
+    Actor, Area, Availability, Clock, Code, Discovery, Endpoint, EndpointId, Model, ObjectKind,
+    OfferedProfile, Permission, Problem, UnixMs,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -98,7 +98,7 @@ impl From<Found> for Kept {
 /// # Errors
 /// [`Code::NotFound`], or [`Code::BadUpstream`] with AWS's words: what was known before goes on to count.
 pub async fn discover(app: &App, actor: &Actor, id: &EndpointId) -> Result<EndpointModels, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Endpoints))?;
     let endpoint = load(app, id).await?;
     let found = match app.aws.client(&app.clock).await {
         Ok(client) => ask(client, &endpoint, app.now_ms()).await,
@@ -176,7 +176,7 @@ async fn keep(app: &App, actor: &Actor, endpoint: &Endpoint, kept: Kept) -> Resu
 /// # Errors
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn models(app: &App, actor: &Actor, id: &EndpointId) -> Result<EndpointModels, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Endpoints))?;
     let endpoint = load(app, id).await?;
     let row = app.store.find_discovery(id.as_str()).await?;
     let kept: Option<Kept> = match row.as_ref().and_then(|row| row.found.as_ref()) {

@@ -8,13 +8,13 @@ mod access;
 mod edit;
 
 use self::edit::{changed, checked, replaced};
-use super::{App, duplicate, not_found, require_admin, routing, views};
+use super::{App, duplicate, not_found, routing, views};
 use crate::store::entity::endpoint;
 use crate::store::{Assignment, Tx, rows};
 use ccag_admin_api::{
     CreateEndpoint, EndpointList, EndpointView, SetTeamEndpoints, TeamEndpoint, TeamEndpoints, UpdateEndpoint,
 };
-use ccag_domain::{Actor, Code, EndpointId, ObjectKind, Problem, RoutingPolicy, TeamId};
+use ccag_domain::{Actor, Area, Code, EndpointId, ObjectKind, Permission, Problem, RoutingPolicy, TeamId};
 use serde_json::json;
 use std::collections::HashSet;
 
@@ -26,7 +26,7 @@ const MAX_PER_TEAM: usize = 100;
 /// # Errors
 /// [`Code::InvalidRequest`] names the field that is wrong; [`Code::Conflict`] if there is one with the same name.
 pub async fn create(app: &App, actor: &Actor, request: CreateEndpoint) -> Result<EndpointView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Endpoints))?;
     let now = app.now_ms();
     let blank = endpoint::Model {
         id: EndpointId::generate(&*app.clock, &*app.rng).to_string(),
@@ -62,7 +62,7 @@ pub async fn create(app: &App, actor: &Actor, request: CreateEndpoint) -> Result
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub async fn list(app: &App, actor: &Actor) -> Result<EndpointList, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Endpoints))?;
     let assigned = app.store.list_assignments(None).await?;
     let endpoints = app
         .store
@@ -79,7 +79,7 @@ pub async fn list(app: &App, actor: &Actor) -> Result<EndpointList, Problem> {
 /// # Errors
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn find(app: &App, actor: &Actor, id: &EndpointId) -> Result<EndpointView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Endpoints))?;
     let row = app.store.find_endpoint(id.as_str()).await?;
     view(app, row.ok_or_else(|| missing(id))?).await
 }
@@ -126,7 +126,7 @@ async fn change(
     id: &EndpointId,
     edit: impl FnOnce(endpoint::Model) -> Result<endpoint::Model, Problem>,
 ) -> Result<EndpointView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Endpoints))?;
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let before = tx.find_endpoint(id.as_str()).await?;
@@ -147,7 +147,7 @@ async fn change(
 /// # Errors
 /// [`Code::NotFound`], or [`Code::Conflict`] while it is disabled.
 pub async fn set_default(app: &App, actor: &Actor, id: &EndpointId) -> Result<EndpointView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Endpoints))?;
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let mut chosen = None;
@@ -183,7 +183,7 @@ pub async fn set_default(app: &App, actor: &Actor, id: &EndpointId) -> Result<En
 /// # Errors
 /// [`Code::NotFound`], or [`Code::Conflict`] while it is needed.
 pub async fn delete(app: &App, actor: &Actor, id: &EndpointId) -> Result<(), Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Endpoints))?;
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let row = tx.find_endpoint(id.as_str()).await?;
@@ -211,7 +211,7 @@ pub async fn delete(app: &App, actor: &Actor, id: &EndpointId) -> Result<(), Pro
 /// # Errors
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn of_team(app: &App, actor: &Actor, team: &TeamId) -> Result<TeamEndpoints, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Routing))?;
     let strategy = routing::of_team(app, actor, team).await?.in_force.strategy;
     let rows = app.store.list_team_endpoints(team.as_str()).await?;
     let mut endpoints = Vec::with_capacity(rows.len());
@@ -241,7 +241,7 @@ pub async fn assign(
     team: &TeamId,
     request: SetTeamEndpoints,
 ) -> Result<TeamEndpoints, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Routing))?;
     let invalid = |message: String| Problem::new(Code::InvalidRequest, message).field("endpoints");
     if request.endpoints.len() > MAX_PER_TEAM {
         return Err(invalid(format!("A team has at most {MAX_PER_TEAM} endpoints.")));

@@ -1,4 +1,5 @@
-//! How requests were decided, for those who may see it: admins everything, members what their own keys did.
+//! How requests were decided, for those who may see it: admins and auditors everything, team
+//! managers what their team pays for, members what their own keys did.
 
 use super::intake::{TIMES, clean};
 use super::{App, views};
@@ -9,8 +10,8 @@ use ccag_admin_api::{ExplanationSource, ExplanationView, LedgerRow, Timestamp};
 use ccag_domain::explanation::{Attempted, Ended, KeyShown, VERSION};
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{
-    Actor, Code, CostLines, DatedPrice, Explanation, KeyId, Problem, RequestId, Tokens, UsageRecord,
-    catalogue,
+    Actor, Area, Code, CostLines, DatedPrice, Explanation, KeyId, Permission, Problem, RequestId, Target,
+    Tokens, UsageRecord, catalogue,
 };
 
 /// The longest text that is stored, in bytes: twice what data planes of this release write.
@@ -112,8 +113,8 @@ pub async fn explain(app: &App, actor: &Actor, text: &str) -> Result<Explanation
     let id = RequestId::parse(text).map_err(|_| not_an_id(text))?;
     let stored = app.store.find_explanation(id.as_str()).await?;
     let record = app.store.find_usage_of_request(id.as_str()).await?;
-    let stored = stored.filter(|row| may_see(actor, row.user_id.as_deref()));
-    let record = record.filter(|row| may_see(actor, row.user_id.as_deref()));
+    let stored = stored.filter(|row| may_see(actor, row.user_id.as_deref(), row.team_id.as_deref()));
+    let record = record.filter(|row| may_see(actor, row.user_id.as_deref(), row.team_id.as_deref()));
     if stored.is_none() && record.is_none() {
         return Err(unknown(app, &id));
     }
@@ -122,7 +123,7 @@ pub async fn explain(app: &App, actor: &Actor, text: &str) -> Result<Explanation
         None => None,
     };
     let ledger = record
-        .map(|record| views::ledger(record, actor.is_admin()))
+        .map(|record| views::ledger(record, shows_accounts(actor)))
         .transpose()?;
     let told = stored.and_then(|row| match Explanation::read(&row.explanation) {
         Ok(told) => Some(told),
@@ -141,7 +142,7 @@ pub async fn explain(app: &App, actor: &Actor, text: &str) -> Result<Explanation
         (None, Some(ledger)) => of_ledger(ledger),
         (None, None) => return Err(unknown(app, &id)),
     };
-    if !actor.is_admin() {
+    if !shows_accounts(actor) {
         explanation.hide_accounts();
     }
     let kept_until = (source == ExplanationSource::DataPlane)
@@ -161,8 +162,14 @@ pub async fn explain(app: &App, actor: &Actor, text: &str) -> Result<Explanation
     })
 }
 
-fn may_see(actor: &Actor, user_id: Option<&str>) -> bool {
-    actor.is_admin() || actor.user_id().is_some_and(|own| user_id == Some(own.as_str()))
+fn may_see(actor: &Actor, user: Option<&str>, team: Option<&str>) -> bool {
+    let permission = Permission::Read(Area::Usage);
+    actor.may_all(permission) || actor.may(permission, Target::Owned { user, team })
+}
+
+/// Whether somebody may see which account of AWS a request went to.
+fn shows_accounts(actor: &Actor) -> bool {
+    actor.may_all(Permission::Read(Area::Endpoints))
 }
 
 fn not_an_id(text: &str) -> Problem {
@@ -181,7 +188,7 @@ fn unknown(app: &App, id: &RequestId) -> Problem {
         Code::NotFound,
         format!(
             "Nothing is known of a request `{id}`. {} What has just happened arrives within seconds; of a request \
-             without a valid key nothing is kept. Members see the requests of their own keys.",
+             without a valid key nothing is kept. Members see the requests of their own keys, team managers those that their team pays for.",
             kept(app)
         ),
     )

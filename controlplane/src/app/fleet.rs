@@ -1,12 +1,12 @@
 //! The data planes, and the gateway as a whole.
 
-use super::{App, VERSION, require_admin};
+use super::{App, VERSION};
 use crate::store::Backend;
 use crate::store::entity::replica;
 use ccag_admin_api::{
     EndpointTrouble, FleetView, RejectedObject, ReplicaCounts, ReplicaView, StatusView, Timestamp,
 };
-use ccag_domain::{Actor, Problem, ReplicaId, Trouble, UnixMs};
+use ccag_domain::{Actor, Area, Permission, Problem, ReplicaId, Trouble, UnixMs};
 use std::collections::HashMap;
 
 /// A data plane that has not been heard of for so long is not connected, whatever its row says: the control plane that
@@ -21,7 +21,7 @@ pub const FORGET_AFTER_MS: i64 = 7 * ccag_domain::time::DAY_MS;
 /// # Errors
 /// [`ccag_domain::Code::Forbidden`] for members.
 pub async fn view(app: &App, actor: &Actor) -> Result<FleetView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Fleet))?;
     let revision = app.store.find_position().await?.revision.0;
     let now = app.now_ms();
     let rows = app.store.list_replicas().await?;

@@ -1,46 +1,29 @@
 //! Virtual keys.
 
-use super::{App, duplicate, not_found, validate, views};
+use super::{App, authority, duplicate, validate, views};
 use crate::store::entity::virtual_key;
 use crate::store::{KeyQuery, Tx};
 use ccag_admin_api::{CreateKey, CreatedKey, KeyView, Patch, Secret, Timestamp, UpdateKey};
-use ccag_domain::{Actor, Caller, Code, KeyDigest, KeyId, KeySecret, ObjectKind, Problem, TeamId, UserId};
+use ccag_domain::{
+    Actor, Area, Caller, Code, KeyDigest, KeyId, KeySecret, ObjectKind, Permission, Problem, Reach, Target,
+    TeamId, UserId,
+};
 use serde_json::json;
 
-/// Makes a key. A member makes it for themselves, with their own team paying.
+/// Makes a key. A member makes it for themselves, with their own team paying; a team manager also for a member of their
+/// team, and, where they name the team and nobody, for the team.
 ///
 /// # Errors
-/// [`Code::Forbidden`] if a member names somebody else or another team, [`Code::InvalidRequest`] if a field is no good or
+/// [`Code::Forbidden`] if they name somebody else or another team, [`Code::InvalidRequest`] if a field is no good or
 /// names something that does not exist.
 pub async fn issue(app: &App, actor: &Actor, request: CreateKey) -> Result<CreatedKey, Problem> {
     let now = app.now_ms();
     let name = validate::optional_name("name", request.name.as_deref().unwrap_or_default())?;
     let rate_limit_rpm = validate::rate_limit(request.rate_limit_rpm)?;
     let expires_at_ms = validate::expiry(request.expires_at.map(Timestamp::ms), now)?;
-    let user_id = match (actor, request.user_id) {
-        (Actor::User { id, .. }, Some(named)) if !actor.is_admin() && named != *id => {
-            return Err(
-                forbidden("Members make keys for themselves only; leave `user_id` out.").field("user_id"),
-            );
-        }
-        (Actor::User { id, .. }, None) if !actor.is_admin() => Some(id.clone()),
-        (_, named) => named,
-    };
     let secret = KeySecret::generate(&*app.rng);
     let mut tx = app.store.change().await?;
-    if !actor.is_admin() && request.team_id.is_some() {
-        let own = match actor.user_id() {
-            Some(id) => tx.find_user(id.as_str()).await?.and_then(|user| user.team_id),
-            None => None,
-        };
-        if own.as_deref() != request.team_id.as_ref().map(TeamId::as_str) {
-            return Err(
-                forbidden("Members make keys for their own team only; leave `team_id` out.").field("team_id"),
-            );
-        }
-    }
-    check_user(&tx, user_id.as_ref()).await?;
-    check_team(&tx, request.team_id.as_ref()).await?;
+    let user_id = owner(&tx, actor, request.user_id, request.team_id.as_ref()).await?;
     let row = virtual_key::Model {
         id: KeyId::generate(&*app.clock, &*app.rng).to_string(),
         digest: secret.digest().to_hex(),
@@ -73,14 +56,57 @@ pub async fn issue(app: &App, actor: &Actor, request: CreateKey) -> Result<Creat
     })
 }
 
-/// Lists keys, and says how many there are in all. Members see their own.
+/// Whose a new key is to be.
+async fn owner(
+    tx: &Tx,
+    actor: &Actor,
+    user: Option<UserId>,
+    team: Option<&TeamId>,
+) -> Result<Option<UserId>, Problem> {
+    let permission = Permission::Change(Area::Keys);
+    let me = match actor.user_id() {
+        Some(me) if !actor.may_all(permission) => me,
+        _ => {
+            check_user(tx, user.as_ref()).await?;
+            check_team(tx, team).await?;
+            return Ok(user);
+        }
+    };
+    let manages = actor.reach(permission) == Reach::Team;
+    if team.is_some() && team != actor.team_id() {
+        let message = match manages {
+            true => "Team managers make keys that their own team pays for; leave `team_id` out.",
+            false => "Members make keys for their own team only; leave `team_id` out.",
+        };
+        return Err(forbidden(message).field("team_id"));
+    }
+    match user {
+        None if authority::manages_keys_of(actor, team) => Ok(None),
+        None => Ok(Some(me.clone())),
+        Some(user) if user == *me => Ok(Some(user)),
+        Some(_) if !manages => {
+            Err(forbidden("Members make keys for themselves only; leave `user_id` out.").field("user_id"))
+        }
+        Some(user) => {
+            let row = tx.find_user(user.as_str()).await?;
+            match authority::reached(actor, permission, &user, row) {
+                Ok(_) => Ok(Some(user)),
+                Err(_) => Err(forbidden(
+                    "Team managers make keys for themselves, for members of their team and for the team; leave `user_id` out, or \
+                     name a member of your team.",
+                )
+                .field("user_id")),
+            }
+        }
+    }
+}
+
+/// Lists keys, and says how many there are in all. Members see their own, managers those of their team, too.
 ///
 /// # Errors
 /// [`Code::Unavailable`] without a database.
 pub async fn list(app: &App, actor: &Actor, mut query: KeyQuery) -> Result<(Vec<KeyView>, u64), Problem> {
-    if let (false, Some(own)) = (actor.is_admin(), actor.user_id()) {
-        query.user_id = Some(own.to_string());
-    }
+    query.within = authority::keys_within(actor);
     let now = app.now_ms();
     let (rows, total) = app.store.list_keys(&query, now).await?;
     let keys = rows
@@ -95,30 +121,36 @@ pub async fn list(app: &App, actor: &Actor, mut query: KeyQuery) -> Result<(Vec<
 /// # Errors
 /// [`Code::NotFound`], also for a member who asks for somebody else's.
 pub async fn find(app: &App, actor: &Actor, id: &KeyId) -> Result<KeyView, Problem> {
-    let row = app.store.find_key(id.as_str()).await?;
-    let row = visible(actor, id, row)?;
+    let (row, _) = authority::see_key(app, actor, id).await?;
     Ok(views::key(&row, app.now_ms())?)
 }
 
-/// Changes a key. Members may rename their own; whose it is, who pays and its limits are for admins to say.
+/// Finds a key that the actor may change.
+///
+/// # Errors
+/// [`Code::NotFound`], also for who may only see it.
+pub async fn find_to_change(app: &App, actor: &Actor, id: &KeyId) -> Result<KeyView, Problem> {
+    let (row, owner) = authority::see_key(app, actor, id).await?;
+    let row = authority::reached_key(
+        actor,
+        Permission::Change(Area::Keys),
+        id,
+        Some(row),
+        owner.as_ref(),
+    )?;
+    Ok(views::key(&row, app.now_ms())?)
+}
+
+/// Changes a key. Members may rename their own, and team managers say the limits of those of their team; whose it is and who
+/// pays are for admins to say.
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::Forbidden`], [`Code::InvalidRequest`], or [`Code::Conflict`] for a revoked key.
 pub async fn update(app: &App, actor: &Actor, id: &KeyId, request: UpdateKey) -> Result<KeyView, Problem> {
     let now = app.now_ms();
-    let restricted = [
-        ("user_id", request.user_id.is_keep()),
-        ("team_id", request.team_id.is_keep()),
-        ("rate_limit_rpm", request.rate_limit_rpm.is_keep()),
-        ("expires_at", request.expires_at.is_keep()),
-    ];
     let mut tx = app.store.change().await?;
-    let mut row = visible(actor, id, tx.find_key(id.as_str()).await?)?;
-    if let (false, Some((field, _))) = (actor.is_admin(), restricted.iter().find(|(_, kept)| !kept)) {
-        return Err(
-            forbidden("Members may change the name of a key; ask an admin for the rest.").field(*field),
-        );
-    }
+    let mut row = authority::change_key(&tx, actor, id).await?;
+    check_fields(&tx, actor, &row, &request).await?;
     if row.state != "active" {
         return Err(Problem::new(
             Code::Conflict,
@@ -158,6 +190,48 @@ pub async fn update(app: &App, actor: &Actor, id: &KeyId, request: UpdateKey) ->
     Ok(views::key(&row, now)?)
 }
 
+/// Refuses what somebody may not change of a key that they may change.
+async fn check_fields(
+    tx: &Tx,
+    actor: &Actor,
+    row: &virtual_key::Model,
+    request: &UpdateKey,
+) -> Result<(), Problem> {
+    let permission = Permission::Change(Area::Keys);
+    if actor.may_all(permission) {
+        return Ok(());
+    }
+    let bounds = [
+        ("rate_limit_rpm", request.rate_limit_rpm.is_keep()),
+        ("expires_at", request.expires_at.is_keep()),
+    ];
+    let whose = [
+        ("user_id", request.user_id.is_keep()),
+        ("team_id", request.team_id.is_keep()),
+    ];
+    let touched =
+        |fields: &[(&'static str, bool)]| fields.iter().find(|(_, kept)| !kept).map(|(field, _)| *field);
+    if let Some(field) = touched(&whose) {
+        return Err(forbidden("Only admins say whose a key is and who pays; ask one of them.").field(field));
+    }
+    let Some(field) = touched(&bounds) else {
+        return Ok(());
+    };
+    // One's own key alone is no reason: somebody may have bounded it.
+    let team = match (&row.team_id, &row.user_id) {
+        (Some(team), _) => Some(team.clone()),
+        (None, Some(user)) => tx.find_user(user).await?.and_then(|user| user.team_id),
+        (None, None) => None,
+    };
+    if team.is_some_and(|team| actor.may(permission, Target::Team(&team))) {
+        return Ok(());
+    }
+    Err(
+        forbidden("Members may change the name of a key; ask an admin or your team's manager for the rest.")
+            .field(field),
+    )
+}
+
 /// Revokes a key, for good. Revoking it again changes nothing.
 ///
 /// # Errors
@@ -165,7 +239,7 @@ pub async fn update(app: &App, actor: &Actor, id: &KeyId, request: UpdateKey) ->
 pub async fn revoke(app: &App, actor: &Actor, id: &KeyId) -> Result<KeyView, Problem> {
     let now = app.now_ms();
     let mut tx = app.store.change().await?;
-    let mut row = visible(actor, id, tx.find_key(id.as_str()).await?)?;
+    let mut row = authority::change_key(&tx, actor, id).await?;
     if row.state == "active" {
         mark_revoked(&mut row, actor, now);
         tx.update_key(row.clone()).await?;
@@ -187,7 +261,7 @@ pub async fn revoke(app: &App, actor: &Actor, id: &KeyId) -> Result<KeyView, Pro
 /// [`Code::NotFound`], also for a member who names somebody else's.
 pub async fn delete(app: &App, actor: &Actor, id: &KeyId) -> Result<(), Problem> {
     let mut tx = app.store.change().await?;
-    let row = visible(actor, id, tx.find_key(id.as_str()).await?)?;
+    let row = authority::change_key(&tx, actor, id).await?;
     let budgets = tx.list_budgets_of_key(&row.id).await?;
     let budgets = super::budgets::forget(&mut tx, budgets).await?;
     let limits = tx.list_limits_of_key(&row.id).await?;
@@ -239,17 +313,6 @@ pub(super) fn mark_revoked(row: &mut virtual_key::Model, actor: &Actor, now_ms: 
     row.state = "revoked".to_owned();
     row.revoked_at_ms = Some(now_ms);
     row.revoked_by = actor.user_id().map(ToString::to_string);
-}
-
-/// The key, if there is one and the actor may see it.
-fn visible(
-    actor: &Actor,
-    id: &KeyId,
-    row: Option<virtual_key::Model>,
-) -> Result<virtual_key::Model, Problem> {
-    let own = actor.user_id().map(UserId::as_str);
-    row.filter(|row| actor.is_admin() || (own.is_some() && row.user_id.as_deref() == own))
-        .ok_or_else(|| not_found("key", id.as_str()))
 }
 
 pub(super) async fn check_user(tx: &Tx, id: Option<&UserId>) -> Result<(), Problem> {

@@ -2,12 +2,15 @@
 
 use super::budgets::check::{self, invalid};
 use super::budgets::view::Names;
-use super::{App, not_found, require_admin};
+use super::{App, authority, not_found};
 use crate::store::entity::limit as entity;
 use crate::store::limits::{LimitQuery, limit, limit_row};
 use crate::store::{StoreError, Tx};
 use ccag_admin_api::{CreateLimit, LimitKindSpec, LimitView, ScopeKind, Timestamp, UpdateLimit, WeightsSpec};
-use ccag_domain::{Actor, BudgetScope, Code, Limit, LimitId, LimitKind, ObjectKind, Problem, TokenWeights};
+use ccag_domain::{
+    Actor, Area, BudgetScope, Code, Limit, LimitId, LimitKind, ObjectKind, Permission, Problem, Target,
+    TokenWeights,
+};
 use serde_json::json;
 
 /// The most that a limit can be; what is beyond limits nobody.
@@ -21,7 +24,7 @@ const MAX_WEIGHT: u32 = 100_000;
 /// # Errors
 /// [`Code::InvalidRequest`] names the field that is wrong; [`Code::Conflict`] if there is one of the same kind for the same.
 pub async fn create(app: &App, actor: &Actor, request: CreateLimit) -> Result<LimitView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Limits))?;
     let ids = (request.team_id, request.user_id, request.key_id);
     let scope = check::scope_of("limit", request.scope, ids)?;
     let weights = weights(request.kind, request.weights, TokenWeights::default())?;
@@ -47,8 +50,7 @@ pub async fn create(app: &App, actor: &Actor, request: CreateLimit) -> Result<Li
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub(crate) async fn list(app: &App, actor: &Actor, query: &LimitQuery) -> Result<Vec<LimitView>, Problem> {
-    require_admin(actor)?;
-    many(app, app.store.list_limits(query).await?).await
+    many(app, app.store.list_limits(&narrowed(actor, query)?).await?).await
 }
 
 /// How many limits there are in all pages.
@@ -56,8 +58,16 @@ pub(crate) async fn list(app: &App, actor: &Actor, query: &LimitQuery) -> Result
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub(crate) async fn count(app: &App, actor: &Actor, query: &LimitQuery) -> Result<u64, Problem> {
-    require_admin(actor)?;
-    Ok(app.store.count_limits(query).await?)
+    Ok(app.store.count_limits(&narrowed(actor, query)?).await?)
+}
+
+/// Managers see those that are about their own team.
+fn narrowed(actor: &Actor, query: &LimitQuery) -> Result<LimitQuery, Problem> {
+    let team_id = authority::narrowed(actor, Permission::Read(Area::Limits), query.team_id.clone())?;
+    Ok(LimitQuery {
+        team_id,
+        ..query.clone()
+    })
 }
 
 /// Where a limit stands in lists.
@@ -75,8 +85,14 @@ pub(crate) fn position(view: &LimitView) -> String {
 /// # Errors
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn find(app: &App, actor: &Actor, id: &LimitId) -> Result<LimitView, Problem> {
-    require_admin(actor)?;
+    let permission = Permission::Read(Area::Limits);
+    actor.require_some(permission)?;
     let row = app.store.find_limit(id.as_str()).await?;
+    let may = |row: &entity::Model| {
+        let team = row.team_id.as_deref().map(Target::Team);
+        actor.may_all(permission) || team.is_some_and(|team| actor.may(permission, team))
+    };
+    let row = row.filter(may);
     one(app, row.ok_or_else(|| not_found("limit", id.as_str()))?).await
 }
 
@@ -90,7 +106,7 @@ pub async fn update(
     id: &LimitId,
     request: UpdateLimit,
 ) -> Result<LimitView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Limits))?;
     let models = match &request.models {
         Some(models) => Some(check::models(app, "models", models).await?),
         None => None,
@@ -124,7 +140,7 @@ pub async fn update(
 /// # Errors
 /// [`Code::NotFound`].
 pub async fn delete(app: &App, actor: &Actor, id: &LimitId) -> Result<(), Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Limits))?;
     let mut tx = app.store.change().await?;
     let row = tx.find_limit(id.as_str()).await?;
     let row = row.ok_or_else(|| not_found("limit", id.as_str()))?;

@@ -5,6 +5,7 @@
 
 pub mod allowances;
 pub mod audit;
+mod authority;
 pub mod bootstrap;
 pub mod breaker;
 pub mod budgets;
@@ -35,6 +36,7 @@ pub mod sessions;
 pub mod sign_on;
 pub mod teams;
 pub mod throttle;
+pub mod tokens;
 pub mod usage;
 pub mod users;
 mod validate;
@@ -239,17 +241,6 @@ impl From<StoreError> for Problem {
             }
         }
     }
-}
-
-/// Refuses everybody who is not an admin.
-fn require_admin(actor: &Actor) -> Result<(), Problem> {
-    if actor.is_admin() {
-        return Ok(());
-    }
-    Err(Problem::new(
-        Code::Forbidden,
-        "Only admins may do this. Ask an admin of your gateway to do it, or to make you one.",
-    ))
 }
 
 fn not_found(what: &str, id: &str) -> Problem {

@@ -1,11 +1,13 @@
 //! The models that the gateway serves: for everybody to see, for admins to change without a release.
 
-use super::{App, catalogue, duplicate, not_found, require_admin, validate};
+use super::{App, catalogue, duplicate, not_found, validate};
 use crate::store::entity::model;
 use crate::store::routing::REMOVED;
 use crate::store::rows;
 use ccag_admin_api::{ModelList, ModelSpec, ModelView, Timestamp};
-use ccag_domain::{Actor, Code, Model, ModelName, ObjectKind, Problem, catalogue as built_in};
+use ccag_domain::{
+    Actor, Area, Code, Model, ModelName, ObjectKind, Permission, Problem, catalogue as built_in,
+};
 use serde_json::json;
 
 /// The most aliases that a model can have.
@@ -48,7 +50,7 @@ pub async fn find(app: &App, _actor: &Actor, said: &str) -> Result<ModelView, Pr
 /// # Errors
 /// [`Code::InvalidRequest`] names the field that is wrong; [`Code::Conflict`] if a name means another model.
 pub async fn create(app: &App, actor: &Actor, spec: ModelSpec) -> Result<ModelView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Models))?;
     let now = app.now_ms();
     let said = spec.name.clone().unwrap_or_default();
     let model = checked(catalogue::name("name", &said)?, spec, now)?;
@@ -76,7 +78,7 @@ pub async fn create(app: &App, actor: &Actor, spec: ModelSpec) -> Result<ModelVi
 /// # Errors
 /// As [`create`], and [`Code::NotFound`].
 pub async fn replace(app: &App, actor: &Actor, said: &str, spec: ModelSpec) -> Result<ModelView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Models))?;
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let rows = tx.list_models().await?;
@@ -109,7 +111,7 @@ pub async fn replace(app: &App, actor: &Actor, said: &str, spec: ModelSpec) -> R
 /// # Errors
 /// [`Code::NotFound`].
 pub async fn delete(app: &App, actor: &Actor, said: &str) -> Result<(), Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Models))?;
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let rows = tx.list_models().await?;

@@ -4,15 +4,15 @@
 //! settings: of a person everything that the policies about them say is merged, the one with the higher priority having the
 //! last word.
 
-use super::{App, duplicate, not_found, require_admin, validate};
+use super::{App, authority, duplicate, not_found, validate};
 use crate::store::Tx;
 use crate::store::entity::{policy, user};
 use crate::store::rows::{groups, read};
 use ccag_admin_api::{ManagedSettings, PolicyPreview, PolicyView, Timestamp, WritePolicy};
 use ccag_domain::policy::model_policy;
 use ccag_domain::{
-    Actor, Code, ModelName, ModelPolicy, ObjectKind, PolicyId, PolicyMatch, PolicySubject, Problem, Role,
-    TeamId, UserId,
+    Actor, Area, Code, ModelName, ModelPolicy, ObjectKind, Permission, PolicyId, PolicyMatch, PolicySubject,
+    Problem, Role, TeamId, UserId,
 };
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -44,7 +44,7 @@ fn view(row: &policy::Model) -> Result<PolicyView, Problem> {
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub async fn list(app: &App, actor: &Actor) -> Result<Vec<PolicyView>, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Policies))?;
     app.store.list_policies().await?.iter().map(view).collect()
 }
 
@@ -53,7 +53,7 @@ pub async fn list(app: &App, actor: &Actor) -> Result<Vec<PolicyView>, Problem> 
 /// # Errors
 /// [`Code::NotFound`].
 pub async fn find(app: &App, actor: &Actor, id: &PolicyId) -> Result<PolicyView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Policies))?;
     let row = app.store.find_policy(id.as_str()).await?;
     view(&row.ok_or_else(|| missing(id))?)
 }
@@ -63,7 +63,7 @@ pub async fn find(app: &App, actor: &Actor, id: &PolicyId) -> Result<PolicyView,
 /// # Errors
 /// [`Code::InvalidRequest`] if a field is no good, [`Code::Conflict`] if the name is taken.
 pub async fn create(app: &App, actor: &Actor, request: WritePolicy) -> Result<PolicyView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Policies))?;
     let now = app.now_ms();
     let mut tx = app.store.change().await?;
     let row = policy::Model {
@@ -103,7 +103,7 @@ pub async fn update(
     id: &PolicyId,
     request: WritePolicy,
 ) -> Result<PolicyView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Policies))?;
     let now = app.now_ms();
     let mut tx = app.store.change().await?;
     let before = tx.find_policy(id.as_str()).await?.ok_or_else(|| missing(id))?;
@@ -124,7 +124,7 @@ pub async fn update(
 /// # Errors
 /// [`Code::NotFound`].
 pub async fn delete(app: &App, actor: &Actor, id: &PolicyId) -> Result<(), Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Policies))?;
     let mut tx = app.store.change().await?;
     let row = tx.find_policy(id.as_str()).await?.ok_or_else(|| missing(id))?;
     tx.delete_policy(id.as_str()).await?;
@@ -144,11 +144,8 @@ pub async fn delete(app: &App, actor: &Actor, id: &PolicyId) -> Result<(), Probl
 /// # Errors
 /// [`Code::NotFound`]; [`Code::Forbidden`] for members about others.
 pub async fn preview(app: &App, actor: &Actor, id: &UserId) -> Result<PolicyPreview, Problem> {
-    if actor.user_id() != Some(id) {
-        require_admin(actor)?;
-    }
     let row = app.store.find_user(id.as_str()).await?;
-    let row = row.ok_or_else(|| not_found("user", id.as_str()))?;
+    let row = authority::reached(actor, Permission::Read(Area::Users), id, row)?;
     let about = about(app, &row).await?;
     let by_models = model_policy(&about.models, &Who::of(&row)?.subject()).cloned();
     Ok(PolicyPreview {

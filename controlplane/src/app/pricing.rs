@@ -4,7 +4,7 @@
 //! when it began (see [`super::intake`]).
 
 use super::price_list::{self, Offer};
-use super::{App, catalogue, not_found, require_admin};
+use super::{App, catalogue, not_found};
 use crate::store::entity::price;
 use crate::store::{Tx, rows};
 use ccag_admin_api::{
@@ -13,7 +13,8 @@ use ccag_admin_api::{
 };
 use ccag_domain::price::LongContext;
 use ccag_domain::{
-    Actor, Code, Model, ModelName, NanoUsd, ObjectKind, Price, PriceId, Problem, Rates, catalogue as built_in,
+    Actor, Area, Code, Model, ModelName, NanoUsd, ObjectKind, Permission, Price, PriceId, Problem, Rates,
+    catalogue as built_in,
 };
 use serde_json::json;
 
@@ -56,7 +57,7 @@ pub async fn list(app: &App, _actor: &Actor, query: PricingQuery) -> Result<Pric
 /// # Errors
 /// [`Code::NotFound`], or [`Code::InvalidRequest`] with the field that is wrong.
 pub async fn set(app: &App, actor: &Actor, said: &str, spec: PriceSpec) -> Result<PriceView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Models))?;
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let model = resolve(&catalogue::models(&tx.list_models().await?)?, said)?;
@@ -73,7 +74,7 @@ pub async fn set(app: &App, actor: &Actor, said: &str, spec: PriceSpec) -> Resul
 /// # Errors
 /// [`Code::NotFound`] if there is no such model, or nothing to take away.
 pub async fn reset(app: &App, actor: &Actor, said: &str) -> Result<(), Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Models))?;
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let model = resolve(&catalogue::models(&tx.list_models().await?)?, said)?;
@@ -109,7 +110,7 @@ pub async fn import(
     query: ImportQuery,
     file: &str,
 ) -> Result<ImportReport, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Models))?;
     let dry_run = query.dry_run.unwrap_or(false);
     let unusable = |message: String| Problem::new(Code::InvalidRequest, message);
     let list = price_list::read(file).map_err(|error| unusable(error.to_string()))?;

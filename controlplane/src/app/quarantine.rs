@@ -1,9 +1,9 @@
 //! Usage records that were put aside: they are in no sum until somebody has seen to them.
 
-use super::{App, intake, not_found, require_admin};
+use super::{App, intake, not_found};
 use crate::store::{QuarantineQuery, QuarantineRow};
 use ccag_admin_api::{QuarantinedView, RetriedView, Timestamp};
-use ccag_domain::{Actor, Code, Problem};
+use ccag_domain::{Actor, Area, Code, Permission, Problem};
 use serde_json::json;
 
 /// One page, the newest first.
@@ -15,7 +15,7 @@ pub(crate) async fn list(
     actor: &Actor,
     query: &QuarantineQuery,
 ) -> Result<Vec<QuarantinedView>, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Ledger))?;
     let rows = app.store.list_quarantine(query).await?;
     Ok(rows.into_iter().map(view).collect())
 }
@@ -25,7 +25,7 @@ pub(crate) async fn list(
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub async fn count(app: &App, actor: &Actor) -> Result<u64, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Ledger))?;
     Ok(app.store.count_quarantine().await?)
 }
 
@@ -34,7 +34,7 @@ pub async fn count(app: &App, actor: &Actor) -> Result<u64, Problem> {
 /// # Errors
 /// [`Code::NotFound`], or [`Code::Conflict`] with the reason if it still cannot be stored: it then stays where it is.
 pub async fn retry(app: &App, actor: &Actor, id: &str) -> Result<RetriedView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Ledger))?;
     let row = find(app, id).await?;
     let still = |why: &str| {
         Problem::new(
@@ -60,7 +60,7 @@ pub async fn retry(app: &App, actor: &Actor, id: &str) -> Result<RetriedView, Pr
 /// # Errors
 /// [`Code::NotFound`].
 pub async fn dismiss(app: &App, actor: &Actor, id: &str) -> Result<(), Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Ledger))?;
     let row = find(app, id).await?;
     forget(app, actor, &row, "usage.quarantine.dismiss").await
 }

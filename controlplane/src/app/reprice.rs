@@ -1,11 +1,11 @@
 //! Costs that the ledger holds, worked out anew from the prices that are in the history now.
 
 use super::costing::{Costed, Costing, Used};
-use super::{App, allowances, require_admin, rollup, usage};
+use super::{App, allowances, rollup, usage};
 use crate::store::entity::usage_record;
 use crate::store::{LedgerFilter, Repriced, StoreError};
 use ccag_admin_api::{Reprice, RepriceQuery, RepriceReport, RepricedModel};
-use ccag_domain::{Actor, Code, Geography, Lane, ModelName, NanoUsd, Problem, Tokens};
+use ccag_domain::{Actor, Area, Code, Geography, Lane, ModelName, NanoUsd, Permission, Problem, Tokens};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const MAX_REASON: usize = 500;
 /// # Errors
 /// [`Code::Forbidden`] for members, [`Code::InvalidRequest`] for a range that is none.
 pub async fn preview(app: &App, actor: &Actor, query: RepriceQuery) -> Result<RepriceReport, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Ledger))?;
     let filter = filter(app, &query).await?;
     walk(app, &query, &filter, false).await
 }
@@ -31,7 +31,7 @@ pub async fn preview(app: &App, actor: &Actor, query: RepriceQuery) -> Result<Re
 /// # Errors
 /// As [`preview`], and [`Code::InvalidRequest`] without a reason.
 pub async fn apply(app: &App, actor: &Actor, request: Reprice) -> Result<RepriceReport, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Ledger))?;
     let reason = request.reason.trim();
     if reason.is_empty() || reason.chars().count() > MAX_REASON || reason.contains('\0') {
         let message = format!("Say why, in at most {MAX_REASON} characters: it stands in the audit log.");

@@ -2,7 +2,7 @@
 
 use super::budgets::check;
 use super::catalogue;
-use super::{App, not_found, require_admin, validate_aws};
+use super::{App, not_found, validate_aws};
 use crate::store::entity::team;
 use crate::store::rows;
 use ccag_admin_api::{
@@ -10,7 +10,8 @@ use ccag_admin_api::{
 };
 use ccag_domain::routing::{Ask, Candidate, Plan, Rules};
 use ccag_domain::{
-    Actor, Code, Model, ModelName, ObjectKind, Problem, RegionPattern, RoutingPolicy, Strategy, Team, TeamId,
+    Actor, Area, Code, Model, ModelName, ObjectKind, Permission, Problem, RegionPattern, RoutingPolicy,
+    Strategy, Team, TeamId,
 };
 use serde_json::json;
 
@@ -22,7 +23,7 @@ const MAX_ENTRIES: usize = 100;
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub async fn organisation(app: &App, actor: &Actor) -> Result<RoutingView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Routing))?;
     Ok(view(None, &app.store.find_routing().await?))
 }
 
@@ -35,7 +36,7 @@ pub async fn set_organisation(
     actor: &Actor,
     request: RoutingSpec,
 ) -> Result<RoutingView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Routing))?;
     let policy = read(app, request).await?;
     let mut tx = app.store.change().await?;
     tx.put_routing(&policy).await?;
@@ -50,7 +51,7 @@ pub async fn set_organisation(
 /// # Errors
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn of_team(app: &App, actor: &Actor, id: &TeamId) -> Result<RoutingView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Routing))?;
     let team = rows::team(&find(app, id).await?, &[])?;
     Ok(view(Some(&team), &app.store.find_routing().await?))
 }
@@ -65,7 +66,7 @@ pub async fn set_team(
     id: &TeamId,
     request: RoutingSpec,
 ) -> Result<RoutingView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Routing))?;
     let policy = read(app, request).await?;
     let mut tx = app.store.change().await?;
     let row = tx.find_team(id.as_str()).await?;
@@ -88,7 +89,7 @@ pub async fn preview(
     team: Option<&TeamId>,
     model: &str,
 ) -> Result<RoutePreview, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Routing))?;
     let known = catalogue::models(&app.store.list_models().await?)?;
     let model = catalogue::find(&known, model).ok_or_else(|| {
         let shown: String = model.chars().take(120).collect();

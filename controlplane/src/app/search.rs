@@ -1,6 +1,6 @@
 //! Web search: the rules for everybody, and each user's own service.
 
-use super::{App, require_admin};
+use super::App;
 use crate::store::entity::search_provider;
 use crate::store::search::{GLOBAL, provider, row};
 use ccag_admin_api::{
@@ -8,8 +8,8 @@ use ccag_admin_api::{
 };
 use ccag_domain::search::{DEFAULT_RESULTS, MAX_RESULTS};
 use ccag_domain::{
-    Actor, Code, DomainFilter, ObjectKind, Problem, SearchKind, SearchProvider, ServiceSecret, UserId,
-    WebSearchMode,
+    Actor, Area, Code, DomainFilter, ObjectKind, Permission, Problem, SearchKind, SearchProvider,
+    ServiceSecret, UserId, WebSearchMode,
 };
 use ccag_search::guard::{Reach, check_url};
 use ccag_search::{Query, Searcher};
@@ -43,7 +43,7 @@ pub async fn rules(app: &App, actor: &Actor) -> Result<WebSearchView, Problem> {
         provider: rules
             .provider
             .as_ref()
-            .filter(|_| actor.is_admin())
+            .filter(|_| actor.may_all(Permission::Read(Area::SearchService)))
             .map(|p| view(p, true)),
         price_nano_usd: rules.price,
         shortcut: rules.shortcut,
@@ -55,7 +55,7 @@ pub async fn rules(app: &App, actor: &Actor) -> Result<WebSearchView, Problem> {
 /// # Errors
 /// [`Code::InvalidRequest`] if the service for everybody is not complete, or missing where it is to be used.
 pub async fn set_rules(app: &App, actor: &Actor, request: SetWebSearch) -> Result<WebSearchView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::WebSearch))?;
     let mut rules = app.store.find_web_search().await?;
     let mut tx = app.store.change().await?;
     rules.mode = request.mode;
@@ -103,7 +103,7 @@ pub async fn set_rules(app: &App, actor: &Actor, request: SetWebSearch) -> Resul
 /// # Errors
 /// [`Code::NotFound`] if there is none. A search that fails is no error but the answer.
 pub async fn test_global(app: &App, actor: &Actor) -> Result<SearchTest, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::WebSearch))?;
     let rules = app.store.find_web_search().await?;
     match rules.provider {
         Some(provider) => try_out(&provider).await,

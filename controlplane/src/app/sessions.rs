@@ -48,6 +48,7 @@ impl Session {
         Actor::User {
             id: self.user.id.clone(),
             role: self.user.role,
+            team_id: self.user.team_id.clone(),
             session: self.id.clone(),
         }
     }
@@ -157,6 +158,7 @@ pub(super) async fn begin(app: &App, user: UserView, address: Option<IpAddr>) ->
         csrf: session.csrf.clone(),
         created_at_ms: now,
         expires_at_ms: session.expires_at_ms,
+        name: None,
     })
     .await?;
     let entry = app.audit_session(&session.user.id, "session.begin", session.id.as_str(), address);

@@ -1,9 +1,9 @@
 //! How people sign in, as admins have set it.
 
+use super::App;
 use super::sessions::Session;
-use super::{App, require_admin};
 use ccag_admin_api::SignInSettings;
-use ccag_domain::{Actor, Code, ObjectKind, Problem};
+use ccag_domain::{Actor, Area, Code, ObjectKind, Permission, Problem};
 use serde_json::json;
 
 /// The settings' names.
@@ -18,7 +18,7 @@ const MAX_NOTICE: usize = 500;
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub async fn settings(app: &App, actor: &Actor) -> Result<SignInSettings, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::SignOn))?;
     read(app).await
 }
 
@@ -47,14 +47,14 @@ pub async fn login_notice(app: &App) -> Result<Option<String>, Problem> {
     Ok(notice.filter(|text| !text.is_empty()))
 }
 
-/// Changes how people sign in. Passwords can be turned off by an admin who has signed in without one: nobody locks themselves
+/// Changes how people sign in. Passwords can be turned off by an owner who has signed in without one: nobody locks themselves
 /// out.
 ///
 /// # Errors
 /// [`Code::InvalidRequest`] for a notice that is too long, [`Code::Conflict`] if single sign-on has not been shown to work.
 pub async fn set(app: &App, who: &Session, request: SignInSettings) -> Result<SignInSettings, Problem> {
     let actor = who.actor();
-    require_admin(&actor)?;
+    actor.require_all(Permission::Change(Area::SignOn))?;
     let before = read(app).await?;
     let notice = request
         .login_notice
@@ -67,10 +67,13 @@ pub async fn set(app: &App, who: &Session, request: SignInSettings) -> Result<Si
         )
         .field("login_notice"));
     }
+    if before.password_sign_in != request.password_sign_in {
+        actor.require_all(Permission::Change(Area::Owners))?;
+    }
     if before.password_sign_in && !request.password_sign_in && who.user.provider_id.is_none() {
         return Err(Problem::new(
             Code::Conflict,
-            "Sign in with an identity provider first, as an admin: passwords can be turned off by somebody who does not need \
+            "Sign in with an identity provider first, as an owner: passwords can be turned off by somebody who does not need \
              one, so that nobody is locked out.",
         )
         .field("password_sign_in"));

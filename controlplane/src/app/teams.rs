@@ -1,11 +1,11 @@
 //! Teams.
 
-use super::{App, budgets, duplicate, limits, not_found, require_admin, validate, validate_aws, views};
+use super::{App, authority, budgets, duplicate, limits, not_found, validate, validate_aws, views};
 use crate::store::TeamQuery;
 use crate::store::entity::team;
 use crate::store::rows;
-use ccag_admin_api::{CreateTeam, TeamView, UpdateTeam};
-use ccag_domain::{AccountState, Actor, Code, ObjectKind, Problem, TeamId};
+use ccag_admin_api::{CreateTeam, RoutingSpec, TeamView, UpdateTeam};
+use ccag_domain::{AccountState, Actor, Area, Code, ObjectKind, Permission, Problem, Target, TeamId};
 use serde_json::json;
 
 /// Makes a team.
@@ -13,7 +13,7 @@ use serde_json::json;
 /// # Errors
 /// [`Code::Conflict`] if there is one with the same name.
 pub async fn create(app: &App, actor: &Actor, request: CreateTeam) -> Result<TeamView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Teams))?;
     let now = app.now_ms();
     let name = validate::name("name", &request.name)?;
     let row = team::Model {
@@ -40,19 +40,25 @@ pub async fn create(app: &App, actor: &Actor, request: CreateTeam) -> Result<Tea
     Ok(views::team(&row, 0)?)
 }
 
-/// Lists teams by name, and says how many there are in all.
+/// Lists teams by name, and says how many there are in all. Managers see their own.
 ///
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub async fn list(app: &App, actor: &Actor, query: &TeamQuery) -> Result<(Vec<TeamView>, u64), Problem> {
-    require_admin(actor)?;
-    let (rows, total) = app.store.list_teams(query).await?;
+    let id = authority::narrowed(actor, Permission::Read(Area::Teams), query.id.clone())?;
+    let query = TeamQuery { id, ..query.clone() };
+    let (rows, total) = app.store.list_teams(&query).await?;
     let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
     let members = app.store.count_members(&ids).await?;
     let teams = rows
         .iter()
-        .map(|row| views::team(row, members.get(&row.id).copied().unwrap_or(0)))
-        .collect::<Result<_, _>>()?;
+        .map(|row| {
+            Ok(shown(
+                actor,
+                views::team(row, members.get(&row.id).copied().unwrap_or(0))?,
+            ))
+        })
+        .collect::<Result<_, Problem>>()?;
     Ok((teams, total))
 }
 
@@ -61,10 +67,22 @@ pub async fn list(app: &App, actor: &Actor, query: &TeamQuery) -> Result<(Vec<Te
 /// # Errors
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn find(app: &App, actor: &Actor, id: &TeamId) -> Result<TeamView, Problem> {
-    require_admin(actor)?;
+    actor.require(Permission::Read(Area::Teams), Target::Team(id.as_str()))?;
     let row = app.store.find_team(id.as_str()).await?;
     let row = row.ok_or_else(|| not_found("team", id.as_str()))?;
-    view(app, row).await
+    Ok(shown(actor, view(app, row).await?))
+}
+
+/// A team as the actor may see it: guardrails and routes name accounts, which are for those who see endpoints.
+fn shown(actor: &Actor, team: TeamView) -> TeamView {
+    if actor.may_all(Permission::Read(Area::Routing)) {
+        return team;
+    }
+    TeamView {
+        guardrail: None,
+        routing: RoutingSpec::default(),
+        ..team
+    }
 }
 
 /// Renames a team, suspends it or activates it, or gives it a guardrail.
@@ -72,7 +90,7 @@ pub async fn find(app: &App, actor: &Actor, id: &TeamId) -> Result<TeamView, Pro
 /// # Errors
 /// [`Code::NotFound`], or [`Code::Conflict`] if another one has the name.
 pub async fn update(app: &App, actor: &Actor, id: &TeamId, request: UpdateTeam) -> Result<TeamView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Teams))?;
     let mut tx = app.store.change().await?;
     let row = tx.find_team(id.as_str()).await?;
     let mut row = row.ok_or_else(|| not_found("team", id.as_str()))?;
@@ -100,7 +118,7 @@ pub async fn update(app: &App, actor: &Actor, id: &TeamId, request: UpdateTeam) 
 /// # Errors
 /// [`Code::NotFound`], or [`Code::Conflict`] while it is in use.
 pub async fn delete(app: &App, actor: &Actor, id: &TeamId) -> Result<(), Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Teams))?;
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let row = tx.find_team(id.as_str()).await?;

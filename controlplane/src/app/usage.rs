@@ -1,4 +1,5 @@
-//! What was used, for those who may see it: admins everything, members their own.
+//! What was used, for those who may see it: admins and auditors everything, team managers what their team pays for,
+//! members their own.
 
 use super::{App, catalogue, views};
 use crate::store::{GroupBy, LedgerFilter, RollupFilter, RollupSum};
@@ -7,7 +8,7 @@ use ccag_admin_api::{
     UsageSummary, UsageTotals,
 };
 use ccag_domain::time::{DAY_MS, HOUR_MS, hour_bucket};
-use ccag_domain::{Actor, Code, KeyId, ModelName, Problem, TeamId, UnixMs, UserId};
+use ccag_domain::{Actor, Area, Code, KeyId, ModelName, Permission, Problem, Reach, TeamId, UnixMs, UserId};
 use futures_util::Stream;
 use std::collections::{BTreeMap, HashMap};
 
@@ -47,11 +48,12 @@ impl Scope {
     }
 
     fn filter(&self, actor: &Actor) -> Result<RollupFilter, Problem> {
+        let (user_id, team_id) = whose(actor, self.user_id.as_ref(), self.team_id.as_ref())?;
         Ok(RollupFilter {
             from_ms: Some(hour_bucket(self.from_ms)),
             to_ms: Some(self.to_ms),
-            user_id: own(actor, self.user_id.as_ref())?,
-            team_id: self.team_id.as_ref().map(ToString::to_string),
+            user_id,
+            team_id,
             key_id: self.key_id.as_ref().map(ToString::to_string),
             model: self.model.clone(),
             ..RollupFilter::default()
@@ -68,17 +70,33 @@ pub struct KeyUse {
     pub last_hour_ms: UnixMs,
 }
 
-/// Whose usage is looked at: a member's own, whatever they ask for.
-fn own(actor: &Actor, asked: Option<&UserId>) -> Result<Option<String>, Problem> {
-    match (actor.is_admin(), actor.user_id(), asked) {
-        (false, Some(id), Some(asked)) if id != asked => Err(Problem::new(
-            Code::Forbidden,
-            "Members see their own usage only; leave `user_id` out.",
-        )
-        .field("user_id")),
-        (false, Some(id), _) => Ok(Some(id.to_string())),
-        _ => Ok(asked.map(ToString::to_string)),
-    }
+/// Whose usage is looked at, by user and by team: a member's own, and a manager's own or what their team pays for, whatever
+/// they ask for.
+fn whose(
+    actor: &Actor,
+    user: Option<&UserId>,
+    team: Option<&TeamId>,
+) -> Result<(Option<String>, Option<String>), Problem> {
+    let forbidden = |field: &str, message: &str| Err(Problem::new(Code::Forbidden, message).field(field));
+    let (me, own_team) = (actor.user_id(), actor.team_id());
+    let asks_own = user.is_some() && user == me;
+    let (user, team) = match actor.reach(Permission::Read(Area::Usage)) {
+        Reach::Everything => (user, team),
+        Reach::Team if asks_own => (me, team),
+        Reach::Team if team.is_some() && team != own_team => {
+            let message = "Team managers see what their own team pays for; leave `team_id` out.";
+            return forbidden("team_id", message);
+        }
+        Reach::Team => (user, own_team),
+        Reach::Own | Reach::Nothing if user.is_some() && !asks_own => {
+            return forbidden(
+                "user_id",
+                "Members see their own usage only; leave `user_id` out.",
+            );
+        }
+        Reach::Own | Reach::Nothing => (me, team),
+    };
+    Ok((user.map(ToString::to_string), team.map(ToString::to_string)))
 }
 
 /// Sums, as the admin API shows them.
@@ -228,15 +246,16 @@ pub async fn export(
     query: &ExportQuery,
 ) -> Result<impl Stream<Item = Result<Vec<LedgerRow>, Problem>> + Send + use<>, Problem> {
     let range = range(query.from, query.to, query.days, app.now_ms())?;
+    let (user_id, team_id) = whose(actor, query.user_id.as_ref(), query.team_id.as_ref())?;
     let filter = LedgerFilter {
         from_ms: Some(range.from_ms),
         to_ms: Some(range.to_ms),
-        user_id: own(actor, query.user_id.as_ref())?,
-        team_id: query.team_id.as_ref().map(ToString::to_string),
+        user_id,
+        team_id,
         key_id: query.key_id.as_ref().map(ToString::to_string),
         model: model_name(app, query.model.as_deref()).await?,
     };
-    let show_bedrock = actor.is_admin();
+    let show_bedrock = actor.may_all(Permission::Read(Area::Endpoints));
     let start = (app.clone(), filter, Some(None::<(UnixMs, String)>));
     Ok(futures_util::stream::try_unfold(
         start,

@@ -2,11 +2,13 @@
 
 use super::clients::sessions::end_all_of;
 use super::keys::{check_team, mark_revoked};
-use super::{App, budgets, duplicate, limits, not_found, require_admin, validate, views};
+use super::{App, authority, budgets, duplicate, limits, not_found, validate, views};
 use crate::store::entity::user;
 use crate::store::{Tx, UserQuery};
 use ccag_admin_api::{CreateUser, Patch, UpdateUser, UserView};
-use ccag_domain::{AccountState, Actor, Code, ObjectKind, Problem, Role, TeamId, UserId};
+use ccag_domain::{
+    AccountState, Actor, Area, Code, ObjectKind, Permission, Problem, Role, Target, TeamId, UserId, UserKind,
+};
 use serde_json::json;
 
 /// Adds a user.
@@ -14,7 +16,12 @@ use serde_json::json;
 /// # Errors
 /// [`Code::Conflict`] if the user name is taken, [`Code::InvalidRequest`] if a field is no good.
 pub async fn create(app: &App, actor: &Actor, request: CreateUser) -> Result<UserView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Users))?;
+    let role = request.role.unwrap_or(Role::Member);
+    authority::require_over(actor, role)?;
+    if request.kind == Some(UserKind::Service) {
+        check_service(Some(role), request.password.is_some())?;
+    }
     let password_hash = match &request.password {
         Some(password) => {
             validate::password("password", password.reveal())?;
@@ -38,6 +45,7 @@ pub(super) async fn create_with_hash(
         );
     };
     let username = validate::name("username", username)?;
+    let kind = request.kind.unwrap_or_default();
     let mut row = user::Model {
         id: UserId::generate(&*app.clock, &*app.rng).to_string(),
         username_key: username.to_lowercase(),
@@ -52,6 +60,7 @@ pub(super) async fn create_with_hash(
         created_at_ms: now,
         provider_id: None,
         groups: "[]".to_owned(),
+        kind: kind.as_str().to_owned(),
     };
     row.search_key = search_key(&row);
     let mut tx = app.store.change().await?;
@@ -74,35 +83,58 @@ pub(super) async fn create_with_hash(
     Ok(views::user(&row)?)
 }
 
-/// Lists users by user name, and says how many there are in all.
+/// What a service account cannot have: a password, since nobody signs in as it, and the highest role.
+fn check_service(role: Option<Role>, password: bool) -> Result<(), Problem> {
+    let wrong = |field: &str, message: &str| Err(Problem::new(Code::InvalidRequest, message).field(field));
+    if password {
+        return wrong(
+            "password",
+            "A service account does not sign in and has no password. Make a token for it instead.",
+        );
+    }
+    if role == Some(Role::Owner) {
+        return wrong(
+            "role",
+            "Owners are people. Give the service account another role.",
+        );
+    }
+    Ok(())
+}
+
+/// Lists users by user name, and says how many there are in all. Managers see those of their team, and by their whole name
+/// also members who have no team yet.
 ///
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub async fn list(app: &App, actor: &Actor, query: &UserQuery) -> Result<(Vec<UserView>, u64), Problem> {
-    require_admin(actor)?;
-    let (rows, total) = app.store.list_users(query).await?;
+    let team_id = authority::narrowed(actor, Permission::Read(Area::Members), query.team_id.clone())?;
+    let free = query.username.is_some() && query.team_id.is_none();
+    let query = UserQuery {
+        or_free: free && team_id.is_some(),
+        team_id,
+        ..query.clone()
+    };
+    let (rows, total) = app.store.list_users(&query).await?;
     let users = rows.iter().map(views::user).collect::<Result<_, _>>()?;
     Ok((users, total))
 }
 
-/// Finds a user. Members find themselves.
+/// Finds a user. Members find themselves, managers those of their team.
 ///
 /// # Errors
-/// [`Code::NotFound`], or [`Code::Forbidden`] if a member asks for somebody else.
+/// [`Code::NotFound`], or [`Code::Forbidden`] if they ask for somebody else.
 pub async fn find(app: &App, actor: &Actor, id: &UserId) -> Result<UserView, Problem> {
-    if actor.user_id() != Some(id) {
-        require_admin(actor)?;
-    }
     let row = app.store.find_user(id.as_str()).await?;
-    Ok(views::user(&row.ok_or_else(|| not_found("user", id.as_str()))?)?)
+    let row = authority::reached(actor, Permission::Read(Area::Users), id, row)?;
+    Ok(views::user(&row)?)
 }
 
 /// Changes a user. A new password ends their sessions.
 ///
 /// # Errors
-/// [`Code::NotFound`], [`Code::InvalidRequest`], or [`Code::Conflict`] if no admin would be left.
+/// [`Code::NotFound`], [`Code::InvalidRequest`], or [`Code::Conflict`] if nobody would be left to manage the gateway.
 pub async fn update(app: &App, actor: &Actor, id: &UserId, request: UpdateUser) -> Result<UserView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Users))?;
     // Hashing takes long: not while rows are locked.
     let password = match request.password {
         Patch::Set(password) => {
@@ -114,10 +146,14 @@ pub async fn update(app: &App, actor: &Actor, id: &UserId, request: UpdateUser) 
     };
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
-    let mut row = found(&tx, id).await?;
+    let mut row = changeable(&tx, actor, id).await?;
+    if row.kind == UserKind::Service.as_str() {
+        check_service(request.role, matches!(password, Patch::Set(_)))?;
+    }
     if let Some(role) = request.role {
-        if role != Role::Admin {
-            keep_an_admin(&tx, &row).await?;
+        authority::require_over(actor, role)?;
+        if role.as_str() != row.role {
+            keep_somebody(&tx, &row).await?;
         }
         row.role = role.as_str().to_owned();
     }
@@ -149,19 +185,23 @@ pub async fn update(app: &App, actor: &Actor, id: &UserId, request: UpdateUser) 
     save(app, actor, tx, row, "user.update", details).await
 }
 
-/// Gives a user a team, or none.
+/// Gives a user a team, or none. Managers take members into their team who have none, and let members of it go.
 ///
 /// # Errors
-/// [`Code::NotFound`], or [`Code::InvalidRequest`] if there is no such team.
+/// [`Code::NotFound`], [`Code::Forbidden`], or [`Code::InvalidRequest`] if there is no such team.
 pub async fn assign(
     app: &App,
     actor: &Actor,
     id: &UserId,
     team: Option<&TeamId>,
 ) -> Result<UserView, Problem> {
-    require_admin(actor)?;
+    let permission = Permission::Change(Area::Members);
+    match team {
+        Some(team) => actor.require(permission, Target::Team(team.as_str()))?,
+        None => actor.require_some(permission)?,
+    }
     let tx = app.store.change().await?;
-    let mut row = found(&tx, id).await?;
+    let mut row = member(&tx, actor, id, team).await?;
     check_team(&tx, team).await?;
     row.team_id = team.map(ToString::to_string);
     let details = json!({"team_id": row.team_id});
@@ -173,9 +213,9 @@ pub async fn assign(
 /// # Errors
 /// [`Code::NotFound`] if they are not in it.
 pub async fn unassign(app: &App, actor: &Actor, team: &TeamId, id: &UserId) -> Result<(), Problem> {
-    require_admin(actor)?;
+    actor.require(Permission::Change(Area::Members), Target::Team(team.as_str()))?;
     let tx = app.store.change().await?;
-    let mut row = found(&tx, id).await?;
+    let mut row = member(&tx, actor, id, None).await?;
     if row.team_id.as_deref() != Some(team.as_str()) {
         return Err(not_found("member of this team", id.as_str()));
     }
@@ -184,16 +224,35 @@ pub async fn unassign(app: &App, actor: &Actor, team: &TeamId, id: &UserId) -> R
     Ok(())
 }
 
+/// The user, if the actor may give them this team, or take theirs away.
+async fn member(tx: &Tx, actor: &Actor, id: &UserId, team: Option<&TeamId>) -> Result<user::Model, Problem> {
+    let permission = Permission::Change(Area::Members);
+    let row = tx.find_user(id.as_str()).await?;
+    if let Some(row) = &row
+        && actor.may_all(permission)
+    {
+        authority::require_over(actor, authority::person(row).role)?;
+    }
+    // Who has no team may be taken into one's own, as if they were in it.
+    let joins = row.as_ref().is_some_and(|row| row.team_id.is_none());
+    let mut seen = row.clone();
+    if let (Some(seen), Some(team), true) = (&mut seen, team, joins) {
+        seen.team_id = Some(team.to_string());
+    }
+    authority::reached(actor, permission, id, seen)?;
+    row.ok_or_else(|| not_found("user", id.as_str()))
+}
+
 /// Refuses a user everywhere: their keys, and their sessions, which end.
 ///
 /// # Errors
-/// [`Code::NotFound`], or [`Code::Conflict`] if no admin would be left.
+/// [`Code::NotFound`], or [`Code::Conflict`] if nobody would be left to manage the gateway.
 pub async fn suspend(app: &App, actor: &Actor, id: &UserId) -> Result<UserView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Users))?;
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
-    let mut row = found(&tx, id).await?;
-    keep_an_admin(&tx, &row).await?;
+    let mut row = changeable(&tx, actor, id).await?;
+    keep_somebody(&tx, &row).await?;
     row.state = AccountState::Suspended.as_str().to_owned();
     tx.delete_sessions_of(&row.id).await?;
     end_all_of(&mut tx, actor, &row.id, app.now_ms()).await?;
@@ -205,9 +264,9 @@ pub async fn suspend(app: &App, actor: &Actor, id: &UserId) -> Result<UserView, 
 /// # Errors
 /// [`Code::NotFound`].
 pub async fn activate(app: &App, actor: &Actor, id: &UserId) -> Result<UserView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Users))?;
     let tx = app.store.change().await?;
-    let mut row = found(&tx, id).await?;
+    let mut row = changeable(&tx, actor, id).await?;
     row.state = AccountState::Active.as_str().to_owned();
     save(app, actor, tx, row, "user.activate", json!({})).await
 }
@@ -215,14 +274,14 @@ pub async fn activate(app: &App, actor: &Actor, id: &UserId) -> Result<UserView,
 /// Deletes a user and the budgets that are about them, and revokes their keys. What they have used stays in the ledger.
 ///
 /// # Errors
-/// [`Code::NotFound`], or [`Code::Conflict`] if no admin would be left.
+/// [`Code::NotFound`], or [`Code::Conflict`] if nobody would be left to manage the gateway.
 pub async fn delete(app: &App, actor: &Actor, id: &UserId) -> Result<(), Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Users))?;
     let now = app.now_ms();
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
-    let row = found(&tx, id).await?;
-    keep_an_admin(&tx, &row).await?;
+    let row = changeable(&tx, actor, id).await?;
+    keep_somebody(&tx, &row).await?;
     end_all_of(&mut tx, actor, &row.id, now).await?;
     tx.delete_identities_of(&row.id).await?;
     for mut key in tx.list_active_keys_of(&row.id).await? {
@@ -243,9 +302,12 @@ pub async fn delete(app: &App, actor: &Actor, id: &UserId) -> Result<(), Problem
     Ok(())
 }
 
-async fn found(tx: &Tx, id: &UserId) -> Result<user::Model, Problem> {
+/// The user, if there is one and the actor may change them: owners are for owners.
+async fn changeable(tx: &Tx, actor: &Actor, id: &UserId) -> Result<user::Model, Problem> {
     let row = tx.find_user(id.as_str()).await?;
-    row.ok_or_else(|| not_found("user", id.as_str()))
+    let row = row.ok_or_else(|| not_found("user", id.as_str()))?;
+    authority::require_over(actor, authority::person(&row).role)?;
+    Ok(row)
 }
 
 async fn save(
@@ -265,16 +327,23 @@ async fn save(
     Ok(views::user(&row)?)
 }
 
-/// Refuses what would leave nobody to manage the gateway.
-async fn keep_an_admin(tx: &Tx, row: &user::Model) -> Result<(), Problem> {
-    let is_admin = row.role == Role::Admin.as_str() && row.state == AccountState::Active.as_str();
-    if is_admin && tx.count_other_admins(&row.id).await? == 0 {
-        return Err(Problem::new(
-            Code::Conflict,
-            "This is the last active admin. Make somebody else an admin first.",
-        ));
+/// Refuses what would leave nobody to manage the gateway: no active owner, or, where nobody is one, no active admin.
+pub(super) async fn keep_somebody(tx: &Tx, row: &user::Model) -> Result<(), Problem> {
+    if row.state != AccountState::Active.as_str() {
+        return Ok(());
     }
-    Ok(())
+    let last = |what: &str| {
+        let message = format!("This is the last active {what}. Make somebody else an {what} first.");
+        Err(Problem::new(Code::Conflict, message))
+    };
+    let owners = tx.count_others(Role::Owner, &row.id).await?;
+    match Role::parse(&row.role) {
+        Some(Role::Owner) if owners == 0 => last("owner"),
+        Some(Role::Admin) if owners == 0 && tx.count_others(Role::Admin, &row.id).await? == 0 => {
+            last("admin")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn optional(field: &str, text: Option<String>) -> Result<Option<String>, Problem> {

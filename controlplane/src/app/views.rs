@@ -10,7 +10,7 @@ use ccag_admin_api::{
 };
 use ccag_domain::{
     AccountState, EndpointId, EndpointState, Geography, KeyId, Lane, NanoUsd, Outcome, PriceId, ProviderId,
-    ReplicaId, RequestId, Role, TeamId, UnixMs, UsageId, UserId,
+    ReplicaId, RequestId, Role, TeamId, UnixMs, UsageId, UserId, UserKind,
 };
 
 fn id<T: std::str::FromStr>(table: &'static str, column: &str, text: &str) -> Result<T, StoreError> {
@@ -54,6 +54,7 @@ pub(super) fn user(row: &user::Model) -> Result<UserView, StoreError> {
         username: row.username.clone(),
         email: row.email.clone(),
         display_name: row.display_name.clone(),
+        kind: read(T, "kind", UserKind::parse(&row.kind))?,
         role: read(T, "role", Role::parse(&row.role))?,
         state: read(T, "state", AccountState::parse(&row.state))?,
         team_id: optional_id::<TeamId>(T, "team_id", row.team_id.as_deref())?,

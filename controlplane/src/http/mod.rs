@@ -1,5 +1,6 @@
 //! The HTTP surface: sign-in, the admin API, and what the console is built on.
 
+mod access;
 mod audit;
 mod auth;
 mod base;
@@ -27,10 +28,12 @@ mod session;
 mod sign_in;
 mod status;
 mod teams;
+mod tokens;
 mod usage;
 mod users;
 mod web_search;
 
+pub use access::routes;
 pub(crate) use auth::SESSION_COOKIE;
 pub use client::Network;
 pub(crate) use client::client_address;
@@ -88,6 +91,7 @@ pub(crate) fn router(state: HttpState, alone: bool) -> Router {
         .merge(api())
         .merge(oauth::router())
         .merge(console::router())
+        .route_layer(axum::middleware::from_fn_with_state(state.clone(), access::gate))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(axum::middleware::from_fn_with_state(
@@ -218,6 +222,8 @@ fn of_people() -> Router<HttpState> {
         .route(paths::USER_POLICY, get(policies::preview))
         .route(paths::CLIENT_SESSIONS, get(client_sessions::list))
         .route(paths::CLIENT_SESSION, delete(client_sessions::end))
+        .route(paths::USER_TOKENS, get(tokens::list).post(tokens::create))
+        .route(paths::USER_TOKEN, delete(tokens::revoke))
         .route(paths::USER_SIGN_OUT, post(client_sessions::sign_out))
 }
 

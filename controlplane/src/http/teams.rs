@@ -28,6 +28,7 @@ pub(super) async fn list(
 ) -> Answer<TeamList> {
     let limit = page::limit(query.limit)?;
     let filter = TeamQuery {
+        id: None,
         name: query.name,
         after_name: query.cursor.as_deref().map(page::position).transpose()?,
         offset: 0,

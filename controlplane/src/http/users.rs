@@ -30,6 +30,7 @@ pub(super) async fn list(
     let filter = UserQuery {
         username: query.username,
         team_id: query.team_id.map(Into::into),
+        kind: query.kind,
         role: query.role,
         state: query.state,
         after_name: query.cursor.as_deref().map(page::position).transpose()?,

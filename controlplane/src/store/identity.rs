@@ -2,7 +2,7 @@
 
 use super::entity::{session, team, team_endpoint, user, virtual_key};
 use super::{Store, StoreError, Tx, contains};
-use ccag_domain::{AccountState, ObjectKind, Role};
+use ccag_domain::{AccountState, ObjectKind, Role, UserKind};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect,
@@ -18,8 +18,12 @@ pub struct UserQuery {
     pub username: Option<String>,
     /// Only this team's.
     pub team_id: Option<String>,
+    /// With those of `team_id` also members who have no team.
+    pub or_free: bool,
     /// Only those with this role.
     pub role: Option<Role>,
+    /// Only people, or only service accounts.
+    pub kind: Option<UserKind>,
     /// Only those in this state.
     pub state: Option<AccountState>,
     /// Only those whose user name in lower case comes after this.
@@ -33,6 +37,8 @@ pub struct UserQuery {
 /// Which teams to list.
 #[derive(Debug, Clone, Default)]
 pub struct TeamQuery {
+    /// Only this one.
+    pub id: Option<String>,
     /// The whole name, whatever the case.
     pub name: Option<String>,
     /// Only those whose name in lower case comes after this.
@@ -52,9 +58,22 @@ impl UserQuery {
             .add_option(search.map(|text| C::SearchKey.like(contains(&text.to_lowercase()))))
             .add_option(username.map(|name| C::UsernameKey.eq(name)))
             .add_option(self.after_name.as_ref().map(|name| C::UsernameKey.gt(name)))
-            .add_option(self.team_id.as_ref().map(|id| C::TeamId.eq(id)))
+            .add_option(self.team_id.as_ref().map(|id| self.within(id)))
             .add_option(self.role.map(|role| C::Role.eq(role.as_str())))
+            .add_option(self.kind.map(|kind| C::Kind.eq(kind.as_str())))
             .add_option(self.state.map(|state| C::State.eq(state.as_str())))
+    }
+}
+
+impl UserQuery {
+    fn within(&self, team_id: &str) -> Condition {
+        use user::Column as C;
+        let of_team = Condition::any().add(C::TeamId.eq(team_id));
+        if !self.or_free {
+            return of_team;
+        }
+        let is_member = C::Role.eq(Role::Member.as_str());
+        of_team.add(Condition::all().add(C::TeamId.is_null()).add(is_member))
     }
 }
 
@@ -64,7 +83,9 @@ impl Store {
         use team::Column as C;
         let name = query.name.as_ref().map(|name| C::NameKey.eq(name.to_lowercase()));
         let after = query.after_name.as_ref().map(|name| C::NameKey.gt(name));
-        let select = team::Entity::find().filter(Condition::all().add_option(name).add_option(after));
+        let id = query.id.as_ref().map(|id| C::Id.eq(id));
+        let select =
+            team::Entity::find().filter(Condition::all().add_option(id).add_option(name).add_option(after));
         let total = select.clone().count(&self.db).await?;
         let rows = select
             .order_by_asc(C::NameKey)
@@ -233,13 +254,27 @@ impl Tx {
         Ok(())
     }
 
-    /// How many active admins there are besides this user.
-    pub(crate) async fn count_other_admins(&self, id: &str) -> Result<u64, StoreError> {
+    /// How many active users with this role there are besides this one.
+    pub(crate) async fn count_others(&self, role: Role, id: &str) -> Result<u64, StoreError> {
         Ok(user::Entity::find()
-            .filter(user::Column::Role.eq(Role::Admin.as_str()))
+            .filter(user::Column::Role.eq(role.as_str()))
             .filter(user::Column::State.eq(AccountState::Active.as_str()))
             .filter(user::Column::Id.ne(id))
             .count(&self.tx)
+            .await?)
+    }
+
+    /// The active admin who has been there for longest, if nobody active is an owner.
+    pub(crate) async fn find_heir(&self) -> Result<Option<user::Model>, StoreError> {
+        if self.count_others(Role::Owner, "").await? > 0 {
+            return Ok(None);
+        }
+        Ok(user::Entity::find()
+            .filter(user::Column::Role.eq(Role::Admin.as_str()))
+            .filter(user::Column::State.eq(AccountState::Active.as_str()))
+            .order_by_asc(user::Column::CreatedAtMs)
+            .order_by_asc(user::Column::Id)
+            .one(&self.tx)
             .await?)
     }
 }

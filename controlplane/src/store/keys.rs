@@ -1,11 +1,12 @@
 //! Virtual keys.
 
+use super::entity::user;
 use super::entity::virtual_key::{self, Column as C};
 use super::{Store, StoreError, Tx, contains};
 use ccag_domain::{ObjectKind, UnixMs};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, Order, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 
 /// By what keys are put in order.
@@ -31,6 +32,31 @@ pub enum KeyStateFilter {
     Revoked,
 }
 
+/// The keys of somebody who does not see all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeysWithin {
+    /// Those of this user,
+    pub user_id: String,
+    /// and those that this team pays for or that belong to its members.
+    pub team_id: Option<String>,
+}
+
+impl KeysWithin {
+    fn condition(&self) -> Condition {
+        let Some(team) = &self.team_id else {
+            return Condition::all().add(C::UserId.eq(&self.user_id));
+        };
+        let members = user::Entity::find()
+            .select_only()
+            .column(user::Column::Id)
+            .filter(user::Column::TeamId.eq(team));
+        Condition::any()
+            .add(C::UserId.eq(&self.user_id))
+            .add(C::TeamId.eq(team))
+            .add(C::UserId.in_subquery(members.into_query()))
+    }
+}
+
 /// Which keys to list, and how.
 #[derive(Debug, Clone, Default)]
 pub struct KeyQuery {
@@ -38,6 +64,8 @@ pub struct KeyQuery {
     pub search: Option<String>,
     /// The whole name, whatever the case.
     pub name: Option<String>,
+    /// Only those that somebody may see; `None` is all.
+    pub within: Option<KeysWithin>,
     /// Only this user's.
     pub user_id: Option<String>,
     /// Only this team's.
@@ -87,6 +115,7 @@ impl KeyQuery {
             .add(C::Kind.eq("key"))
             .add_option(search)
             .add_option(before)
+            .add_option(self.within.as_ref().map(KeysWithin::condition))
             .add_option(self.name.as_ref().map(|name| C::NameKey.eq(name.to_lowercase())))
             .add_option(self.user_id.as_ref().map(|id| C::UserId.eq(id)))
             .add_option(self.team_id.as_ref().map(|id| C::TeamId.eq(id)))

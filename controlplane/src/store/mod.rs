@@ -42,7 +42,7 @@ pub use dialect::{Backend, ConnectOptions};
 pub use error::StoreError;
 pub(crate) use explanations::ExplanationRow;
 pub use identity::{TeamQuery, UserQuery};
-pub use keys::{KeyOrder, KeyQuery, KeyStateFilter};
+pub use keys::{KeyOrder, KeyQuery, KeyStateFilter, KeysWithin};
 pub(crate) use ledger::{Drawn, LedgerFilter};
 pub(crate) use quarantine::{QuarantineQuery, QuarantineRow};
 pub(crate) use reprice::Repriced;

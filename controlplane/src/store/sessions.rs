@@ -4,7 +4,7 @@ use super::entity::{login_failure, session, user};
 use super::{Store, StoreError, Tx};
 use ccag_domain::UnixMs;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
 impl Tx {
     pub(crate) async fn insert_session(&self, row: session::Model) -> Result<(), StoreError> {
@@ -20,7 +20,35 @@ impl Tx {
     }
 }
 
+/// The tokens of a user that are still good, the newest first.
+fn tokens_of(user_id: &str, now_ms: UnixMs) -> sea_orm::Select<session::Entity> {
+    session::Entity::find()
+        .filter(session::Column::UserId.eq(user_id))
+        .filter(session::Column::Name.is_not_null())
+        .filter(session::Column::ExpiresAtMs.gt(now_ms))
+        .order_by_desc(session::Column::CreatedAtMs)
+        .order_by_desc(session::Column::Id)
+}
+
+impl Tx {
+    pub(crate) async fn list_tokens_of(
+        &self,
+        user_id: &str,
+        now_ms: UnixMs,
+    ) -> Result<Vec<session::Model>, StoreError> {
+        Ok(tokens_of(user_id, now_ms).all(&self.tx).await?)
+    }
+}
+
 impl Store {
+    pub(crate) async fn list_tokens_of(
+        &self,
+        user_id: &str,
+        now_ms: UnixMs,
+    ) -> Result<Vec<session::Model>, StoreError> {
+        Ok(tokens_of(user_id, now_ms).all(&self.db).await?)
+    }
+
     /// An unexpired session and its user.
     pub(crate) async fn find_session(
         &self,

@@ -9,6 +9,7 @@
 
 mod allowances;
 mod audit;
+mod authorisation;
 mod backlog;
 mod breaker;
 mod breaker_forms;
@@ -30,6 +31,7 @@ mod quarantine;
 mod replicas;
 mod reprice;
 mod routing;
+mod service_accounts;
 mod sign_on;
 mod suite;
 mod support;

@@ -404,7 +404,7 @@ async fn passwords_are_turned_off_by_who_needs_none(db: TestDb) {
     let refused = admin.send("PUT", "/admin/sign-in", &off.to_string()).await;
     assert_eq!(refused.status, 409, "{}", refused.text);
     let idp = Idp::start().await;
-    let rules = json!({"group_mappings": [{"group": "ops", "role": "admin"}]});
+    let rules = json!({"group_mappings": [{"group": "ops", "role": "owner"}]});
     let provider = add(&admin, &idp, "Okta", rules).await;
     let about = json!({"sub": "u1", "email": "ada@corp.example", "groups": ["ops"]});
     let ada = sign_in(&plane, &idp, &provider, about).await;

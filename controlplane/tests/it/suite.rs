@@ -7,6 +7,7 @@ use ccag_admin_api::{
 use ccag_controlplane::app::{keys, pricing, sessions, teams, users};
 use ccag_controlplane::store::{KeyOrder, KeyQuery, KeyStateFilter, TeamQuery, UserQuery};
 use ccag_domain::{AccountState, Code, Role, TeamId, UserId};
+use sea_orm::ConnectionTrait;
 use std::sync::atomic::Ordering;
 
 on_both!(
@@ -15,7 +16,8 @@ on_both!(
     keys_are_paged_without_gaps,
     a_revoked_key_stays_revoked,
     names_that_differ_only_in_case_are_the_same,
-    the_last_admin_cannot_be_lost,
+    the_last_owner_cannot_be_lost,
+    the_first_admin_of_an_old_database_becomes_an_owner,
     a_team_in_use_is_not_deleted,
     a_deleted_user_takes_their_keys_along,
     a_new_password_ends_the_sessions,
@@ -215,38 +217,69 @@ async fn names_that_differ_only_in_case_are_the_same(db: TestDb) {
     plane.stop().await;
 }
 
-async fn the_last_admin_cannot_be_lost(db: TestDb) {
+async fn the_last_owner_cannot_be_lost(db: TestDb) {
     let plane = Plane::start(&db).await;
     let app = plane.app();
-    let admins = UserQuery {
-        role: Some(Role::Admin),
+    let owners = UserQuery {
+        role: Some(Role::Owner),
         limit: 10,
         ..UserQuery::default()
     };
-    let admin = users::list(app, &SYSTEM, &admins).await.unwrap().0.remove(0).id;
-    let demote = || UpdateUser {
-        role: Some(Role::Member),
+    let owner = users::list(app, &SYSTEM, &owners).await.unwrap().0.remove(0).id;
+    let other = user(&plane, "second").await;
+    let change = |role| UpdateUser {
+        role: Some(role),
         ..UpdateUser::default()
     };
+    // Another admin does not make up for an owner.
+    users::update(app, &SYSTEM, &other, change(Role::Admin))
+        .await
+        .unwrap();
     for refused in [
-        users::update(app, &SYSTEM, &admin, demote()).await.map(drop),
-        users::suspend(app, &SYSTEM, &admin).await.map(drop),
-        users::delete(app, &SYSTEM, &admin).await,
+        users::update(app, &SYSTEM, &owner, change(Role::Admin))
+            .await
+            .map(drop),
+        users::suspend(app, &SYSTEM, &owner).await.map(drop),
+        users::delete(app, &SYSTEM, &owner).await,
     ] {
         assert_eq!(refused.unwrap_err().code, Code::Conflict);
     }
-    let other = user(&plane, "second").await;
-    let promote = UpdateUser {
-        role: Some(Role::Admin),
-        ..UpdateUser::default()
-    };
-    users::update(app, &SYSTEM, &other, promote).await.unwrap();
+    users::update(app, &SYSTEM, &other, change(Role::Owner))
+        .await
+        .unwrap();
     // Both at once: one of them must stay.
     let (a, b) = tokio::join!(
-        users::delete(app, &SYSTEM, &admin),
+        users::delete(app, &SYSTEM, &owner),
         users::suspend(app, &SYSTEM, &other)
     );
     assert_eq!(u8::from(a.is_ok()) + u8::from(b.is_ok()), 1);
+    plane.stop().await;
+}
+
+async fn the_first_admin_of_an_old_database_becomes_an_owner(db: TestDb) {
+    let plane = Plane::start(&db).await;
+    let app = plane.app();
+    let (late, suspended) = (user(&plane, "late").await, user(&plane, "suspended").await);
+    users::suspend(app, &SYSTEM, &suspended).await.unwrap();
+    plane.stop().await;
+    let connection = db.connect().await;
+    for sql in [
+        "UPDATE users SET role = 'admin'".to_owned(),
+        format!("UPDATE users SET created_at_ms = 1 WHERE id = '{suspended}'"),
+        format!("UPDATE users SET created_at_ms = created_at_ms + 1 WHERE id = '{late}'"),
+    ] {
+        connection.execute_unprepared(&sql).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    let plane = Plane::start(&db).await;
+    let query = UserQuery {
+        role: Some(Role::Owner),
+        limit: 10,
+        ..UserQuery::default()
+    };
+    let owners = users::list(plane.app(), &SYSTEM, &query).await.unwrap().0;
+    let names: Vec<_> = owners.iter().map(|user| user.username.as_str()).collect();
+    assert_eq!(names, ["admin"]);
     plane.stop().await;
 }
 

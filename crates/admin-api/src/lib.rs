@@ -33,6 +33,7 @@ mod routing;
 mod secret;
 mod teams;
 mod timestamp;
+mod tokens;
 mod usage;
 mod usd;
 mod users;
@@ -89,6 +90,7 @@ pub use routing::{
 pub use secret::Secret;
 pub use teams::{AddMember, CreateTeam, ListTeams, TeamList, TeamView, UpdateTeam};
 pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use tokens::{CreateToken, CreatedToken, TokenList, TokenView};
 pub use usage::{
     ExportQuery, GroupBy, Percentiles, TimeRange, UsageGroup, UsageQuery, UsageSummary, UsageTotals,
 };

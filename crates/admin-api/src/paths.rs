@@ -1,6 +1,8 @@
 //! Where things are. The constants are route templates, the functions fill them in.
 
-use ccag_domain::{BudgetId, EndpointId, KeyId, LimitId, PauseId, RuleId, SearchKind, TeamId, UserId};
+use ccag_domain::{
+    BudgetId, EndpointId, KeyId, LimitId, PauseId, RuleId, SearchKind, SessionId, TeamId, UserId,
+};
 
 /// `POST`: sign in.
 pub const LOGIN: &str = "/auth/login";
@@ -133,6 +135,11 @@ pub const USER_TEAM: &str = "/admin/users/{id}/team";
 pub const USER_SUSPEND: &str = "/admin/users/{id}/suspend";
 /// `POST`: let a suspended user in again; answers with the user.
 pub const USER_ACTIVATE: &str = "/admin/users/{id}/activate";
+
+/// `GET`: the tokens of a service account; `POST`: make one.
+pub const USER_TOKENS: &str = "/admin/users/{id}/tokens";
+/// `DELETE`: revoke one; 204.
+pub const USER_TOKEN: &str = "/admin/users/{id}/tokens/{token}";
 
 /// `GET`: sums.
 pub const USAGE_SUMMARY: &str = "/admin/usage/summary";
@@ -365,6 +372,18 @@ pub fn user(id: &UserId) -> String {
 #[must_use]
 pub fn user_team(id: &UserId) -> String {
     fill(USER_TEAM, "{id}", id.as_str())
+}
+
+/// The tokens of a service account.
+#[must_use]
+pub fn user_tokens(id: &UserId) -> String {
+    fill(USER_TOKENS, "{id}", id.as_str())
+}
+
+/// A token of a service account.
+#[must_use]
+pub fn user_token(id: &UserId, token: &SessionId) -> String {
+    fill(&fill(USER_TOKEN, "{id}", id.as_str()), "{token}", token.as_str())
 }
 
 /// Suspends a user.

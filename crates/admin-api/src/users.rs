@@ -1,7 +1,7 @@
 //! Users.
 
 use crate::{Patch, Secret, Timestamp};
-use ccag_domain::{AccountState, ProviderId, Role, TeamId, UserId};
+use ccag_domain::{AccountState, ProviderId, Role, TeamId, UserId, UserKind};
 
 /// The body of `POST /admin/users`. At least one of `username` and `email` has to be there.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
@@ -16,6 +16,9 @@ pub struct CreateUser {
     /// Their name, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
+    /// Whether it is a person, which is the default, or a `service` account: a program, which cannot sign in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<UserKind>,
     /// What they may do; by default `member`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
@@ -38,6 +41,9 @@ pub struct UserView {
     pub email: Option<String>,
     /// Their name, for people.
     pub display_name: Option<String>,
+    /// Whether it is a person or a program.
+    #[serde(default)]
+    pub kind: UserKind,
     /// What they may do.
     pub role: Role,
     /// Whether they may sign in and their keys work.
@@ -64,6 +70,9 @@ pub struct ListUsers {
     /// Only this team's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team_id: Option<TeamId>,
+    /// Only people, or only service accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<UserKind>,
     /// Only users with this role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,

@@ -6,22 +6,40 @@ use crate::{
 };
 use std::fmt;
 
-/// What a user may do in the console and the admin API.
+/// What a user may do in the console and the admin API. [`crate::authority`] says what that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Everything.
+    Owner,
+    /// Everything but what is done to owners.
     Admin,
+    /// Their own keys and usage, and those of their team.
+    TeamManager,
+    /// Sees everything, and changes nothing but their own keys.
+    Auditor,
     /// Their own keys and usage.
     Member,
 }
 
 impl Role {
+    /// All of them, the highest first.
+    pub const ALL: [Self; 5] = [
+        Self::Owner,
+        Self::Admin,
+        Self::TeamManager,
+        Self::Auditor,
+        Self::Member,
+    ];
+
     /// The name used in the API and the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Owner => "owner",
             Self::Admin => "admin",
+            Self::TeamManager => "team_manager",
+            Self::Auditor => "auditor",
             Self::Member => "member",
         }
     }
@@ -29,17 +47,45 @@ impl Role {
     /// Reads a name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "admin" => Some(Self::Admin),
-            "member" => Some(Self::Member),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
     }
 }
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// What a user is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UserKind {
+    /// Somebody who can sign in.
+    #[default]
+    Person,
+    /// A program: it has keys and tokens, and cannot sign in.
+    Service,
+}
+
+impl UserKind {
+    /// The name used in the API and the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Service => "service",
+        }
+    }
+
+    /// Reads a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "person" => Some(Self::Person),
+            "service" => Some(Self::Service),
+            _ => None,
+        }
     }
 }
 
@@ -154,6 +200,8 @@ pub enum Actor {
         id: UserId,
         /// What they may do.
         role: Role,
+        /// Their team.
+        team_id: Option<TeamId>,
         /// Through which session.
         session: SessionId,
     },
@@ -162,24 +210,20 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// Whether the actor may do everything.
-    #[must_use]
-    pub fn is_admin(&self) -> bool {
-        matches!(
-            self,
-            Self::System
-                | Self::User {
-                    role: Role::Admin,
-                    ..
-                }
-        )
-    }
-
     /// The user behind the actor, if one is.
     #[must_use]
     pub fn user_id(&self) -> Option<&UserId> {
         match self {
             Self::User { id, .. } => Some(id),
+            Self::System => None,
+        }
+    }
+
+    /// The team of the user behind the actor.
+    #[must_use]
+    pub fn team_id(&self) -> Option<&TeamId> {
+        match self {
+            Self::User { team_id, .. } => team_id.as_ref(),
             Self::System => None,
         }
     }

@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod account;
+pub mod authority;
 pub mod availability;
 pub mod breaker;
 pub mod budget;
@@ -12,6 +13,7 @@ pub mod catalogue;
 pub mod config;
 pub mod endpoint;
 pub mod explanation;
+pub mod gate;
 pub mod identity;
 pub mod ids;
 pub mod key;
@@ -41,6 +43,7 @@ pub use access::{
     Access, AccessKeys, CredentialKind, CredentialSource, EndpointState, ServiceTier, SessionTags, Subject,
 };
 pub use account::{AccountFilter, AccountId, AccountName};
+pub use authority::{Area, Permission, Person, Reach, Target};
 pub use availability::{Availability, Obstacle};
 pub use breaker::{BreakerPolicy, PauseReason, PausedSession, SessionOwner, SessionPace};
 pub use budget::{Budget, BudgetAction, BudgetMode, BudgetRule, BudgetScope, Posture, Raise, Scoped};
@@ -48,7 +51,7 @@ pub use capability::{CapabilityBook, LearntFact};
 pub use config::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot};
 pub use endpoint::{Endpoint, Geography};
 pub use explanation::{CostLines, Explanation};
-pub use identity::{AccountState, Actor, Caller, Role, SigningKey, Team, User};
+pub use identity::{AccountState, Actor, Caller, Role, SigningKey, Team, User, UserKind};
 pub use ids::{
     BudgetId, EndpointId, KeyId, LimitId, PauseId, PolicyId, PriceId, ProviderId, ReplicaId, RequestId,
     RuleId, SessionId, TeamId, UsageId, UserId,

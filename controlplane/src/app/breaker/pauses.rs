@@ -1,14 +1,16 @@
-//! Sessions that are paused: seen and resumed by whose they are, and by admins.
+//! Sessions that are paused: seen and resumed by whose they are, by the managers of the teams that pay, and by admins.
 
-use crate::app::{App, not_found, require_admin};
+use crate::app::{App, authority, not_found};
 use crate::store::StoreError;
 use crate::store::breaker::PauseQuery;
 use crate::store::entity::paused_session;
 use crate::store::rows::read;
 use ccag_admin_api::{PauseKind, PausedSessionView, Timestamp, Usd};
+use ccag_domain::authority::refusal;
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{
-    Actor, Code, KeyId, ObjectKind, PauseId, PauseReason, Problem, SessionOwner, TeamId, UserId,
+    Actor, Area, Code, KeyId, ObjectKind, PauseId, PauseReason, Permission, Problem, Reach, SessionOwner,
+    Target, TeamId, UserId,
 };
 use serde_json::json;
 use std::collections::HashMap;
@@ -49,8 +51,12 @@ pub async fn resume(app: &App, actor: &Actor, id: &PauseId) -> Result<PausedSess
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let row = tx.find_pause(id.as_str()).await?.filter(|row| {
-        let own = actor.user_id().is_some_and(|user| user.as_str() == row.owner);
-        own || actor.is_admin()
+        let target = Target::Owned {
+            user: Some(&row.owner),
+            team: row.team_id.as_deref(),
+        };
+        let permission = Permission::Change(Area::Sessions);
+        actor.may_all(permission) || actor.may(permission, target)
     });
     let mut row = row.ok_or_else(|| not_found("paused session", id.as_str()))?;
     let by = actor.user_id().map_or("system", UserId::as_str).to_owned();
@@ -109,17 +115,22 @@ pub async fn forget_old(app: &App) -> Result<(), StoreError> {
     }
 }
 
-/// A member sees their own and may not ask for others'.
+/// A member sees their own and a manager their team's; neither may ask for others'.
 fn own(actor: &Actor, query: &PauseQuery) -> Result<PauseQuery, Problem> {
+    let permission = Permission::Read(Area::Sessions);
     let mut query = query.clone();
-    if actor.is_admin() {
-        return Ok(query);
-    }
     let user = actor.user_id().map(ToString::to_string);
-    if query.owner.is_some() && query.owner != user {
-        require_admin(actor)?;
+    let asks_own = query.owner.is_some() && query.owner == user;
+    match actor.reach(permission) {
+        Reach::Team if !asks_own => {
+            query.team_id = authority::narrowed(actor, permission, query.team_id)?;
+        }
+        Reach::Own | Reach::Nothing if query.owner.is_some() && !asks_own => {
+            return Err(refusal(permission));
+        }
+        Reach::Own | Reach::Nothing => query.owner = user,
+        Reach::Team | Reach::Everything => {}
     }
-    query.owner = user;
     Ok(query)
 }
 

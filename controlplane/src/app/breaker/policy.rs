@@ -1,10 +1,12 @@
 //! What sessions may do within a minute: the organisation's word, and that of teams, which replaces it.
 
-use crate::app::{App, not_found, require_admin};
+use crate::app::{App, not_found};
 use crate::store::breaker::ORGANISATION;
 use crate::store::entity::session_breaker;
 use ccag_admin_api::{BreakerSource, SessionBreakerView, SetSessionBreaker, Usd};
-use ccag_domain::{Actor, BreakerPolicy, Code, NanoUsd, ObjectKind, Problem, TeamId};
+use ccag_domain::{
+    Actor, Area, BreakerPolicy, Code, NanoUsd, ObjectKind, Permission, Problem, Target, TeamId,
+};
 use serde_json::json;
 
 /// The most dollars within a minute that are still a limit.
@@ -18,7 +20,11 @@ const MAX_AGENTS: u32 = 100_000;
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub async fn organisation(app: &App, actor: &Actor) -> Result<SessionBreakerView, Problem> {
-    require_admin(actor)?;
+    actor.require_some(Permission::Read(Area::Breaker))?;
+    of_organisation(app).await
+}
+
+async fn of_organisation(app: &App) -> Result<SessionBreakerView, Problem> {
     let policy = app.store.find_session_breaker(ORGANISATION).await?;
     Ok(view(policy.map(|policy| (policy, BreakerSource::Organisation))))
 }
@@ -32,7 +38,7 @@ pub async fn set_organisation(
     actor: &Actor,
     request: SetSessionBreaker,
 ) -> Result<SessionBreakerView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Breaker))?;
     let policy = read(request)?;
     let tx = app.store.change().await?;
     if policy.limits() {
@@ -57,14 +63,14 @@ pub async fn set_organisation(
 /// # Errors
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn of_team(app: &App, actor: &Actor, id: &TeamId) -> Result<SessionBreakerView, Problem> {
-    require_admin(actor)?;
+    actor.require(Permission::Read(Area::Breaker), Target::Team(id.as_str()))?;
     if app.store.find_team(id.as_str()).await?.is_none() {
         return Err(not_found("team", id.as_str()));
     }
     if let Some(policy) = app.store.find_session_breaker(id.as_str()).await? {
         return Ok(view(Some((policy, BreakerSource::Team))));
     }
-    organisation(app, actor).await
+    of_organisation(app).await
 }
 
 /// Says what the sessions of a team may do, instead of what the organisation says. Without any limit the team's sessions
@@ -78,7 +84,7 @@ pub async fn set_team(
     id: &TeamId,
     request: SetSessionBreaker,
 ) -> Result<SessionBreakerView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Breaker))?;
     let policy = read(request)?;
     let tx = app.store.change().await?;
     // A team that is being deleted takes its policy along.
@@ -104,7 +110,7 @@ pub async fn set_team(
 /// # Errors
 /// [`Code::NotFound`] if there is no such team.
 pub async fn clear_team(app: &App, actor: &Actor, id: &TeamId) -> Result<(), Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Breaker))?;
     let tx = app.store.change().await?;
     if tx.find_team(id.as_str()).await?.is_none() {
         return Err(not_found("team", id.as_str()));

@@ -1,8 +1,9 @@
 //! Budgets as the existing gateway has them: a team's and its members', everybody's, and a user's own.
 
 use super::status::policy_of;
-use super::{DEFAULT_POSTURE, check, details, insert, recipients, view};
-use crate::app::{App, not_found, require_admin};
+use super::{DEFAULT_POSTURE, authority, check, details, insert, recipients, view};
+use crate::app::authority::reached;
+use crate::app::{App, not_found};
 use crate::store::budgets::{BudgetQuery, budget, budget_row};
 use crate::store::entity::budget as entity;
 use crate::store::{StoreError, Tx};
@@ -11,8 +12,8 @@ use ccag_admin_api::{
     SetTeamBudget, SpendLimitView, TeamBudgetView, Usd,
 };
 use ccag_domain::{
-    Actor, Budget, BudgetId, BudgetMode, BudgetRule, BudgetScope, Code, NanoUsd, ObjectKind, Period, Problem,
-    TeamId, TimeZone, UserId,
+    Actor, Area, Budget, BudgetId, BudgetMode, BudgetRule, BudgetScope, Code, NanoUsd, ObjectKind, Period,
+    Permission, Problem, Target, TeamId, TimeZone, UserId,
 };
 use serde_json::json;
 use std::collections::HashMap;
@@ -120,7 +121,7 @@ fn policy_shown(view: Option<&BudgetView>) -> Option<PolicySpec> {
 /// # Errors
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn team_budget(app: &App, actor: &Actor, id: &TeamId) -> Result<TeamBudgetView, Problem> {
-    require_admin(actor)?;
+    actor.require(Permission::Read(Area::WiderBudgets), Target::Team(id.as_str()))?;
     if app.store.find_team(id.as_str()).await?.is_none() {
         return Err(not_found("team", id.as_str()));
     }
@@ -152,12 +153,12 @@ pub(crate) async fn of_teams(
     app: &App,
     actor: &Actor,
 ) -> Result<HashMap<String, (BudgetAccount, String)>, Problem> {
-    require_admin(actor)?;
     let query = BudgetQuery {
         scope: Some("team".to_owned()),
         limit: MOST,
         ..BudgetQuery::default()
     };
+    let query = authority::narrowed(actor, &query)?;
     let mut by_team: HashMap<String, Vec<entity::Model>> = HashMap::new();
     for row in app.store.list_budgets(&query).await? {
         by_team
@@ -184,7 +185,7 @@ pub async fn set_team(
     id: &TeamId,
     request: SetTeamBudget,
 ) -> Result<TeamBudgetView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::WiderBudgets))?;
     let amount = |field: &str, amount: Option<Usd>| amount.map(|a| check::amount(field, a)).transpose();
     let pooled = amount("budget_amount_usd", request.budget_amount_usd)?;
     let each = amount("default_user_budget_usd", request.default_user_budget_usd)?;
@@ -240,7 +241,7 @@ pub async fn clear_team(app: &App, actor: &Actor, id: &TeamId) -> Result<(), Pro
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub async fn default_budget(app: &App, actor: &Actor) -> Result<DefaultBudgetView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::WiderBudgets))?;
     let rows = of_scope(app, BudgetScope::EachUser).await?;
     let budget = shown(app, spoken_of(&rows, None)).await?;
     let first = budget.as_ref();
@@ -265,7 +266,7 @@ pub async fn set_default_budget(
     actor: &Actor,
     request: SetDefaultBudget,
 ) -> Result<DefaultBudgetView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::WiderBudgets))?;
     let wanted = match request.budget_amount_usd {
         None => None,
         Some(amount) => Some(Terms {
@@ -295,10 +296,9 @@ pub async fn set_default_budget(
 /// # Errors
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn spend_limit(app: &App, actor: &Actor, id: &UserId) -> Result<SpendLimitView, Problem> {
-    require_admin(actor)?;
-    if app.store.find_user(id.as_str()).await?.is_none() {
-        return Err(not_found("user", id.as_str()));
-    }
+    let permission = Permission::Read(Area::WiderBudgets);
+    actor.require_some(permission)?;
+    reached(actor, permission, id, app.store.find_user(id.as_str()).await?)?;
     let rows = of_scope(app, BudgetScope::User(id.clone())).await?;
     let budget = shown(app, spoken_of(&rows, None)).await?;
     Ok(SpendLimitView {
@@ -318,7 +318,7 @@ pub async fn set_spend_limit(
     id: &UserId,
     request: SetSpendLimit,
 ) -> Result<SpendLimitView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::WiderBudgets))?;
     let amount = request
         .limit_usd
         .map(|a| check::amount("limit_usd", a))

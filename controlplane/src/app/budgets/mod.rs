@@ -1,5 +1,6 @@
 //! Budgets: how much may be spent, by whom, until when, and what is.
 
+mod authority;
 pub(super) mod check;
 mod classic;
 mod status;
@@ -12,16 +13,19 @@ pub use classic::{
 pub(crate) use status::standings;
 pub use status::{status, status_of_user};
 
-use super::{App, not_found, require_admin, validate};
+use super::{App, not_found, validate};
 use crate::store::budgets::{BudgetQuery, budget, budget_row, scope_key};
 use crate::store::entity::budget as entity;
 use crate::store::{StoreError, Tx};
 use ccag_admin_api::{
-    BudgetAccount, BudgetEventView, BudgetView, CreateBudget, CreateRaise, Recipients, UpdateBudget,
+    BudgetAccount, BudgetEventView, BudgetView, CreateBudget, CreateRaise, Recipients, ScopeKind,
+    UpdateBudget,
 };
+use ccag_domain::authority::refusal;
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{
-    Actor, Budget, BudgetId, BudgetScope, Code, NanoUsd, ObjectKind, Period, Posture, Problem, Raise, UnixMs,
+    Actor, Area, Budget, BudgetId, BudgetScope, Code, NanoUsd, ObjectKind, Period, Permission, Posture,
+    Problem, Raise, Target, UnixMs,
 };
 use check::invalid;
 use serde_json::json;
@@ -40,7 +44,7 @@ const RECENT: u64 = 50;
 /// # Errors
 /// [`Code::InvalidRequest`] names the field that is wrong; [`Code::Conflict`] if there is one with the same scope and period.
 pub async fn create(app: &App, actor: &Actor, request: CreateBudget) -> Result<BudgetView, Problem> {
-    require_admin(actor)?;
+    actor.require_some(Permission::Change(Area::Budgets))?;
     let ids = (request.team_id, request.user_id, request.key_id);
     let scope = check::scope_of("budget", request.scope, ids)?;
     let notify = request.notify_recipients.unwrap_or_default();
@@ -57,6 +61,8 @@ pub async fn create(app: &App, actor: &Actor, request: CreateBudget) -> Result<B
     };
     let now = app.now_ms();
     let mut tx = app.store.change().await?;
+    authority::require_change(&tx, actor, &new.scope).await?;
+    authority::within_team(&tx, actor, &new, now).await?;
     check::scope(&tx, &new.scope).await?;
     let row = budget_row(&new, notify.as_str(), now, now);
     insert(&mut tx, row.clone()).await?;
@@ -70,8 +76,8 @@ pub async fn create(app: &App, actor: &Actor, request: CreateBudget) -> Result<B
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub(crate) async fn list(app: &App, actor: &Actor, query: &BudgetQuery) -> Result<Vec<BudgetView>, Problem> {
-    require_admin(actor)?;
-    view::many(app, app.store.list_budgets(query).await?).await
+    let query = authority::narrowed(actor, query)?;
+    view::many(app, app.store.list_budgets(&query).await?).await
 }
 
 /// Where a budget stands in lists.
@@ -86,8 +92,8 @@ pub(crate) fn position(view: &BudgetView) -> String {
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub(crate) async fn count(app: &App, actor: &Actor, query: &BudgetQuery) -> Result<u64, Problem> {
-    require_admin(actor)?;
-    Ok(app.store.count_budgets(query).await?)
+    let query = authority::narrowed(actor, query)?;
+    Ok(app.store.count_budgets(&query).await?)
 }
 
 /// Finds a budget.
@@ -96,6 +102,28 @@ pub(crate) async fn count(app: &App, actor: &Actor, query: &BudgetQuery) -> Resu
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn find(app: &App, actor: &Actor, id: &BudgetId) -> Result<BudgetView, Problem> {
     view::one(app, found(app, actor, id).await?).await
+}
+
+/// Whether the actor may change a budget that they see; of a member's, whether its team is theirs.
+#[must_use]
+pub fn may_change(actor: &Actor, view: &BudgetView) -> bool {
+    let own = view.team_id.as_ref().is_some_and(|team| {
+        let target = Target::Team(team.as_str());
+        view.scope == ScopeKind::Member && actor.may(Permission::Change(Area::Budgets), target)
+    });
+    own || actor.may_all(Permission::Change(Area::WiderBudgets))
+}
+
+/// Finds a budget that the actor may change.
+///
+/// # Errors
+/// As [`find`], and [`Code::Forbidden`] for those who may only see it.
+pub async fn find_to_change(app: &App, actor: &Actor, id: &BudgetId) -> Result<BudgetView, Problem> {
+    let view = find(app, actor, id).await?;
+    match may_change(actor, &view) {
+        true => Ok(view),
+        false => Err(refusal(Permission::Change(Area::WiderBudgets))),
+    }
 }
 
 /// Changes a budget: what the request does not name keeps its value.
@@ -108,13 +136,13 @@ pub async fn update(
     id: &BudgetId,
     request: UpdateBudget,
 ) -> Result<BudgetView, Problem> {
-    require_admin(actor)?;
+    actor.require_some(Permission::Change(Area::Budgets))?;
     let rules = match request.policy {
         Some(policy) => Some(check::policy(app, "policy", Some(policy)).await?),
         None => None,
     };
     let tx = app.store.change().await?;
-    let (row, mut held) = held(&tx, id).await?;
+    let (row, mut held) = held(&tx, actor, id).await?;
     if let Some(amount) = request.amount_usd {
         held.amount = check::amount("amount_usd", amount)?;
     }
@@ -127,6 +155,7 @@ pub async fn update(
         (Some(new), None) if new == kind => check::posture(new, grace)?,
         (Some(new), grace) => check::posture(new, grace)?,
     };
+    authority::within_team(&tx, actor, &held, app.now_ms()).await?;
     let notify = request.notify_recipients.unwrap_or_else(|| recipients(&row));
     let changed = Change {
         action: "budget.update",
@@ -141,9 +170,10 @@ pub async fn update(
 /// # Errors
 /// [`Code::NotFound`].
 pub async fn delete(app: &App, actor: &Actor, id: &BudgetId) -> Result<(), Problem> {
-    require_admin(actor)?;
+    actor.require_some(Permission::Change(Area::Budgets))?;
     let mut tx = app.store.change().await?;
     let row = tx.find_budget(id.as_str()).await?;
+    authority::require_row(&tx, actor, row.as_ref()).await?;
     let row = row.ok_or_else(|| not_found("budget", id.as_str()))?;
     tx.delete_budget(&row.id).await?;
     let entry = app.audit(actor, "budget.delete", ObjectKind::Budget, &row.id, details(&row));
@@ -161,7 +191,7 @@ pub async fn raise(
     id: &BudgetId,
     request: CreateRaise,
 ) -> Result<BudgetView, Problem> {
-    require_admin(actor)?;
+    actor.require_some(Permission::Change(Area::Budgets))?;
     let now = app.now_ms();
     let amount = check::amount("amount_usd", request.amount_usd)?;
     if amount == NanoUsd::ZERO {
@@ -170,7 +200,7 @@ pub async fn raise(
     let until_ms = check::until("until", request.until.ms(), now)?;
     let reason = validate::name("reason", &request.reason)?;
     let tx = app.store.change().await?;
-    let (row, mut held) = held(&tx, id).await?;
+    let (row, mut held) = held(&tx, actor, id).await?;
     if held.raises.len() >= MAX_RAISES {
         return Err(Problem::new(
             Code::Conflict,
@@ -187,6 +217,7 @@ pub async fn raise(
     };
     let details = json!({"raise": from_ms.to_string(), "amount_nano_usd": amount, "until_ms": until_ms, "reason": raise.reason});
     held.raises.push(raise);
+    authority::within_team(&tx, actor, &held, now).await?;
     let changed = Change {
         action: "budget.raise",
         notify: recipients(&row),
@@ -205,10 +236,10 @@ pub async fn withdraw(
     id: &BudgetId,
     raise_id: &str,
 ) -> Result<BudgetView, Problem> {
-    require_admin(actor)?;
+    actor.require_some(Permission::Change(Area::Budgets))?;
     let now = app.now_ms();
     let tx = app.store.change().await?;
-    let (row, mut held) = held(&tx, id).await?;
+    let (row, mut held) = held(&tx, actor, id).await?;
     let raise = held
         .raises
         .iter_mut()
@@ -264,14 +295,14 @@ pub(super) async fn forget(tx: &mut Tx, rows: Vec<entity::Model>) -> Result<Vec<
 }
 
 async fn found(app: &App, actor: &Actor, id: &BudgetId) -> Result<entity::Model, Problem> {
-    require_admin(actor)?;
     let row = app.store.find_budget(id.as_str()).await?;
-    row.ok_or_else(|| not_found("budget", id.as_str()))
+    authority::seen(actor, row)?.ok_or_else(|| not_found("budget", id.as_str()))
 }
 
 /// A budget that is about to be changed, without the raises that ended long ago.
-async fn held(tx: &Tx, id: &BudgetId) -> Result<(entity::Model, Budget), Problem> {
+async fn held(tx: &Tx, actor: &Actor, id: &BudgetId) -> Result<(entity::Model, Budget), Problem> {
     let row = tx.find_budget(id.as_str()).await?;
+    authority::require_row(tx, actor, row.as_ref()).await?;
     let row = row.ok_or_else(|| not_found("budget", id.as_str()))?;
     let held = budget(&row)?;
     Ok((row, held))

@@ -2,7 +2,7 @@
 
 use super::check;
 use super::view::{self, Holds, Names};
-use crate::app::{App, not_found, require_admin};
+use crate::app::{App, authority};
 use crate::store::budgets::pushed;
 use ccag_admin_api::{
     AppliedBudget, BudgetState, BudgetStatusQuery, BudgetStatusView, LimitSource, PolicySpec, ScopeKind,
@@ -11,8 +11,8 @@ use ccag_admin_api::{
 use ccag_domain::account::{AccountFilter, AccountOf};
 use ccag_domain::budget::applicable;
 use ccag_domain::{
-    AccountId, Actor, Budget, BudgetId, BudgetScope, Caller, KeyId, NanoUsd, Period, Problem, Standing,
-    TeamId, TimeZone, UnixMs, UserId,
+    AccountId, Actor, Area, Budget, BudgetId, BudgetScope, Caller, KeyId, NanoUsd, Period, Permission,
+    Problem, Standing, TeamId, TimeZone, UnixMs, UserId,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// How many steps that were reached are shown.
 const RECENT: u64 = 10;
 
-/// The budgets that bound somebody's spending: the caller's own, or, for admins, anybody's.
+/// The budgets that bound somebody's spending: the caller's own, for managers also those of their team's members, for admins anybody's.
 ///
 /// # Errors
 /// [`ccag_domain::Code::Forbidden`] for members who ask for somebody else, [`ccag_domain::Code::NotFound`] if there is no such user or key.
@@ -50,11 +50,8 @@ pub async fn status(
 /// # Errors
 /// As [`status`].
 pub async fn status_of_user(app: &App, actor: &Actor, id: &UserId) -> Result<BudgetStatusView, Problem> {
-    if actor.user_id() != Some(id) {
-        require_admin(actor)?;
-    }
     let row = app.store.find_user(id.as_str()).await?;
-    let row = row.ok_or_else(|| not_found("user", id.as_str()))?;
+    let row = authority::reached(actor, Permission::Read(Area::Budgets), id, row)?;
     let caller = Caller {
         // A key that has no budget.
         key_id: KeyId::generate(&*app.clock, &*app.rng),
@@ -66,15 +63,8 @@ pub async fn status_of_user(app: &App, actor: &Actor, id: &UserId) -> Result<Bud
 }
 
 async fn of_key(app: &App, actor: &Actor, id: &KeyId) -> Result<BudgetStatusView, Problem> {
-    let own = actor.user_id().map(UserId::as_str);
-    let row = app.store.find_key(id.as_str()).await?;
-    let row = row
-        .filter(|row| actor.is_admin() || (own.is_some() && row.user_id.as_deref() == own))
-        .ok_or_else(|| not_found("key", id.as_str()))?;
-    let user_team = match &row.user_id {
-        Some(user) if row.team_id.is_none() => app.store.find_user(user).await?.and_then(|user| user.team_id),
-        _ => None,
-    };
+    let (row, owner) = authority::see_key(app, actor, id).await?;
+    let user_team = (owner.filter(|_| row.team_id.is_none())).and_then(|user| user.team_id);
     let caller = Caller {
         key_id: id.clone(),
         user_id: row.user_id.as_deref().and_then(|id| UserId::parse(id).ok()),

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::store::Tx;
 use crate::store::entity::signing_key;
 use ccag_domain::ids::ulid;
-use ccag_domain::{Actor, Code, ObjectKind, Problem, SealKey, UnixMs};
+use ccag_domain::{Actor, Area, Code, ObjectKind, Permission, Problem, SealKey, UnixMs};
 use ccag_session_token::{CLOCK_SKEW_MS, KEY_BYTES, Signer, Verifier};
 use serde_json::json;
 
@@ -69,7 +69,7 @@ pub(crate) async fn keep(app: &App) -> Result<(), Problem> {
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub async fn rotate(app: &App, actor: &Actor) -> Result<(), Problem> {
-    crate::app::require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::SignOn))?;
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let made = add(app, &mut tx).await?;

@@ -1,13 +1,16 @@
 //! Tokens of clients: issued, renewed, and taken back.
 
 use super::{Device, keys};
-use crate::app::{App, keys as virtual_keys, not_found, require_admin};
+use crate::app::{App, authority, keys as virtual_keys, not_found};
 use crate::store::Tx;
 use crate::store::clients::{ClientSessionQuery, RefreshToken};
 use crate::store::entity::{client_session, user, virtual_key};
 use ccag_admin_api::{ClientSessionView, Timestamp};
 use ccag_domain::key::random_token;
-use ccag_domain::{Actor, Code, KeyDigest, KeyId, KeySecret, ObjectKind, Problem, Revision, UnixMs, UserId};
+use ccag_domain::{
+    Actor, Area, Code, KeyDigest, KeyId, KeySecret, ObjectKind, Permission, Problem, Revision, Target,
+    UnixMs, UserId,
+};
 use ccag_session_token::{Claims, TokenError, key_id};
 use serde_json::json;
 
@@ -297,7 +300,7 @@ pub async fn list(
     actor: &Actor,
     mut query: ClientSessionQuery,
 ) -> Result<(Vec<ClientSessionView>, u64), Problem> {
-    if let (false, Some(own)) = (actor.is_admin(), actor.user_id()) {
+    if let (false, Some(own)) = (actor.may_all(Permission::Read(Area::Keys)), actor.user_id()) {
         query.user_id = Some(own.to_string());
     }
     let (rows, total) = app.store.list_client_sessions(&query, app.now_ms()).await?;
@@ -329,8 +332,12 @@ pub async fn revoke(app: &App, actor: &Actor, id: &KeyId) -> Result<(), Problem>
     let key = key
         .filter(|key| key.kind == "session" && key.state == "active")
         .ok_or_else(missing)?;
-    let own = actor.user_id().map(UserId::as_str);
-    if !actor.is_admin() && (own.is_none() || key.user_id.as_deref() != own) {
+    let target = Target::Owned {
+        user: key.user_id.as_deref(),
+        team: None,
+    };
+    let permission = Permission::Change(Area::Keys);
+    if !actor.may_all(permission) && !actor.may(permission, target) {
         return Err(missing());
     }
     let now = app.now_ms();
@@ -352,13 +359,16 @@ pub async fn revoke(app: &App, actor: &Actor, id: &KeyId) -> Result<(), Problem>
 /// # Errors
 /// [`Code::NotFound`]; [`Code::Forbidden`] for members about others.
 pub async fn sign_out(app: &App, actor: &Actor, id: &UserId) -> Result<usize, Problem> {
-    if actor.user_id() != Some(id) {
-        require_admin(actor)?;
+    let own = actor.user_id() == Some(id);
+    if !own {
+        actor.require_all(Permission::Change(Area::Users))?;
     }
     let now = app.now_ms();
     let mut tx = app.store.change().await?;
-    if tx.find_user(id.as_str()).await?.is_none() {
-        return Err(not_found("user", id.as_str()));
+    let row = tx.find_user(id.as_str()).await?;
+    let row = row.ok_or_else(|| not_found("user", id.as_str()))?;
+    if !own {
+        authority::require_over(actor, authority::person(&row).role)?;
     }
     tx.delete_sessions_of(id.as_str()).await?;
     let ended = end_all_of(&mut tx, actor, id.as_str(), now).await?;

@@ -1,6 +1,6 @@
 //! Application inference profiles that admins choose instead of AWS's own.
 
-use super::super::{App, catalogue, duplicate, not_found, require_admin, validate};
+use super::super::{App, catalogue, duplicate, not_found, validate};
 use super::{load, refused};
 use crate::store::entity::endpoint_profile;
 use crate::store::offers;
@@ -8,7 +8,9 @@ use ccag_admin_api::{PinProfile, PinnedList, PinnedView, Timestamp};
 use ccag_aws::ControlError;
 use ccag_aws::discovery::geography_of;
 use ccag_domain::model::BedrockArn;
-use ccag_domain::{Actor, Code, Endpoint, EndpointId, Geography, ObjectKind, Offers, Problem};
+use ccag_domain::{
+    Actor, Area, Code, Endpoint, EndpointId, Geography, ObjectKind, Offers, Permission, Problem,
+};
 use serde_json::json;
 
 /// The application inference profiles that are invoked instead of AWS's own.
@@ -16,7 +18,7 @@ use serde_json::json;
 /// # Errors
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn pinned(app: &App, actor: &Actor, id: &EndpointId) -> Result<PinnedList, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::Endpoints))?;
     load(app, id).await?;
     let rows = app.store.list_pinned(id.as_str()).await?;
     let overrides = rows.iter().map(pinned_view).collect::<Result<_, _>>()?;
@@ -45,7 +47,7 @@ pub async fn pin(
     id: &EndpointId,
     request: PinProfile,
 ) -> Result<PinnedView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Endpoints))?;
     let endpoint = load(app, id).await?;
     let known = catalogue::models(&app.store.list_models().await?)?;
     let model =
@@ -140,7 +142,7 @@ async fn behind(app: &App, endpoint: &Endpoint, arn: &str) -> Result<(String, Ge
 /// # Errors
 /// [`Code::NotFound`].
 pub async fn unpin(app: &App, actor: &Actor, id: &EndpointId, said: &str) -> Result<(), Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Endpoints))?;
     let known = catalogue::models(&app.store.list_models().await?)?;
     let name = catalogue::find(&known, said).map_or_else(|| said.to_owned(), |m| m.name.to_string());
     let mut tx = app.store.change().await?;

@@ -1,10 +1,10 @@
 //! What an endpoint's credentials may do, tried on AWS.
 
 use super::{load, refused};
-use crate::app::{App, catalogue, require_admin};
+use crate::app::{App, catalogue};
 use ccag_admin_api::{CheckResult, EndpointCheck, EndpointTest};
 use ccag_aws::permissions::{Check, Verdict};
-use ccag_domain::{Actor, CredentialSource, EndpointId, Problem};
+use ccag_domain::{Actor, Area, CredentialSource, EndpointId, Permission, Problem};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// [`ccag_domain::Code::NotFound`], [`ccag_domain::Code::Forbidden`] for members. That something is denied is no error, but
 /// what is answered.
 pub async fn test(app: &App, actor: &Actor, id: &EndpointId) -> Result<EndpointTest, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::Endpoints))?;
     let endpoint = load(app, id).await?;
     let models = catalogue::models(&app.store.list_models().await?)?;
     let client = app

@@ -24,13 +24,8 @@ pub(crate) fn apply(rules: &ProviderRules, groups: &[String], row: &mut user::Mo
     row.groups = serde_json::to_string(groups).unwrap_or_else(|_| "[]".to_owned());
     let mine = |mapping: &&GroupMapping| groups.iter().any(|group| same(&mapping.group, group));
     if rules.group_mappings.iter().any(|mapping| mapping.role.is_some()) {
-        let role = rules
-            .group_mappings
-            .iter()
-            .filter(mine)
-            .filter_map(|mapping| mapping.role)
-            .max_by_key(|role| rank(*role))
-            .unwrap_or(rules.default_role);
+        let given = rules.group_mappings.iter().filter(mine);
+        let role = Role::highest(given.filter_map(|mapping| mapping.role)).unwrap_or(rules.default_role);
         role.as_str().clone_into(&mut row.role);
     }
     if rules
@@ -45,14 +40,6 @@ pub(crate) fn apply(rules: &ProviderRules, groups: &[String], row: &mut user::Mo
             .find_map(|mapping| mapping.team_id.as_ref())
             .or(rules.default_team_id.as_ref());
         row.team_id = team.map(ToString::to_string);
-    }
-}
-
-/// The higher, the more a role may.
-fn rank(role: Role) -> u8 {
-    match role {
-        Role::Admin => 1,
-        Role::Member => 0,
     }
 }
 
@@ -76,6 +63,7 @@ mod tests {
             created_at_ms: 0,
             provider_id: Some("idp_1".into()),
             groups: "[]".into(),
+            kind: "person".into(),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::app::{App, views};
 use crate::store::entity::{identity, user};
 use crate::store::{AuditEntry, Tx};
 use ccag_admin_api::UserView;
-use ccag_domain::{AccountState, Actor, Code, ObjectKind, Problem, Role, UnixMs, UserId};
+use ccag_domain::{AccountState, Actor, Code, ObjectKind, Problem, UnixMs, UserId, UserKind};
 use serde_json::json;
 
 /// Lets somebody in: finds the user that they are, or makes one where the provider's rules say so, and writes down what the
@@ -134,13 +134,17 @@ async fn updated(
         groups::apply(&provider.rules, names, &mut row);
     }
     row.search_key = crate::app::users::search_key(&row);
-    let was_admin = role == Role::Admin.as_str() && state == AccountState::Active.as_str();
-    if was_admin && row.role != role && tx.count_other_admins(&row.id).await? == 0 {
+    let before = user::Model {
+        role,
+        state,
+        ..row.clone()
+    };
+    if row.role != before.role && crate::app::users::keep_somebody(tx, &before).await.is_err() {
         tracing::warn!(
             user = row.id,
-            "the groups of the last admin would make them less; they stay an admin"
+            "the groups of the last owner would make them less; they stay one"
         );
-        row.role = role;
+        row.role = before.role;
     }
     if let Some(team) = row.team_id.as_deref() {
         row.team_id = existing_team(tx, team).await?;
@@ -194,6 +198,7 @@ async fn made(
         created_at_ms: now,
         provider_id: Some(provider.id.to_string()),
         groups: "[]".to_owned(),
+        kind: UserKind::Person.as_str().to_owned(),
     };
     groups::apply(
         &provider.rules,

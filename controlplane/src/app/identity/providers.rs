@@ -1,13 +1,14 @@
 //! Identity providers: adding, changing and trying them.
 
 use super::{Provider, groups, rules, sealed_as};
-use crate::app::{App, duplicate, not_found, require_admin, validate};
+use crate::app::{App, duplicate, not_found, validate};
 use crate::store::Tx;
 use crate::store::entity::identity_provider;
 use ccag_admin_api::{
     Patch, ProviderCheck, ProviderRules, ProviderTest, ProviderView, Secret, Timestamp, WriteProvider,
 };
-use ccag_domain::{Actor, Code, ObjectKind, Problem, ProviderId};
+use ccag_domain::authority::refusal;
+use ccag_domain::{Actor, Area, Code, ObjectKind, Permission, Problem, ProviderId, Role};
 use serde_json::json;
 use url::{Host, Url};
 
@@ -64,7 +65,7 @@ fn view(row: &identity_provider::Model, base_url: &str) -> Result<ProviderView, 
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub async fn list(app: &App, actor: &Actor, base_url: &str) -> Result<Vec<ProviderView>, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::SignOn))?;
     let rows = app.store.list_providers().await?;
     rows.iter().map(|row| view(row, base_url)).collect()
 }
@@ -89,7 +90,7 @@ pub async fn find(
     id: &ProviderId,
     base_url: &str,
 ) -> Result<ProviderView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Read(Area::SignOn))?;
     let row = app.store.find_provider(id.as_str()).await?;
     view(&row.ok_or_else(|| missing(id))?, base_url)
 }
@@ -104,10 +105,11 @@ pub async fn create(
     request: WriteProvider,
     base_url: &str,
 ) -> Result<ProviderView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::SignOn))?;
     let now = app.now_ms();
     let tx = app.store.change().await?;
     let row = written(app, &tx, blank(app, now), request).await?;
+    require_over(&tx, actor, &row).await?;
     tx.insert_provider(row.clone())
         .await
         .map_err(|error| taken(error, &row.name))?;
@@ -127,12 +129,14 @@ pub async fn update(
     request: WriteProvider,
     base_url: &str,
 ) -> Result<ProviderView, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::SignOn))?;
     let now = app.now_ms();
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let before = tx.find_provider(id.as_str()).await?.ok_or_else(|| missing(id))?;
+    require_over(&tx, actor, &before).await?;
     let mut row = written(app, &tx, before.clone(), request).await?;
+    require_over(&tx, actor, &row).await?;
     row.updated_at_ms = now.max(before.updated_at_ms + 1);
     tx.update_provider(row.clone())
         .await
@@ -151,9 +155,10 @@ pub async fn update(
 /// # Errors
 /// [`Code::NotFound`].
 pub async fn delete(app: &App, actor: &Actor, id: &ProviderId) -> Result<(), Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::SignOn))?;
     let tx = app.store.change().await?;
     let row = tx.find_provider(id.as_str()).await?.ok_or_else(|| missing(id))?;
+    require_over(&tx, actor, &row).await?;
     tx.delete_provider(id.as_str()).await?;
     let entry = app.audit(actor, "idp.delete", ObjectKind::Settings, &row.id, details(&row));
     tx.commit(app.now_ms(), entry).await?;
@@ -170,7 +175,7 @@ pub async fn test(
     id: &ProviderId,
     base_url: &str,
 ) -> Result<ProviderTest, Problem> {
-    require_admin(actor)?;
+    actor.require_all(Permission::Change(Area::SignOn))?;
     let row = app.store.find_provider(id.as_str()).await?;
     let row = row.ok_or_else(|| missing(id))?;
     let provider = Provider::read(app.store.secrets(), &row)?;
@@ -268,6 +273,22 @@ pub(crate) async fn seed(app: &App, described: &Described) -> Result<(), Problem
     Ok(())
 }
 
+/// Leaves to owners what makes owners, and what owners sign in with: whoever says where they sign in could sign in as them.
+async fn require_over(tx: &Tx, actor: &Actor, row: &identity_provider::Model) -> Result<(), Problem> {
+    let permission = Permission::Change(Area::Owners);
+    if actor.may_all(permission) {
+        return Ok(());
+    }
+    let rules = rules(row)?;
+    let mapped = rules.group_mappings.iter().filter_map(|mapping| mapping.role);
+    let makes = mapped.chain([rules.default_role]).any(|role| role == Role::Owner);
+    let users = tx.list_users_of_provider(&row.id).await?;
+    if makes || users.iter().any(|user| user.role == Role::Owner.as_str()) {
+        return Err(refusal(permission));
+    }
+    Ok(())
+}
+
 /// Does to all users of a provider what its rules now make of their groups.
 pub(crate) async fn reapply(tx: &mut Tx, row: &identity_provider::Model) -> Result<(), Problem> {
     let rules = rules(row)?;
@@ -275,14 +296,11 @@ pub(crate) async fn reapply(tx: &mut Tx, row: &identity_provider::Model) -> Resu
         let mut user = before.clone();
         let names: Vec<String> = serde_json::from_str(&before.groups).unwrap_or_default();
         groups::apply(&rules, &names, &mut user);
-        let last_admin = before.role == "admin"
-            && before.state == "active"
-            && user.role != before.role
-            && tx.count_other_admins(&user.id).await? == 0;
-        if last_admin {
+        let last = user.role != before.role && crate::app::users::keep_somebody(tx, &before).await.is_err();
+        if last {
             return Err(Problem::new(
                 Code::Conflict,
-                "With these rules nobody would be an admin any more. Let one group give the role, or make a local user an admin \
+                "With these rules nobody would be an owner any more. Let one group give the role, or make a local user an owner \
                  first.",
             )
             .field("rules.group_mappings"));

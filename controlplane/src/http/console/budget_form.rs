@@ -345,7 +345,7 @@ fn in_form(name: &str, places: &[usize]) -> String {
 
 pub(super) async fn edit(visitor: Visitor, Path(id): Path<String>) -> Response {
     let found = match id_of(&id) {
-        Ok(id) => budgets::find(&visitor.state().app, &visitor.actor(), &id).await,
+        Ok(id) => budgets::find_to_change(&visitor.state().app, &visitor.actor(), &id).await,
         Err(problem) => Err(problem),
     };
     visitor.answer(found.map(|view| BudgetEditPage {
@@ -402,7 +402,7 @@ fn stored(view: &BudgetView) -> BudgetForm {
 pub(super) async fn update(Path(id): Path<String>, Posted { visitor, form }: Posted) -> Response {
     let (app, actor) = (&visitor.state().app, visitor.actor());
     let found = match id_of(&id) {
-        Ok(id) => budgets::find(app, &actor, &id).await,
+        Ok(id) => budgets::find_to_change(app, &actor, &id).await,
         Err(problem) => Err(problem),
     };
     let before = match found {

@@ -99,6 +99,7 @@ async fn gather(visitor: &Visitor, id: &str, page: u64) -> Result<BudgetPage, Pr
     let (app, actor) = (&visitor.state().app, visitor.actor());
     let id = id_of(id)?;
     let view = budgets::find(app, &actor, &id).await?;
+    let changeable = budgets::may_change(&actor, &view);
     let page = page.clamp(1, 1_000_000);
     let each = view.accounts.is_some();
     let (accounts, total) = if each {
@@ -125,6 +126,7 @@ async fn gather(visitor: &Visitor, id: &str, page: u64) -> Result<BudgetPage, Pr
         }
     });
     Ok(BudgetPage {
+        changeable,
         id: view.id.to_string(),
         about: view.about.clone(),
         amount: view.amount_usd.0,
@@ -281,7 +283,7 @@ pub(super) async fn withdraw(
 
 pub(super) async fn ask_delete(visitor: Visitor, Path(id): Path<String>) -> Response {
     let found = match id_of(&id) {
-        Ok(id) => budgets::find(&visitor.state().app, &visitor.actor(), &id).await,
+        Ok(id) => budgets::find_to_change(&visitor.state().app, &visitor.actor(), &id).await,
         Err(problem) => Err(problem),
     };
     visitor.answer(found.map(|view| {

@@ -109,8 +109,13 @@ pub(super) fn again(visitor: Visitor, mut page: impl FormPage, problem: Option<P
 
 /// Whether a problem is about what was entered, so that the form can show it.
 pub(super) fn is_about_input(problem: &Problem) -> bool {
-    use ccag_domain::Code::{Conflict, InvalidRequest};
-    matches!(problem.code, InvalidRequest | Conflict)
+    use ccag_domain::Code::{Conflict, Forbidden, InvalidRequest};
+    match problem.code {
+        InvalidRequest | Conflict => true,
+        // They may send the form, and have entered what they may not.
+        Forbidden => problem.field.is_some(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

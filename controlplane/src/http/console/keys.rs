@@ -108,6 +108,7 @@ async fn gather_one(visitor: &Visitor, id: &str) -> Result<KeyPage, Problem> {
     let actor = visitor.actor();
     let now = visitor.now_ms();
     let (id, view, key) = find(visitor, id).await?;
+    let revocable = keys::find_to_change(app, &actor, &id).await.is_ok();
     let scope = Scope {
         key_id: Some(id),
         ..since(thirty_days(now), now)
@@ -116,6 +117,7 @@ async fn gather_one(visitor: &Visitor, id: &str) -> Result<KeyPage, Problem> {
     let models = usage::top(app, &actor, &scope, GroupBy::Model, 10).await?;
     Ok(KeyPage {
         key,
+        revocable,
         revoked_at_ms: view.revoked_at.map(Timestamp::ms),
         rate_limit_rpm: view.rate_limit_rpm,
         days: month.days,
@@ -140,6 +142,7 @@ pub(super) async fn ask_revoke(visitor: Visitor, Path(id): Path<String>) -> Resp
 
 async fn gather_revoke(visitor: &Visitor, id: &str) -> Result<RevokeKeyPage, Problem> {
     let (id, _, key) = find(visitor, id).await?;
+    keys::find_to_change(&visitor.state().app, &visitor.actor(), &id).await?;
     let from = thirty_days(visitor.now_ms());
     let uses = usage::of_keys(&visitor.state().app, &visitor.actor(), &[id], from).await?;
     let totals = uses.values().next().map(|u| u.totals).unwrap_or_default();

@@ -10,7 +10,7 @@ use axum::response::Response;
 use ccag_admin_api::ClientSessionView;
 use ccag_console::page::{LoginRow, LoginsPage, PAGE_SIZE};
 use ccag_console::{Tone, path};
-use ccag_domain::{Code, KeyId, Problem, UserId};
+use ccag_domain::{Area, Code, KeyId, Permission, Problem, UserId};
 use serde_json::json;
 
 pub(super) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
@@ -45,7 +45,7 @@ async fn gather(visitor: &Visitor, page: u64) -> Result<LoginsPage, Problem> {
     };
     let managed = json!({"forceLoginMethod": "gateway", "forceLoginGatewayUrl": visitor.base_url()});
     Ok(LoginsPage {
-        everybody: visitor.is_admin(),
+        everybody: actor.may_all(Permission::Read(Area::Keys)),
         page,
         rows: found.into_iter().map(row).collect(),
         total,

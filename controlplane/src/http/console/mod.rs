@@ -44,14 +44,16 @@ mod web_search;
 
 use super::HttpState;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
 use axum::http::{StatusCode, Uri, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use ccag_admin_api::paths;
 use ccag_console::page::Trouble;
 use ccag_console::{Asset, asset, path};
-use visitor::Guest;
+use ccag_domain::gate::Gate;
+use visitor::{Guest, Visitor};
 
 /// The largest form, in bytes.
 const MAX_FORM: usize = 64 * 1024;
@@ -235,6 +237,22 @@ fn of_budgets() -> Router<HttpState> {
             "/console/teams/{id}/budget",
             get(team_budget::show).post(team_budget::submit),
         )
+}
+
+/// Lets a visitor in to a page or form, or shows them where else to go.
+pub(super) async fn gate(state: &HttpState, gate: Gate, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let visitor = match Visitor::from_request_parts(&mut parts, state).await {
+        Ok(visitor) => visitor,
+        Err(response) => return response,
+    };
+    if let Gate::May(permission) = gate
+        && let Err(problem) = visitor.actor().require_some(permission)
+    {
+        return visitor.refuse(problem);
+    }
+    parts.extensions.insert(visitor.session.clone());
+    next.run(Request::from_parts(parts, body)).await
 }
 
 async fn to_console() -> Redirect {

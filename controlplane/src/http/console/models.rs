@@ -10,7 +10,7 @@ use ccag_admin_api::{ModelSpec, ModelView, PriceView, PricingQuery};
 use ccag_console::form::Field;
 use ccag_console::page::{DeleteModelPage, ModelForm, ModelPage, ModelRow, ModelsPage};
 use ccag_console::{Tone, path};
-use ccag_domain::{Code, Geography, Problem};
+use ccag_domain::{Area, Geography, Permission, Problem};
 use std::collections::HashMap;
 
 pub(super) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
@@ -64,10 +64,7 @@ async fn gather(visitor: &Visitor, search: String) -> Result<ModelsPage, Problem
 }
 
 pub(super) fn only_admins(visitor: &Visitor) -> Result<(), Problem> {
-    if visitor.is_admin() {
-        return Ok(());
-    }
-    Err(Problem::new(Code::Forbidden, "Only admins may do this."))
+    visitor.actor().require_all(Permission::Change(Area::Models))
 }
 
 pub(super) async fn blank(visitor: Visitor) -> Response {

@@ -12,7 +12,7 @@ use ccag_admin_api::{CreateKey, Timestamp};
 use ccag_console::form::Field;
 use ccag_console::page::{Expiry, KeyCreatedPage, NewKeyForm, NewKeyPage, Trouble};
 use ccag_console::path;
-use ccag_domain::{Problem, TeamId, UserId};
+use ccag_domain::{Area, Permission, Problem, Reach, TeamId, UserId};
 
 /// How many usernames are suggested.
 const SUGGESTED: u64 = 200;
@@ -24,7 +24,7 @@ pub(super) async fn show(visitor: Visitor) -> Response {
 
 /// The page with an empty form.
 async fn blank(visitor: &Visitor) -> Result<NewKeyPage, Problem> {
-    if !visitor.is_admin() {
+    if visitor.reach(Permission::Change(Area::Keys)) <= Reach::Own {
         return Ok(NewKeyPage::default());
     }
     let app = &visitor.state().app;
@@ -95,7 +95,7 @@ async fn read(visitor: &Visitor, form: &mut NewKeyForm) -> Result<Option<CreateK
     }
     let mut team_id = None;
     let mut user_id = None;
-    if visitor.is_admin() {
+    if visitor.reach(Permission::Change(Area::Keys)) > Reach::Own {
         if !form.team.value.is_empty() {
             team_id = TeamId::parse(&form.team.value).ok();
             if team_id.is_none() {

@@ -12,7 +12,7 @@ use ccag_console::format::{day_start, month_start};
 use ccag_console::page::{BoundBy, DayUsage, FleetHealth, OverviewPage, Share, Spend};
 use ccag_console::path;
 use ccag_domain::time::DAY_MS;
-use ccag_domain::{Actor, NanoUsd, Problem, Tokens, UnixMs};
+use ccag_domain::{Actor, Area, NanoUsd, Permission, Problem, Reach, Tokens, UnixMs};
 
 /// How many lines a ranking has.
 const TOP: usize = 6;
@@ -100,8 +100,9 @@ async fn gather(visitor: &Visitor) -> Result<OverviewPage, Problem> {
     let month = Month::of(&days, now);
     let scope = since(from, now);
     let models = usage::top(app, &actor, &scope, GroupBy::Model, TOP).await?;
-    let (teams, users, fleet, quarantined) = if visitor.is_admin() {
-        let search = |name: &str| Some(path::with_query(path::USERS, &[("q", name)]));
+    let reach = visitor.reach(Permission::Read(Area::Usage));
+    let search = |name: &str| Some(path::with_query(path::USERS, &[("q", name)]));
+    let (teams, users, fleet, quarantined) = if reach == Reach::Everything {
         let teams = usage::top(app, &actor, &scope, GroupBy::Team, TOP).await?;
         let users = usage::top(app, &actor, &scope, GroupBy::User, TOP).await?;
         (
@@ -110,6 +111,9 @@ async fn gather(visitor: &Visitor) -> Result<OverviewPage, Problem> {
             Some(health(app, &actor).await?),
             Some(quarantine::count(app, &actor).await?),
         )
+    } else if reach == Reach::Team {
+        let users = usage::top(app, &actor, &scope, GroupBy::User, TOP).await?;
+        (Vec::new(), shares(users, "no user", search), None, None)
     } else {
         (Vec::new(), Vec::new(), None, None)
     };

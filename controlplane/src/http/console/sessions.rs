@@ -11,7 +11,7 @@ use ccag_admin_api::{BreakerSource, PausedSessionView, SessionBreakerView, SetSe
 use ccag_console::form::Field;
 use ccag_console::page::{BreakerForm, PAGE_SIZE, PausedRow, SessionsPage, TeamSessionsPage};
 use ccag_console::{Tone, path};
-use ccag_domain::{Actor, Code, PauseId, Problem, TeamId};
+use ccag_domain::{Actor, Area, Code, PauseId, Permission, Problem, Reach, TeamId};
 
 /// How many paused sessions the start page shows.
 const FEW: u64 = 5;
@@ -39,7 +39,7 @@ async fn gather(visitor: &Visitor, all: bool, page: u64) -> Result<SessionsPage,
         ..PauseQuery::default()
     };
     let rows = breaker::list(app, &actor, &query).await?;
-    let form = match visitor.is_admin() {
+    let form = match visitor.reach(Permission::Change(Area::Breaker)) == Reach::Everything {
         true => Some(form_of(&breaker::organisation(app, &actor).await?)),
         false => None,
     };

@@ -13,7 +13,7 @@ use ccag_admin_api::{CreateTeam, GroupBy, UpdateTeam};
 use ccag_console::form::{Choice, Field};
 use ccag_console::page::{NewTeamForm, TeamRow, TeamsPage};
 use ccag_console::{Tone, path};
-use ccag_domain::{AccountState, Code, NanoUsd, Problem, TeamId};
+use ccag_domain::{AccountState, Area, Code, NanoUsd, Permission, Problem, TeamId};
 use std::collections::HashMap;
 
 /// How many teams are listed and offered.
@@ -58,7 +58,12 @@ async fn gather(visitor: &Visitor) -> Result<TeamsPage, Problem> {
         .filter_map(|group| Some((group.id?, group.totals.cost_nano_usd)))
         .collect();
     let mut assigned: HashMap<String, u64> = HashMap::new();
-    for endpoint in endpoints::list(app, &actor).await?.endpoints {
+    let routes = actor.may_all(Permission::Read(Area::Routing));
+    let endpoints = match routes {
+        true => endpoints::list(app, &actor).await?.endpoints,
+        false => Vec::new(),
+    };
+    for endpoint in endpoints {
         for team in endpoint.teams {
             *assigned.entry(team.id.to_string()).or_default() += 1;
         }

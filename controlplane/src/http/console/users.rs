@@ -14,29 +14,37 @@ use ccag_admin_api::{CreateUser, GroupBy, Secret, UserView};
 use ccag_console::form::{Choice, Field};
 use ccag_console::page::{NewUserForm, PAGE_SIZE, UserRow, UsersPage};
 use ccag_console::{Tone, path};
-use ccag_domain::{AccountState, Code, NanoUsd, Problem, Role, TeamId, UserId};
+use ccag_domain::{AccountState, Code, NanoUsd, Problem, Role, TeamId, UserId, UserKind};
 use std::collections::HashMap;
 
 pub(super) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
     let mut search = String::new();
     let mut page = 1;
+    let mut kind = None;
     for (name, value) in pairs(query.as_deref()) {
         match name.as_ref() {
             "q" => search = value.trim().chars().take(100).collect(),
+            "kind" => kind = UserKind::parse(&value),
             "page" => page = value.parse().unwrap_or(1).clamp(1, 1_000_000),
             _ => {}
         }
     }
-    let page = gather(&visitor, search, page).await;
+    let page = gather(&visitor, search, kind, page).await;
     visitor.answer(page)
 }
 
-async fn gather(visitor: &Visitor, search: String, page: u64) -> Result<UsersPage, Problem> {
+async fn gather(
+    visitor: &Visitor,
+    search: String,
+    kind: Option<UserKind>,
+    page: u64,
+) -> Result<UsersPage, Problem> {
     let app = &visitor.state().app;
     let actor = visitor.actor();
     let now = visitor.now_ms();
     let query = UserQuery {
         search: Some(search.clone()).filter(|text| !text.is_empty()),
+        kind,
         offset: UsersPage::offset(page),
         limit: PAGE_SIZE,
         ..UserQuery::default()
@@ -61,12 +69,14 @@ async fn gather(visitor: &Visitor, search: String, page: u64) -> Result<UsersPag
         id: user.id.to_string(),
         username: user.username,
         detail: user.display_name.or(user.email),
+        kind: user.kind,
         role: user.role,
         state: user.state,
         created_at_ms: user.created_at.ms(),
     };
     Ok(UsersPage {
         search,
+        kind,
         page,
         rows: users.into_iter().map(row).collect(),
         total,
@@ -77,8 +87,9 @@ async fn gather(visitor: &Visitor, search: String, page: u64) -> Result<UsersPag
 
 /// The roles to choose from.
 pub(super) fn role_choices() -> Vec<Choice> {
-    [Role::Member, Role::Admin]
+    Role::ALL
         .into_iter()
+        .rev()
         .map(|role| Choice::new(role.as_str(), role.as_str()))
         .collect()
 }
@@ -87,6 +98,7 @@ fn refill(form: &FormData) -> NewUserForm {
     NewUserForm {
         username: Field::new(form.text("username")),
         email: Field::new(form.text("email")),
+        kind: Field::new(form.text("kind")),
         role: Field::new(form.text("role")),
         team: Field::new(form.text("team")),
         password: Field::default(),
@@ -107,6 +119,7 @@ pub(super) async fn create(Posted { visitor, form }: Posted) -> Response {
             let place = match problem.field.as_deref() {
                 Some("username") => &mut filled.username,
                 Some("email") => &mut filled.email,
+                Some("kind") => &mut filled.kind,
                 Some("role") => &mut filled.role,
                 Some("team_id") => &mut filled.team,
                 Some("password") => &mut filled.password,
@@ -141,6 +154,7 @@ fn read(form: &FormData, filled: &mut NewUserForm) -> Option<CreateUser> {
         username: Some(filled.username.value.clone()),
         email: form.optional("email"),
         display_name: None,
+        kind: UserKind::parse(&filled.kind.value),
         role,
         team_id,
         password: (!password.is_empty()).then(|| Secret::new(password)),
@@ -149,7 +163,7 @@ fn read(form: &FormData, filled: &mut NewUserForm) -> Option<CreateUser> {
 
 /// The list with the form once more, with what was entered and what is wrong with it.
 async fn again(visitor: Visitor, form: NewUserForm, trouble: Option<String>) -> Response {
-    match gather(&visitor, String::new(), 1).await {
+    match gather(&visitor, String::new(), None, 1).await {
         Ok(page) => visitor.show(
             StatusCode::UNPROCESSABLE_ENTITY,
             &UsersPage {

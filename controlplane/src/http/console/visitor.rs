@@ -11,7 +11,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use ccag_console::page::{ErrorPage, Trouble};
 use ccag_console::{Flash, Page, PageContext, Tone, Viewer, path};
-use ccag_domain::{Actor, Code, Problem, RequestId, Role};
+use ccag_domain::{Actor, Code, Permission, Problem, Reach, RequestId};
 use std::convert::Infallible;
 
 /// Anybody, signed in or not.
@@ -43,7 +43,10 @@ impl FromRequestParts<HttpState> for Guest {
         let public = state.public_url.as_ref();
         let secure = public.is_some_and(|url| url.scheme() == "https");
         let cookies = Cookies::read(&parts.headers, state, secure);
+        let known = parts.extensions.get::<Session>().cloned();
         let (session, broken) = match cookies.session() {
+            // Whoever was let in to the page is known already.
+            _ if known.is_some() => (known, None),
             None => (None, None),
             Some(token) => match sessions::authenticate(&state.app, token).await {
                 Ok(session) => (Some(session), None),
@@ -131,6 +134,7 @@ impl Guest {
                 .clone()
                 .unwrap_or_else(|| session.user.username.clone()),
             role: session.user.role,
+            has_team: session.user.team_id.is_some(),
         });
         PageContext {
             now_ms: self.state.app.now_ms(),
@@ -202,8 +206,9 @@ impl Visitor {
         self.session.actor()
     }
 
-    pub(super) fn is_admin(&self) -> bool {
-        self.session.user.role == Role::Admin
+    /// How far the visitor goes.
+    pub(super) fn reach(&self, permission: Permission) -> Reach {
+        self.actor().reach(permission)
     }
 
     /// Path and query of the page.

@@ -10,7 +10,7 @@ use ccag_admin_api::{PutSearchProvider, SearchProviderView, SearchTest, Secret, 
 use ccag_console::form::Field;
 use ccag_console::page::{RulesForm, ServiceForm, ServiceRow, WebSearchPage};
 use ccag_console::{Tone, path};
-use ccag_domain::{Code, NanoUsd, Problem, SearchKind, WebSearchMode};
+use ccag_domain::{Area, Code, NanoUsd, Permission, Problem, SearchKind, WebSearchMode};
 
 pub(super) async fn show(visitor: Visitor) -> Response {
     let page = gather(&visitor).await;
@@ -35,13 +35,15 @@ async fn gather(visitor: &Visitor) -> Result<WebSearchPage, Problem> {
     let (app, actor) = (&visitor.state().app, visitor.actor());
     let rules = search::rules(app, &actor).await?;
     let own = search::own(app, &actor).await?;
-    let form = actor.is_admin().then(|| RulesForm {
-        mode: Field::new(rules.mode.as_str()),
-        service: ServiceForm::default(),
-        private: yes_or_no(rules.provider.as_ref().is_some_and(|p| p.allow_private_address)),
-        price: Field::new(rules.price_nano_usd.to_string()),
-        shortcut: yes_or_no(rules.shortcut),
-    });
+    let form = actor
+        .may_all(Permission::Change(Area::WebSearch))
+        .then(|| RulesForm {
+            mode: Field::new(rules.mode.as_str()),
+            service: ServiceForm::default(),
+            private: yes_or_no(rules.provider.as_ref().is_some_and(|p| p.allow_private_address)),
+            price: Field::new(rules.price_nano_usd.to_string()),
+            shortcut: yes_or_no(rules.shortcut),
+        });
     Ok(WebSearchPage {
         mode: rules.mode,
         global: rules.provider.map(row),

@@ -12,6 +12,8 @@ pub struct Model {
     pub csrf: String,
     pub created_at_ms: i64,
     pub expires_at_ms: i64,
+    /// What a token is called; sessions of people have no name.
+    pub name: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

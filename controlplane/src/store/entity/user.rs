@@ -21,6 +21,8 @@ pub struct Model {
     pub provider_id: Option<String>,
     /// Their groups there: a JSON list of names.
     pub groups: String,
+    /// Whether it is a person or a program.
+    pub kind: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
