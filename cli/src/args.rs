@@ -73,10 +73,13 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Sign in, and remember the gateway and the session
     ///
-    /// Asks for what is not given. The session is kept in ~/.ccag/token and used by all other commands, with this gateway
-    /// only, until it ends or you sign out.
+    /// Without a user name you sign in with a browser, as at the console: the address is printed, and opened if there is a
+    /// browser here; on a machine without one, open it anywhere else. With a user name you are asked for the password. The
+    /// session is kept in ~/.ccag/token and used by all other commands, with this gateway only, until it ends or you sign out.
     ///
-    /// For example: ccag login --url https://gateway.example.com -u dev@example.com
+    /// The exit code is 1 if the sign-in is turned down, and 4 if nobody confirms it in time.
+    ///
+    /// For example: ccag login --url https://gateway.example.com, or with a password: ccag login -u dev@example.com
     Login(auth::Login),
     /// End the session, and forget it
     Logout,

@@ -2,7 +2,7 @@
 
 use crate::error::CliError;
 use ccag_admin_api::Secret;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead};
 
 /// Reads a password: a line of standard input if `from_stdin`, else what is typed, without showing it.
 pub(crate) fn password(prompt: &str, from_stdin: bool) -> Result<Secret, CliError> {
@@ -18,20 +18,6 @@ pub(crate) fn password(prompt: &str, from_stdin: bool) -> Result<Secret, CliErro
         return Err(CliError::Usage("the password is empty".to_owned()));
     }
     Ok(Secret::new(text))
-}
-
-/// Asks for a line of text on the terminal.
-pub(crate) fn ask(prompt: &str, instead: &str) -> Result<String, CliError> {
-    if !io::stdin().is_terminal() {
-        return Err(CliError::Usage(format!(
-            "there is no terminal to ask on: give {instead}"
-        )));
-    }
-    let mut stderr = io::stderr();
-    stderr
-        .write_all(prompt.as_bytes())
-        .and_then(|()| stderr.flush())?;
-    line_of_stdin()
 }
 
 fn line_of_stdin() -> Result<String, CliError> {

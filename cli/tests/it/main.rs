@@ -16,6 +16,7 @@ mod sessions;
 mod web_search;
 
 use server::Server;
+mod sign_on;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
