@@ -65,8 +65,12 @@ pub(super) async fn sign_in(client: &Client, out: Output, open_browser: bool) ->
 
 fn invitation(begun: &Begun, link: &str) -> String {
     let code = printable_line(&begun.user_code);
+    let next = match begun.verification_uri_complete {
+        Some(_) => format!("Confirm there that the code is {code}."),
+        None => format!("Enter the code {code} there."),
+    };
     let mut text = format!(
-        "Sign in with a browser, on this machine or another one:\n\n  {}\n\nConfirm there that the code is {code}.",
+        "Sign in with a browser, on this machine or another one:\n\n  {}\n\n{next}",
         printable_line(link)
     );
     if let Some(notice) = &begun.login_notice {
