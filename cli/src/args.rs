@@ -1,8 +1,8 @@
 //! The command line: every command and flag with its documentation.
 
 use crate::commands::{
-    audit, auth, budgets, capabilities, completions, endpoints, explain, idps, keys, limits, models,
-    policies, pricing, routing, sessions, teams, usage, users, web_search,
+    audit, auth, budgets, capabilities, client_sessions, completions, endpoints, explain, idps, keys, limits,
+    models, policies, pricing, routing, sessions, sign_in, teams, usage, users, web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
@@ -99,6 +99,12 @@ pub(crate) enum Command {
     /// Identity providers: where people sign in, who may come in, and as what
     #[command(subcommand)]
     Idps(idps::Idps),
+    /// How people sign in: passwords, the notice they are shown, and the keys that tokens are signed with
+    #[command(subcommand)]
+    SignIn(sign_in::SignIn),
+    /// Sessions of clients: where people are signed in with Claude Code
+    #[command(subcommand)]
+    ClientSessions(client_sessions::ClientSessions),
     /// Policies: which models people may use, and what their Claude Code is told
     #[command(subcommand)]
     Policies(policies::Policies),

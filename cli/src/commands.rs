@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod budgets;
 pub(crate) mod capabilities;
+pub(crate) mod client_sessions;
 pub(crate) mod completions;
 pub(crate) mod endpoints;
 pub(crate) mod explain;
@@ -19,6 +20,7 @@ mod quarantine;
 mod reprice;
 pub(crate) mod routing;
 pub(crate) mod sessions;
+pub(crate) mod sign_in;
 pub(crate) mod teams;
 pub(crate) mod usage;
 pub(crate) mod users;
@@ -53,6 +55,8 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::Teams(command) => command.run(&context(&global, out)?).await,
         Command::Users(command) => command.run(&context(&global, out)?).await,
         Command::Idps(command) => command.run(&context(&global, out)?).await,
+        Command::SignIn(command) => command.run(&context(&global, out)?).await,
+        Command::ClientSessions(command) => command.run(&context(&global, out)?).await,
         Command::Policies(command) => command.run(&context(&global, out)?).await,
         Command::Endpoints(command) => command.run(&context(&global, out)?).await,
         Command::Budgets(command) => command.run(&context(&global, out)?).await,

@@ -3,6 +3,7 @@
 
 mod budgets;
 mod catalogue;
+mod client_sessions;
 mod commands;
 mod endpoint_access;
 mod explain;

@@ -1,4 +1,4 @@
-//! Signing in with a browser.
+//! Signing in with a browser, and how people sign in at all.
 
 use crate::server::{Data, Server};
 use crate::{Done, Person};
@@ -7,6 +7,8 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use ccag_admin_api::{SignInSettings, paths};
+use ccag_domain::Code;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -213,4 +215,52 @@ fn a_gateway_without_sign_in_by_browser_says_what_to_do_instead() {
     )]);
     let done = sign_in(&many, &Person::new());
     assert_eq!((done.code, done.stderr.as_str()), (1, "error: Too many.\n"));
+}
+
+#[test]
+fn how_people_sign_in_is_changed_part_by_part() {
+    let server = Server::start();
+    let person = Person::signed_in(&server);
+    let settings = SignInSettings {
+        password_sign_in: true,
+        login_notice: Some("Company use only.".into()),
+    };
+    server.answer("GET", paths::SIGN_IN, &settings);
+    server.answer("PUT", paths::SIGN_IN, &settings);
+    assert_eq!(
+        person.ok(&["sign-in", "show"]),
+        "Passwords: users of the gateway's own may sign in with their password\nNotice:    Company use only.\n"
+    );
+    server.sent();
+    let said = |args: &[&str]| -> Value {
+        person.ok(&[&["sign-in", "set"], args].concat());
+        serde_json::from_str(&server.sent().pop().unwrap().2).unwrap()
+    };
+    assert_eq!(
+        said(&["--password", "off"]),
+        json!({"password_sign_in": false, "login_notice": "Company use only."})
+    );
+    assert_eq!(
+        said(&["--notice", "Be kind."]),
+        json!({"password_sign_in": true, "login_notice": "Be kind."})
+    );
+    assert_eq!(
+        said(&["--no-notice"]),
+        json!({"password_sign_in": true, "login_notice": null})
+    );
+    let locked = "Sign in with an identity provider first, as an admin.";
+    server.refuse(
+        "PUT",
+        paths::SIGN_IN,
+        Code::Conflict,
+        locked,
+        Some("password_sign_in"),
+    );
+    let done = person.run(&["sign-in", "set", "--password", "off"]);
+    assert_eq!(done.code, 1);
+    assert!(done.stderr.contains(locked), "{}", done.stderr);
+    assert_eq!(person.run(&["sign-in", "set"]).code, 2);
+
+    server.answer("POST", paths::SIGNING_KEYS_ROTATE, &());
+    assert_eq!(person.json(&["sign-in", "rotate-keys"]), json!({"rotated": true}));
 }
