@@ -1,15 +1,16 @@
 //! The command line: every command and flag with its documentation.
 
 use crate::commands::{
-    audit, auth, budgets, capabilities, completions, endpoints, explain, keys, limits, models, pricing,
-    routing, sessions, teams, usage, users, web_search,
+    audit, auth, budgets, capabilities, client_sessions, completions, endpoints, explain, idps, keys, limits,
+    models, policies, pricing, routing, sessions, sign_in, teams, usage, users, web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
-Names or ids: wherever a KEY, TEAM, USER or ENDPOINT is asked for, its id (`key_…`, `team_…`, `user_…`, `end_…`) or its \
-name will do, as long as only one has that name. A key may also be given by its secret or by the prefix that lists show.
+Names or ids: wherever a KEY, TEAM, USER, ENDPOINT, IDP or POLICY is asked for, its id (`key_…`, `team_…`, `user_…`, \
+`end_…`, `idp_…`, `pol_…`) or its name will do, as long as only one has that name. A key may also be given by its secret or \
+by the prefix that lists show.
 
 Exit codes:
   0  done
@@ -22,7 +23,8 @@ Exit codes:
 
 Files: ~/.ccag/config.json (URL and user name) and ~/.ccag/token (the session token, readable by you alone).";
 
-/// Manages a CCAG gateway: keys, teams, users, endpoints, budgets, limits, usage, and the data planes.
+/// Manages a CCAG gateway: keys, teams, users, sign-in, policies, endpoints, budgets, limits, usage, and the data
+/// planes.
 ///
 /// Start with `ccag login --url https://gateway.example.com`. Everything after that uses the same gateway and session.
 /// With --json a command writes one JSON document to standard output and nothing else, so that scripts can rely on it:
@@ -73,10 +75,13 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Sign in, and remember the gateway and the session
     ///
-    /// Asks for what is not given. The session is kept in ~/.ccag/token and used by all other commands, with this gateway
-    /// only, until it ends or you sign out.
+    /// Without a user name you sign in with a browser, as at the console: the address is printed, and opened if there is a
+    /// browser here; on a machine without one, open it anywhere else. With a user name you are asked for the password. The
+    /// session is kept in ~/.ccag/token and used by all other commands, with this gateway only, until it ends or you sign out.
     ///
-    /// For example: ccag login --url https://gateway.example.com -u dev@example.com
+    /// The exit code is 1 if the sign-in is turned down, and 4 if nobody confirms it in time.
+    ///
+    /// For example: ccag login --url https://gateway.example.com, or with a password: ccag login -u dev@example.com
     Login(auth::Login),
     /// End the session, and forget it
     Logout,
@@ -91,6 +96,18 @@ pub(crate) enum Command {
     /// Users: who may sign in, and whose keys work
     #[command(subcommand)]
     Users(users::Users),
+    /// Identity providers: where people sign in, who may come in, and as what
+    #[command(subcommand)]
+    Idps(idps::Idps),
+    /// How people sign in: passwords, the notice they are shown, and the keys that tokens are signed with
+    #[command(subcommand)]
+    SignIn(sign_in::SignIn),
+    /// Sessions of clients: where people are signed in with Claude Code
+    #[command(subcommand)]
+    ClientSessions(client_sessions::ClientSessions),
+    /// Policies: which models people may use, and what their Claude Code is told
+    #[command(subcommand)]
+    Policies(policies::Policies),
     /// Endpoints: the AWS accounts, regions and roles that requests leave through
     #[command(subcommand)]
     Endpoints(endpoints::Endpoints),

@@ -21,6 +21,30 @@ pub(crate) struct Client {
     token: Option<Secret>,
 }
 
+/// The refusal of an OAuth endpoint (RFC 6749, section 5.2).
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct OauthRefusal {
+    /// What is wrong, for programs; empty if the answer was no refusal of OAuth's.
+    pub(crate) error: String,
+    /// The same for people.
+    error_description: Option<String>,
+    /// The status of the answer.
+    #[serde(skip)]
+    pub(crate) status: StatusCode,
+}
+
+impl OauthRefusal {
+    /// What there is to tell people.
+    pub(crate) fn words(&self) -> String {
+        let said = self.error_description.clone().filter(|text| !text.is_empty());
+        said.unwrap_or_else(|| match self.error.as_str() {
+            "" => format!("the server answered {} without saying why", self.status),
+            code => format!("the server refused: {code}"),
+        })
+    }
+}
+
 /// Reads an address. What is left has no slash at its end.
 pub(crate) fn parse_url(text: &str) -> Result<Url, CliError> {
     let wrong = |why: &str| {
@@ -161,6 +185,28 @@ impl Client {
         }
     }
 
+    /// Sends a form to an OAuth endpoint: what it answers, or its refusal in the words of OAuth.
+    pub(crate) async fn form<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Result<T, OauthRefusal>, CliError> {
+        let request = self.request(Method::POST, path, &())?.form(fields);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if status.is_redirection() {
+            return Err(self.refusal(response).await);
+        }
+        let body = response.bytes().await;
+        let body = body.map_err(|error| self.unreachable(&error))?;
+        if status.is_success() {
+            return self.understood(&body).map(Ok);
+        }
+        let mut refusal = serde_json::from_slice::<OauthRefusal>(&body).unwrap_or_default();
+        refusal.status = status;
+        Ok(Err(refusal))
+    }
+
     fn request(
         &self,
         method: Method,
@@ -194,7 +240,11 @@ impl Client {
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CliError> {
         let body = self.exchange(request).await?.bytes().await;
         let body = body.map_err(|error| self.unreachable(&error))?;
-        serde_json::from_slice(&body).map_err(|error| CliError::Server {
+        self.understood(&body)
+    }
+
+    fn understood<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, CliError> {
+        serde_json::from_slice(body).map_err(|error| CliError::Server {
             url: self.url(),
             reason: format!("the server's answer is not the admin API's: {error}"),
         })

@@ -4,19 +4,23 @@ pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod budgets;
 pub(crate) mod capabilities;
+pub(crate) mod client_sessions;
 pub(crate) mod completions;
 pub(crate) mod endpoints;
 pub(crate) mod explain;
 pub(crate) mod gateway;
 pub(crate) mod guardrail;
+pub(crate) mod idps;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod models;
+pub(crate) mod policies;
 pub(crate) mod pricing;
 mod quarantine;
 mod reprice;
 pub(crate) mod routing;
 pub(crate) mod sessions;
+pub(crate) mod sign_in;
 pub(crate) mod teams;
 mod tokens;
 pub(crate) mod usage;
@@ -51,6 +55,10 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::Keys(command) => command.run(&context(&global, out)?).await,
         Command::Teams(command) => command.run(&context(&global, out)?).await,
         Command::Users(command) => command.run(&context(&global, out)?).await,
+        Command::Idps(command) => command.run(&context(&global, out)?).await,
+        Command::SignIn(command) => command.run(&context(&global, out)?).await,
+        Command::ClientSessions(command) => command.run(&context(&global, out)?).await,
+        Command::Policies(command) => command.run(&context(&global, out)?).await,
         Command::Endpoints(command) => command.run(&context(&global, out)?).await,
         Command::Budgets(command) => command.run(&context(&global, out)?).await,
         Command::Limits(command) => command.run(&context(&global, out)?).await,
@@ -99,6 +107,18 @@ fn stored_token(folder: &Folder, url: &Url) -> Result<Option<Secret>, CliError> 
     } else {
         Ok(None)
     }
+}
+
+/// What was given replaces what was held, if anything was given.
+fn replace<T>(held: &mut Vec<T>, given: Vec<T>) {
+    if !given.is_empty() {
+        *held = given;
+    }
+}
+
+/// The path of something that has an id: these hold nothing that needs escaping.
+fn at(template: &str, id: &impl std::fmt::Display) -> String {
+    template.replacen("{id}", &id.to_string(), 1)
 }
 
 fn context(global: &Global, out: Output) -> Result<Context, CliError> {

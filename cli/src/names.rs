@@ -3,12 +3,14 @@
 use crate::client::Client;
 use crate::error::CliError;
 use crate::human::NONE;
+use crate::output::Output;
 use ccag_admin_api::{
     BudgetList, BudgetView, EndpointList, KeyList, KeyView, LimitList, LimitView, ListBudgets, ListKeys,
-    ListLimits, ListTeams, ListUsers, MAX_PAGE, TeamList, TeamView, UserList, UserView, paths,
+    ListLimits, ListTeams, ListUsers, MAX_PAGE, PolicyList, ProviderList, TeamList, TeamView, UserList,
+    UserView, paths,
 };
 use ccag_domain::key::KEY_PREFIX;
-use ccag_domain::{EndpointId, KeyId, TeamId, UserId};
+use ccag_domain::{EndpointId, KeyId, PolicyId, ProviderId, TeamId, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -182,6 +184,45 @@ pub(crate) async fn endpoint(client: &Client, text: &str) -> Result<EndpointId, 
     one("endpoint", text, found)
 }
 
+/// The identity provider with this id or name, whatever the case.
+pub(crate) async fn provider(client: &Client, text: &str) -> Result<ProviderId, CliError> {
+    if let Ok(id) = ProviderId::parse(text) {
+        return Ok(id);
+    }
+    let list: ProviderList = client.get(paths::PROVIDERS).await?;
+    let found = list
+        .idps
+        .into_iter()
+        .filter(|idp| idp.name.to_lowercase() == text.to_lowercase())
+        .map(|idp| (idp.id, if idp.enabled { "enabled" } else { "disabled" }))
+        .collect();
+    one("idp", text, found)
+}
+
+/// The policy with this id or name, whatever the case.
+pub(crate) async fn policy(client: &Client, text: &str) -> Result<PolicyId, CliError> {
+    if let Ok(id) = PolicyId::parse(text) {
+        return Ok(id);
+    }
+    let list: PolicyList = client.get(paths::POLICIES).await?;
+    let found = list
+        .policies
+        .into_iter()
+        .filter(|policy| policy.name.to_lowercase() == text.to_lowercase())
+        .map(|policy| (policy.id, "in force"))
+        .collect();
+    one("policy", text, found)
+}
+
+/// The teams with these ids or names.
+pub(crate) async fn teams(client: &Client, texts: &[String]) -> Result<Vec<TeamId>, CliError> {
+    let mut ids = Vec::new();
+    for text in texts {
+        ids.push(team(client, text).await?);
+    }
+    Ok(ids)
+}
+
 /// The same for something that may be left out.
 pub(crate) async fn maybe_team(client: &Client, text: Option<&str>) -> Result<Option<TeamId>, CliError> {
     match text {
@@ -207,10 +248,14 @@ pub(crate) async fn maybe_key(client: &Client, text: Option<&str>) -> Result<Opt
 }
 
 fn one<I: std::fmt::Display>(what: &str, text: &str, mut found: Vec<(I, &str)>) -> Result<I, CliError> {
+    let all = match what {
+        "policy" => "policies".to_owned(),
+        what => format!("{what}s"),
+    };
     match (found.pop(), found.is_empty()) {
         (Some((id, _)), true) => Ok(id),
         (None, _) => Err(CliError::NotFound(format!(
-            "no {what} is called `{text}`; `ccag {what}s list` shows those there are"
+            "no {what} is called `{text}`; `ccag {all} list` shows those there are"
         ))),
         (Some(last), false) => {
             found.push(last);
@@ -219,7 +264,7 @@ fn one<I: std::fmt::Display>(what: &str, text: &str, mut found: Vec<(I, &str)>) 
                 .map(|(id, state)| format!("{id} ({state})"))
                 .collect();
             Err(CliError::Usage(format!(
-                "several {what}s are called `{text}`; give the id of one: {}",
+                "several {all} are called `{text}`; give the id of one: {}",
                 ids.join(", ")
             )))
         }
@@ -242,6 +287,15 @@ impl Names {
             teams: teams.into_iter().map(|team| (team.id, team.name)).collect(),
             users: users.into_iter().map(|user| (user.id, user.username)).collect(),
         })
+    }
+
+    /// The same where people read them; JSON has ids, and needs none.
+    pub(crate) async fn for_people(client: &Client, out: Output) -> Result<Self, CliError> {
+        if out.is_json() {
+            Ok(Self::default())
+        } else {
+            Self::load(client).await
+        }
     }
 
     pub(crate) fn team(&self, id: Option<&TeamId>) -> String {

@@ -55,6 +55,11 @@ impl Output {
         }
     }
 
+    /// Tells a person what to do before the command can go on, whatever standard output is read by.
+    pub(crate) fn tell(self, text: &str) {
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+
     /// Tells about something dangerous.
     pub(crate) fn warn(self, text: &str) {
         let _ = writeln!(io::stderr(), "warning: {text}");

@@ -1,8 +1,9 @@
-//! Passwords from the terminal or from standard input, never from the command line.
+//! Passwords and other secrets from the terminal, from standard input or from a file.
 
 use crate::error::CliError;
 use ccag_admin_api::Secret;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead};
+use std::path::Path;
 
 /// Reads a password: a line of standard input if `from_stdin`, else what is typed, without showing it.
 pub(crate) fn password(prompt: &str, from_stdin: bool) -> Result<Secret, CliError> {
@@ -20,18 +21,19 @@ pub(crate) fn password(prompt: &str, from_stdin: bool) -> Result<Secret, CliErro
     Ok(Secret::new(text))
 }
 
-/// Asks for a line of text on the terminal.
-pub(crate) fn ask(prompt: &str, instead: &str) -> Result<String, CliError> {
-    if !io::stdin().is_terminal() {
-        return Err(CliError::Usage(format!(
-            "there is no terminal to ask on: give {instead}"
-        )));
+/// Reads a secret that was made elsewhere: the first line of a file, or of standard input.
+pub(crate) fn line(file: Option<&Path>) -> Result<Secret, CliError> {
+    let text = match file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| CliError::file("read", path, error))?;
+            text.lines().next().unwrap_or_default().to_owned()
+        }
+        None => line_of_stdin()?,
+    };
+    if text.is_empty() {
+        return Err(CliError::Usage("the secret is empty".to_owned()));
     }
-    let mut stderr = io::stderr();
-    stderr
-        .write_all(prompt.as_bytes())
-        .and_then(|()| stderr.flush())?;
-    line_of_stdin()
+    Ok(Secret::new(text))
 }
 
 fn line_of_stdin() -> Result<String, CliError> {

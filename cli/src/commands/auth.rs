@@ -1,28 +1,48 @@
 //! Signing in and out.
 
+mod browser;
+mod device;
+
 use super::{Context, address, given_token, stored_token};
 use crate::args::Global;
 use crate::client::{Client, is_loopback};
 use crate::error::CliError;
-use crate::human::or_none;
+use crate::human::{or_none, printable_line};
 use crate::output::Output;
 use crate::profile::{Folder, Profile};
 use crate::secrets;
 use crate::table::card;
-use ccag_admin_api::{LoginRequest, LoginResponse, Me, Timestamp, paths};
+use ccag_admin_api::{LoginRequest, LoginResponse, Me, Secret, Timestamp, UserView, paths};
 use reqwest::Method;
 use serde_json::json;
+use std::io::IsTerminal;
+use url::Url;
 
 /// The flags of `ccag login`; its help text stands at the subcommand.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Login {
-    /// Your user name; asked for if it is not given
+    /// Sign in with a password, under this user name
     #[arg(long, short, value_name = "NAME")]
     username: Option<String>,
 
     /// Read the password from the first line of standard input instead of asking for it
-    #[arg(long)]
+    #[arg(long, requires = "username")]
     password_stdin: bool,
+
+    /// Sign in with a browser; needs to be said only where there is no terminal
+    #[arg(long, conflicts_with = "username")]
+    sso: bool,
+
+    /// Only print the address to sign in at, and do not open it
+    #[arg(long, conflicts_with = "username")]
+    no_browser: bool,
+}
+
+/// A session that has begun.
+struct Begun {
+    token: Secret,
+    user: UserView,
+    expires_at: Timestamp,
 }
 
 impl Login {
@@ -32,36 +52,63 @@ impl Login {
         if url.scheme() == "http" && !is_loopback(&url) {
             out.warn("this address is not encrypted: your password and session can be read on the way");
         }
-        let username = match self.username {
-            Some(name) => name,
-            None => secrets::ask("User name: ", "--username")?,
+        let begun = match self.username {
+            Some(username) => by_password(&client, username, self.password_stdin).await?,
+            None if self.sso || std::io::stdin().is_terminal() => {
+                let token = device::sign_in(&client, out, !self.no_browser).await?;
+                by_token(url, token).await?
+            }
+            None => {
+                return Err(CliError::Usage(
+                    "there is no terminal to ask on: give --username, or --sso to sign in with a browser"
+                        .to_owned(),
+                ));
+            }
         };
-        let prompt = format!("Password of {username} at {}: ", client.url());
-        let request = LoginRequest {
-            password: secrets::password(&prompt, self.password_stdin)?,
-            username,
-        };
-        let answer: LoginResponse = client.send(Method::POST, paths::LOGIN, &request).await?;
         let profile = Profile {
             url: Some(client.url()),
-            username: Some(answer.user.username.clone()),
+            username: Some(begun.user.username.clone()),
         };
-        Folder::of_user()?.remember(&profile, &answer.token)?;
+        Folder::of_user()?.remember(&profile, &begun.token)?;
         if given_token(global).is_some() {
             out.warn("CCAG_TOKEN or --token is set: it goes before the session that has just been stored");
         }
-        let expires_at = Timestamp::from_ms(answer.expires_at_ms);
-        let shown = json!({ "url": client.url(), "user": answer.user, "session_expires_at": expires_at });
+        let shown =
+            json!({ "url": client.url(), "user": begun.user, "session_expires_at": begun.expires_at });
         out.show(&shown, |_| {
             format!(
                 "Signed in at {} as {} ({}) until {} UTC.",
                 client.url(),
-                answer.user.username,
-                answer.user.role,
-                expires_at.to_the_minute()
+                printable_line(&begun.user.username),
+                begun.user.role,
+                begun.expires_at.to_the_minute()
             )
         })
     }
+}
+
+async fn by_password(client: &Client, username: String, from_stdin: bool) -> Result<Begun, CliError> {
+    let prompt = format!("Password of {username} at {}: ", client.url());
+    let request = LoginRequest {
+        password: secrets::password(&prompt, from_stdin)?,
+        username,
+    };
+    let answer: LoginResponse = client.send(Method::POST, paths::LOGIN, &request).await?;
+    Ok(Begun {
+        token: answer.token,
+        user: answer.user,
+        expires_at: Timestamp::from_ms(answer.expires_at_ms),
+    })
+}
+
+/// The session that a token is for.
+async fn by_token(url: Url, token: Secret) -> Result<Begun, CliError> {
+    let me: Me = Client::new(url, Some(token.clone()))?.get(paths::ME).await?;
+    Ok(Begun {
+        token,
+        user: me.user,
+        expires_at: me.session_expires_at,
+    })
 }
 
 /// Ends the session at the gateway and forgets it here. What is stored here is forgotten even if the gateway cannot be

@@ -92,6 +92,13 @@ pub(crate) enum Users {
         /// The user's id or name
         user: String,
     },
+    /// Sign a user out everywhere: of the console, of `ccag` and of Claude Code
+    ///
+    /// Their keys still work, and they can sign in again; `ccag users suspend` refuses them.
+    SignOut {
+        /// The user's id or name
+        user: String,
+    },
     /// Delete a user; what they used stays on record
     Delete {
         /// The user's id or name
@@ -260,6 +267,7 @@ impl Users {
                 let id = names::user(client, &user).await?;
                 show(context, &client.act(&paths::user_activate(&id)).await?).await
             }
+            Self::SignOut { user } => super::client_sessions::sign_out(context, &user).await,
             Self::Delete { user } => {
                 let id = names::user(client, &user).await?;
                 client.order(Method::DELETE, &paths::user(&id)).await?;

@@ -3,16 +3,20 @@
 
 mod budgets;
 mod catalogue;
+mod client_sessions;
 mod commands;
 mod endpoint_access;
 mod explain;
 mod failures;
+mod idps;
 mod limits;
 mod offers;
+mod policies;
 mod routing;
 mod server;
 mod session;
 mod sessions;
+mod sign_on;
 mod web_search;
 
 use server::Server;

@@ -45,6 +45,8 @@ pub(crate) struct Data {
     answers: HashMap<(&'static str, String), (StatusCode, String)>,
     /// What came for those: method, path with query, body.
     pub(crate) sent: Vec<(String, String, String)>,
+    /// What the OAuth endpoints do.
+    pub(crate) oauth: crate::sign_on::Oauth,
 }
 
 type Shared = State<Arc<Mutex<Data>>>;
@@ -219,6 +221,7 @@ fn router(data: Arc<Mutex<Data>>) -> Router {
     Router::new()
         .merge(admin)
         .route(paths::LOGIN, post(login))
+        .merge(crate::sign_on::router())
         .route("/html/auth/me", get(|| async { Html("<p>a page</p>") }))
         .route(
             "/moved/auth/me",

@@ -62,12 +62,21 @@ fn a_wrong_password_is_refused_in_the_servers_words_and_leaves_nothing_behind() 
 #[test]
 fn without_a_terminal_login_says_what_to_give() {
     let server = Server::start();
-    let done = Person::new().run(&["login", "--url", &server.url()]);
+    let url = server.url();
+    let done = Person::new().run(&["login", "--url", &url]);
     assert_eq!(done.code, 2);
     assert_eq!(
         done.stderr,
-        "error: there is no terminal to ask on: give --username\n"
+        "error: there is no terminal to ask on: give --username, or --sso to sign in with a browser\n"
     );
+    for wrong in [
+        &["login", "--url", &url, "-u", "admin", "--sso"][..],
+        &["login", "--url", &url, "-u", "admin", "--no-browser"],
+        &["login", "--url", &url, "--password-stdin"],
+    ] {
+        assert_eq!(Person::new().run(wrong).code, 2, "{wrong:?}");
+    }
+    assert!(server.data.lock().unwrap().oauth.forms.is_empty());
 }
 
 #[test]
