@@ -130,7 +130,7 @@ impl ControlPlane {
             public_url: config.public_url.clone(),
         };
         let (refused, not_let_in) = mpsc::channel(sessions::REFUSED_AT_ONCE);
-        let app = App::new(store, world.clock, world.rng, metrics, aws, known, refused, terms);
+        let app = App::new(store, world, metrics, aws, known, refused, terms);
         let writing = sessions::write_refused(app.clone(), not_let_in, life.shutdown());
         life.spawn("refused sign-ins", writing);
         let report = bootstrap(&app, &config).await?;

@@ -43,6 +43,7 @@ mod validate;
 mod validate_aws;
 mod views;
 
+use crate::World;
 use crate::metrics::Metrics;
 use crate::store::{AuditEntry, Store, StoreError};
 use ccag_domain::ids::ulid;
@@ -115,8 +116,7 @@ impl std::ops::Deref for App {
 impl App {
     pub(crate) fn new(
         store: Store,
-        clock: Arc<dyn Clock>,
-        rng: Arc<dyn Rng>,
+        World { clock, rng }: World,
         metrics: Metrics,
         aws: discovery::AwsAccess,
         known: identity::Known,

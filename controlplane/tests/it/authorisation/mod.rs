@@ -253,7 +253,7 @@ fn seen(world: &World, who: &Who, answer: &Answer, route: &Route) -> &'static st
             false => &["key", "user", "session"],
         };
         let named = |kind: &&str| answer.text.contains(&format!("{kind}-of-{whose}"));
-        answer.text.contains(id) || kinds.iter().any(|kind| named(&kind))
+        answer.text.contains(id) || kinds.iter().any(|kind| named(kind))
     };
     let own = shows("self", &who.id);
     match (
@@ -416,7 +416,7 @@ async fn strangers_get_what_is_meant_for_everybody_and_nothing_else() {
     let cookie = plane.caller().with("cookie", "ccag_session=ccags_forged");
     let mut open = Vec::new();
     for route in routes() {
-        let path = route.path.replace('{', "").replace('}', "").replace('*', "");
+        let path = route.path.replace(['{', '}', '*'], "");
         for caller in [&stranger, &forged, &cookie] {
             let answer = caller.send(route.method, &path, "").await;
             let name = format!("{} {}", route.method, route.path);
