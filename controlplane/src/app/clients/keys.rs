@@ -103,16 +103,18 @@ async fn add(app: &App, tx: &mut Tx) -> Result<String, Problem> {
     Ok(id)
 }
 
-/// The key to sign with now: the newest that data planes must know, else the oldest there is.
+/// The key to sign with now: the newest, if data planes must know it by now; else the one before it, if there is one.
 pub(super) async fn signer(app: &App) -> Result<Signer, Problem> {
     let now = app.now_ms();
-    let rows = app.store.list_signing_keys().await?;
-    let usable = |row: &&signing_key::Model| row.expires_at_ms.is_none_or(|at| at > now);
-    let known = rows
+    let mut rows = app.store.list_signing_keys().await?;
+    rows.retain(|row| row.expires_at_ms.is_none_or(|at| at > now));
+    let newest = |row: &&signing_key::Model| row.retired_at_ms.is_none();
+    let row = rows
         .iter()
-        .filter(usable)
-        .find(|row| row.created_at_ms <= now - LEAD_MS);
-    let row = known.or_else(|| rows.iter().rfind(usable)).ok_or_else(broken)?;
+        .find(|row| newest(row) && row.created_at_ms <= now - LEAD_MS)
+        .or_else(|| rows.iter().find(|row| !newest(row)))
+        .or_else(|| rows.first())
+        .ok_or_else(broken)?;
     let seed = app.store.secrets().open(&sealed_as(&row.id), &row.private_key);
     let seed = seed.and_then(|bytes| <[u8; KEY_BYTES]>::try_from(bytes.as_slice()).ok());
     Signer::from_seed(&row.id, &seed.ok_or_else(broken)?).map_err(|_| broken())

@@ -253,7 +253,7 @@ fn seen(world: &World, who: &Who, answer: &Answer, route: &Route) -> &'static st
             false => &["key", "user", "session"],
         };
         let named = |kind: &&str| answer.text.contains(&format!("{kind}-of-{whose}"));
-        answer.text.contains(id) || kinds.iter().any(|kind| named(kind))
+        answer.text.contains(id) || kinds.iter().any(named)
     };
     let own = shows("self", &who.id);
     match (
