@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ccag-domain",
             "ccag-migrations",
             "ccag-proto",
+            "ccag-scim",
             "ccag-search",
             "ccag-translate",
         ],
@@ -45,6 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ccag-domain", &[]),
     ("ccag-migrations", &[]),
     ("ccag-proto", &["ccag-domain"]),
+    ("ccag-scim", &[]),
     ("ccag-search", &["ccag-domain"]),
     (
         "ccag-standalone",
@@ -73,6 +75,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "ccag-translate",
         &["tokio", "hyper", "axum", "reqwest", "tonic"],
         "translation is pure: no I/O, no async",
+    ),
+    (
+        "ccag-scim",
+        &["tokio", "axum", "sea-orm"],
+        "SCIM without a server is pure: no I/O, no async",
     ),
     (
         "ccag-search",
