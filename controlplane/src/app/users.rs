@@ -272,7 +272,7 @@ fn optional(field: &str, text: Option<String>) -> Result<Option<String>, Problem
     Ok(text.filter(|text| !text.is_empty()))
 }
 
-fn search_key(row: &user::Model) -> String {
+pub(super) fn search_key(row: &user::Model) -> String {
     let parts = [Some(&row.username), row.email.as_ref(), row.display_name.as_ref()];
     let parts: Vec<_> = parts
         .into_iter()

@@ -18,6 +18,7 @@ mod page;
 mod problem;
 mod quarantine;
 mod routing;
+mod scim;
 mod session;
 mod status;
 mod teams;
@@ -78,6 +79,8 @@ pub(crate) fn router(state: HttpState) -> Router {
     Router::new()
         .merge(api())
         .merge(console::router())
+        .merge(scim::router())
+        .merge(scim::admin::router())
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(axum::middleware::from_fn_with_state(

@@ -6,6 +6,7 @@ use super::{Store, StoreError, dialect};
 use ccag_domain::{ObjectKind, Revision, UnixMs};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use std::collections::HashSet;
 use tokio::sync::OwnedMutexGuard;
 
 /// A transaction that changes configuration.
@@ -17,6 +18,8 @@ pub(crate) struct Tx {
     pub(super) tx: DatabaseTransaction,
     store: Store,
     touched: Vec<(ObjectKind, String)>,
+    /// The same, for looking them up: a change of a group may touch thousands.
+    seen: HashSet<(ObjectKind, String)>,
     /// Held until the transaction is over.
     _writer: Option<OwnedMutexGuard<()>>,
 }
@@ -29,6 +32,7 @@ impl Store {
             tx: dialect::begin_write(&self.db).await?,
             store: self.clone(),
             touched: Vec::new(),
+            seen: HashSet::new(),
             _writer: writer,
         })
     }
@@ -46,7 +50,7 @@ impl Tx {
     /// Notes that an object was written or deleted, so that its new state is pushed.
     pub(super) fn touch(&mut self, kind: ObjectKind, id: &str) {
         let object = (kind, id.to_owned());
-        if !self.touched.contains(&object) {
+        if self.seen.insert(object.clone()) {
             self.touched.push(object);
         }
     }

@@ -28,6 +28,8 @@ mod quarantine;
 mod rate;
 mod reprice;
 mod routing;
+mod scim;
+mod scim_paths;
 mod secret;
 mod teams;
 mod timestamp;
@@ -81,6 +83,9 @@ pub use reprice::{Reprice, RepriceQuery, RepriceReport, RepricedModel};
 pub use routing::{
     PreviewCandidate, PreviewLeftOut, PreviewRefusal, PreviewRoute, RoutePreview, RoutingInForce,
     RoutingSpec, RoutingView,
+};
+pub use scim::{
+    CreateScimToken, CreatedScimToken, EnableScim, ScimAdminGroups, ScimStatus, ScimTokenList, ScimTokenView,
 };
 pub use secret::Secret;
 pub use teams::{AddMember, CreateTeam, ListTeams, TeamList, TeamView, UpdateTeam};

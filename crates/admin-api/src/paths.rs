@@ -1,5 +1,9 @@
 //! Where things are. The constants are route templates, the functions fill them in.
 
+pub use crate::scim_paths::{
+    IDP_SCIM, IDP_SCIM_ADMIN_GROUPS, IDP_SCIM_TOKEN, IDP_SCIM_TOKENS, SCIM, idp_scim, idp_scim_admin_groups,
+    idp_scim_token, idp_scim_tokens,
+};
 use ccag_domain::{BudgetId, EndpointId, KeyId, LimitId, PauseId, RuleId, SearchKind, TeamId, UserId};
 
 /// `POST`: sign in.

@@ -1,0 +1,3 @@
+//! People who come from identity providers.
+
+pub(crate) mod groups;
