@@ -28,6 +28,7 @@ mod quarantine;
 mod replicas;
 mod reprice;
 mod routing;
+mod scim;
 mod suite;
 mod support;
 mod watch;
