@@ -6,6 +6,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 pub const HOME: &str = "/console";
 /// Page and form for signing in.
 pub const LOGIN: &str = "/console/login";
+/// Where people let devices in: page and form target.
+pub const DEVICE: &str = "/device";
 /// Form for signing out.
 pub const LOGOUT: &str = "/console/logout";
 /// Form for choosing a theme.
@@ -284,6 +286,15 @@ pub fn login_then(next: &str) -> String {
     with_query(LOGIN, &[("next", next)])
 }
 
+/// Where the browser is sent to sign in with a provider, and where it comes back to.
+#[must_use]
+pub fn sign_on(provider: &str, next: &str) -> String {
+    with_query(
+        &format!("/auth/oidc/{}/login", encode(provider)),
+        &[("next", next)],
+    )
+}
+
 /// The page that says why a request went as it went.
 #[must_use]
 pub fn request(id: &str) -> String {
@@ -320,7 +331,11 @@ pub fn with_query(path: &str, pairs: &[(&str, &str)]) -> String {
 /// A place to return to that was given by the browser: our own path, or the overview. Never another site.
 #[must_use]
 pub fn safe_return(next: &str) -> &str {
-    let inside = next == HOME || next.starts_with("/console/") || next.starts_with("/console?");
+    let inside = next == HOME
+        || next.starts_with("/console/")
+        || next.starts_with("/console?")
+        || next == DEVICE
+        || next.starts_with("/device?");
     let plain = next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     if inside && plain && !next.contains("//") && !next.contains("..") {
         next
@@ -335,7 +350,12 @@ mod tests {
 
     #[test]
     fn only_our_own_pages_are_returned_to() {
-        for good in [HOME, "/console/keys?q=a%20b", "/console?x=1"] {
+        for good in [
+            HOME,
+            "/console/keys?q=a%20b",
+            "/console?x=1",
+            "/device?user_code=A",
+        ] {
             assert_eq!(safe_return(good), good);
         }
         for bad in [

@@ -3,13 +3,14 @@
 mod file;
 
 use crate::app::bootstrap::Bootstrap;
+use crate::app::identity::providers::Described;
 use crate::http::Network;
 use crate::store::{Backend, ConnectOptions};
 use ccag_admin_api::Secret;
 use ccag_aws::{AwsSettings, ControlConfig};
 use ccag_daemon::TelemetryConfig;
 use ccag_daemon::config::ConfigError;
-use file::{DatabaseSection, File, LogFormat, dump};
+use file::{DatabaseSection, File, LogFormat, OidcSection, dump};
 use secrecy::SecretString;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -47,11 +48,22 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("ADMIN_USERNAME", "admin.username"),
     ("ADMIN_PASSWORD", "admin.password"),
     ("ADMIN_USERS", "admin.users"),
+    ("ADMIN_PASSWORD_ENABLE", "admin.password_sign_in"),
     ("AWS_REGION", "aws.region"),
     ("AWS_DEFAULT_REGION", "aws.region"),
     ("AWS_BEARER_TOKEN_BEDROCK", "aws.bearer_token"),
     ("AWS_CA_BUNDLE", "aws.ca_bundle"),
     ("CCAG_DISCOVER_HOURS", "aws.discover_hours"),
+    ("CCAG_CLIENT_TOKEN_MINUTES", "client_token_minutes"),
+    ("CCAG_CLIENT_SESSION_DAYS", "client_session_days"),
+    ("OIDC_ISSUER", "oidc.issuer"),
+    ("OIDC_NAME", "oidc.name"),
+    ("OIDC_AUDIENCE", "oidc.client_id"),
+    ("OIDC_CLIENT_ID", "oidc.client_id"),
+    ("OIDC_CLIENT_SECRET", "oidc.client_secret"),
+    ("OIDC_JWKS_URL", "oidc.jwks_url"),
+    ("OIDC_USER_CLAIM", "oidc.user_claim"),
+    ("OIDC_SCOPES", "oidc.scopes"),
 ];
 
 /// What a control plane needs to run, as a library takes it.
@@ -73,6 +85,12 @@ pub struct ControlPlaneConfig {
     pub trusted_proxies: Vec<Network>,
     /// How long a session lasts.
     pub session_ttl: Duration,
+    /// Whether passwords are good for signing in whatever admins have set.
+    pub passwords_always: bool,
+    /// How long a token of a client is good.
+    pub client_token_ttl: Duration,
+    /// After what time a client has to sign in again.
+    pub client_session_ttl: Duration,
     /// For how many days it is kept how requests were decided; 0 is not at all.
     pub explanation_days: u32,
     /// How AWS is reached to ask what endpoints offer.
@@ -95,12 +113,16 @@ impl ControlPlaneConfig {
                 admin_password: None,
                 more_admins: Vec::new(),
                 first_key: false,
+                provider: None,
             },
             public_url: None,
             master_key,
             join_token: None,
             trusted_proxies: Vec::new(),
             session_ttl: Duration::from_secs(24 * 3_600),
+            passwords_always: false,
+            client_token_ttl: Duration::from_secs(3_600),
+            client_session_ttl: Duration::from_secs(30 * 24 * 3_600),
             explanation_days: 30,
             aws: AwsSettings::default(),
             aws_client: ControlConfig::default(),
@@ -197,6 +219,7 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
                 .filter(|u| !u.is_empty())
                 .collect(),
             first_key: false,
+            provider: described(&file.oidc)?,
         },
         public_url: public_url(&file.public_url)?,
         master_key: master_key(file.master_key.text())?,
@@ -216,6 +239,21 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
         discover_every: match file.aws.discover_hours {
             0 => None,
             hours => Some(Duration::from_secs(hours.min(8_760) * 3_600)),
+        },
+        passwords_always: file.admin.password_sign_in,
+        client_token_ttl: match file.client_token_minutes {
+            minutes @ 1..=1_440 => Duration::from_secs(minutes * 60),
+            minutes => {
+                let reason = format!("is {minutes}; it must be between 1 and 1440");
+                return Err(wrong("client_token_minutes", reason));
+            }
+        },
+        client_session_ttl: match file.client_session_days {
+            days @ 1..=3_650 => Duration::from_secs(days * 24 * 3_600),
+            days => {
+                let reason = format!("is {days}; it must be between 1 and 3650");
+                return Err(wrong("client_session_days", reason));
+            }
         },
         session_ttl: match file.session_ttl_hours {
             hours @ 1..=8_760 => Duration::from_secs(hours * 3_600),
@@ -305,6 +343,29 @@ fn url_of_parts(section: &DatabaseSection) -> Result<String, InvalidConfig> {
     set.map_err(|()| bad(String::new()))?;
     url.set_path(&section.name);
     Ok(url.into())
+}
+
+/// The provider that the configuration describes, if it does.
+fn described(section: &OidcSection) -> Result<Option<Described>, InvalidConfig> {
+    let said = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let Some(issuer) = said(&section.issuer) else {
+        return Ok(None);
+    };
+    let Some(client_id) = said(&section.client_id) else {
+        let reason = "is not set though an issuer is; set OIDC_CLIENT_ID to this gateway's name at the provider";
+        return Err(wrong("oidc.client_id", reason));
+    };
+    let between = |c: char| c == ',' || c.is_whitespace();
+    let scopes = section.scopes.split(between).filter(|scope| !scope.is_empty());
+    Ok(Some(Described {
+        name: said(&section.name).unwrap_or_else(|| "Single sign-on".to_owned()),
+        issuer,
+        client_id,
+        client_secret: section.client_secret.get().map(Secret::new),
+        user_claim: said(&section.user_claim),
+        scopes: scopes.map(str::to_owned).collect(),
+        jwks_url: said(&section.jwks_url),
+    }))
 }
 
 fn admin_name(text: &str) -> Result<String, InvalidConfig> {

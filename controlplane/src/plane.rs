@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::app::bootstrap::{self, BootstrapReport};
 use crate::app::discovery::{self, AwsAccess};
+use crate::app::identity::Known;
 use crate::app::sessions;
 use crate::config::{ControlPlaneConfig, GrpcTls};
 use crate::grpc::{FleetWriter, Hub, Services};
@@ -44,6 +45,9 @@ pub enum StartError {
     /// The first rows cannot be written.
     #[error("cannot prepare the database: {0}")]
     Bootstrap(Problem),
+    /// Identity providers cannot be asked.
+    #[error("cannot prepare to ask identity providers: {0}")]
+    Tls(reqwest::Error),
     /// The certificate for data planes is no good.
     #[error("cannot serve gRPC: {0}; check CCAG_GRPC_TLS_CERT and CCAG_GRPC_TLS_KEY")]
     Grpc(#[from] tonic::transport::Error),
@@ -114,15 +118,19 @@ impl ControlPlane {
         let store = Store::connect(&config.database, &config.master_key).await?;
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
-        let ttl_ms = i64::try_from(config.session_ttl.as_millis()).unwrap_or(i64::MAX);
+        let ms = |life: Duration| i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
+        let known = Known::new().map_err(StartError::Tls)?;
         let aws = AwsAccess::new(config.aws.clone(), config.aws_client.clone());
         let terms = crate::app::Terms {
-            session_ttl_ms: ttl_ms,
+            session_ttl_ms: ms(config.session_ttl),
+            passwords_always: config.passwords_always,
+            token_ttl_ms: ms(config.client_token_ttl),
+            client_session_ttl_ms: ms(config.client_session_ttl),
             explanation_days: config.explanation_days,
             public_url: config.public_url.clone(),
         };
         let (refused, not_let_in) = mpsc::channel(sessions::REFUSED_AT_ONCE);
-        let app = App::new(store, world.clock, world.rng, metrics, aws, refused, terms);
+        let app = App::new(store, world.clock, world.rng, metrics, aws, known, refused, terms);
         let writing = sessions::write_refused(app.clone(), not_let_in, life.shutdown());
         life.spawn("refused sign-ins", writing);
         let report = bootstrap(&app, &config).await?;

@@ -1,10 +1,14 @@
-//! Who is asking: from a key to a caller, without asking anybody.
+//! Who is asking: from a key, or the token of a client's session, to a caller, without asking anybody.
+
+mod tokens;
 
 use crate::sync::ConfigView;
 use ccag_domain::key::{KeyRefusal, check_grant};
 use ccag_domain::{Caller, Code, KeyDigest, KeyGrant, Problem, TeamId, UnixMs};
+use ccag_session_token::looks_like_one;
 use http::{HeaderMap, header};
 use std::sync::Arc;
+pub(crate) use tokens::Tokens;
 
 /// Longer than any key that we issue; what is longer is not digested.
 const MAX_KEY_BYTES: usize = 256;
@@ -28,21 +32,17 @@ pub(crate) struct Authenticated {
 pub(crate) fn authenticate(
     headers: &HeaderMap,
     view: &ConfigView,
+    tokens: &Tokens,
     now: UnixMs,
 ) -> Result<Authenticated, Problem> {
     if shown_keys(headers).next().is_none() {
         return Err(refusal(
             "no API key: send a key of this gateway as `x-api-key` or `Authorization: Bearer`; \
-             in Claude Code set ANTHROPIC_AUTH_TOKEN",
+             in Claude Code run /login or set ANTHROPIC_AUTH_TOKEN",
         ));
     }
-    let (shown_in, grant) = known_key(headers, view).ok_or_else(|| {
-        refusal(
-            "this API key is not known here: it may be mistyped, revoked, or of another gateway; \
-             create a new one in the console or ask your administrator",
-        )
-    })?;
-    check(grant, view, now).map_err(explain)?;
+    let (shown_in, grant) = known_key(headers, view, tokens, now).ok_or_else(|| unknown(headers, view, tokens, now))?;
+    check(grant, view, now).map_err(|refused| explain(refused, grant.session))?;
     Ok(Authenticated {
         caller: caller(grant, view),
         grant: Arc::clone(grant),
@@ -54,10 +54,49 @@ pub(crate) fn authenticate(
 pub(crate) fn known_key<'v>(
     headers: &HeaderMap,
     view: &'v ConfigView,
+    tokens: &Tokens,
+    now: UnixMs,
 ) -> Option<(&'static str, &'v Arc<KeyGrant>)> {
+    shown_keys(headers).find_map(|(header, shown)| {
+        let grant = if looks_like_one(shown) {
+            let claims = tokens.read(shown, view).ok()?;
+            claims.check_time(now).ok()?;
+            let owner = Some(&claims.user_id);
+            view.session(&claims.session)
+                .filter(|grant| grant.user_id.as_ref() == owner)
+        } else {
+            (shown.len() <= MAX_KEY_BYTES)
+                .then(|| view.key(&KeyDigest::of(shown)))
+                .flatten()
+        };
+        Some((header, grant?))
+    })
+}
+
+/// Whether a request shows the token of a session that was opened after the view was made: such a session is known in a moment.
+pub(crate) fn is_ahead(headers: &HeaderMap, view: &ConfigView, tokens: &Tokens) -> bool {
     shown_keys(headers)
-        .filter(|(_, key)| key.len() <= MAX_KEY_BYTES)
-        .find_map(|(header, key)| Some((header, view.key(&KeyDigest::of(key))?)))
+        .filter(|(_, shown)| looks_like_one(shown))
+        .filter_map(|(_, shown)| tokens.read(shown, view).ok())
+        .any(|claims| claims.revision > view.revision().0 && view.session(&claims.session).is_none())
+}
+
+/// Why nothing that a request shows is known.
+fn unknown(headers: &HeaderMap, view: &ConfigView, tokens: &Tokens, now: UnixMs) -> Problem {
+    let token = shown_keys(headers).find(|(_, shown)| looks_like_one(shown));
+    let Some((_, token)) = token else {
+        return refusal(
+            "this API key is not known here: it may be mistyped, revoked, or of another gateway; \
+             create a new one in the console or ask your administrator",
+        );
+    };
+    match tokens.read(token, view) {
+        Ok(claims) if claims.check_time(now).is_err() => refusal(
+            "this session's token has expired and was not renewed: start Claude Code anew, or run /login",
+        ),
+        Ok(_) => refusal("this session has been ended: run /login to sign in again"),
+        Err(_) => refusal("this token is not one of this gateway: run /login to sign in again"),
+    }
 }
 
 /// Whom a key stands for.
@@ -105,8 +144,13 @@ fn shown_keys(headers: &HeaderMap) -> impl Iterator<Item = (&'static str, &str)>
         .filter(|(_, key)| !key.is_empty())
 }
 
-fn explain(refused: KeyRefusal) -> Problem {
+fn explain(refused: KeyRefusal, session: bool) -> Problem {
     refusal(match refused {
+        KeyRefusal::Expired if session => "this session has ended: run /login to sign in again",
+        KeyRefusal::UserInactive if session => {
+            "your account is deactivated: ask your administrator"
+        }
+        KeyRefusal::TeamInactive if session => "your team is suspended: ask your administrator",
         KeyRefusal::Expired => {
             "this API key has expired: create a new one in the console or ask your administrator"
         }

@@ -15,6 +15,7 @@ mod explain;
 mod files;
 mod http;
 mod metrics;
+mod permission;
 mod plane;
 mod profiles;
 mod ratelimit;

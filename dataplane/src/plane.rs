@@ -2,6 +2,7 @@
 
 use crate::admission::Admission;
 use crate::allowance::{Allowances, Leaser, Logbook};
+use crate::auth::Tokens;
 use crate::bedrock::attempt::Bedrock;
 use crate::bedrock::health::EndpointHealth;
 use crate::bedrock::homes::Homes;
@@ -340,6 +341,7 @@ impl Parts {
             metrics: Arc::clone(&self.metrics),
             admission: Admission::new(self.spool.clone()),
             allowances: Arc::clone(&self.allowances),
+            tokens: Tokens::default(),
             clock: Arc::clone(&self.clock),
             rng: Arc::clone(&self.rng),
             life: life.clone(),

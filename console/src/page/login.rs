@@ -23,6 +23,10 @@ pub enum LoginTrouble {
     Stale,
     /// The session has ended.
     SignedOut,
+    /// A provider of identities, or what it says, did not let them in; why.
+    Provider(String),
+    /// Passwords are no way in here.
+    NoPasswords,
 }
 
 /// The page for signing in.
@@ -34,6 +38,10 @@ pub struct LoginPage {
     pub next: String,
     /// Why the form is shown again.
     pub trouble: Option<LoginTrouble>,
+    /// The ways in besides a password: ids and names of providers.
+    pub providers: Vec<(String, String)>,
+    /// Whether a password is no way in.
+    pub no_passwords: bool,
 }
 
 const NAME: Ask = Ask {
@@ -84,6 +92,12 @@ impl LoginPage {
                 "status",
                 "This form had grown old, so nothing was sent on. Please sign in again.".to_owned(),
             ),
+            LoginTrouble::Provider(why) => ("flash flash-bad", "alert", why.clone()),
+            LoginTrouble::NoPasswords => (
+                "flash flash-note",
+                "status",
+                "Passwords are turned off here. Sign in with your organisation's account.".to_owned(),
+            ),
             LoginTrouble::SignedOut => (
                 "flash flash-note",
                 "status",
@@ -91,6 +105,57 @@ impl LoginPage {
             ),
         };
         Some(view! { <div class=class role=role><p>{text}</p></div> }.into_any())
+    }
+}
+
+impl LoginPage {
+    /// A way in for each provider.
+    fn providers(&self) -> Option<AnyView> {
+        let link = |(id, name): &(String, String)| {
+            let to = path::sign_on(id, &self.next);
+            view! { <a class="button primary wide" href=to>{format!("Continue with {name}")}</a> }
+        };
+        let links = self.providers.iter().map(link).collect_view();
+        (!self.providers.is_empty()).then(|| view! { <div class="stack">{links}</div> }.into_any())
+    }
+
+    /// The form for name and password; behind a fold where there is a better way in.
+    fn password_form(&self, context: &PageContext) -> Option<AnyView> {
+        if self.no_passwords {
+            return None;
+        }
+        let alone = self.providers.is_empty();
+        let form = view! {
+            <form method="post" action=path::LOGIN class="stack">
+                {csrf(context)}
+                <input type="hidden" name="next" value=self.next.clone() />
+                {input(NAME, &Field::new(self.username.clone()), &[])}
+                {input(PASSWORD, &Field::default(), &[])}
+                <button type="submit" class=if alone { "primary wide" } else { "wide" }>"Sign in"</button>
+            </form>
+        };
+        Some(if alone {
+            view! {
+                {form}
+                <details class="hint">
+                    <summary>"First time here?"</summary>
+                    <p>
+                        "The first start of the gateway prints the administrator's name and password once. "
+                        "Everyone else gets an account from their administrator."
+                    </p>
+                </details>
+            }
+            .into_any()
+        } else {
+            let open = !self.username.is_empty();
+            view! {
+                <details class="hint" open=open>
+                    <summary>"Sign in with a password"</summary>
+                    {form}
+                </details>
+            }
+            .into_any()
+        })
     }
 }
 
@@ -105,20 +170,8 @@ impl Page for LoginPage {
                 <h1 id="sign-in">"Sign in"</h1>
                 <p class="lead">"Claude Code for your organisation, on your own AWS accounts."</p>
                 {self.notice()}
-                <form method="post" action=path::LOGIN class="stack">
-                    {csrf(context)}
-                    <input type="hidden" name="next" value=self.next.clone() />
-                    {input(NAME, &Field::new(self.username.clone()), &[])}
-                    {input(PASSWORD, &Field::default(), &[])}
-                    <button type="submit" class="primary wide">"Sign in"</button>
-                </form>
-                <details class="hint">
-                    <summary>"First time here?"</summary>
-                    <p>
-                        "The first start of the gateway prints the administrator's name and password once. "
-                        "Everyone else gets an account from their administrator."
-                    </p>
-                </details>
+                {self.providers()}
+                {self.password_form(context)}
             </section>
         }
         .into_any()

@@ -11,7 +11,8 @@ mod requests;
 mod sessions;
 mod usage;
 
-use crate::page::{ErrorPage, LoginPage, LoginTrouble, Trouble};
+use crate::form::Field;
+use crate::page::{DevicePage, ErrorPage, LoginPage, LoginTrouble, Trouble, WaitingDevice};
 use crate::{Flash, Page, PageContext, Theme, Tone, Viewer, path};
 use ccag_domain::{Role, UnixMs};
 
@@ -92,7 +93,12 @@ fn doors() -> Vec<Sample> {
         username: username.to_owned(),
         next: "/console/keys?q=a".to_owned(),
         trouble,
+        ..LoginPage::default()
     };
+    let providers = vec![
+        ("idp_1".to_owned(), "Okta".to_owned()),
+        ("idp_2".to_owned(), HOSTILE.to_owned()),
+    ];
     vec![
         sample("login", signed_out(), LoginPage::default()),
         sample(
@@ -114,6 +120,56 @@ fn doors() -> Vec<Sample> {
             "login-suspended",
             signed_out(),
             login(Some(LoginTrouble::Suspended), "mira"),
+        ),
+        sample(
+            "login-providers",
+            signed_out(),
+            LoginPage {
+                providers: providers.clone(),
+                ..LoginPage::default()
+            },
+        ),
+        sample(
+            "login-providers-only",
+            signed_out(),
+            LoginPage {
+                providers,
+                no_passwords: true,
+                ..login(
+                    Some(LoginTrouble::Provider("Okta did not let you in: no.".to_owned())),
+                    "",
+                )
+            },
+        ),
+        sample(
+            "device-ask",
+            context(Role::Member, path::DEVICE),
+            DevicePage::Ask(Field::new("ABCD").with_error("No device is waiting with this code.")),
+        ),
+        sample(
+            "device-confirm",
+            context(Role::Member, path::DEVICE),
+            DevicePage::Confirm(WaitingDevice {
+                code: "WDJB-MJHT".to_owned(),
+                program: "Claude Code".to_owned(),
+                agent: Some("claude-code/2.1.332".to_owned()),
+                address: Some("203.0.113.9".to_owned()),
+                elsewhere: true,
+                since_ms: NOW_MS - 40_000,
+                as_whom: "mira@example.com".to_owned(),
+            }),
+        ),
+        sample(
+            "device-let-in",
+            context(Role::Member, path::DEVICE),
+            DevicePage::LetIn {
+                program: "Claude Code".to_owned(),
+            },
+        ),
+        sample(
+            "device-turned-down",
+            context(Role::Member, path::DEVICE),
+            DevicePage::TurnedDown,
         ),
         sample("login-stale", signed_out(), login(Some(LoginTrouble::Stale), "")),
         sample(

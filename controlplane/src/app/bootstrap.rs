@@ -1,6 +1,7 @@
 //! The first start, and every start: schema, catalogue, first admin. Safe to run on several control planes at once.
 
-use super::{App, capabilities, keys, users, validate};
+use super::identity::providers;
+use super::{App, capabilities, clients, keys, users, validate};
 use crate::store::{Store, rows};
 use ccag_admin_api::{CreateKey, CreateUser, Secret};
 use ccag_domain::ids::ulid;
@@ -18,6 +19,8 @@ pub struct Bootstrap {
     pub more_admins: Vec<String>,
     /// Whether to make a virtual key for the first admin.
     pub first_key: bool,
+    /// An identity provider.
+    pub provider: Option<providers::Described>,
 }
 
 /// What the start has made.
@@ -44,9 +47,13 @@ pub async fn run(app: &App, migrator: &Store, wanted: &Bootstrap) -> Result<Boot
     seed_catalogue(app).await?;
     capabilities::seed(app).await?;
     seed_sealing_key(app).await?;
+    clients::keys::keep(app).await?;
     let report = seed_admin(app, wanted).await?;
     for username in &wanted.more_admins {
         add_admin(app, username, None).await?;
+    }
+    if let Some(described) = &wanted.provider {
+        providers::seed(app, described).await?;
     }
     drop(lock);
     Ok(report)

@@ -4,7 +4,7 @@ use super::{App, duplicate, not_found, validate, views};
 use crate::store::entity::virtual_key;
 use crate::store::{KeyQuery, Tx};
 use ccag_admin_api::{CreateKey, CreatedKey, KeyView, Patch, Secret, Timestamp, UpdateKey};
-use ccag_domain::{Actor, Code, KeyId, KeySecret, ObjectKind, Problem, TeamId, UserId};
+use ccag_domain::{Actor, Caller, Code, KeyDigest, KeyId, KeySecret, ObjectKind, Problem, TeamId, UserId};
 use serde_json::json;
 
 /// Makes a key. A member makes it for themselves, with their own team paying.
@@ -202,6 +202,37 @@ pub async fn delete(app: &App, actor: &Actor, id: &KeyId) -> Result<(), Problem>
     );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())
+}
+
+/// Whom a key stands for, for what the control plane serves to clients.
+///
+/// # Errors
+/// [`Code::Unauthenticated`] if it is not known, or may not be used.
+pub(crate) async fn caller(app: &App, shown: &str) -> Result<Caller, Problem> {
+    let unknown = || {
+        let message = "This key is not known here, or may not be used any more.";
+        Problem::new(Code::Unauthenticated, message).should_retry(false)
+    };
+    if shown.len() > 256 {
+        return Err(unknown());
+    }
+    let digest = KeyDigest::of(shown).to_hex();
+    let row = app.store.find_key_by_digest(&digest).await?.ok_or_else(unknown)?;
+    let now = app.now_ms();
+    let good = row.kind == "key" && row.state == "active" && row.expires_at_ms.is_none_or(|at| at > now);
+    let user = match row.user_id.as_deref() {
+        Some(id) => Some(app.store.find_user(id).await?.ok_or_else(unknown)?),
+        None => None,
+    };
+    if !good || user.as_ref().is_some_and(|user| user.state != "active") {
+        return Err(unknown());
+    }
+    let team = row.team_id.or_else(|| user.and_then(|user| user.team_id));
+    Ok(Caller {
+        key_id: KeyId::parse(&row.id).map_err(|_| unknown())?,
+        user_id: row.user_id.and_then(|id| UserId::parse(&id).ok()),
+        team_id: team.and_then(|id| TeamId::parse(&id).ok()),
+    })
 }
 
 pub(super) fn mark_revoked(row: &mut virtual_key::Model, actor: &Actor, now_ms: i64) {

@@ -10,18 +10,20 @@ pub mod breaker;
 pub mod budgets;
 pub mod capabilities;
 mod catalogue;
+pub mod clients;
 mod costing;
 pub mod discovery;
 pub mod endpoints;
 pub mod explanations;
 pub mod fleet;
-mod identity;
+pub mod identity;
 pub mod intake;
 pub mod keys;
 pub mod limits;
 pub mod models;
 pub mod names;
 pub mod passwords;
+pub mod policies;
 mod price_list;
 pub mod pricing;
 pub mod quarantine;
@@ -31,6 +33,7 @@ pub mod routing;
 pub mod scim;
 pub mod search;
 pub mod sessions;
+pub mod sign_on;
 pub mod teams;
 pub mod throttle;
 pub mod usage;
@@ -61,6 +64,8 @@ pub struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) passwords: passwords::Passwords,
     pub(crate) aws: discovery::AwsAccess,
+    /// What identity providers have said of themselves.
+    pub(crate) known: identity::Known,
     /// Who was not let in, on the way to the audit log.
     pub(crate) refused: sessions::Refused,
     /// What the operator has said.
@@ -76,6 +81,12 @@ pub struct Inner {
 pub struct Terms {
     /// How long a session lives without being used, in milliseconds.
     pub session_ttl_ms: i64,
+    /// How long a client's token is good, in milliseconds.
+    pub token_ttl_ms: i64,
+    /// After what time a client has to sign in again, in milliseconds.
+    pub client_session_ttl_ms: i64,
+    /// Whether passwords are good for signing in whatever admins have set.
+    pub passwords_always: bool,
     /// Where people reach the gateway, as far as it is known.
     pub public_url: Option<Url>,
     /// For how many days it is kept how requests were decided; 0 is not at all.
@@ -107,6 +118,7 @@ impl App {
         rng: Arc<dyn Rng>,
         metrics: Metrics,
         aws: discovery::AwsAccess,
+        known: identity::Known,
         refused: sessions::Refused,
         terms: Terms,
     ) -> Self {
@@ -115,6 +127,7 @@ impl App {
             metrics,
             passwords: passwords::Passwords::new(),
             aws,
+            known,
             refused,
             terms,
             instance: format!("cp_{}", ulid(&*clock, &*rng)),

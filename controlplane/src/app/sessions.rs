@@ -1,6 +1,6 @@
 //! Signing in and out.
 
-use super::{App, throttle, views};
+use super::{App, sign_on, throttle, views};
 use crate::store::AuditEntry;
 use crate::store::entity::session;
 use ccag_admin_api::{SESSION_TOKEN_PREFIX, Secret, UserView};
@@ -69,6 +69,12 @@ pub async fn login(
         return Err(wrong());
     }
     throttle::attempt(app, address, username).await?;
+    if !sign_on::passwords(app).await? {
+        return Err(Problem::new(
+            Code::PolicyBlocked,
+            "Passwords are turned off here. Sign in with your organisation's account.",
+        ));
+    }
     let user = app.store.find_user_by_name(username).await?;
     let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
     let matches = app.passwords.verify(hash, password).await?;
@@ -129,7 +135,11 @@ fn wrong() -> Problem {
     )
 }
 
-async fn begin(app: &App, user: UserView, address: Option<IpAddr>) -> Result<LoggedIn, Problem> {
+/// Begins a session for somebody who has shown who they are.
+///
+/// # Errors
+/// [`Code::Unavailable`] without a database.
+pub(super) async fn begin(app: &App, user: UserView, address: Option<IpAddr>) -> Result<LoggedIn, Problem> {
     let token = Secret::new(format!("{SESSION_TOKEN_PREFIX}{}", *random_token(&*app.rng)));
     let now = app.now_ms();
     let session = Session {

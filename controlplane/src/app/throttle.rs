@@ -1,4 +1,4 @@
-//! The brake on guessing passwords.
+//! The brake on guessing passwords and codes.
 //!
 //! Attempts are counted per address and account together, in the database, so that all control planes count alike. Nobody
 //! can lock an account for people at other addresses, and nobody can lock an address for other accounts.
@@ -46,6 +46,35 @@ pub(super) async fn attempt(app: &App, address: Option<IpAddr>, username: &str) 
         format!(
             "Too many attempts to sign in to this account from your address. Try again in {wait_s} seconds."
         ),
+    )
+    .retry_after(wait_s))
+}
+
+/// Counts one use of something by an address within a minute, and refuses it if there have been too many.
+///
+/// # Errors
+/// [`Code::RateLimited`] with the time to wait.
+pub(super) async fn count(
+    app: &App,
+    what: &str,
+    address: Option<IpAddr>,
+    a_minute: i64,
+) -> Result<(), Problem> {
+    let now = app.now_ms();
+    // No user has such a name.
+    let subject = subject(address, &format!("\0{what}"));
+    let window = app
+        .store
+        .add_login_attempt(&subject, now, now - WINDOW_MS)
+        .await?;
+    if window.failures <= a_minute {
+        return Ok(());
+    }
+    let wait_ms = (window.window_start_ms + WINDOW_MS - now).max(1_000);
+    let wait_s = u32::try_from(wait_ms.div_euclid(1_000)).unwrap_or(60);
+    Err(Problem::new(
+        Code::RateLimited,
+        format!("This was tried too often from your address. Try again in {wait_s} seconds."),
     )
     .retry_after(wait_s))
 }

@@ -1,5 +1,6 @@
 //! Users.
 
+use super::clients::sessions::end_all_of;
 use super::keys::{check_team, mark_revoked};
 use super::{App, budgets, duplicate, limits, not_found, require_admin, validate, views};
 use crate::store::entity::user;
@@ -111,7 +112,7 @@ pub async fn update(app: &App, actor: &Actor, id: &UserId, request: UpdateUser) 
         Patch::Clear => Patch::Clear,
         Patch::Keep => Patch::Keep,
     };
-    let tx = app.store.change().await?;
+    let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let mut row = found(&tx, id).await?;
     if let Some(role) = request.role {
@@ -131,10 +132,18 @@ pub async fn update(app: &App, actor: &Actor, id: &UserId, request: UpdateUser) 
         Patch::Set(team_id) => Some(team_id.into()),
     };
     row.search_key = search_key(&row);
+    if matches!(password, Patch::Set(_)) && row.provider_id.is_some() {
+        return Err(Problem::new(
+            Code::InvalidRequest,
+            "This user signs in with an identity provider, and so has no password here.",
+        )
+        .field("password"));
+    }
     let new_password = !password.is_keep();
     row.password_hash = password.apply(row.password_hash);
     if new_password {
         tx.delete_sessions_of(&row.id).await?;
+        end_all_of(&mut tx, actor, &row.id, app.now_ms()).await?;
     }
     let details = json!({"role": row.role, "team_id": row.team_id, "new_password": new_password});
     save(app, actor, tx, row, "user.update", details).await
@@ -181,12 +190,13 @@ pub async fn unassign(app: &App, actor: &Actor, team: &TeamId, id: &UserId) -> R
 /// [`Code::NotFound`], or [`Code::Conflict`] if no admin would be left.
 pub async fn suspend(app: &App, actor: &Actor, id: &UserId) -> Result<UserView, Problem> {
     require_admin(actor)?;
-    let tx = app.store.change().await?;
+    let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let mut row = found(&tx, id).await?;
     keep_an_admin(&tx, &row).await?;
     row.state = AccountState::Suspended.as_str().to_owned();
     tx.delete_sessions_of(&row.id).await?;
+    end_all_of(&mut tx, actor, &row.id, app.now_ms()).await?;
     save(app, actor, tx, row, "user.suspend", json!({})).await
 }
 
@@ -213,6 +223,8 @@ pub async fn delete(app: &App, actor: &Actor, id: &UserId) -> Result<(), Problem
     tx.serialize().await?;
     let row = found(&tx, id).await?;
     keep_an_admin(&tx, &row).await?;
+    end_all_of(&mut tx, actor, &row.id, now).await?;
+    tx.delete_identities_of(&row.id).await?;
     for mut key in tx.list_active_keys_of(&row.id).await? {
         mark_revoked(&mut key, actor, now);
         tx.update_key(key).await?;

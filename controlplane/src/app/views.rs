@@ -9,7 +9,7 @@ use ccag_admin_api::{
     CredentialView, EndpointTeam, EndpointView, KeyState, KeyView, LedgerRow, TeamView, Timestamp, UserView,
 };
 use ccag_domain::{
-    AccountState, EndpointId, EndpointState, Geography, KeyId, Lane, NanoUsd, Outcome, PriceId, ReplicaId,
+    AccountState, EndpointId, EndpointState, Geography, KeyId, Lane, NanoUsd, Outcome, PriceId, ProviderId, ReplicaId,
     RequestId, Role, TeamId, UnixMs, UsageId, UserId,
 };
 
@@ -57,6 +57,8 @@ pub(super) fn user(row: &user::Model) -> Result<UserView, StoreError> {
         role: read(T, "role", Role::parse(&row.role))?,
         state: read(T, "state", AccountState::parse(&row.state))?,
         team_id: optional_id::<TeamId>(T, "team_id", row.team_id.as_deref())?,
+        provider_id: optional_id::<ProviderId>(T, "provider_id", row.provider_id.as_deref())?,
+        groups: rows::groups(row)?,
         created_at: Timestamp::from_ms(row.created_at_ms),
     })
 }

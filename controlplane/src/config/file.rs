@@ -14,6 +14,8 @@ pub(super) struct File {
     pub(super) trusted_proxies: Vec<String>,
     pub(super) master_key: Hidden,
     pub(super) session_ttl_hours: u64,
+    pub(super) client_token_minutes: u64,
+    pub(super) client_session_days: u64,
     pub(super) explanation_days: u32,
     pub(super) drain_s: u64,
     pub(super) log_filter: String,
@@ -21,6 +23,7 @@ pub(super) struct File {
     pub(super) database: DatabaseSection,
     pub(super) grpc: GrpcSection,
     pub(super) admin: AdminSection,
+    pub(super) oidc: OidcSection,
     pub(super) aws: AwsSection,
 }
 
@@ -60,6 +63,19 @@ pub(super) struct AdminSection {
     pub(super) username: String,
     pub(super) password: Hidden,
     pub(super) users: Vec<String>,
+    pub(super) password_sign_in: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OidcSection {
+    pub(super) issuer: String,
+    pub(super) name: String,
+    pub(super) client_id: String,
+    pub(super) client_secret: Hidden,
+    pub(super) user_claim: String,
+    pub(super) scopes: String,
+    pub(super) jwks_url: String,
 }
 
 #[derive(Deserialize)]
@@ -101,6 +117,8 @@ pub(super) fn dump(file: &File) -> serde_json::Value {
         "trusted_proxies": file.trusted_proxies,
         "master_key": set(&file.master_key),
         "session_ttl_hours": file.session_ttl_hours,
+        "client_token_minutes": file.client_token_minutes,
+        "client_session_days": file.client_session_days,
         "explanation_days": file.explanation_days,
         "drain_s": file.drain_s,
         "log_filter": file.log_filter,
@@ -122,6 +140,16 @@ pub(super) fn dump(file: &File) -> serde_json::Value {
             "username": file.admin.username,
             "password": set(&file.admin.password),
             "users": file.admin.users,
+            "password_sign_in": file.admin.password_sign_in,
+        },
+        "oidc": {
+            "issuer": file.oidc.issuer,
+            "name": file.oidc.name,
+            "client_id": file.oidc.client_id,
+            "client_secret": set(&file.oidc.client_secret),
+            "user_claim": file.oidc.user_claim,
+            "scopes": file.oidc.scopes,
+            "jwks_url": file.oidc.jwks_url,
         },
     })
 }

@@ -1,6 +1,6 @@
 //! Writes down what the data planes say of themselves, without making their streams wait for the database.
 
-use crate::app::{App, allowances, breaker, explanations, fleet};
+use crate::app::{App, allowances, breaker, clients, explanations, fleet};
 use crate::store::entity::replica;
 use ccag_daemon::{CancellationToken, Lifecycle};
 use std::collections::HashMap;
@@ -138,6 +138,10 @@ async fn tidy(app: &App, shutdown: CancellationToken) {
         let now = app.now_ms();
         let tidied = async {
             app.store.delete_expired_sessions(now).await?;
+            clients::sessions::forget_over(app).await?;
+            if let Err(problem) = clients::keys::keep(app).await {
+                tracing::warn!(error = problem.message, "the keys that tokens are signed with cannot be looked after; it is tried again later");
+            }
             app.store.delete_changes_before(now - HISTORY_MS).await?;
             app.store.delete_seen_before(now - SEEN_MS).await?;
             allowances::forget_over(app).await?;

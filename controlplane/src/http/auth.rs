@@ -51,7 +51,7 @@ impl FromRequestParts<HttpState> for SignedIn {
 }
 
 /// The token of `Authorization: Bearer` or `x-api-key`.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     text(header::AUTHORIZATION.as_str())
         .and_then(|value| {

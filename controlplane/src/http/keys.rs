@@ -8,7 +8,7 @@ use crate::store::{KeyQuery, KeyStateFilter};
 use axum::extract::State;
 use axum::http::StatusCode;
 use ccag_admin_api::{CreateKey, CreatedKey, KeyList, KeyState, KeyView, ListKeys, UpdateKey};
-use ccag_domain::{Code, KeyId, Problem};
+use ccag_domain::KeyId;
 
 type Answer<T> = Result<axum::Json<T>, Refusal>;
 
@@ -27,7 +27,7 @@ pub(super) async fn list(
     Params(query): Params<ListKeys>,
 ) -> Answer<KeyList> {
     let limit = page::limit(query.limit)?;
-    let before = query.cursor.as_deref().map(before).transpose()?;
+    let before = query.cursor.as_deref().map(page::before).transpose()?;
     let filter = KeyQuery {
         name: query.name,
         user_id: query.user_id.map(Into::into),
@@ -46,15 +46,6 @@ pub(super) async fn list(
         format!("{}.{}", key.created_at.ms(), key.id)
     });
     Ok(axum::Json(KeyList { keys, next_cursor }))
-}
-
-/// The position that a cursor stands for: when the last key of the page before was made, and its id.
-fn before(cursor: &str) -> Result<(i64, String), Problem> {
-    let position = page::position(cursor)?;
-    position
-        .split_once('.')
-        .and_then(|(at_ms, id)| Some((at_ms.parse().ok()?, id.to_owned())))
-        .ok_or_else(|| Problem::new(Code::InvalidRequest, "This cursor is not one of ours.").field("cursor"))
 }
 
 pub(super) async fn show(

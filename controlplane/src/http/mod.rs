@@ -2,24 +2,30 @@
 
 mod audit;
 mod auth;
+mod base;
 mod breaker;
 mod budgets;
 mod capabilities;
 mod catalogue;
 mod client;
+mod client_sessions;
 mod console;
 mod endpoints;
 mod explanations;
 mod extract;
+mod idps;
 mod keys;
 mod limits;
 mod middleware;
+mod oauth;
 mod page;
+mod policies;
 mod problem;
 mod quarantine;
 mod routing;
 mod scim;
 mod session;
+mod sign_in;
 mod status;
 mod teams;
 mod usage;
@@ -78,6 +84,7 @@ impl HttpState {
 pub(crate) fn router(state: HttpState) -> Router {
     Router::new()
         .merge(api())
+        .merge(oauth::router())
         .merge(console::router())
         .merge(scim::router())
         .merge(scim::admin::router())
@@ -96,6 +103,7 @@ fn api() -> Router<HttpState> {
         .route(paths::LOGIN, post(session::login))
         .route(paths::LOGOUT, post(session::logout))
         .route(paths::ME, get(session::me))
+        .merge(of_people())
         .route(paths::KEYS, get(keys::list).post(keys::create))
         .route(
             paths::KEY,
@@ -190,6 +198,27 @@ fn api() -> Router<HttpState> {
             paths::PRICE,
             put(catalogue::set_price).delete(catalogue::reset_price),
         )
+}
+
+fn of_people() -> Router<HttpState> {
+    Router::new()
+        .route(paths::PROVIDERS, get(idps::list).post(idps::create))
+        .route(
+            paths::PROVIDER,
+            get(idps::show).put(idps::update).delete(idps::remove),
+        )
+        .route(paths::PROVIDER_TEST, post(idps::test))
+        .route(paths::SIGN_IN, get(sign_in::show).put(sign_in::set))
+        .route(paths::SIGNING_KEYS_ROTATE, post(sign_in::rotate))
+        .route(paths::POLICIES, get(policies::list).post(policies::create))
+        .route(
+            paths::POLICY,
+            get(policies::show).put(policies::update).delete(policies::remove),
+        )
+        .route(paths::USER_POLICY, get(policies::preview))
+        .route(paths::CLIENT_SESSIONS, get(client_sessions::list))
+        .route(paths::CLIENT_SESSION, delete(client_sessions::end))
+        .route(paths::USER_SIGN_OUT, post(client_sessions::sign_out))
 }
 
 fn of_budgets() -> Router<HttpState> {

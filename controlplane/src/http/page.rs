@@ -46,6 +46,16 @@ pub(super) fn position(cursor: &str) -> Result<String, Problem> {
         })
 }
 
+/// The position that a cursor stands for in a list that is in order of time: when the last item of the page before was made, and
+/// its id.
+pub(super) fn before(cursor: &str) -> Result<(i64, String), Problem> {
+let position = position(cursor)?;
+    position
+        .split_once('.')
+        .and_then(|(at_ms, id)| Some((at_ms.parse().ok()?, id.to_owned())))
+        .ok_or_else(|| Problem::new(Code::InvalidRequest, "This cursor is not one of ours.").field("cursor"))
+}
+
 /// Cuts the surplus item off and makes the cursor for the next page.
 pub(super) fn cut<T>(items: &mut Vec<T>, limit: usize, position: impl Fn(&T) -> String) -> Option<String> {
     let more = items.len() > limit;

@@ -2,10 +2,11 @@
 
 use super::entity::{
     budget, capability_book, config_change, config_revision, endpoint, learnt_fact, limit, model,
-    paused_session, price, setting, team, team_endpoint, user, virtual_key,
+    paused_session, policy, price, setting, signing_key, team, team_endpoint, user, virtual_key,
 };
 use super::{
-    Store, StoreError, breaker, budgets, capabilities, dialect, limits, offers, prices, routing, rows, search,
+    Store, StoreError, breaker, budgets, capabilities, dialect, limits, offers, policies, prices, routing, rows,
+    search,
 };
 use crate::secrets::Secrets;
 use ccag_domain::config::{ChangeStep, Settings, UnpricedPolicy};
@@ -141,6 +142,18 @@ impl Store {
         for row in breaker::open(&tx).await? {
             take(
                 breaker::pushed(&row).map(|o| o.map(ConfigObject::PausedSession)),
+                &row.id,
+            );
+        }
+        for row in signing_key::Entity::find().all(&tx).await? {
+            take(
+                rows::signing_key(&row).map(|o| Some(ConfigObject::SigningKey(o))),
+                &row.id,
+            );
+        }
+        for row in policy::Entity::find().all(&tx).await? {
+            take(
+                policies::pushed(&row).map(|o| o.map(ConfigObject::ModelPolicy)),
                 &row.id,
             );
         }
@@ -300,6 +313,14 @@ async fn find(
         },
         ObjectKind::PausedSession => match paused_session::Entity::find_by_id(id).one(tx).await? {
             Some(row) => breaker::pushed(&row)?.map(ConfigObject::PausedSession),
+            None => None,
+        },
+        ObjectKind::SigningKey => match signing_key::Entity::find_by_id(id).one(tx).await? {
+            Some(row) => Some(ConfigObject::SigningKey(rows::signing_key(&row)?)),
+            None => None,
+        },
+        ObjectKind::ModelPolicy => match policy::Entity::find_by_id(id).one(tx).await? {
+            Some(row) => policies::pushed(&row)?.map(ConfigObject::ModelPolicy),
             None => None,
         },
     })

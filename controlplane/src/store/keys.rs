@@ -83,6 +83,8 @@ impl KeyQuery {
                 .add(Condition::all().add(C::CreatedAtMs.eq(*at_ms)).add(C::Id.lt(id)))
         });
         Condition::all()
+            // Sessions of clients are listed as such.
+            .add(C::Kind.eq("key"))
             .add_option(search)
             .add_option(before)
             .add_option(self.name.as_ref().map(|name| C::NameKey.eq(name.to_lowercase())))
@@ -120,6 +122,17 @@ impl Store {
 
     pub(crate) async fn find_key(&self, id: &str) -> Result<Option<virtual_key::Model>, StoreError> {
         Ok(virtual_key::Entity::find_by_id(id).one(&self.db).await?)
+    }
+
+    /// A key by the digest of its secret.
+    pub(crate) async fn find_key_by_digest(
+        &self,
+        digest: &str,
+    ) -> Result<Option<virtual_key::Model>, StoreError> {
+        Ok(virtual_key::Entity::find()
+            .filter(C::Digest.eq(digest))
+            .one(&self.db)
+            .await?)
     }
 
     /// The names of these keys.

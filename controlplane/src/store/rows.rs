@@ -1,12 +1,14 @@
 //! Rows as the domain's own types, and back.
 
 use super::StoreError;
-use super::entity::{capability_book, endpoint, learnt_fact, model, price, team, user, virtual_key};
+use super::entity::{
+    capability_book, endpoint, learnt_fact, model, price, signing_key, team, user, virtual_key,
+};
 use ccag_domain::price::LongContext;
 use ccag_domain::{
     AccountState, CapabilityBook, DatedPrice, Endpoint, EndpointId, Geography, Guardrail, KeyDigest,
-    KeyGrant, KeyId, LearntFact, Model, ModelName, NanoUsd, Price, PriceId, Rates, RoutingPolicy,
-    SearchProvider, Team, TeamId, UnixMs, User, UserId,
+    KeyGrant, KeyId, LearntFact, Model, ModelName, NanoUsd, Price, PriceId, Rates, Role,
+    RoutingPolicy, SearchProvider, SigningKey, Team, TeamId, UnixMs, User, UserId,
 };
 use std::sync::Arc;
 
@@ -32,6 +34,7 @@ pub(super) fn grant(row: &virtual_key::Model) -> Result<Option<KeyGrant>, StoreE
             .rate_limit_rpm
             .map(|n| read(T, "rate_limit_rpm", u32::try_from(n).ok()))
             .transpose()?,
+        session: row.kind == "session",
     }))
 }
 
@@ -79,6 +82,29 @@ pub(super) fn user(row: &user::Model, search: Option<SearchProvider>) -> Result<
         state: read(T, "state", AccountState::parse(&row.state))?,
         team_id: optional(T, "team_id", row.team_id.as_deref(), |t| TeamId::parse(t).ok())?,
         search,
+        role: Some(read(T, "role", Role::parse(&row.role))?),
+        groups: groups(row)?,
+        email_domain: row
+            .email
+            .as_deref()
+            .and_then(|email| email.rsplit_once('@'))
+            .map(|(_, domain)| domain.to_lowercase()),
+    })
+}
+
+/// The groups of a user at the identity provider.
+pub(crate) fn groups(row: &user::Model) -> Result<Vec<String>, StoreError> {
+    read("users", "groups", serde_json::from_str(&row.groups).ok())
+}
+
+/// What tokens are verified with.
+pub(super) fn signing_key(row: &signing_key::Model) -> Result<SigningKey, StoreError> {
+    let public = hex::decode(&row.public_key).ok();
+    let public = public.and_then(|bytes| bytes.try_into().ok());
+    Ok(SigningKey {
+        id: row.id.clone(),
+        public: read("signing_keys", "public_key", public)?,
+        expires_at_ms: row.expires_at_ms,
     })
 }
 

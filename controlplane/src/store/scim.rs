@@ -6,14 +6,11 @@ mod users;
 pub(crate) use groups::Member;
 pub(crate) use users::{Narrow, Person};
 
-use super::entity::{identity_provider, scim_token};
+use super::entity::{identity_provider, scim_group, scim_group_member, scim_token, scim_user};
 use super::{Store, StoreError, Tx};
 use ccag_domain::UnixMs;
-use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
 /// What can be read outside a change as well as within one.
 pub(crate) struct ScimReads<'a, C>(&'a C);
@@ -33,7 +30,7 @@ impl Store {
             .one(&self.db)
             .await?;
         let Some(token) = token else { return Ok(None) };
-        let provider = self.scim_provider(&token.provider_id).await?;
+        let provider = self.find_provider(&token.provider_id).await?;
         Ok(provider.map(|provider| (token, provider)))
     }
 
@@ -71,33 +68,11 @@ impl Store {
             .all(&self.db)
             .await?)
     }
-
-    pub(crate) async fn scim_provider(
-        &self,
-        id: &str,
-    ) -> Result<Option<identity_provider::Model>, StoreError> {
-        Ok(identity_provider::Entity::find_by_id(id).one(&self.db).await?)
-    }
 }
 
 impl Tx {
     pub(crate) fn scim(&self) -> ScimReads<'_, sea_orm::DatabaseTransaction> {
         ScimReads(&self.tx)
-    }
-
-    pub(crate) async fn scim_provider(
-        &self,
-        id: &str,
-    ) -> Result<Option<identity_provider::Model>, StoreError> {
-        Ok(identity_provider::Entity::find_by_id(id)
-            .lock_exclusive()
-            .one(&self.tx)
-            .await?)
-    }
-
-    pub(crate) async fn save_scim_provider(&self, row: identity_provider::Model) -> Result<(), StoreError> {
-        row.into_active_model().reset_all().update(&self.tx).await?;
-        Ok(())
     }
 
     pub(crate) async fn count_scim_tokens(&self, provider_id: &str) -> Result<u64, StoreError> {
@@ -128,6 +103,32 @@ impl Tx {
 
     pub(crate) async fn delete_scim_token(&self, id: &str) -> Result<(), StoreError> {
         scim_token::Entity::delete_by_id(id).exec(&self.tx).await?;
+        Ok(())
+    }
+
+    /// Forgets the tokens of a provider, its groups, and what it has said of its users, who stay.
+    pub(crate) async fn delete_scim_of(&self, provider_id: &str) -> Result<(), StoreError> {
+        let groups = Query::select()
+            .column(scim_group::Column::Id)
+            .from(scim_group::Entity)
+            .and_where(Expr::col(scim_group::Column::ProviderId).eq(provider_id))
+            .to_owned();
+        scim_group_member::Entity::delete_many()
+            .filter(scim_group_member::Column::GroupId.in_subquery(groups))
+            .exec(&self.tx)
+            .await?;
+        scim_group::Entity::delete_many()
+            .filter(scim_group::Column::ProviderId.eq(provider_id))
+            .exec(&self.tx)
+            .await?;
+        scim_user::Entity::delete_many()
+            .filter(scim_user::Column::ProviderId.eq(provider_id))
+            .exec(&self.tx)
+            .await?;
+        scim_token::Entity::delete_many()
+            .filter(scim_token::Column::ProviderId.eq(provider_id))
+            .exec(&self.tx)
+            .await?;
         Ok(())
     }
 }

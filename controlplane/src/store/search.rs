@@ -164,7 +164,7 @@ impl Tx {
         self.put_setting(SHORTCUT, rules.shortcut.to_string()).await
     }
 
-    pub(super) async fn put_setting(&mut self, name: &str, value: String) -> Result<(), StoreError> {
+    pub(crate) async fn put_setting(&mut self, name: &str, value: String) -> Result<(), StoreError> {
         self.touch(ObjectKind::Settings, "settings");
         setting::Entity::delete_by_id(name).exec(&self.tx).await?;
         let row = setting::Model {

@@ -79,6 +79,13 @@ impl Tx {
         }
     }
 
+    /// Commits what is no configuration and is not audited: the steps of a protocol, of which the whole is.
+    pub(crate) async fn keep(self) -> Result<(), StoreError> {
+        debug_assert!(self.touched.is_empty(), "configuration is changed with `commit`");
+        self.tx.commit().await?;
+        Ok(())
+    }
+
     /// Writes revisions, changes and audit, commits, and wakes the watchers. Returns the last revision given out.
     pub(crate) async fn commit(self, now_ms: UnixMs, entry: AuditEntry) -> Result<Revision, StoreError> {
         let count = i64::try_from(self.touched.len()).unwrap_or(i64::MAX);

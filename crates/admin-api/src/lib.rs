@@ -13,6 +13,7 @@ mod budget_status;
 mod budgets;
 mod capabilities;
 mod catalogue;
+mod client_sessions;
 mod endpoints;
 mod explanations;
 mod fleet;
@@ -23,6 +24,7 @@ mod limits;
 mod offers;
 mod patch;
 pub mod paths;
+mod policies;
 mod problem;
 mod quarantine;
 mod rate;
@@ -59,6 +61,7 @@ pub use catalogue::{
     ImportQuery, ImportReport, LongContextSpec, LongContextView, ModelList, ModelSpec, ModelView,
     PriceChange, PriceList, PriceSpec, PriceView, PricingQuery, RatesView, SkippedRows,
 };
+pub use client_sessions::{ClientSessionList, ClientSessionView, ListClientSessions, SignedOut};
 pub use endpoints::{
     AssignedEndpoint, CreateEndpoint, EndpointList, EndpointTeam, EndpointView, GuardrailSpec,
     SetTeamEndpoints, TeamEndpoint, TeamEndpoints, UpdateEndpoint,
@@ -76,6 +79,7 @@ pub use offers::{
     OfferedModel, PinProfile, PinnedList, PinnedView, ProfileView,
 };
 pub use patch::Patch;
+pub use policies::{ManagedSettings, PolicyList, PolicyPreview, PolicyView, SignInSettings, WritePolicy};
 pub use problem::{PROBLEM_JSON, ProblemBody};
 pub use quarantine::{ListQuarantine, QuarantineList, QuarantinedView, RetriedView};
 pub use rate::{InvalidRate, Rate};

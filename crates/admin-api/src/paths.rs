@@ -13,6 +13,38 @@ pub const LOGOUT: &str = "/auth/logout";
 /// `GET`: who is asking.
 pub const ME: &str = "/auth/me";
 
+/// `GET`: the identity providers that one can sign in with. For everybody.
+pub const SIGN_IN_OPTIONS: &str = "/auth/providers";
+/// `GET`: sends the browser to an identity provider.
+pub const SIGN_ON: &str = "/auth/oidc/{id}/login";
+/// `GET`: where identity providers send it back to.
+pub const SIGN_ON_CALLBACK: &str = "/auth/oidc/callback";
+
+/// `GET`: list, `POST`: create.
+pub const PROVIDERS: &str = "/admin/idps";
+/// `GET`, `PUT`, `DELETE` (204).
+pub const PROVIDER: &str = "/admin/idps/{id}";
+/// `POST`: ask the provider what can be asked without anybody's signing in.
+pub const PROVIDER_TEST: &str = "/admin/idps/{id}/test";
+/// `GET`, `PUT`: how people sign in.
+pub const SIGN_IN: &str = "/admin/sign-in";
+/// `POST`: let another key take over that tokens of clients are signed with; 204.
+pub const SIGNING_KEYS_ROTATE: &str = "/admin/signing-keys/rotate";
+
+/// `GET`: list, `POST`: create.
+pub const POLICIES: &str = "/admin/policies";
+/// `GET`, `PUT`, `DELETE` (204).
+pub const POLICY: &str = "/admin/policies/{id}";
+/// `GET`: what the policies say to and of a user.
+pub const USER_POLICY: &str = "/admin/users/{id}/policy";
+
+/// `GET`: the open sessions of clients.
+pub const CLIENT_SESSIONS: &str = "/admin/client-sessions";
+/// `DELETE`: end one; 204.
+pub const CLIENT_SESSION: &str = "/admin/client-sessions/{id}";
+/// `POST`: sign a user out everywhere.
+pub const USER_SIGN_OUT: &str = "/admin/users/{id}/sign-out";
+
 /// `GET`: list, `POST`: create.
 pub const KEYS: &str = "/admin/keys";
 /// `GET`, `PATCH`, `DELETE` (204).

@@ -1,7 +1,7 @@
 //! Users.
 
 use crate::{Patch, Secret, Timestamp};
-use ccag_domain::{AccountState, Role, TeamId, UserId};
+use ccag_domain::{AccountState, ProviderId, Role, TeamId, UserId};
 
 /// The body of `POST /admin/users`. At least one of `username` and `email` has to be there.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
@@ -44,6 +44,12 @@ pub struct UserView {
     pub state: AccountState,
     /// Their team.
     pub team_id: Option<TeamId>,
+    /// The identity provider that they come from; `null` for a user of the gateway's own.
+    #[serde(default)]
+    pub provider_id: Option<ProviderId>,
+    /// Their groups there.
+    #[serde(default)]
+    pub groups: Vec<String>,
     /// When they were added.
     pub created_at: Timestamp,
 }

@@ -1,8 +1,8 @@
 //! The configuration that the control plane pushes to data planes: a snapshot, then changes in revision order.
 
 use crate::{
-    Budget, CapabilityBook, Endpoint, KeyGrant, LearntFact, Limit, Model, PausedSession, Price,
-    RoutingPolicy, Team, User, WebSearch,
+    Budget, CapabilityBook, Endpoint, KeyGrant, LearntFact, Limit, Model, ModelPolicy, PausedSession, Price,
+    RoutingPolicy, SigningKey, Team, User, WebSearch,
 };
 
 /// A position in the history of the configuration. Revisions grow by one with every change and are comparable only
@@ -46,6 +46,10 @@ pub enum ObjectKind {
     Limit,
     /// A [`PausedSession`], by the id of the pause.
     PausedSession,
+    /// A [`SigningKey`].
+    SigningKey,
+    /// A [`ModelPolicy`].
+    ModelPolicy,
 }
 
 impl ObjectKind {
@@ -65,6 +69,8 @@ impl ObjectKind {
             Self::Budget => "budget",
             Self::Limit => "limit",
             Self::PausedSession => "paused_session",
+            Self::SigningKey => "signing_key",
+            Self::ModelPolicy => "model_policy",
         }
     }
 
@@ -84,6 +90,8 @@ impl ObjectKind {
             Self::Budget,
             Self::Limit,
             Self::PausedSession,
+            Self::SigningKey,
+            Self::ModelPolicy,
         ]
         .into_iter()
         .find(|k| k.as_str() == text)
@@ -147,6 +155,10 @@ pub enum ConfigObject {
     Limit(Limit),
     /// A session whose requests are refused.
     PausedSession(PausedSession),
+    /// What tokens of client sessions are verified with.
+    SigningKey(SigningKey),
+    /// Which models some people may use.
+    ModelPolicy(ModelPolicy),
 }
 
 impl ConfigObject {
@@ -166,6 +178,8 @@ impl ConfigObject {
             Self::Budget(o) => (ObjectKind::Budget, o.id.to_string()),
             Self::Limit(o) => (ObjectKind::Limit, o.id.to_string()),
             Self::PausedSession(o) => (ObjectKind::PausedSession, o.id.to_string()),
+            Self::SigningKey(o) => (ObjectKind::SigningKey, o.id.clone()),
+            Self::ModelPolicy(o) => (ObjectKind::ModelPolicy, o.id.to_string()),
         };
         ObjectRef { kind, id }
     }

@@ -1,6 +1,9 @@
 //! People, teams, and who is asking.
 
-use crate::{EndpointId, Guardrail, KeyId, RoutingPolicy, SearchProvider, SessionId, TeamId, UserId};
+use crate::{
+    EndpointId, Guardrail, KeyId, PolicySubject, RoutingPolicy, SearchProvider, SessionId, TeamId, UnixMs,
+    UserId,
+};
 use std::fmt;
 
 /// What a user may do in the console and the admin API.
@@ -99,6 +102,36 @@ pub struct User {
     pub team_id: Option<TeamId>,
     /// The search service that they have chosen.
     pub search: Option<SearchProvider>,
+    /// Their role, for policies.
+    pub role: Option<Role>,
+    /// Their groups at the identity provider, for policies.
+    pub groups: Vec<String>,
+    /// The domain of their e-mail address in lower case, for policies.
+    pub email_domain: Option<String>,
+}
+
+impl User {
+    /// As policies see them; `team_id` is the team that pays.
+    #[must_use]
+    pub fn as_subject<'a>(&'a self, team_id: Option<&'a TeamId>) -> PolicySubject<'a> {
+        PolicySubject {
+            team_id,
+            groups: &self.groups,
+            role: self.role,
+            email_domain: self.email_domain.as_deref(),
+        }
+    }
+}
+
+/// What tokens of client sessions are verified with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningKey {
+    /// Its id, which tokens name.
+    pub id: String,
+    /// Ed25519.
+    pub public: [u8; 32],
+    /// When no token that was signed with it can be good any more; `None` while it is in use.
+    pub expires_at_ms: Option<UnixMs>,
 }
 
 /// Who sends a model request.

@@ -129,6 +129,9 @@ pub struct KeyGrant {
     pub expires_at_ms: Option<UnixMs>,
     /// Requests per minute that it may send; `None` is unlimited.
     pub rate_limit_rpm: Option<u32>,
+    /// Whether it stands for the session of a client: then it is shown as a signed token that names it. Nobody has a secret
+    /// of this digest.
+    pub session: bool,
 }
 
 impl KeyGrant {

@@ -26,7 +26,6 @@ pub(crate) use logbook::Logbook;
 pub(crate) use notice::Notice;
 pub(crate) use quote::{Quote, Size};
 pub(crate) use reservation::Reservation;
-pub(crate) use standing::Standing;
 
 use crate::sync::ConfigView;
 use ccag_allowance::Refusal;

@@ -2,7 +2,7 @@
 
 use super::slot::{Of, Slot};
 use super::{Allowances, ConfigView};
-use ccag_domain::{Caller, NanoUsd, Period, UnixMs};
+use ccag_domain::{Caller, NanoUsd, Period, Standing, UnixMs};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -10,25 +10,6 @@ use tokio::time::Instant;
 /// How long it is waited for what the control plane says: it speaks of every account within a quarter of a second.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A budget that bounds the caller's spending.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Standing {
-    pub(crate) period: Period,
-    /// What may be spent, with raises.
-    pub(crate) amount: NanoUsd,
-    /// What is, by records that have arrived.
-    pub(crate) spent: NanoUsd,
-    /// When it begins anew; `None` if it never does.
-    pub(crate) resets_at: Option<UnixMs>,
-}
-
-impl Standing {
-    /// What is spent, in tenths of a percent of the amount.
-    pub(crate) fn percent_tenths(&self) -> u64 {
-        let tenths = i128::from(self.spent.0.max(0)) * 1_000 / i128::from(self.amount.0.max(1));
-        u64::try_from(tenths).unwrap_or(u64::MAX)
-    }
-}
 
 impl Allowances {
     /// How the budgets stand that bound a caller's spending, as the control plane says now, or, where it does not answer

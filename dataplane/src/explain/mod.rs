@@ -68,8 +68,9 @@ pub(crate) fn of_headers(
     arrived: &Arrived,
     view: &ConfigView,
     headers: &HeaderMap,
+    tokens: &auth::Tokens,
 ) -> Option<(Box<Explanation>, Stage)> {
-    let (shown_in, grant) = auth::known_key(headers, view)?;
+    let (shown_in, grant) = auth::known_key(headers, view, tokens, arrived.at_ms)?;
     let (verdict, stage) = match auth::check(grant, view, arrived.at_ms) {
         Ok(()) => ("valid", Stage::Admission),
         Err(KeyRefusal::Expired) => ("expired", Stage::Key),

@@ -3,6 +3,7 @@
 
 use super::error::{render, set_request_id};
 use super::messages::{Admitted, identify, route, subject};
+use crate::permission;
 use super::{Gateway, body};
 use crate::admission;
 use crate::bedrock::attempt::{Bedrock, collect};
@@ -83,6 +84,7 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
 
 async fn count(gateway: Arc<Gateway>, request: Request, request_id: RequestId) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
+    gateway.caught_up(&head.headers).await;
     let who = identify(&gateway, &head.headers).and_then(|admitted| {
         gateway
             .admission
@@ -126,6 +128,7 @@ fn plan(
     let (view, caller) = (&admitted.view, &admitted.who.caller);
     let may_go = route::rules(view, caller, bedrock.upstream.home_region());
     may_go.check_model(&model.name)?;
+    permission::check(view, caller, &model.name)?;
     let chosen = route::choose(bedrock, view, &may_go, ask).map_err(|nowhere| nowhere.problem)?;
     let candidates = chosen.candidates;
     let betas: Vec<&str> = headers

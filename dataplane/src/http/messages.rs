@@ -18,6 +18,7 @@ use crate::bedrock::lanes::Asked;
 use crate::conversation::ConversationKey;
 use crate::explain::{Arrived, Stage};
 use crate::metrics::Metrics;
+use crate::permission;
 use crate::profiles::Rules;
 use crate::search::{Wanted, terms};
 use crate::sync::ConfigView;
@@ -209,6 +210,7 @@ async fn understand(
 ) -> Result<(Admitted, Plan), Refused> {
     let request_id = &arrived.id;
     let (head, body) = request.into_parts();
+    gateway.caught_up(&head.headers).await;
     let admitted = match admit(&gateway, &head.headers) {
         Ok(admitted) => admitted,
         Err(problem) => {
@@ -269,7 +271,7 @@ fn admit(gateway: &Gateway, headers: &HeaderMap) -> Result<Admitted, Problem> {
 /// Who is asking?
 pub(super) fn identify(gateway: &Gateway, headers: &HeaderMap) -> Result<Admitted, Problem> {
     let view = gateway.view()?;
-    let who = authenticate(headers, &view, gateway.clock.now_ms())?;
+    let who = authenticate(headers, &view, &gateway.tokens, gateway.clock.now_ms())?;
     Ok(Admitted { view, who })
 }
 
@@ -291,6 +293,7 @@ fn plan(
     let home_region = gateway.bedrock.upstream.home_region();
     let may_go = route::rules(&admitted.view, &admitted.who.caller, home_region);
     may_go.check_model(&model.name).map_err(of_model)?;
+    permission::check(&admitted.view, &admitted.who.caller, &model.name).map_err(of_model)?;
     let search = Wanted::of(&admitted.view, &admitted.who.caller, &peeked).map_err(of_model)?;
     let session_id = session::of(headers, &peeked);
     session::check(admitted, session_id.as_deref()).map_err(of_model)?;

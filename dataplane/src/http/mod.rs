@@ -19,6 +19,7 @@ pub(crate) use routes::{inference, with_fallback};
 
 use crate::admission::Admission;
 use crate::allowance::Allowances;
+use crate::auth::{self, Tokens};
 use crate::bedrock::attempt::Bedrock;
 use crate::explain::Refusals;
 use crate::metrics::Metrics;
@@ -27,8 +28,13 @@ use crate::usage::Recorder;
 use ccag_daemon::Lifecycle;
 use ccag_domain::{Clock, Code, Problem, RequestId, Rng};
 use ccag_search::Searcher;
+use http::HeaderMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a request waits for the news that its session was opened.
+const SESSION_NEWS: Duration = Duration::from_secs(2);
 
 /// What all requests share. Nothing in it is locked while a request waits.
 pub(crate) struct Gateway {
@@ -48,11 +54,24 @@ pub(crate) struct Gateway {
     pub(crate) forward: Option<Forward>,
     pub(crate) searcher: Searcher,
     pub(crate) refusals: Arc<Refusals>,
+    pub(crate) tokens: Tokens,
 }
 
 impl Gateway {
     pub(crate) fn request_id(&self) -> RequestId {
         RequestId::generate(self.clock.as_ref(), self.rng.as_ref())
+    }
+
+    /// Waits until the session is known whose token a request shows, if it was opened a moment ago: its news may still be
+    /// on the way here. Most requests wait for nothing.
+    pub(crate) async fn caught_up(&self, headers: &HeaderMap) {
+        let wait_until = Instant::now() + SESSION_NEWS;
+        while let Ok(view) = self.current.view()
+            && auth::is_ahead(headers, &view, &self.tokens)
+            && Instant::now() < wait_until
+        {
+            tokio::time::sleep(SESSION_NEWS / 100).await;
+        }
     }
 
     /// The configuration that this request is decided by, from beginning to end.

@@ -5,6 +5,7 @@ use super::error::{render, set_request_id};
 use super::messages::route;
 use crate::admission::is_servable;
 use crate::auth::authenticate;
+use crate::permission;
 use crate::sync::ConfigView;
 use axum::body::Body;
 use axum::response::Response;
@@ -20,13 +21,14 @@ const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 1_000;
 
 /// Lists models, or tells about one.
-pub(super) fn handle(
+pub(super) async fn handle(
     gateway: &Gateway,
     headers: &HeaderMap,
     id: Option<&str>,
     query: Option<&str>,
 ) -> Response {
     let request_id = gateway.request_id();
+    gateway.caught_up(headers).await;
     match answer(gateway, headers, id, query) {
         Ok(value) => json_response(&value, &request_id),
         Err(problem) => render(&problem, &request_id),
@@ -40,7 +42,7 @@ fn answer(
     query: Option<&str>,
 ) -> Result<Value, Problem> {
     let view = gateway.view()?;
-    let caller = authenticate(headers, &view, gateway.clock.now_ms())?.caller;
+    let caller = authenticate(headers, &view, &gateway.tokens, gateway.clock.now_ms())?.caller;
     let mut models = servable(&view, &caller, gateway.bedrock.upstream.home_region());
     if let Some(id) = id {
         let wanted = view.model(id).map(|m| &m.name);
@@ -63,6 +65,7 @@ pub(super) fn servable(view: &ConfigView, caller: &Caller, home_region: &str) ->
     let rules = route::rules(view, caller, home_region);
     view.models()
         .filter(|model| is_servable(view, model))
+        .filter(|model| permission::check(view, caller, &model.name).is_ok())
         .filter(|model| rules.serves(model, view.endpoints()))
         .cloned()
         .collect()

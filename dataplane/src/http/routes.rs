@@ -68,11 +68,11 @@ fn unless_it_panics(gateway: &Gateway, handled: Result<Response, Box<dyn std::an
 }
 
 async fn list_models(State(gateway): Shared, request: Request) -> Response {
-    models::handle(&gateway, request.headers(), None, request.uri().query())
+    models::handle(&gateway, request.headers(), None, request.uri().query()).await
 }
 
 async fn get_model(State(gateway): Shared, Path(id): Path<String>, request: Request) -> Response {
-    models::handle(&gateway, request.headers(), Some(&id), None)
+    models::handle(&gateway, request.headers(), Some(&id), None).await
 }
 
 async fn get_usage(State(gateway): Shared, request: Request) -> Response {

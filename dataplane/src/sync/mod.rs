@@ -4,6 +4,7 @@ mod apply;
 mod disk;
 mod link;
 mod paused;
+mod policies;
 mod scopes;
 mod trust;
 mod view;

@@ -4,14 +4,16 @@
 //! change costs microseconds with 100,000 keys, and a request that holds a view sees one revision from beginning to end.
 
 use super::paused::PausedTable;
+use super::policies::PolicyTable;
 use super::scopes::{LimitTable, ScopeTable};
 use crate::profiles::{Books, INVOKE_MODEL, Lessons};
 use ccag_domain::config::Settings;
 use ccag_domain::{
     Budget, BudgetId, ConfigObject, Endpoint, EndpointId, KeyDigest, KeyGrant, KeyId, LimitId, Model,
-    ModelName, ObjectKind, ObjectRef, PauseId, Price, PriceBook, Revision, RoutingPolicy, Team, TeamId, User,
-    UserId,
+    ModelName, ObjectKind, ObjectRef, PauseId, Price, PriceBook, Revision, RoutingPolicy, SigningKey, Team,
+    TeamId, User, UserId,
 };
+use ccag_session_token::Verifier;
 use ccag_translate::profile::Profile;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 use std::collections::HashMap;
@@ -39,7 +41,27 @@ pub(crate) struct ConfigView {
     budgets: ScopeTable<Budget>,
     limits: LimitTable,
     paused: PausedTable,
+    signing: HashTrieMapSync<String, Arc<SignedBy>>,
+    policies: PolicyTable,
     settings: Settings,
+}
+
+/// A signing key, ready for use.
+#[derive(Debug)]
+pub(crate) struct SignedBy {
+    /// What was pushed.
+    pub(crate) key: SigningKey,
+    /// What verifies its tokens.
+    pub(crate) verifier: Verifier,
+}
+
+impl From<SigningKey> for SignedBy {
+    fn from(key: SigningKey) -> Self {
+        Self {
+            verifier: Verifier::new(&key.public),
+            key,
+        }
+    }
 }
 
 impl std::fmt::Debug for ConfigView {
@@ -75,6 +97,8 @@ impl ConfigView {
             budgets: ScopeTable::default(),
             limits: LimitTable::default(),
             paused: PausedTable::default(),
+            signing: HashTrieMapSync::new_sync(),
+            policies: PolicyTable::default(),
             settings: Settings::default(),
         }
     }
@@ -106,7 +130,26 @@ impl ConfigView {
     /// The key with this digest.
     #[must_use]
     pub(crate) fn key(&self, digest: &KeyDigest) -> Option<&Arc<KeyGrant>> {
-        self.keys.get(digest).filter(|grant| grant.digest.matches(digest))
+        self.keys
+            .get(digest)
+            .filter(|grant| grant.digest.matches(digest) && !grant.session)
+    }
+
+    /// The session of a client that a token names.
+    #[must_use]
+    pub(crate) fn session(&self, id: &KeyId) -> Option<&Arc<KeyGrant>> {
+        self.keys.get(self.digests.get(id)?).filter(|grant| grant.session)
+    }
+
+    /// What verifies tokens that name this signing key.
+    pub(crate) fn signed_by(&self, id: &str) -> Option<&Arc<SignedBy>> {
+        self.signing.get(id)
+    }
+
+    /// Which models people may use.
+    #[must_use]
+    pub(crate) fn policies(&self) -> &PolicyTable {
+        &self.policies
     }
 
     /// A team.
@@ -243,6 +286,10 @@ impl ConfigView {
             ConfigObject::Budget(budget) => self.budgets.put(budget),
             ConfigObject::Limit(limit) => self.limits.put(limit),
             ConfigObject::PausedSession(paused) => self.paused.put(paused),
+            ConfigObject::SigningKey(key) => {
+                self.signing.insert_mut(key.id.clone(), Arc::new(key.into()));
+            }
+            ConfigObject::ModelPolicy(policy) => self.policies.put(policy),
         }
         Ok(())
     }
@@ -302,6 +349,10 @@ impl ConfigView {
                     self.paused.remove(&id);
                 }
             }
+            ObjectKind::SigningKey => {
+                self.signing.remove_mut(&object.id);
+            }
+            ObjectKind::ModelPolicy => self.policies.remove(&object.id),
         }
     }
 
@@ -397,6 +448,16 @@ impl ConfigView {
             self.paused
                 .all()
                 .map(|o| ConfigObject::PausedSession(o.as_ref().clone())),
+        );
+        objects.extend(
+            self.signing
+                .values()
+                .map(|o| ConfigObject::SigningKey(o.key.clone())),
+        );
+        objects.extend(
+            self.policies
+                .all()
+                .map(|o| ConfigObject::ModelPolicy(o.as_ref().clone())),
         );
         objects.extend(self.keys.values().map(|o| ConfigObject::Key(o.as_ref().clone())));
         objects

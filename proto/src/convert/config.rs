@@ -6,7 +6,7 @@ use ccag_domain::config::{ChangeStep, Settings, UnpricedPolicy};
 use ccag_domain::identity::AccountState;
 use ccag_domain::{
     Change, ConfigObject, Endpoint, KeyDigest, KeyGrant, Lanes, ObjectKind, ObjectRef, Offers, Revision,
-    Snapshot, Team, User,
+    Role, Snapshot, Team, User,
 };
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ impl From<ConfigObject> for v1::Object {
             ConfigObject::Budget(o) => Wire::Budget(o.into()),
             ConfigObject::Limit(o) => Wire::Limit(o.into()),
             ConfigObject::PausedSession(o) => Wire::PausedSession(o.into()),
+            ConfigObject::SigningKey(o) => Wire::SigningKey(o.into()),
+            ConfigObject::ModelPolicy(o) => Wire::ModelPolicy(o.into()),
         };
         Self { object: Some(wire) }
     }
@@ -48,6 +50,8 @@ impl TryFrom<v1::Object> for ConfigObject {
             Wire::Budget(o) => Self::Budget(o.try_into()?),
             Wire::Limit(o) => Self::Limit(o.try_into()?),
             Wire::PausedSession(o) => Self::PausedSession(o.try_into()?),
+            Wire::SigningKey(o) => Self::SigningKey(o.try_into()?),
+            Wire::ModelPolicy(o) => Self::ModelPolicy(o.try_into()?),
         })
     }
 }
@@ -70,6 +74,8 @@ impl v1::Object {
             Wire::Budget(o) => (ObjectKind::Budget, o.id.clone()),
             Wire::Limit(o) => (ObjectKind::Limit, o.id.clone()),
             Wire::PausedSession(o) => (ObjectKind::PausedSession, o.id.clone()),
+            Wire::SigningKey(o) => (ObjectKind::SigningKey, o.id.clone()),
+            Wire::ModelPolicy(o) => (ObjectKind::ModelPolicy, o.id.clone()),
         };
         Some(ObjectRef { kind, id })
     }
@@ -140,6 +146,7 @@ impl From<KeyGrant> for v1::KeyGrant {
             team_id: grant.team_id.map(Into::into),
             expires_at_ms: grant.expires_at_ms,
             rate_limit_rpm: grant.rate_limit_rpm,
+            session: grant.session,
         }
     }
 }
@@ -157,6 +164,7 @@ impl TryFrom<v1::KeyGrant> for KeyGrant {
             team_id: optional_id("team_id", message.team_id)?,
             expires_at_ms: message.expires_at_ms,
             rate_limit_rpm: message.rate_limit_rpm,
+            session: message.session,
         })
     }
 }
@@ -215,6 +223,9 @@ impl From<User> for v1::User {
             state: state_to_wire(user.state),
             team_id: user.team_id.map(Into::into),
             search: user.search.map(Into::into),
+            role: user.role.map(|role| role.as_str().to_owned()).unwrap_or_default(),
+            groups: user.groups,
+            email_domain: user.email_domain,
         }
     }
 }
@@ -227,6 +238,10 @@ impl TryFrom<v1::User> for User {
             state: state_from_wire(message.state)?,
             team_id: optional_id("team_id", message.team_id)?,
             search: message.search.map(TryInto::try_into).transpose()?,
+            // A role of a later version is none that a policy of this one can mean.
+            role: Role::parse(&message.role),
+            groups: message.groups,
+            email_domain: message.email_domain,
         })
     }
 }

@@ -12,6 +12,7 @@ mod limit;
 mod offers;
 mod routing;
 mod search;
+mod sign_on;
 mod usage;
 
 use ccag_domain::{Geography, Lane};

@@ -602,7 +602,10 @@ pub struct ObjectRef {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Object {
-    #[prost(oneof = "object::Object", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(
+        oneof = "object::Object",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"
+    )]
     pub object: ::core::option::Option<object::Object>,
 }
 /// Nested message and enum types in `Object`.
@@ -633,6 +636,10 @@ pub mod object {
         Limit(super::Limit),
         #[prost(message, tag = "12")]
         PausedSession(super::PausedSession),
+        #[prost(message, tag = "13")]
+        SigningKey(super::SigningKey),
+        #[prost(message, tag = "14")]
+        ModelPolicy(super::ModelPolicy),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -652,6 +659,9 @@ pub struct KeyGrant {
     pub expires_at_ms: ::core::option::Option<i64>,
     #[prost(uint32, optional, tag = "7")]
     pub rate_limit_rpm: ::core::option::Option<u32>,
+    /// Whether it stands for the session of a client: it is then shown as a signed token that names it, and never as a secret.
+    #[prost(bool, tag = "8")]
+    pub session: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Team {
@@ -704,6 +714,50 @@ pub struct User {
     /// The search service that they have chosen.
     #[prost(message, optional, tag = "4")]
     pub search: ::core::option::Option<SearchProvider>,
+    /// As the admin API calls it; empty where it is not known.
+    #[prost(string, tag = "5")]
+    pub role: ::prost::alloc::string::String,
+    /// As the identity provider says them.
+    #[prost(string, repeated, tag = "6")]
+    pub groups: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Of their e-mail address, in lower case.
+    #[prost(string, optional, tag = "7")]
+    pub email_domain: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// What tokens of client sessions are verified with.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SigningKey {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Ed25519: 32 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub public_key: ::prost::bytes::Bytes,
+    /// When no token that was signed with it can be good any more; absent while it is in use.
+    #[prost(int64, optional, tag = "3")]
+    pub expires_at_ms: ::core::option::Option<i64>,
+}
+/// Which models some people may use.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModelPolicy {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// The highest of those about a caller holds.
+    #[prost(int64, tag = "3")]
+    pub priority: i64,
+    /// Whom it is about: what is empty does not matter.
+    #[prost(string, repeated, tag = "4")]
+    pub team_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "5")]
+    pub groups: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "6")]
+    pub roles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "7")]
+    pub email_domains: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Canonical names; empty: none.
+    #[prost(string, repeated, tag = "8")]
+    pub models: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Endpoint {

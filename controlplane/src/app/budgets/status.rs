@@ -11,8 +11,8 @@ use ccag_admin_api::{
 use ccag_domain::account::{AccountFilter, AccountOf};
 use ccag_domain::budget::applicable;
 use ccag_domain::{
-    AccountId, Actor, Budget, BudgetId, BudgetScope, Caller, KeyId, NanoUsd, Period, Problem, TeamId,
-    TimeZone, UnixMs, UserId,
+    AccountId, Actor, Budget, BudgetId, BudgetScope, Caller, KeyId, NanoUsd, Period, Problem, Standing,
+    TeamId, TimeZone, UnixMs, UserId,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -139,6 +139,19 @@ async fn applied(
         .zip(holds)
         .map(|((budget, account), holds)| (budget, account, holds))
         .collect())
+}
+
+/// How the budgets stand that bound a caller's spending.
+pub(crate) async fn standings(app: &App, caller: &Caller) -> Result<Vec<Standing>, Problem> {
+    let now = app.now_ms();
+    let standing = |(budget, of, holds): (Arc<Budget>, AccountOf, Holds)| Standing {
+        period: budget.period,
+        amount: budget.amount_at(now),
+        spent: holds.spent,
+        resets_at: (budget.period != Period::Total).then_some(of.stretch.end_ms),
+    };
+    let applied = applied(app, caller, now).await?;
+    Ok(applied.into_iter().map(standing).collect())
 }
 
 async fn of_caller(

@@ -1,7 +1,8 @@
 //! What admins say about SCIM: whether a provider may use it, with which tokens, and whose members are admins.
 
 use super::TOKEN_PREFIX;
-use crate::app::identity::groups::{reapply, rules};
+use crate::app::identity::providers::reapply;
+use crate::app::identity::{groups, rules};
 use crate::app::{App, not_found, require_admin, validate};
 use crate::store::entity::{identity_provider, scim_token};
 use crate::store::{AuditEntry, Tx};
@@ -20,12 +21,12 @@ const MAX_TOKENS: u64 = 20;
 const MAX_ADMIN_GROUPS: usize = 200;
 
 async fn provider(app: &App, id: &ProviderId) -> Result<identity_provider::Model, Problem> {
-    let row = app.store.scim_provider(id.as_str()).await?;
+    let row = app.store.find_provider(id.as_str()).await?;
     row.ok_or_else(|| not_found("identity provider", id.as_str()))
 }
 
 async fn provider_in(tx: &Tx, id: &ProviderId) -> Result<identity_provider::Model, Problem> {
-    let row = tx.scim_provider(id.as_str()).await?;
+    let row = tx.find_provider(id.as_str()).await?;
     row.ok_or_else(|| not_found("identity provider", id.as_str()))
 }
 
@@ -166,7 +167,7 @@ async fn write_rules(
 ) -> Result<(), Problem> {
     row.settings = json!(rules).to_string();
     row.updated_at_ms = app.now_ms();
-    Ok(tx.save_scim_provider(row.clone()).await?)
+    Ok(tx.update_provider(row.clone()).await?)
 }
 
 /// How it stands with SCIM of a provider.
@@ -226,17 +227,51 @@ pub async fn set_admin_groups(
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let mut row = provider_in(&tx, id).await?;
-    let mut rules = rules(&row)?;
-    rules.group_mappings = with_admins(rules.group_mappings, &names);
+    let before = rules(&row)?;
+    let rules = ProviderRules {
+        group_mappings: with_admins(before.group_mappings.clone(), &names),
+        ..before.clone()
+    };
     write_rules(app, &tx, &mut row, &rules).await?;
-    let changed = reapply(&mut tx, &row).await?;
-    let details = json!({"groups": names, "users_changed": changed});
+    if speaks_of_roles(&before) && !speaks_of_roles(&rules) {
+        take_roles(&mut tx, &row.id, &before).await?;
+    }
+    reapply(&mut tx, &row).await?;
+    let details = json!({"groups": names});
     tx.commit(
         app.now_ms(),
         entry(app, actor, "scim.set_admin_groups", id.as_str(), details),
     )
     .await?;
     Ok(admins_of(&rules))
+}
+
+fn speaks_of_roles(rules: &ProviderRules) -> bool {
+    rules.group_mappings.iter().any(|mapping| mapping.role.is_some())
+}
+
+/// Takes the roles that groups have given, where from now on none gives any: nobody else would.
+async fn take_roles(tx: &mut Tx, provider_id: &str, before: &ProviderRules) -> Result<(), Problem> {
+    let mut lost = false;
+    for held in tx.list_users_of_provider(provider_id).await? {
+        let names: Vec<String> = serde_json::from_str(&held.groups).unwrap_or_default();
+        let mut given = held.clone();
+        groups::apply(before, &names, &mut given);
+        let mut row = held.clone();
+        before.default_role.as_str().clone_into(&mut row.role);
+        if given.role == held.role && row.role != held.role {
+            lost |= held.role == Role::Admin.as_str();
+            tx.update_user(row).await?;
+        }
+    }
+    if lost && tx.count_other_admins("").await? == 0 {
+        return Err(Problem::new(
+            Code::Conflict,
+            "Without these groups nobody would be an admin any more. Make a local user an admin first.",
+        )
+        .field("groups"));
+    }
+    Ok(())
 }
 
 /// The mappings, with these groups as those of admins. A mapping that gave nothing else is gone.

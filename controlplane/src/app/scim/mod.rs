@@ -17,7 +17,7 @@ pub(crate) use search::search;
 pub(crate) use users::{create_user, delete_user, find_user, patch_user, replace_user};
 
 use super::App;
-use super::identity::groups::rules;
+use super::identity::rules;
 use crate::store::entity::identity_provider;
 use crate::store::{AuditEntry, StoreError};
 use ccag_admin_api::ProviderRules;

@@ -2,12 +2,13 @@
 
 use super::{Client, refused};
 use crate::app::App;
+use crate::app::clients::sessions::end_all_of;
 use crate::app::identity::groups;
 use crate::app::keys::mark_revoked;
 use crate::app::users::search_key;
 use crate::store::entity::user;
 use crate::store::{StoreError, Tx};
-use ccag_domain::{AccountState, Actor};
+use ccag_domain::{AccountState, Actor, Role};
 use ccag_scim::{Object, ScimError, resource};
 use std::collections::BTreeMap;
 
@@ -51,6 +52,18 @@ async fn free_name(tx: &Tx, client: &Client, user_name: &str, own: &str) -> Resu
     }
 }
 
+/// Gives a user who is in no group yet what the provider's users are by default.
+pub(super) async fn begin(tx: &Tx, client: &Client, row: &mut user::Model) -> Result<(), StoreError> {
+    client.rules.default_role.as_str().clone_into(&mut row.role);
+    if let Some(team) = &client.rules.default_team_id
+        && tx.find_team(team.as_str()).await?.is_some()
+    {
+        row.team_id = Some(team.to_string());
+    }
+    groups::apply(&client.rules, &[], row);
+    Ok(())
+}
+
 /// As much of a text as a user of ours may have of it.
 fn fitting(text: &str) -> Option<String> {
     let text: String = text.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
@@ -65,16 +78,34 @@ pub(super) async fn shut_out(
     tx: &mut Tx,
     row: &mut user::Model,
     for_good: bool,
-) -> Result<(), StoreError> {
+) -> Result<(), ScimError> {
     row.state = AccountState::Suspended.as_str().to_owned();
     tx.delete_sessions_of(&row.id).await?;
-    for mut key in tx.list_active_keys_of(&row.id).await? {
-        if for_good || key.kind != "key" {
+    let ended = end_all_of(tx, &Actor::System, &row.id, app.now_ms()).await;
+    ended.map_err(refused)?;
+    if for_good {
+        for mut key in tx.list_active_keys_of(&row.id).await? {
             mark_revoked(&mut key, &Actor::System, app.now_ms());
             tx.update_key(key).await?;
         }
     }
     Ok(())
+}
+
+/// Whether a user can manage the gateway now.
+fn manages(row: &user::Model) -> bool {
+    row.role == Role::Admin.as_str() && row.state == AccountState::Active.as_str()
+}
+
+/// Refuses a change, all of which has been written, if it leaves nobody to manage the gateway.
+async fn keep_an_admin(tx: &Tx) -> Result<(), ScimError> {
+    if tx.count_other_admins("").await? > 0 {
+        return Ok(());
+    }
+    Err(ScimError::new(
+        409,
+        "This would leave the gateway without an active admin. Make somebody else an admin first.",
+    ))
 }
 
 /// Writes a user if they have changed, and refuses to lose the last admin.
@@ -83,8 +114,8 @@ pub(super) async fn save(tx: &mut Tx, before: &user::Model, row: &user::Model) -
         return Ok(());
     }
     tx.update_user(row.clone()).await?;
-    if groups::manages(before) && !groups::manages(row) {
-        groups::keep_an_admin(tx).await.map_err(refused)?;
+    if manages(before) && !manages(row) {
+        keep_an_admin(tx).await?;
     }
     Ok(())
 }
@@ -104,7 +135,7 @@ pub(super) async fn regroup(tx: &mut Tx, client: &Client, ids: &[String]) -> Res
         let mut row = before.clone();
         groups::apply(&client.rules, &names, &mut row);
         if row != before {
-            lost |= groups::manages(&before) && !groups::manages(&row);
+            lost |= manages(&before) && !manages(&row);
             let what = (row.groups.clone(), row.role.clone(), row.team_id.clone());
             let id = row.id.clone();
             alike.entry(what).or_insert_with(|| (row, Vec::new())).1.push(id);
@@ -115,7 +146,7 @@ pub(super) async fn regroup(tx: &mut Tx, client: &Client, ids: &[String]) -> Res
     }
     tx.advance_scim_users(ids).await?;
     if lost {
-        groups::keep_an_admin(tx).await.map_err(refused)?;
+        keep_an_admin(tx).await?;
     }
     Ok(())
 }

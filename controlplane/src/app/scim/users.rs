@@ -79,7 +79,7 @@ pub(crate) async fn create_user(app: &App, client: &Client, body: &Value) -> Res
     let row = &mut person.user;
     people::name(&tx, client, row, &said.user_name).await?;
     people::describe(row, &said.user_name, &said.attributes);
-    groups::apply(&client.rules, &[], row);
+    people::begin(&tx, client, row).await?;
     let active = said.active.unwrap_or(true);
     if active {
         row.state = AccountState::Active.as_str().to_owned();

@@ -20,10 +20,14 @@ const FLASH: &str = "ccag_flash";
 /// A new key's secret on its way to the page that shows it; encrypted, shown once.
 const NEW_KEY: &str = "ccag_new_key";
 
+/// What only this browser shows while it is at an identity provider; encrypted.
+const BROWSER: &str = "ccag_sign_on";
+
 /// The token of the form for signing in; encrypted, so that nobody else can make one.
 const LOGIN: &str = "ccag_login";
 
 const ROOT: &str = "/";
+const SIGN_ON: &str = "/auth/oidc";
 const MINUTE_S: i64 = 60;
 const YEAR_S: i64 = 365 * 24 * 3_600;
 
@@ -134,6 +138,19 @@ impl Cookies {
     pub(super) fn end_login(mut self) -> Self {
         self.private = self.private.remove(Self::gone(LOGIN, path::LOGIN));
         self
+    }
+
+    /// What only this browser shows, made by `fresh` if it has nothing yet.
+    pub(super) fn browser(mut self, fresh: impl FnOnce() -> String) -> (Self, String) {
+        let known = self.known_browser().unwrap_or_else(fresh);
+        let cookie = self.make(BROWSER, known.clone(), SIGN_ON, 15 * MINUTE_S);
+        self.private = self.private.add(cookie);
+        (self, known)
+    }
+
+    /// The same, if it has something.
+    pub(super) fn known_browser(&self) -> Option<String> {
+        self.private.get(BROWSER).map(|cookie| cookie.value().to_owned())
     }
 
     /// Takes the message that waits, if one does.

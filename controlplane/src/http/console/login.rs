@@ -2,7 +2,8 @@
 
 use super::form::{FormData, pairs};
 use super::visitor::Guest;
-use crate::app::sessions;
+use crate::app::identity::providers;
+use crate::app::{sessions, sign_on};
 use crate::http::{HttpState, client_address};
 use axum::extract::{ConnectInfo, FromRequest, RawForm, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -24,23 +25,31 @@ pub(super) async fn show(guest: Guest, RawQuery(query): RawQuery) -> Response {
     }
     // Somebody who had a session was thrown out; somebody who opens the console is welcome.
     let trouble = guest.cookies.session().map(|_| LoginTrouble::SignedOut);
-    page(guest, StatusCode::OK, String::new(), asked, trouble)
+    page(guest, StatusCode::OK, String::new(), asked, trouble).await
 }
 
-fn page(
+pub(super) async fn page(
     mut guest: Guest,
     status: StatusCode,
     username: String,
     next: String,
     trouble: Option<LoginTrouble>,
 ) -> Response {
-    let rng = guest.state.app.rng.clone();
+    let app = guest.state.app.clone();
+    let ways = async { Ok::<_, Problem>((providers::offered(&app).await?, sign_on::passwords(&app).await?)) };
+    let (providers, passwords) = match ways.await {
+        Ok(ways) => ways,
+        Err(problem) => return guest.refuse(problem),
+    };
+    let rng = app.rng.clone();
     let token;
     (guest.cookies, token) = guest.cookies.login_token(|| random_token(&*rng).to_string());
     let model = LoginPage {
         username,
         next,
         trouble,
+        providers,
+        no_passwords: !passwords,
     };
     guest.show(status, &model, token)
 }
@@ -68,7 +77,8 @@ pub(super) async fn submit(
             username,
             next,
             Some(LoginTrouble::Stale),
-        );
+        )
+        .await;
     }
     let peer = peer.map(|axum::Extension(ConnectInfo(peer))| peer);
     let address = client_address(&headers, peer, &state.trusted_proxies);
@@ -79,14 +89,15 @@ pub(super) async fn submit(
                 .map_cookies(|c| c.end_login().set_session(login.token.reveal(), life_ms))
                 .go(&next)
         }
-        Err(problem) => refused(guest, problem, username, next),
+        Err(problem) => refused(guest, problem, username, next).await,
     }
 }
 
-fn refused(guest: Guest, problem: Problem, username: String, next: String) -> Response {
+async fn refused(guest: Guest, problem: Problem, username: String, next: String) -> Response {
     let (status, trouble) = match problem.code {
         Code::Unauthenticated => (StatusCode::UNAUTHORIZED, LoginTrouble::Refused),
         Code::Forbidden => (StatusCode::FORBIDDEN, LoginTrouble::Suspended),
+        Code::PolicyBlocked => (StatusCode::FORBIDDEN, LoginTrouble::NoPasswords),
         Code::RateLimited => {
             let retry_after_ms = i64::from(problem.retry_after_s.unwrap_or(60)) * 1_000;
             (
@@ -96,5 +107,5 @@ fn refused(guest: Guest, problem: Problem, username: String, next: String) -> Re
         }
         _ => return guest.refuse(problem),
     };
-    page(guest, status, username, next, Some(trouble))
+    page(guest, status, username, next, Some(trouble)).await
 }

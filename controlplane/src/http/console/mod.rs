@@ -12,6 +12,7 @@ mod budget_words;
 mod budgets;
 mod capabilities;
 mod cookies;
+mod device;
 mod endpoint_access;
 mod endpoints;
 mod fleet;
@@ -30,6 +31,7 @@ mod quarantine;
 mod requests;
 mod routing;
 mod sessions;
+mod sign_on;
 mod team_budget;
 mod teams;
 mod upload;
@@ -43,6 +45,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use ccag_admin_api::paths;
 use ccag_console::page::Trouble;
 use ccag_console::{Asset, asset, path};
 use visitor::Guest;
@@ -58,6 +61,10 @@ pub(crate) fn router() -> Router<HttpState> {
         .route(path::HOME, get(overview::show))
         .route("/console/", get(to_console))
         .route(path::LOGIN, get(login::show).post(login::submit))
+        .route(paths::SIGN_IN_OPTIONS, get(sign_on::options))
+        .route(paths::SIGN_ON, get(sign_on::begin))
+        .route(paths::SIGN_ON_CALLBACK, get(sign_on::complete))
+        .route(path::DEVICE, get(device::show).post(device::decide))
         .route(path::LOGOUT, post(account::logout))
         .route(path::THEME, post(account::theme))
         .route(path::KEYS, get(keys::list).post(new_key::create))

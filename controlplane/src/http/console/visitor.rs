@@ -4,10 +4,10 @@ use super::answer;
 use super::cookies::Cookies;
 use crate::app::VERSION;
 use crate::app::sessions::{self, Session};
-use crate::http::HttpState;
+use crate::http::{HttpState, base};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use ccag_console::page::{ErrorPage, Trouble};
 use ccag_console::{Flash, Page, PageContext, Tone, Viewer, path};
@@ -51,11 +51,7 @@ impl FromRequestParts<HttpState> for Guest {
                 Err(problem) => (None, Some(problem)),
             },
         };
-        let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok());
-        let base_url = match (public, host) {
-            (Some(url), _) => url.as_str().trim_end_matches('/').to_owned(),
-            (None, host) => format!("http://{}", host.unwrap_or("localhost")),
-        };
+        let base_url = base::url(&parts.headers, public);
         let here = parts.uri.path_and_query().map_or(path::HOME, |p| p.as_str());
         // The page that a form stands on is where its visitor belongs.
         let here = if parts.method == Method::GET {

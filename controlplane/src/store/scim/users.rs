@@ -197,18 +197,6 @@ impl<T: ConnectionTrait> ScimReads<'_, T> {
         Ok(users)
     }
 
-    /// All who come from a provider, through SCIM or otherwise.
-    pub(crate) async fn list_users_of_provider(
-        &self,
-        provider_id: &str,
-    ) -> Result<Vec<user::Model>, StoreError> {
-        Ok(user::Entity::find()
-            .filter(user::Column::ProviderId.eq(provider_id))
-            .order_by_asc(user::Column::Id)
-            .all(self.0)
-            .await?)
-    }
-
     /// The user of this name, whoever they belong to.
     pub(crate) async fn find_username(&self, name_key: &str) -> Result<Option<user::Model>, StoreError> {
         Ok(user::Entity::find()

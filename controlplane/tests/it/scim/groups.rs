@@ -197,7 +197,7 @@ async fn roles_and_teams_follow_from_groups(db: TestDb) {
         .send("PUT", &path, &json!({"groups": ["others"]}).to_string())
         .await;
     assert_eq!(put.json(), json!({"groups": ["others"]}), "{}", put.text);
-    assert_eq!(ours().await, ("admin".to_owned(), Some(team.clone())));
+    assert_eq!(ours().await, ("admin".to_owned(), Some(team)));
     idp.send("DELETE", &format!("/Groups/{builders}"), Value::Null)
         .await;
     assert_eq!(

@@ -223,6 +223,6 @@ async fn groups_are_found_by_their_members(db: TestDb) {
         ["a", "b"]
     );
     let list = idp.get("/Groups?excludedAttributes=members").await.json();
-    assert_eq!(list["Resources"][1]["members"], Value::Null);
+    assert!(!list.to_string().contains("members"), "{list}");
     plane.stop().await;
 }

@@ -1,7 +1,7 @@
 //! A provider sees and touches its own users and nobody else's; and whom it shuts out is out everywhere.
 
 use super::{assert_error, idp, quoted, start};
-use crate::support::{PASSWORD, Plane, TestDb, on_both};
+use crate::support::{Plane, TestDb, on_both};
 use crate::watch::Follower;
 use ccag_proto::v1;
 use serde_json::{Value, json};
@@ -106,22 +106,19 @@ fn removed(change: &v1::Change) -> Option<(&str, &str)> {
 async fn who_is_shut_out_is_pushed_and_signed_out(db: TestDb) {
     let (plane, idp) = start(&db).await;
     let admin = plane.admin().await;
-    let id = idp.user("leaver").await;
-    let password = json!({"password": PASSWORD}).to_string();
-    assert_eq!(
-        admin
-            .send("PATCH", &format!("/admin/users/{id}"), &password)
-            .await
-            .status,
-        200
-    );
-    let session = plane.caller().login("leaver", PASSWORD).await;
+    // Somebody who is signed in already, whom the provider takes over.
+    let (session, id) = admin.new_member("leaver").await;
+    let connection = db.connect().await;
+    let sql = format!("UPDATE users SET provider_id = '{}' WHERE id = '{id}'", idp.id);
+    sea_orm::ConnectionTrait::execute_unprepared(&connection, &sql)
+        .await
+        .unwrap();
+    assert_eq!(idp.user("leaver").await, id);
     let key = session.post("/admin/keys", json!({"name": "own"})).await.id();
     let client = session
         .post("/admin/keys", json!({"name": "session of a client"}))
         .await
         .id();
-    let connection = db.connect().await;
     let sql = format!("UPDATE virtual_keys SET kind = 'session' WHERE id = '{client}'");
     sea_orm::ConnectionTrait::execute_unprepared(&connection, &sql)
         .await

@@ -29,7 +29,7 @@ pub(super) fn turned_away(gateway: &Gateway, headers: &HeaderMap, arrived: &Arri
     let Some(view) = gateway.current.held() else {
         return;
     };
-    if let Some((explanation, stage)) = explain::of_headers(arrived, &view, headers) {
+    if let Some((explanation, stage)) = explain::of_headers(arrived, &view, headers, &gateway.tokens) {
         gateway.refusals.note(explanation, stage, problem);
     }
 }

@@ -1,0 +1,437 @@
+//! Identity providers: adding, changing and trying them.
+
+use super::{Provider, groups, rules, sealed_as};
+use crate::app::{App, duplicate, not_found, require_admin, validate};
+use crate::store::Tx;
+use crate::store::entity::identity_provider;
+use ccag_admin_api::{
+    Patch, ProviderCheck, ProviderRules, ProviderTest, ProviderView, Secret, Timestamp, WriteProvider,
+};
+use ccag_domain::{Actor, Code, ObjectKind, Problem, ProviderId};
+use serde_json::json;
+use url::{Host, Url};
+
+/// Where providers send people back to, below the gateway's own address.
+pub const CALLBACK: &str = "/auth/oidc/callback";
+
+/// The longest address and list, and the longest entry of a list.
+const MAX_URL: usize = 1_000;
+const MAX_LIST: usize = 500;
+
+/// A provider that the environment describes.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// Its name.
+    pub name: String,
+    /// Its issuer.
+    pub issuer: String,
+    /// Our name there.
+    pub client_id: String,
+    /// Our secret there.
+    pub client_secret: Option<Secret>,
+    /// The claim that users are named after.
+    pub user_claim: Option<String>,
+    /// The scopes that are asked for.
+    pub scopes: Vec<String>,
+    /// Its keys, where its discovery document does not name them.
+    pub jwks_url: Option<String>,
+}
+
+/// Where a provider has to be told to send people back to.
+#[must_use]
+pub fn redirect_uri(base_url: &str) -> String {
+    format!("{}{CALLBACK}", base_url.trim_end_matches('/'))
+}
+
+fn view(row: &identity_provider::Model, base_url: &str) -> Result<ProviderView, Problem> {
+    let read = ProviderId::parse(&row.id);
+    Ok(ProviderView {
+        id: read.map_err(|_| not_found("identity provider", &row.id))?,
+        name: row.name.clone(),
+        issuer_url: row.issuer.clone(),
+        client_id: row.client_id.clone(),
+        has_client_secret: row.client_secret.is_some(),
+        enabled: row.enabled,
+        rules: rules(row)?,
+        redirect_uri: redirect_uri(base_url),
+        created_at: Timestamp::from_ms(row.created_at_ms),
+        updated_at: Timestamp::from_ms(row.updated_at_ms),
+    })
+}
+
+/// All providers, by name.
+///
+/// # Errors
+/// [`Code::Forbidden`] for members.
+pub async fn list(app: &App, actor: &Actor, base_url: &str) -> Result<Vec<ProviderView>, Problem> {
+    require_admin(actor)?;
+    let rows = app.store.list_providers().await?;
+    rows.iter().map(|row| view(row, base_url)).collect()
+}
+
+/// The ids and names of the providers that people can sign in with, by name. For everybody.
+///
+/// # Errors
+/// [`Code::Unavailable`] without a database.
+pub async fn offered(app: &App) -> Result<Vec<(String, String)>, Problem> {
+    let rows = app.store.list_providers().await?;
+    let enabled = rows.into_iter().filter(|row| row.enabled);
+    Ok(enabled.map(|row| (row.id, row.name)).collect())
+}
+
+/// Finds a provider.
+///
+/// # Errors
+/// [`Code::NotFound`].
+pub async fn find(app: &App, actor: &Actor, id: &ProviderId, base_url: &str) -> Result<ProviderView, Problem> {
+    require_admin(actor)?;
+    let row = app.store.find_provider(id.as_str()).await?;
+    view(&row.ok_or_else(|| missing(id))?, base_url)
+}
+
+/// Adds a provider.
+///
+/// # Errors
+/// [`Code::InvalidRequest`] if a field is no good, [`Code::Conflict`] if the name is taken.
+pub async fn create(
+    app: &App,
+    actor: &Actor,
+    request: WriteProvider,
+    base_url: &str,
+) -> Result<ProviderView, Problem> {
+    require_admin(actor)?;
+    let now = app.now_ms();
+    let tx = app.store.change().await?;
+    let row = written(app, &tx, blank(app, now), request).await?;
+    tx.insert_provider(row.clone())
+        .await
+        .map_err(|error| taken(error, &row.name))?;
+    let entry = app.audit(actor, "idp.create", ObjectKind::Settings, &row.id, details(&row));
+    tx.commit(now, entry).await?;
+    view(&row, base_url)
+}
+
+/// Changes a provider; what its groups make of its users holds at once.
+///
+/// # Errors
+/// As [`create`], and [`Code::NotFound`].
+pub async fn update(
+    app: &App,
+    actor: &Actor,
+    id: &ProviderId,
+    request: WriteProvider,
+    base_url: &str,
+) -> Result<ProviderView, Problem> {
+    require_admin(actor)?;
+    let now = app.now_ms();
+    let mut tx = app.store.change().await?;
+    tx.serialize().await?;
+    let before = tx.find_provider(id.as_str()).await?.ok_or_else(|| missing(id))?;
+    let mut row = written(app, &tx, before.clone(), request).await?;
+    row.updated_at_ms = now.max(before.updated_at_ms + 1);
+    tx.update_provider(row.clone())
+        .await
+        .map_err(|error| taken(error, &row.name))?;
+    if row.settings != before.settings {
+        reapply(&mut tx, &row).await?;
+    }
+    let changed = json!({"before": details(&before), "after": details(&row)});
+    let entry = app.audit(actor, "idp.update", ObjectKind::Settings, &row.id, changed);
+    tx.commit(now, entry).await?;
+    view(&row, base_url)
+}
+
+/// Deletes a provider. Its users stay and keep their keys; they cannot sign in with it any more.
+///
+/// # Errors
+/// [`Code::NotFound`].
+pub async fn delete(app: &App, actor: &Actor, id: &ProviderId) -> Result<(), Problem> {
+    require_admin(actor)?;
+    let tx = app.store.change().await?;
+    let row = tx.find_provider(id.as_str()).await?.ok_or_else(|| missing(id))?;
+    tx.delete_provider(id.as_str()).await?;
+    let entry = app.audit(actor, "idp.delete", ObjectKind::Settings, &row.id, details(&row));
+    tx.commit(app.now_ms(), entry).await?;
+    Ok(())
+}
+
+/// Asks a provider what can be asked without anybody's signing in.
+///
+/// # Errors
+/// [`Code::NotFound`]. A provider that does not answer is no error but the answer.
+pub async fn test(app: &App, actor: &Actor, id: &ProviderId, base_url: &str) -> Result<ProviderTest, Problem> {
+    require_admin(actor)?;
+    let row = app.store.find_provider(id.as_str()).await?;
+    let row = row.ok_or_else(|| missing(id))?;
+    let provider = Provider::read(app.store.secrets(), &row)?;
+    let mut checks = Vec::new();
+    let mut note = |name: &str, ok: bool, detail: String| {
+        checks.push(ProviderCheck {
+            name: name.to_owned(),
+            ok,
+            detail,
+        });
+    };
+    let address = redirect_uri(base_url);
+    let reachable = address.starts_with("https://") || is_local(&address);
+    note(
+        "our address",
+        reachable,
+        if reachable {
+            format!("Tell the provider to allow the redirect URI {address}")
+        } else {
+            format!("{address} is not https: providers will not send people there. Set CCAG_PUBLIC_URL.")
+        },
+    );
+    match Box::pin(app.known.fetch(&provider)).await {
+        Err(problem) => note("discovery and keys", false, problem.message),
+        Ok(metadata) => {
+            let keys = metadata.jwks().keys().len();
+            note(
+                "discovery and keys",
+                keys > 0,
+                format!("The provider answers, and has {keys} key(s) to sign with"),
+            );
+            let token = metadata.token_endpoint().is_some();
+            let said = if token { "is named" } else { "is missing from the discovery document" };
+            note("token endpoint", token, format!("The token endpoint {said}"));
+        }
+    }
+    Ok(ProviderTest {
+        ok: checks.iter().all(|check| check.ok),
+        checks,
+    })
+}
+
+/// Adds the provider that the environment describes, unless there is one of its issuer or there was one before: what an admin
+/// has done to it since stays.
+///
+/// # Errors
+/// As [`create`].
+pub(crate) async fn seed(app: &App, described: &Described) -> Result<(), Problem> {
+    const SEEDED: &str = "oidc_seeded";
+    let mut tx = app.store.change().await?;
+    tx.serialize().await?;
+    let seeded = tx.find_setting(SEEDED).await?;
+    if seeded.as_deref() == Some(described.issuer.as_str()) || tx.has_issuer(&described.issuer).await? {
+        tracing::info!(
+            issuer = described.issuer,
+            "the identity provider of OIDC_ISSUER was added before; it is changed in the console, not by the environment"
+        );
+        return Ok(());
+    }
+    let now = app.now_ms();
+    let request = WriteProvider {
+        name: described.name.clone(),
+        issuer_url: described.issuer.clone(),
+        client_id: described.client_id.clone(),
+        client_secret: described.client_secret.clone().map_or(Patch::Keep, Patch::Set),
+        enabled: Some(true),
+        rules: ProviderRules {
+            user_claim: described.user_claim.clone(),
+            scopes: described.scopes.clone(),
+            jwks_url: described.jwks_url.clone(),
+            ..ProviderRules::default()
+        },
+    };
+    let row = written(app, &tx, blank(app, now), request).await?;
+    tx.insert_provider(row.clone())
+        .await
+        .map_err(|error| taken(error, &row.name))?;
+    tx.put_setting(SEEDED, described.issuer.clone()).await?;
+    let entry = app.audit(
+        &Actor::System,
+        "idp.create",
+        ObjectKind::Settings,
+        &row.id,
+        details(&row),
+    );
+    tx.commit(now, entry).await?;
+    tracing::info!(
+        issuer = described.issuer,
+        "the identity provider of OIDC_ISSUER has been added; from now on it is changed in the console"
+    );
+    Ok(())
+}
+
+/// Does to all users of a provider what its rules now make of their groups.
+pub(crate) async fn reapply(tx: &mut Tx, row: &identity_provider::Model) -> Result<(), Problem> {
+    let rules = rules(row)?;
+    for before in tx.list_users_of_provider(&row.id).await? {
+        let mut user = before.clone();
+        let names: Vec<String> = serde_json::from_str(&before.groups).unwrap_or_default();
+        groups::apply(&rules, &names, &mut user);
+        let last_admin = before.role == "admin"
+            && before.state == "active"
+            && user.role != before.role
+            && tx.count_other_admins(&user.id).await? == 0;
+        if last_admin {
+            return Err(Problem::new(
+                Code::Conflict,
+                "With these rules nobody would be an admin any more. Let one group give the role, or make a local user an admin \
+                 first.",
+            )
+            .field("rules.group_mappings"));
+        }
+        if user != before {
+            tx.update_user(user).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The row of a provider that is made now.
+fn blank(app: &App, now: i64) -> identity_provider::Model {
+    identity_provider::Model {
+        id: ProviderId::generate(&*app.clock, &*app.rng).to_string(),
+        name: String::new(),
+        name_key: String::new(),
+        issuer: String::new(),
+        client_id: String::new(),
+        client_secret: None,
+        settings: String::new(),
+        enabled: true,
+        created_at_ms: now,
+        updated_at_ms: now,
+    }
+}
+
+/// The row with what a request says; everything is looked at.
+async fn written(
+    app: &App,
+    tx: &Tx,
+    mut row: identity_provider::Model,
+    request: WriteProvider,
+) -> Result<identity_provider::Model, Problem> {
+    let name = validate::name("name", &request.name)?;
+    row.issuer = issuer(&request.issuer_url)?;
+    row.client_id = validate::name("client_id", &request.client_id)?;
+    row.name_key = name.to_lowercase();
+    row.name = name;
+    row.client_secret = match request.client_secret {
+        Patch::Keep => row.client_secret,
+        Patch::Clear => None,
+        Patch::Set(secret) if secret.reveal().is_empty() => None,
+        Patch::Set(secret) => Some(
+            app.store
+                .secrets()
+                .seal(&sealed_as(&row.id), secret.reveal().as_bytes()),
+        ),
+    };
+    row.enabled = request.enabled.unwrap_or(row.enabled);
+    let rules = checked(tx, request.rules).await?;
+    row.settings = serde_json::to_string(&rules).map_err(|error| invalid("rules", error.to_string()))?;
+    Ok(row)
+}
+
+async fn checked(tx: &Tx, mut rules: ProviderRules) -> Result<ProviderRules, Problem> {
+    let lists = [
+        ("rules.scopes", &mut rules.scopes),
+        ("rules.allowed_domains", &mut rules.allowed_domains),
+        ("rules.allowed_groups", &mut rules.allowed_groups),
+    ];
+    for (field, list) in lists {
+        if list.len() > MAX_LIST {
+            return Err(invalid(field, format!("A list has at most {MAX_LIST} entries.")));
+        }
+        for entry in list.iter_mut() {
+            *entry = validate::name(field, entry)?;
+        }
+    }
+    for (field, claim) in [
+        ("rules.user_claim", &mut rules.user_claim),
+        ("rules.email_claim", &mut rules.email_claim),
+        ("rules.groups_claim", &mut rules.groups_claim),
+    ] {
+        *claim = match claim.take().map(|text| validate::optional_name(field, &text)).transpose()? {
+            Some(text) if text.is_empty() => None,
+            other => other,
+        };
+    }
+    rules.jwks_url = match rules.jwks_url.take().filter(|text| !text.trim().is_empty()) {
+        Some(text) => Some(secure_url("rules.jwks_url", &text)?.into()),
+        None => None,
+    };
+    if rules.group_mappings.len() > MAX_LIST {
+        let message = format!("There are at most {MAX_LIST} mappings of groups.");
+        return Err(invalid("rules.group_mappings", message));
+    }
+    let mut teams: Vec<_> = rules.default_team_id.iter().collect();
+    teams.extend(rules.group_mappings.iter().filter_map(|mapping| mapping.team_id.as_ref()));
+    for team in teams {
+        if tx.find_team(team.as_str()).await?.is_none() {
+            return Err(invalid("rules", format!("There is no team `{team}`.")));
+        }
+    }
+    for mapping in &mut rules.group_mappings {
+        mapping.group = validate::name("rules.group_mappings", &mapping.group)?;
+        if mapping.role.is_none() && mapping.team_id.is_none() {
+            let message = format!("The group `{}` gives neither a role nor a team.", mapping.group);
+            return Err(invalid("rules.group_mappings", message));
+        }
+    }
+    Ok(rules)
+}
+
+/// An issuer exactly as its tokens say it, which may end with a slash or not.
+fn issuer(text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    let bare = text.strip_suffix("/.well-known/openid-configuration").unwrap_or(text);
+    let url = secure_url("issuer_url", bare)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid("issuer_url", "An issuer has no query and no fragment.".to_owned()));
+    }
+    Ok(bare.to_owned())
+}
+
+fn secure_url(field: &str, text: &str) -> Result<Url, Problem> {
+    let url = Url::parse(text.trim())
+        .ok()
+        .filter(|url| url.has_host() && text.len() <= MAX_URL)
+        .ok_or_else(|| invalid(field, "This is not a web address, such as https://login.example.com".to_owned()))?;
+    if url.scheme() == "https" || (url.scheme() == "http" && is_local(url.as_str())) {
+        return Ok(url);
+    }
+    Err(invalid(
+        field,
+        "An identity provider is asked over https only, except on this machine.".to_owned(),
+    ))
+}
+
+/// Whether an address is on this machine.
+fn is_local(url: &str) -> bool {
+    let url = Url::parse(url).ok();
+    match url.as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+fn details(row: &identity_provider::Model) -> serde_json::Value {
+    json!({
+        "name": row.name,
+        "issuer": row.issuer,
+        "client_id": row.client_id,
+        "has_client_secret": row.client_secret.is_some(),
+        "enabled": row.enabled,
+        "rules": serde_json::from_str::<serde_json::Value>(&row.settings).unwrap_or_default(),
+    })
+}
+
+fn taken(error: crate::store::StoreError, name: &str) -> Problem {
+    duplicate(
+        error,
+        || format!("There is an identity provider named `{name}` already. Choose another name."),
+        "name",
+    )
+}
+
+fn invalid(field: &str, message: String) -> Problem {
+    Problem::new(Code::InvalidRequest, message).field(field)
+}
+
+fn missing(id: &ProviderId) -> Problem {
+    not_found("identity provider", id.as_str())
+}
