@@ -2,7 +2,7 @@
 
 use crate::commands::{
     audit, auth, budgets, capabilities, completions, endpoints, explain, keys, limits, models, pricing,
-    routing, sessions, teams, usage, users, web_search,
+    routing, scim, sessions, teams, usage, users, web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
@@ -122,6 +122,9 @@ pub(crate) enum Command {
     /// Web search: the rules for everybody, and your own search service
     #[command(subcommand)]
     WebSearch(web_search::WebSearch),
+    /// SCIM: how identity providers manage their users here
+    #[command(subcommand)]
+    Scim(scim::Scim),
     /// Who changed what, and whether the log of it is as it was written
     #[command(subcommand)]
     Audit(audit::Audit),

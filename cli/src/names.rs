@@ -5,10 +5,10 @@ use crate::error::CliError;
 use crate::human::NONE;
 use ccag_admin_api::{
     BudgetList, BudgetView, EndpointList, KeyList, KeyView, LimitList, LimitView, ListBudgets, ListKeys,
-    ListLimits, ListTeams, ListUsers, MAX_PAGE, TeamList, TeamView, UserList, UserView, paths,
+    ListLimits, ListTeams, ListUsers, MAX_PAGE, ProviderList, TeamList, TeamView, UserList, UserView, paths,
 };
 use ccag_domain::key::KEY_PREFIX;
-use ccag_domain::{EndpointId, KeyId, TeamId, UserId};
+use ccag_domain::{EndpointId, KeyId, ProviderId, TeamId, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -180,6 +180,21 @@ pub(crate) async fn endpoint(client: &Client, text: &str) -> Result<EndpointId, 
         .map(|endpoint| (endpoint.id, if endpoint.enabled { "enabled" } else { "disabled" }))
         .collect();
     one("endpoint", text, found)
+}
+
+/// The identity provider with this id or name, whatever the case.
+pub(crate) async fn provider(client: &Client, text: &str) -> Result<ProviderId, CliError> {
+    if let Ok(id) = ProviderId::parse(text) {
+        return Ok(id);
+    }
+    let list: ProviderList = client.get(paths::PROVIDERS).await?;
+    let found = list
+        .idps
+        .into_iter()
+        .filter(|idp| idp.name.to_lowercase() == text.to_lowercase())
+        .map(|idp| (idp.id, if idp.enabled { "enabled" } else { "disabled" }))
+        .collect();
+    one("idp", text, found)
 }
 
 /// The same for something that may be left out.

@@ -10,6 +10,7 @@ mod failures;
 mod limits;
 mod offers;
 mod routing;
+mod scim;
 mod server;
 mod session;
 mod sessions;

@@ -139,6 +139,7 @@ pub async fn enable(
     actor: &Actor,
     id: &ProviderId,
     request: EnableScim,
+    base_url: &str,
 ) -> Result<ScimStatus, Problem> {
     require_admin(actor)?;
     let tx = app.store.change().await?;
@@ -156,7 +157,7 @@ pub async fn enable(
         let entry = entry(app, actor, action, id.as_str(), json!({"name": row.name}));
         tx.commit(app.now_ms(), entry).await?;
     }
-    status(app, actor, id).await
+    status(app, actor, id, base_url).await
 }
 
 async fn write_rules(
@@ -170,19 +171,23 @@ async fn write_rules(
     Ok(tx.update_provider(row.clone()).await?)
 }
 
-/// How it stands with SCIM of a provider.
+/// How it stands with SCIM of a provider. The gateway is reached at `base_url`.
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
-pub async fn status(app: &App, actor: &Actor, id: &ProviderId) -> Result<ScimStatus, Problem> {
+pub async fn status(
+    app: &App,
+    actor: &Actor,
+    id: &ProviderId,
+    base_url: &str,
+) -> Result<ScimStatus, Problem> {
     require_admin(actor)?;
     let provider = provider(app, id).await?;
     let tokens = app.store.list_scim_tokens(&provider.id).await?;
     let last = tokens.iter().filter_map(|token| token.last_used_at_ms).max();
-    let base = app.terms.public_url.as_ref().map_or("", |url| url.as_str());
     Ok(ScimStatus {
         enabled: rules(&provider)?.scim_enabled,
-        base_url: format!("{}{}", base.trim_end_matches('/'), paths::SCIM),
+        base_url: format!("{}{}", base_url.trim_end_matches('/'), paths::SCIM),
         users: app.store.scim().count_people(&provider.id).await?,
         groups: app.store.scim().count_groups(&provider.id).await?,
         tokens: tokens.len() as u64,

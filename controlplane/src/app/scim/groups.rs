@@ -46,12 +46,16 @@ pub(crate) async fn find_group(
 }
 
 /// Writes what the provider says of a group into its row.
-fn describe(row: &mut scim_group::Model, said: &Object) -> Result<(), ScimError> {
-    row.display_name = checked("displayName", &text(said, "displayName").unwrap_or_default())?;
+fn describe(row: &mut scim_group::Model, mut said: Object) -> Result<(), ScimError> {
+    row.display_name = checked("displayName", &text(&said, "displayName").unwrap_or_default())?;
     row.name_key = row.display_name.to_lowercase();
-    let external_id = text(said, "externalId").map(|id| checked("externalId", &id));
+    said.insert("displayName".to_owned(), row.display_name.clone().into());
+    let external_id = text(&said, "externalId").map(|id| checked("externalId", &id));
     row.external_id = external_id.transpose()?.filter(|id| !id.is_empty());
-    row.attributes = stored(said)?;
+    // Attributes have no order.
+    if row.attributes.is_empty() || attributes("scim_groups", &row.attributes)? != said {
+        row.attributes = stored(&said)?;
+    }
     Ok(())
 }
 
@@ -74,7 +78,7 @@ pub(crate) async fn create_group(app: &App, client: &Client, body: &Value) -> Re
         created_at_ms: now,
         updated_at_ms: now,
     };
-    describe(&mut row, &said)?;
+    describe(&mut row, said)?;
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     check_name(&tx, client, &row).await?;
@@ -241,7 +245,7 @@ async fn change_group(
     check_version(versions, before.version)?;
     let (said, changes) = change(&attributes("scim_groups", &before.attributes)?)?;
     let mut row = before.clone();
-    describe(&mut row, &said)?;
+    describe(&mut row, said)?;
     if row.name_key != before.name_key {
         check_name(&tx, client, &row).await?;
     }

@@ -30,6 +30,7 @@ impl Said {
             .map(|id| checked("externalId", &id))
             .transpose()?
             .filter(|id| !id.is_empty());
+        attributes.insert("userName".to_owned(), user_name.clone().into());
         let active = attributes.remove("active").and_then(|active| active.as_bool());
         Ok(Self {
             name_key: user_name.to_lowercase(),
@@ -237,7 +238,11 @@ async fn change(
     held.insert("active".to_owned(), was_active.into());
     let said = Said::new(change(&held)?)?;
     let mut person = before.clone();
-    person.scim.attributes = stored(&said.attributes)?;
+    held.remove("active");
+    // Attributes have no order.
+    if said.attributes != held {
+        person.scim.attributes = stored(&said.attributes)?;
+    }
     claim(&tx, client, &said, &mut person.scim).await?;
     let row = &mut person.user;
     if text(&held, "userName").as_ref() != Some(&said.user_name) {

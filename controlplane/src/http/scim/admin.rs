@@ -3,6 +3,7 @@
 use crate::app::scim;
 use crate::http::auth::SignedIn;
 use crate::http::extract::{Id, Json};
+use crate::http::oauth::Origin;
 use crate::http::{HttpState, Refusal};
 use axum::Router;
 use axum::extract::{Path, State};
@@ -26,18 +27,26 @@ pub(in crate::http) fn router() -> Router<HttpState> {
         )
 }
 
-async fn status(who: SignedIn, State(state): State<HttpState>, Id(id): Id<ProviderId>) -> Answer<ScimStatus> {
-    Ok(axum::Json(scim::status(&state.app, &who.actor(), &id).await?))
+async fn status(
+    who: SignedIn,
+    origin: Origin,
+    State(state): State<HttpState>,
+    Id(id): Id<ProviderId>,
+) -> Answer<ScimStatus> {
+    Ok(axum::Json(
+        scim::status(&state.app, &who.actor(), &id, &origin.base_url).await?,
+    ))
 }
 
 async fn enable(
     who: SignedIn,
+    origin: Origin,
     State(state): State<HttpState>,
     Id(id): Id<ProviderId>,
     Json(request): Json<EnableScim>,
 ) -> Answer<ScimStatus> {
     Ok(axum::Json(
-        scim::enable(&state.app, &who.actor(), &id, request).await?,
+        scim::enable(&state.app, &who.actor(), &id, request, &origin.base_url).await?,
     ))
 }
 

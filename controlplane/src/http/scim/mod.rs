@@ -7,7 +7,7 @@ pub(super) mod admin;
 mod bulk;
 mod resources;
 
-use super::HttpState;
+use super::{HttpState, base};
 use crate::app::scim::{self, Client, Shown};
 use axum::Router;
 use axum::body::Bytes;
@@ -120,8 +120,13 @@ fn nothing_here() -> Refusal {
 }
 
 async fn answer(state: &HttpState, request: Request) -> Result<Answer, Refusal> {
-    let (parts, body) = request.into_parts();
-    let base = base(state, &parts.headers);
+    let (mut parts, body) = request.into_parts();
+    // The server leaves the body of the answer out.
+    if parts.method == Method::HEAD {
+        parts.method = Method::GET;
+    }
+    let base = base::url(&parts.headers, state.public_url.as_ref());
+    let base = format!("{base}{}", paths::SCIM);
     let path = parts.uri.path();
     let below = path.strip_prefix(paths::SCIM).unwrap_or(path);
     let segments = segments(below)?;
@@ -142,18 +147,6 @@ async fn answer(state: &HttpState, request: Request) -> Result<Answer, Refusal> 
         bytes,
     };
     route(state, &client, incoming).await
-}
-
-/// Where SCIM is for this client: where the operator has said, else where the request went.
-fn base(state: &HttpState, headers: &HeaderMap) -> String {
-    if let Some(url) = &state.public_url {
-        return format!("{}{}", url.as_str().trim_end_matches('/'), paths::SCIM);
-    }
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    match host {
-        Some(host) => format!("http://{host}{}", paths::SCIM),
-        None => paths::SCIM.to_owned(),
-    }
 }
 
 fn segments(path: &str) -> Result<Vec<String>, ScimError> {
@@ -189,7 +182,7 @@ fn discover(
     if !is_config && !is_types && !is_schemas {
         return None;
     }
-    if method != Method::GET && method != Method::HEAD {
+    if method != Method::GET {
         return Some(Err(no_such_method(method, "GET")));
     }
     let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());

@@ -79,7 +79,7 @@ async fn scim_is_switched_on_and_off(db: TestDb) {
     let path = format!("/admin/idps/{}/scim", idp.id);
     let status = admin.get(&path).await.json();
     let expected = json!({
-        "enabled": true, "base_url": "/scim/v2", "users": 1, "groups": 0, "tokens": 1,
+        "enabled": true, "base_url": "http://localhost/scim/v2", "users": 1, "groups": 0, "tokens": 1,
         "last_request_at": "2026-11-24T12:00:00.000Z",
     });
     assert_eq!(status, expected);

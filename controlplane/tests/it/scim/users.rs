@@ -29,7 +29,10 @@ async fn a_user_is_made_as_the_rfc_shows_it(db: TestDb) {
     assert_eq!(made.status, 201, "{}", made.text);
     let user = made.json();
     let id = user["id"].as_str().unwrap();
-    assert_eq!(made.headers["location"], format!("/scim/v2/Users/{id}"));
+    assert_eq!(
+        made.headers["location"],
+        format!("http://localhost/scim/v2/Users/{id}")
+    );
     assert_eq!(
         made.headers["location"],
         user["meta"]["location"].as_str().unwrap()
@@ -203,13 +206,16 @@ async fn a_patch_is_done_whole_or_not_at_all(db: TestDb) {
 
 async fn what_changes_nothing_makes_no_version(db: TestDb) {
     let (plane, idp) = start(&db).await;
-    let id = idp.user("a").await;
+    let emails = json!([{"value": "a@example.com", "type": "work"}]);
+    let body = json!({"emails": emails, "userName": " a ", "title": "Boss"});
+    let id = idp.send("POST", "/Users", body).await.id();
     let path = format!("/Users/{id}");
     let before = idp.get(&path).await.json();
     for same in [
         json!([{"op": "replace", "path": "userName", "value": "a"}]),
         json!([{"op": "replace", "path": "favouriteColour", "value": "blue"}]),
         json!([{"op": "remove", "path": "nickName"}]),
+        json!([{"op": "add", "path": "emails", "value": [{"type": "work", "value": "a@example.com"}]}]),
     ] {
         let answer = idp.patch(&path, same).await;
         assert_eq!((answer.status.as_u16(), answer.json()), (200, before.clone()));
