@@ -187,7 +187,12 @@ impl ControlPlane {
 
     /// Console, admin API and sign-in, with a fallback for everything else.
     pub fn router(&self) -> Router {
-        http::router(self.state.clone())
+        http::router(self.state.clone(), true)
+    }
+
+    /// The same beside a data plane in the same process, without what that serves.
+    pub fn router_beside_data_plane(&self) -> Router {
+        http::router(self.state.clone(), false)
     }
 
     /// The services for data planes, for an in-memory pipe.

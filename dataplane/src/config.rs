@@ -22,6 +22,8 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("CCAG_DATA_DIR", "data_dir"),
     ("CCAG_REPLICA_NAME", "replica_name"),
     ("CCAG_FORWARD_CONTROL", "forward_control"),
+    ("CCAG_TELEMETRY_COLLECTORS", "telemetry.collectors"),
+    ("CCAG_TELEMETRY_HEADERS", "telemetry.headers"),
     ("CCAG_DRAIN_NOTICE_S", "drain_notice_s"),
     ("CCAG_DRAIN_S", "drain_s"),
     ("RUST_LOG", "log_filter"),
@@ -65,6 +67,10 @@ pub struct DataPlaneConfig {
     pub spool_sync: Duration,
     /// Where requests that are not inference are passed on to.
     pub forward_control: Option<url::Url>,
+    /// Where what clients measure of themselves is passed on to.
+    pub telemetry_collectors: Vec<url::Url>,
+    /// What is sent along there.
+    pub telemetry_headers: http::HeaderMap,
 }
 
 impl DataPlaneConfig {
@@ -91,6 +97,8 @@ impl DataPlaneConfig {
             spool_max_bytes: 1 << 30,
             spool_sync: Duration::from_secs(1),
             forward_control: None,
+            telemetry_collectors: Vec::new(),
+            telemetry_headers: http::HeaderMap::new(),
         }
     }
 }
@@ -141,6 +149,7 @@ struct File {
     data_dir: PathBuf,
     replica_name: String,
     forward_control: String,
+    telemetry: TelemetrySection,
     drain_notice_s: u64,
     drain_s: u64,
     log_filter: String,
@@ -156,6 +165,13 @@ struct File {
 enum LogFormat {
     Text,
     Json,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TelemetrySection {
+    collectors: Vec<String>,
+    headers: Secret,
 }
 
 #[derive(Deserialize)]
@@ -292,6 +308,8 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
         spool_max_bytes: in_range("spool.max_bytes", file.spool.max_bytes, 1 << 20, u64::MAX)?,
         spool_sync: Duration::from_millis(in_range("spool.sync_ms", file.spool.sync_ms, 0, 60_000)?),
         forward_control: forward_url(&file.forward_control)?,
+        telemetry_collectors: collectors(&file.telemetry.collectors)?,
+        telemetry_headers: collector_headers(file.telemetry.headers)?,
         ..DataPlaneConfig::new(file.data_dir, control_link(file.control)?)
     };
     Ok(ProcessConfig {
@@ -343,6 +361,38 @@ fn forward_url(text: &str) -> Result<Option<url::Url>, InvalidConfig> {
     })
 }
 
+fn collectors(texts: &[String]) -> Result<Vec<url::Url>, InvalidConfig> {
+    let one = |text: &String| {
+        url::Url::parse(text.trim())
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| InvalidConfig::Value {
+                key: "telemetry.collectors",
+                reason: format!("holds `{text}`, which is not an http(s) URL such as http://collector:4318"),
+            })
+    };
+    texts.iter().filter(|text| !text.trim().is_empty()).map(one).collect()
+}
+
+fn collector_headers(text: Secret) -> Result<http::HeaderMap, InvalidConfig> {
+    let mut headers = http::HeaderMap::new();
+    let text = text.into_option().map(|text| text.expose_secret().to_owned()).unwrap_or_default();
+    for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or_default();
+        let name = name.trim().parse::<http::HeaderName>().ok();
+        let value = http::HeaderValue::from_str(value.trim()).ok();
+        let (Some(name), Some(mut value)) = (name, value) else {
+            return Err(InvalidConfig::Value {
+                key: "telemetry.headers",
+                reason: "is not a list such as api-key=SECRET,tenant=one".to_owned(),
+            });
+        };
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
 fn host_name() -> String {
     let from_file = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     std::env::var("HOSTNAME")
@@ -368,6 +418,7 @@ fn dump(file: &File) -> serde_json::Value {
         "data_dir": file.data_dir,
         "replica_name": file.replica_name,
         "forward_control": file.forward_control,
+        "telemetry": { "collectors": file.telemetry.collectors },
         "drain_notice_s": file.drain_notice_s,
         "drain_s": file.drain_s,
         "log_filter": file.log_filter,

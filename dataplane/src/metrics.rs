@@ -95,6 +95,8 @@ pub(crate) struct Metrics {
     pub(crate) in_flight: Gauge,
     pub(crate) body_memory: Gauge,
     pub(crate) bodies_refused: Counter,
+    pub(crate) telemetry_relayed: Counter,
+    pub(crate) telemetry_dropped: Counter,
     troubles: Family<TroubleLabels, Gauge>,
     failures: Family<FailureLabels, Counter>,
     pub(crate) budget_refused: Counter,
@@ -133,6 +135,8 @@ impl Metrics {
             in_flight: Gauge::default(),
             body_memory: Gauge::default(),
             bodies_refused: Counter::default(),
+            telemetry_relayed: Counter::default(),
+            telemetry_dropped: Counter::default(),
             troubles: Family::default(),
             failures: Family::default(),
             budget_refused: Counter::default(),
@@ -237,6 +241,16 @@ impl Metrics {
             "bodies_refused",
             "Requests that were refused because the memory for bodies was used up",
             self.bodies_refused.clone(),
+        );
+        r.register(
+            "telemetry_relayed",
+            "Messages of clients' own telemetry that were passed on to collectors",
+            self.telemetry_relayed.clone(),
+        );
+        r.register(
+            "telemetry_dropped",
+            "Messages of clients' own telemetry that were dropped: too large, or more than collectors take",
+            self.telemetry_dropped.clone(),
         );
         r.register(
             "endpoint_trouble",

@@ -12,7 +12,7 @@ use crate::bedrock::uncounted::Uncounted;
 use crate::bedrock::{AwsUpstream, Upstream};
 use crate::config::DataPlaneConfig;
 use crate::explain::{Delivery, Refusals};
-use crate::http::{BodyMemory, Forward, Gateway, inference, with_fallback};
+use crate::http::{BodyMemory, Forward, Gateway, Relay, inference, with_fallback};
 use crate::metrics::Metrics;
 use crate::profiles::{Learning, Pins};
 use crate::sync::{Current, Disk, Identity, Link, LinkError, TrustGauges, Watch};
@@ -353,6 +353,14 @@ impl Parts {
             ),
             ping: config.ping,
             idle: config.idle,
+            relay: match config.telemetry_collectors.as_slice() {
+                [] => None,
+                collectors => Some(Relay::new(
+                    collectors.to_vec(),
+                    config.telemetry_headers.clone(),
+                    life.clone(),
+                )?),
+            },
             forward: config.forward_control.clone().map(Forward::new).transpose()?,
             searcher: Searcher::new().map_err(|error| StartError::Tls(error.to_string()))?,
             refusals: Arc::clone(&self.refusals),

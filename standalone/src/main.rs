@@ -51,7 +51,7 @@ async fn main() -> Result<()> {
         }
         std::io::stdout().write_all(welcome.as_bytes())
     };
-    let router = control.router().merge(data.router());
+    let router = control.router_beside_data_plane().merge(data.router());
     tokio::try_join!(serve(&life, listener, router, settings.drain), ready)?;
     data.finish().await;
     pipe.close.cancel();

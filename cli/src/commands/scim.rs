@@ -61,8 +61,8 @@ pub(crate) struct CreateToken {
 pub(crate) struct RevokeToken {
     #[command(flatten)]
     provider: Provider,
-    /// The token's id
-    token: String,
+    /// The token's id, as `ccag scim list-tokens` shows it
+    token_id: String,
 }
 
 /// The groups of admins.
@@ -100,10 +100,10 @@ impl Scim {
             }
             Self::RevokeToken(command) => {
                 let id = command.provider.id(context).await?;
-                let path = paths::idp_scim_token(&id, &command.token);
+                let path = paths::idp_scim_token(&id, &command.token_id);
                 client.order(Method::DELETE, &path).await?;
-                context.out.show(&json!({ "revoked": command.token }), |_| {
-                    human::printable_line(&format!("Revoked {}.", command.token))
+                context.out.show(&json!({ "revoked": command.token_id }), |_| {
+                    human::printable_line(&format!("Revoked {}.", command.token_id))
                 })
             }
             Self::SetAdminGroups(command) => command.run(context).await,

@@ -175,6 +175,8 @@ fn team(id: &str, name: &str) -> TeamView {
 
 fn user(id: &str, name: &str, role: Role) -> UserView {
     UserView {
+        provider_id: None,
+        groups: Vec::new(),
         id: UserId::parse(id).unwrap(),
         username: name.into(),
         email: None,

@@ -57,7 +57,7 @@ impl Session {
 ///
 /// # Errors
 /// [`Code::Unauthenticated`] for a wrong name or password, whichever it is; [`Code::Forbidden`] for the right one of a
-/// suspended user; [`Code::RateLimited`] after too many attempts.
+/// suspended user, and for any, with the field `password`, where passwords are turned off; [`Code::RateLimited`] after too many attempts.
 pub async fn login(
     app: &App,
     username: &str,
@@ -71,9 +71,10 @@ pub async fn login(
     throttle::attempt(app, address, username).await?;
     if !sign_on::passwords(app).await? {
         return Err(Problem::new(
-            Code::PolicyBlocked,
+            Code::Forbidden,
             "Passwords are turned off here. Sign in with your organisation's account.",
-        ));
+        )
+        .field("password"));
     }
     let user = app.store.find_user_by_name(username).await?;
     let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());

@@ -80,9 +80,12 @@ impl HttpState {
     }
 }
 
-/// All routes. What matches none of them gets a problem document.
-pub(crate) fn router(state: HttpState) -> Router {
+/// All routes. What matches none of them gets a problem document. `alone` says that no data plane is beside us, which would serve
+/// some of them.
+pub(crate) fn router(state: HttpState, alone: bool) -> Router {
+    let shared = if alone { oauth::shared() } else { Router::new() };
     Router::new()
+        .merge(shared)
         .merge(api())
         .merge(oauth::router())
         .merge(console::router())

@@ -438,7 +438,7 @@ pub fn price(model: &str) -> String {
 }
 
 /// Text as one segment of a path (RFC 3986, section 2.3): names of models may hold anything.
-fn segment(text: &str) -> String {
+pub(crate) fn segment(text: &str) -> String {
     use std::fmt::Write;
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

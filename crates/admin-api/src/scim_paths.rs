@@ -1,5 +1,6 @@
 //! Where SCIM is managed, for [`crate::paths`].
 
+use crate::paths::segment;
 use ccag_domain::ProviderId;
 
 /// `GET`: how it stands with SCIM, `PUT`: switch it on or off; both answer with how it stands.
@@ -29,7 +30,7 @@ pub fn idp_scim_tokens(id: &ProviderId) -> String {
 /// One SCIM token.
 #[must_use]
 pub fn idp_scim_token(id: &ProviderId, token: &str) -> String {
-    of(IDP_SCIM_TOKEN, id).replace("{token_id}", token)
+    of(IDP_SCIM_TOKEN, id).replace("{token_id}", &segment(token))
 }
 
 /// The groups whose members are admins.

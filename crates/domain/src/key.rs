@@ -227,6 +227,7 @@ mod tests {
             team_id: None,
             expires_at_ms: Some(100),
             rate_limit_rpm: None,
+            session: false,
         };
         let active = Some(AccountState::Active);
         assert_eq!(check_grant(&grant, 99, active, None), Ok(()));

@@ -11,11 +11,13 @@ mod routes;
 mod search;
 mod session;
 mod sse;
+mod telemetry;
 mod usage;
 
 pub(crate) use forward::Forward;
 pub(crate) use memory::{BodyMemory, COPIES, half_of_all};
 pub(crate) use routes::{inference, with_fallback};
+pub(crate) use telemetry::Relay;
 
 use crate::admission::Admission;
 use crate::allowance::Allowances;
@@ -55,6 +57,7 @@ pub(crate) struct Gateway {
     pub(crate) searcher: Searcher,
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) tokens: Tokens,
+    pub(crate) relay: Option<Relay>,
 }
 
 impl Gateway {

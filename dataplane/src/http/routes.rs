@@ -1,7 +1,7 @@
 //! The table of what is served.
 
 use super::error::render;
-use super::{Gateway, count_tokens, messages, models, usage};
+use super::{Gateway, count_tokens, messages, models, telemetry, usage};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
@@ -30,6 +30,9 @@ fn routes() -> Router<Arc<Gateway>> {
         )
         .route("/v1/models", get(list_models).fallback(wrong_method))
         .route("/v1/models/{*id}", get(get_model).fallback(wrong_method))
+        .route("/v1/metrics", post(take_telemetry).fallback(wrong_method))
+        .route("/v1/logs", post(take_telemetry).fallback(wrong_method))
+        .route("/v1/traces", post(take_telemetry).fallback(wrong_method))
         .route("/v1/{*rest}", any(elsewhere))
         .route("/api/hello", get(hello))
         .route("/api/oauth/usage", get(get_usage).fallback(wrong_method))
@@ -77,6 +80,10 @@ async fn get_model(State(gateway): Shared, Path(id): Path<String>, request: Requ
 
 async fn get_usage(State(gateway): Shared, request: Request) -> Response {
     usage::handle(&gateway, request.headers()).await
+}
+
+async fn take_telemetry(State(gateway): Shared, request: Request) -> Response {
+    telemetry::handle(&gateway, request).await
 }
 
 async fn wrong_method(State(gateway): Shared, request: Request) -> Response {

@@ -118,6 +118,7 @@ mod tests {
             team_id: None,
             expires_at_ms: None,
             rate_limit_rpm: None,
+            session: false,
         }
     }
 

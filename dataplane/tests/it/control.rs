@@ -73,6 +73,7 @@ pub fn key(secret: &str, id: &str) -> KeyGrant {
         team_id: Some(TeamId::parse("team_1").unwrap()),
         expires_at_ms: None,
         rate_limit_rpm: None,
+        session: false,
     }
 }
 
@@ -82,6 +83,9 @@ pub fn user(id: &str) -> User {
         state: AccountState::Active,
         team_id: None,
         search: None,
+        role: None,
+        groups: Vec::new(),
+        email_domain: None,
     }
 }
 

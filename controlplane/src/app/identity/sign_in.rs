@@ -239,7 +239,7 @@ async fn verified(
         let why = why(&error);
         tracing::warn!(provider = provider.name, why, "an ID token is refused");
         let what = match error {
-            ClaimsVerificationError::Expired(_) => "its token has expired; are the clocks right?",
+            ClaimsVerificationError::Expired(_) => "its token is out of date (are the clocks right?)",
             ClaimsVerificationError::InvalidAudience(_) => "its token is meant for another application",
             ClaimsVerificationError::InvalidIssuer(_) => "its token is of another issuer",
             ClaimsVerificationError::InvalidNonce(_) => "its token belongs to another sign-in; start again",

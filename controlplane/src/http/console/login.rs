@@ -96,8 +96,8 @@ pub(super) async fn submit(
 async fn refused(guest: Guest, problem: Problem, username: String, next: String) -> Response {
     let (status, trouble) = match problem.code {
         Code::Unauthenticated => (StatusCode::UNAUTHORIZED, LoginTrouble::Refused),
+        Code::Forbidden if problem.field.is_some() => (StatusCode::FORBIDDEN, LoginTrouble::NoPasswords),
         Code::Forbidden => (StatusCode::FORBIDDEN, LoginTrouble::Suspended),
-        Code::PolicyBlocked => (StatusCode::FORBIDDEN, LoginTrouble::NoPasswords),
         Code::RateLimited => {
             let retry_after_ms = i64::from(problem.retry_after_s.unwrap_or(60)) * 1_000;
             (

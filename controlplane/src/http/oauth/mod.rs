@@ -39,7 +39,11 @@ pub(super) fn router() -> Router<HttpState> {
         .route("/oauth/token", post(token))
         .route("/oauth/revoke", post(revoke))
         .route("/managed/settings", get(managed::settings))
-        .route("/api/oauth/usage", get(usage::show))
+}
+
+/// What data planes serve as well, where they are reached under the same address.
+pub(super) fn shared() -> Router<HttpState> {
+    Router::new().route("/api/oauth/usage", get(usage::show))
 }
 
 /// Where a request comes from, and which program sends it.
