@@ -208,7 +208,7 @@ pub(crate) async fn replace_user(
     versions: Option<&Versions>,
 ) -> Result<Shown, ScimError> {
     let attributes = resource::from_client(Kind::User, body)?;
-    change(app, client, id, versions, |_| Ok(attributes)).await
+    change(app, client, id, versions, false, |_| Ok(attributes)).await
 }
 
 pub(crate) async fn patch_user(
@@ -218,14 +218,29 @@ pub(crate) async fn patch_user(
     operations: &[Operation],
     versions: Option<&Versions>,
 ) -> Result<Shown, ScimError> {
-    change(app, client, id, versions, |held| patch::user(held, operations)).await
+    let patched = |held: &Object| patch::user(held, operations);
+    change(app, client, id, versions, true, patched).await
 }
 
+/// The attributes with `active`, unless a client has taken that away: then it is kept as `null`.
+fn with_active(held: &Object, is_active: bool) -> Object {
+    let mut attributes = held.clone();
+    if is_active && held.get("active").is_some_and(Value::is_null) {
+        attributes.remove("active");
+    } else {
+        attributes.insert("active".to_owned(), is_active.into());
+    }
+    attributes
+}
+
+/// Changes a user. What a PATCH (`patched`) leaves without `active` is not shown with it any more; of a PUT that means
+/// nothing. Neither changes who may come in.
 async fn change(
     app: &App,
     client: &Client,
     id: &str,
     versions: Option<&Versions>,
+    patched: bool,
     change: impl FnOnce(&Object) -> Result<Object, ScimError>,
 ) -> Result<Shown, ScimError> {
     let mut tx = app.store.change().await?;
@@ -233,12 +248,13 @@ async fn change(
     let before = tx.scim().find_person(&client.provider.id, id).await?;
     let before = before.ok_or_else(|| missing("user", id))?;
     check_version(versions, before.scim.version)?;
-    let mut held = attributes("scim_users", &before.scim.attributes)?;
+    let held = attributes("scim_users", &before.scim.attributes)?;
     let was_active = before.user.state == AccountState::Active.as_str();
-    held.insert("active".to_owned(), was_active.into());
-    let said = Said::new(change(&held)?)?;
+    let mut said = Said::new(change(&with_active(&held, was_active))?)?;
+    if patched && said.active.is_none() {
+        said.attributes.insert("active".to_owned(), Value::Null);
+    }
     let mut person = before.clone();
-    held.remove("active");
     // Attributes have no order.
     if said.attributes != held {
         person.scim.attributes = stored(&said.attributes)?;

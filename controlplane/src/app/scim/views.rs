@@ -50,7 +50,12 @@ pub(super) fn user(
     let scim = &person.scim;
     let mut attributes = attributes("scim_users", &scim.attributes)?;
     let active = person.user.state == AccountState::Active.as_str();
-    attributes.insert("active".to_owned(), active.into());
+    // A client may take the attribute away; what is so stays so, and is told where it matters.
+    if active && attributes.get("active").is_some_and(Value::is_null) {
+        attributes.remove("active");
+    } else {
+        attributes.insert("active".to_owned(), active.into());
+    }
     if let Some(groups) = groups.filter(|groups| !groups.is_empty()) {
         let groups: Value = groups
             .iter()

@@ -47,7 +47,7 @@ async fn providers_do_not_see_each_other_nor_local_users(db: TestDb) {
             Some("invalidValue"),
         );
     }
-    assert_eq!(two.found("/Users", "id").await, [own.clone()]);
+    assert_eq!(two.found("/Users", "id").await, std::slice::from_ref(&own));
     assert_eq!(two.get("/Groups").await.json()["totalResults"], 0);
     let filter = quoted(&format!("members eq \"{theirs}\" or id eq \"{group}\""));
     assert_eq!(

@@ -93,6 +93,11 @@ async fn a_user_who_is_made_inactive_cannot_come_in(db: TestDb) {
     let changed = idp.patch(&format!("/Users/{}", made.id()), active).await;
     assert_eq!(changed.json()["active"], true);
     assert_eq!(admin.get(&path).await.json()["state"], "active");
+    // To take the attribute away shuts nobody out and lets nobody in.
+    let off = json!([{"op": "remove", "path": "active"}]);
+    let user = format!("/Users/{}", made.id());
+    assert_eq!(idp.patch(&user, off).await.json()["active"], Value::Null);
+    assert_eq!(admin.get(&path).await.json()["state"], "active");
     // Who is suspended by hand stays so, whatever else the provider says.
     admin.post(&format!("{path}/suspend"), json!({})).await;
     let title = json!([{"op": "replace", "path": "title", "value": "Boss"}]);

@@ -18,7 +18,7 @@ pub(super) static GROUP: Schema = Schema {
                     .immutable(),
                 Attribute::new("$ref", Type::Reference, "Where the member is.")
                     .refers(&["User"])
-                    .read_only(),
+                    .immutable(),
                 Attribute::text("display", "The name of the member.").read_only(),
                 Attribute::text("type", "What the member is.")
                     .usual(&["User"])
