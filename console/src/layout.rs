@@ -29,6 +29,12 @@ pub enum Section {
     Users,
     /// What Bedrock takes.
     Capabilities,
+    /// How people sign in.
+    SignIn,
+    /// Which models people may use, and what their Claude Code is told.
+    Policies,
+    /// Where Claude Code is signed in.
+    Logins,
     /// Web search.
     WebSearch,
     /// Endpoints.
@@ -75,6 +81,9 @@ const GROUPS: [(&str, &[Entry]); 3] = [
             entry(Section::Keys, "Keys", path::KEYS, false),
             entry(Section::Teams, "Teams", path::TEAMS, true),
             entry(Section::Users, "Users", path::USERS, true),
+            entry(Section::Logins, "Signed-in devices", path::LOGINS, false),
+            entry(Section::SignIn, "Sign-in", path::SIGN_IN, true),
+            entry(Section::Policies, "Policies", path::POLICIES, true),
             entry(Section::WebSearch, "Web search", path::WEB_SEARCH, false),
         ],
     ),

@@ -44,6 +44,18 @@ pub const NEW_MODEL: &str = "/console/models/new";
 pub const IMPORT_PRICES: &str = "/console/models/import";
 /// List of users, and the form target that makes one.
 pub const USERS: &str = "/console/users";
+/// Identity providers, and the page and form for how people sign in.
+pub const SIGN_IN: &str = "/console/sign-in";
+/// Form target that adds an identity provider.
+pub const SIGN_IN_PROVIDERS: &str = "/console/sign-in/providers";
+/// Page with the form for a new identity provider.
+pub const NEW_PROVIDER: &str = "/console/sign-in/providers/new";
+/// List of policies, and the form target that makes one.
+pub const POLICIES: &str = "/console/policies";
+/// Page with the form for a new policy.
+pub const NEW_POLICY: &str = "/console/policies/new";
+/// Where Claude Code is signed in.
+pub const LOGINS: &str = "/console/devices";
 /// Web search, and the form target for one's own service.
 pub const WEB_SEARCH: &str = "/console/web-search";
 /// Form target for the rules of web search.
@@ -284,6 +296,42 @@ pub fn web_search_service(kind: &str, what: &str) -> String {
 #[must_use]
 pub fn login_then(next: &str) -> String {
     with_query(LOGIN, &[("next", next)])
+}
+
+/// The page and form of an identity provider.
+#[must_use]
+pub fn provider(id: &str) -> String {
+    format!("{SIGN_IN_PROVIDERS}/{}", encode(id))
+}
+
+/// The form target that asks an identity provider.
+#[must_use]
+pub fn test_provider(id: &str) -> String {
+    format!("{}/test", provider(id))
+}
+
+/// The page that asks before an identity provider is deleted, and the form target that does it.
+#[must_use]
+pub fn delete_provider(id: &str) -> String {
+    format!("{}/delete", provider(id))
+}
+
+/// The page and form of a policy.
+#[must_use]
+pub fn policy(id: &str) -> String {
+    format!("{POLICIES}/{}", encode(id))
+}
+
+/// The page that asks before a policy is deleted, and the form target that does it.
+#[must_use]
+pub fn delete_policy(id: &str) -> String {
+    format!("{}/delete", policy(id))
+}
+
+/// The form target that ends the session of a Claude Code.
+#[must_use]
+pub fn end_login(id: &str) -> String {
+    format!("{LOGINS}/{}/end", encode(id))
 }
 
 /// Where the browser is sent to sign in with a provider, and where it comes back to.

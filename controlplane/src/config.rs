@@ -352,7 +352,8 @@ fn described(section: &OidcSection) -> Result<Option<Described>, InvalidConfig> 
         return Ok(None);
     };
     let Some(client_id) = said(&section.client_id) else {
-        let reason = "is not set though an issuer is; set OIDC_CLIENT_ID to this gateway's name at the provider";
+        let reason =
+            "is not set though an issuer is; set OIDC_CLIENT_ID to this gateway's name at the provider";
         return Err(wrong("oidc.client_id", reason));
     };
     let between = |c: char| c == ',' || c.is_whitespace();

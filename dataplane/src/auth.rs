@@ -41,7 +41,8 @@ pub(crate) fn authenticate(
              in Claude Code run /login or set ANTHROPIC_AUTH_TOKEN",
         ));
     }
-    let (shown_in, grant) = known_key(headers, view, tokens, now).ok_or_else(|| unknown(headers, view, tokens, now))?;
+    let (shown_in, grant) =
+        known_key(headers, view, tokens, now).ok_or_else(|| unknown(headers, view, tokens, now))?;
     check(grant, view, now).map_err(|refused| explain(refused, grant.session))?;
     Ok(Authenticated {
         caller: caller(grant, view),
@@ -147,9 +148,7 @@ fn shown_keys(headers: &HeaderMap) -> impl Iterator<Item = (&'static str, &str)>
 fn explain(refused: KeyRefusal, session: bool) -> Problem {
     refusal(match refused {
         KeyRefusal::Expired if session => "this session has ended: run /login to sign in again",
-        KeyRefusal::UserInactive if session => {
-            "your account is deactivated: ask your administrator"
-        }
+        KeyRefusal::UserInactive if session => "your account is deactivated: ask your administrator",
         KeyRefusal::TeamInactive if session => "your team is suspended: ask your administrator",
         KeyRefusal::Expired => {
             "this API key has expired: create a new one in the console or ask your administrator"

@@ -371,12 +371,19 @@ fn collectors(texts: &[String]) -> Result<Vec<url::Url>, InvalidConfig> {
                 reason: format!("holds `{text}`, which is not an http(s) URL such as http://collector:4318"),
             })
     };
-    texts.iter().filter(|text| !text.trim().is_empty()).map(one).collect()
+    texts
+        .iter()
+        .filter(|text| !text.trim().is_empty())
+        .map(one)
+        .collect()
 }
 
 fn collector_headers(text: Secret) -> Result<http::HeaderMap, InvalidConfig> {
     let mut headers = http::HeaderMap::new();
-    let text = text.into_option().map(|text| text.expose_secret().to_owned()).unwrap_or_default();
+    let text = text
+        .into_option()
+        .map(|text| text.expose_secret().to_owned())
+        .unwrap_or_default();
     for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or_default();
         let name = name.trim().parse::<http::HeaderName>().ok();

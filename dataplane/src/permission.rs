@@ -20,7 +20,11 @@ pub(crate) fn check(view: &ConfigView, caller: &Caller, model: &ModelName) -> Re
         },
         |user| user.as_subject(team),
     );
-    let Some(policy) = view.policies().of(&who).filter(|policy| !policy.models.contains(model)) else {
+    let Some(policy) = view
+        .policies()
+        .of(&who)
+        .filter(|policy| !policy.models.contains(model))
+    else {
         return Ok(());
     };
     let mut names: Vec<&str> = policy.models.iter().take(NAMED).map(ModelName::as_str).collect();

@@ -11,11 +11,14 @@ const PYTHON: &[&str] = &["boto3>=1.44,<2", "anthropic[bedrock]>=2.12,<3"];
 /// The Anthropic SDK of the TypeScript tests.
 const TYPESCRIPT_SDK: &str = "@anthropic-ai/sdk@^1";
 
+/// The OpenID provider of the tests of signing in.
+const IDENTITY_PROVIDER: &str = "oidc-provider@^9";
+
 /// Where the installed things are.
 pub(crate) struct Tools {
     /// An interpreter that has boto3 and `anthropic[bedrock]`.
     pub(crate) python: PathBuf,
-    /// A directory whose `node_modules` has Claude Code and the Anthropic SDK.
+    /// A directory whose `node_modules` has Claude Code, the Anthropic SDK and an OpenID provider.
     pub(crate) node_dir: PathBuf,
 }
 
@@ -54,6 +57,7 @@ fn system_packages() -> Result<()> {
         ("chromedriver", "chromium-driver"),
         ("node", "nodejs"),
         ("npm", "npm"),
+        ("tmux", "tmux"),
     ] {
         if !on_path(program) {
             missing.push(package);
@@ -119,7 +123,8 @@ fn node(home: &Path) -> Result<PathBuf> {
             None => return Err(error),
         },
     };
-    if have.as_deref() != Some(wanted.as_str()) {
+    let stamped = format!("{wanted} {IDENTITY_PROVIDER}");
+    if have.as_deref() != Some(stamped.as_str()) {
         println!("installing Claude Code {wanted}");
         let manifest = dir.join("package.json");
         std::fs::write(&manifest, "{\"private\": true, \"type\": \"module\"}\n")?;
@@ -127,8 +132,9 @@ fn node(home: &Path) -> Result<PathBuf> {
             .args(["install", "--silent", "--no-audit", "--no-fund"])
             .arg(format!("@anthropic-ai/claude-code@{wanted}"))
             .arg(TYPESCRIPT_SDK)
+            .arg(IDENTITY_PROVIDER)
             .current_dir(&dir))?;
-        std::fs::write(stamp, wanted)?;
+        std::fs::write(stamp, stamped)?;
     }
     Ok(dir)
 }

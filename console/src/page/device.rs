@@ -3,7 +3,7 @@
 use super::Page;
 use crate::form::Field;
 use crate::format::duration_ms;
-use crate::part::field::{Ask, csrf, input};
+use crate::part::field::{Ask, csrf, input, summary};
 use crate::{PageContext, path};
 use ccag_domain::UnixMs;
 use leptos::prelude::*;
@@ -89,7 +89,7 @@ impl Page for DevicePage {
             .into_any(),
         };
         view! {
-            <section class="card door-card" aria-labelledby="device">
+            <section class="card door-card narrow" aria-labelledby="device">
                 <h1 id="device">{self.heading()}</h1>
                 {inside}
             </section>
@@ -102,6 +102,7 @@ fn ask(field: &Field) -> AnyView {
     view! {
         <p class="lead">"Type the code that Claude Code shows in your terminal."</p>
         <form method="get" action=path::DEVICE class="stack">
+            {summary(&[(&CODE, field)], None)}
             {input(CODE, field, &[])}
             <button type="submit" class="primary wide">"Go on"</button>
         </form>

@@ -148,6 +148,35 @@ pub(crate) fn select(ask: Ask, field: &Field, choices: &[Choice]) -> AnyView {
     ask.frame(field, control.into_any())
 }
 
+/// Several lines of text.
+pub(crate) fn textarea(ask: Ask, field: &Field, rows: u32) -> AnyView {
+    let max_length = if ask.max_length == 0 {
+        2_000
+    } else {
+        ask.max_length
+    };
+    // The one place where the renderer takes text as it is.
+    let escaped = field
+        .value
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    let control = view! {
+        <textarea
+            id=ask.id
+            name=ask.name
+            rows=rows
+            maxlength=max_length
+            spellcheck="false"
+            aria-invalid=field.error.is_some().then_some("true")
+            aria-describedby=ask.described_by(field)
+        >
+            {escaped}
+        </textarea>
+    };
+    ask.frame(field, control.into_any())
+}
+
 /// A box to tick; it is sent as `yes`.
 pub(crate) fn checkbox(
     id: String,

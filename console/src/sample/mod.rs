@@ -5,6 +5,7 @@
 mod access;
 mod budgets;
 mod capabilities;
+mod identity;
 mod limits;
 mod operations;
 mod requests;
@@ -83,6 +84,7 @@ pub fn all() -> Vec<Sample> {
     samples.extend(capabilities::samples());
     samples.extend(access::web_search());
     samples.extend(operations::samples());
+    samples.extend(identity::samples());
     samples.extend(requests::samples());
     samples.extend(errors());
     samples

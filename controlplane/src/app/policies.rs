@@ -82,7 +82,13 @@ pub async fn create(app: &App, actor: &Actor, request: WritePolicy) -> Result<Po
     tx.insert_policy(row.clone())
         .await
         .map_err(|error| taken(error, &row.name))?;
-    let entry = app.audit(actor, "policy.create", ObjectKind::ModelPolicy, &row.id, details(&row));
+    let entry = app.audit(
+        actor,
+        "policy.create",
+        ObjectKind::ModelPolicy,
+        &row.id,
+        details(&row),
+    );
     tx.commit(now, entry).await?;
     view(&row)
 }
@@ -122,7 +128,13 @@ pub async fn delete(app: &App, actor: &Actor, id: &PolicyId) -> Result<(), Probl
     let mut tx = app.store.change().await?;
     let row = tx.find_policy(id.as_str()).await?.ok_or_else(|| missing(id))?;
     tx.delete_policy(id.as_str()).await?;
-    let entry = app.audit(actor, "policy.delete", ObjectKind::ModelPolicy, &row.id, details(&row));
+    let entry = app.audit(
+        actor,
+        "policy.delete",
+        ObjectKind::ModelPolicy,
+        &row.id,
+        details(&row),
+    );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())
 }
@@ -252,7 +264,10 @@ fn merge(under: &mut Map<String, Value>, over: &Map<String, Value>) {
 
 /// The checksum of settings as Claude Code computes it: SHA-256 of the JSON without spaces, the keys in order at every level.
 fn checksum(settings: &Value) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(sorted(settings).to_string())))
+    format!(
+        "sha256:{}",
+        hex::encode(Sha256::digest(sorted(settings).to_string()))
+    )
 }
 
 fn sorted(value: &Value) -> Value {
@@ -261,7 +276,12 @@ fn sorted(value: &Value) -> Value {
             let mut entries: Vec<_> = map.iter().collect();
             // The client's language puts text in order by UTF-16 units.
             entries.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
-            Value::Object(entries.into_iter().map(|(name, value)| (name.clone(), sorted(value))).collect())
+            Value::Object(
+                entries
+                    .into_iter()
+                    .map(|(name, value)| (name.clone(), sorted(value)))
+                    .collect(),
+            )
         }
         Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
         other => other.clone(),
@@ -291,13 +311,20 @@ async fn written(tx: &Tx, mut row: policy::Model, request: WritePolicy) -> Resul
     if let Some(settings) = &request.settings {
         let size = serde_json::to_vec(settings).map_or(0, |json| json.len());
         if size > MAX_SETTINGS {
-            return Err(invalid("settings", "The settings have more than 256 KiB.".to_owned()));
+            return Err(invalid(
+                "settings",
+                "The settings have more than 256 KiB.".to_owned(),
+            ));
         }
         if settings.values().any(|value| depth(value) > MAX_DEPTH) {
-            return Err(invalid("settings", "The settings are nested too deeply.".to_owned()));
+            return Err(invalid(
+                "settings",
+                "The settings are nested too deeply.".to_owned(),
+            ));
         }
     }
-    let json = |value: serde_json::Result<String>| value.map_err(|error| invalid("settings", error.to_string()));
+    let json =
+        |value: serde_json::Result<String>| value.map_err(|error| invalid("settings", error.to_string()));
     row.subject = json(serde_json::to_string(&subject))?;
     row.models = json(serde_json::to_string(&models))?;
     row.settings = json(serde_json::to_string(&request.settings))?;
@@ -315,7 +342,10 @@ fn depth(value: &Value) -> usize {
 /// Names of models as they are compared.
 fn models(names: &[String]) -> Result<Vec<String>, Problem> {
     if names.len() > MAX_LIST {
-        return Err(invalid("models", format!("A list has at most {MAX_LIST} entries.")));
+        return Err(invalid(
+            "models",
+            format!("A list has at most {MAX_LIST} entries."),
+        ));
     }
     let one = |name: &String| {
         let name = validate::name("models", name)?;
@@ -332,7 +362,10 @@ async fn checked(tx: &Tx, mut subject: PolicyMatch) -> Result<PolicyMatch, Probl
         subject.email_domains.len(),
     ];
     if longest.into_iter().any(|length| length > MAX_LIST) {
-        return Err(invalid("match", format!("A list has at most {MAX_LIST} entries.")));
+        return Err(invalid(
+            "match",
+            format!("A list has at most {MAX_LIST} entries."),
+        ));
     }
     for team in &subject.team_ids {
         if tx.find_team(team.as_str()).await?.is_none() {
@@ -389,7 +422,10 @@ mod tests {
         let one = json!({"b": {"z": 1, "a": ["x", {"d": null, "c": true}]}, "a": "ü"});
         let other = json!({"a": "ü", "b": {"a": ["x", {"c": true, "d": null}], "z": 1}});
         assert_eq!(checksum(&one), checksum(&other));
-        assert_eq!(sorted(&one).to_string(), r#"{"a":"ü","b":{"a":["x",{"c":true,"d":null}],"z":1}}"#);
+        assert_eq!(
+            sorted(&one).to_string(),
+            r#"{"a":"ü","b":{"a":["x",{"c":true,"d":null}],"z":1}}"#
+        );
         assert_eq!(uuid(&checksum(&json!({}))).len(), 36);
     }
 

@@ -56,7 +56,10 @@ pub async fn set(app: &App, who: &Session, request: SignInSettings) -> Result<Si
     let actor = who.actor();
     require_admin(&actor)?;
     let before = read(app).await?;
-    let notice = request.login_notice.map(|text| text.trim().to_owned()).unwrap_or_default();
+    let notice = request
+        .login_notice
+        .map(|text| text.trim().to_owned())
+        .unwrap_or_default();
     if notice.chars().count() > MAX_NOTICE || notice.chars().any(|c| c.is_control() && c != '\n') {
         return Err(Problem::new(
             Code::InvalidRequest,
@@ -73,13 +76,20 @@ pub async fn set(app: &App, who: &Session, request: SignInSettings) -> Result<Si
         .field("password_sign_in"));
     }
     let mut tx = app.store.change().await?;
-    tx.put_setting(PASSWORDS, request.password_sign_in.to_string()).await?;
+    tx.put_setting(PASSWORDS, request.password_sign_in.to_string())
+        .await?;
     tx.put_setting(NOTICE, notice.clone()).await?;
     let details = json!({
         "before": before,
         "after": {"password_sign_in": request.password_sign_in, "login_notice": notice},
     });
-    let entry = app.audit(&actor, "sign_in.update", ObjectKind::Settings, "settings", details);
+    let entry = app.audit(
+        &actor,
+        "sign_in.update",
+        ObjectKind::Settings,
+        "settings",
+        details,
+    );
     tx.commit(app.now_ms(), entry).await?;
     read(app).await
 }

@@ -9,8 +9,8 @@ use ccag_admin_api::{
     CredentialView, EndpointTeam, EndpointView, KeyState, KeyView, LedgerRow, TeamView, Timestamp, UserView,
 };
 use ccag_domain::{
-    AccountState, EndpointId, EndpointState, Geography, KeyId, Lane, NanoUsd, Outcome, PriceId, ProviderId, ReplicaId,
-    RequestId, Role, TeamId, UnixMs, UsageId, UserId,
+    AccountState, EndpointId, EndpointState, Geography, KeyId, Lane, NanoUsd, Outcome, PriceId, ProviderId,
+    ReplicaId, RequestId, Role, TeamId, UnixMs, UsageId, UserId,
 };
 
 fn id<T: std::str::FromStr>(table: &'static str, column: &str, text: &str) -> Result<T, StoreError> {

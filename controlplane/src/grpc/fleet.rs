@@ -140,7 +140,10 @@ async fn tidy(app: &App, shutdown: CancellationToken) {
             app.store.delete_expired_sessions(now).await?;
             clients::sessions::forget_over(app).await?;
             if let Err(problem) = clients::keys::keep(app).await {
-                tracing::warn!(error = problem.message, "the keys that tokens are signed with cannot be looked after; it is tried again later");
+                tracing::warn!(
+                    error = problem.message,
+                    "the keys that tokens are signed with cannot be looked after; it is tried again later"
+                );
             }
             app.store.delete_changes_before(now - HISTORY_MS).await?;
             app.store.delete_seen_before(now - SEEN_MS).await?;

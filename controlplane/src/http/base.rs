@@ -11,7 +11,8 @@ pub(super) fn url(headers: &HeaderMap, public_url: Option<&Url>) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     // What is not a host name is not repeated.
     let plain = |host: &&str| {
-        let ordinary = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']' | b'_');
+        let ordinary =
+            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']' | b'_');
         !host.is_empty() && host.len() <= 255 && host.bytes().all(ordinary)
     };
     format!("http://{}", host.filter(plain).unwrap_or("localhost"))

@@ -12,7 +12,11 @@ use ccag_domain::ProviderId;
 
 type Answer<T> = Result<axum::Json<T>, Refusal>;
 
-pub(super) async fn list(who: SignedIn, origin: Origin, State(state): State<HttpState>) -> Answer<ProviderList> {
+pub(super) async fn list(
+    who: SignedIn,
+    origin: Origin,
+    State(state): State<HttpState>,
+) -> Answer<ProviderList> {
     let idps = providers::list(&state.app, &who.actor(), &origin.base_url).await?;
     Ok(axum::Json(ProviderList { idps }))
 }

@@ -49,7 +49,7 @@ pub(super) fn position(cursor: &str) -> Result<String, Problem> {
 /// The position that a cursor stands for in a list that is in order of time: when the last item of the page before was made, and
 /// its id.
 pub(super) fn before(cursor: &str) -> Result<(i64, String), Problem> {
-let position = position(cursor)?;
+    let position = position(cursor)?;
     position
         .split_once('.')
         .and_then(|(at_ms, id)| Some((at_ms.parse().ok()?, id.to_owned())))

@@ -57,5 +57,7 @@ pub(super) async fn preview(
     State(state): State<HttpState>,
     Id(id): Id<UserId>,
 ) -> Answer<PolicyPreview> {
-    Ok(axum::Json(policies::preview(&state.app, &who.actor(), &id).await?))
+    Ok(axum::Json(
+        policies::preview(&state.app, &who.actor(), &id).await?,
+    ))
 }

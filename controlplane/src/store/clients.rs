@@ -82,9 +82,11 @@ impl Store {
     ) -> Result<(Vec<client_session::Model>, u64), StoreError> {
         use client_session::Column as C;
         let before = query.before.as_ref().map(|(at_ms, id)| {
-            Condition::any()
-                .add(C::CreatedAtMs.lt(*at_ms))
-                .add(Condition::all().add(C::CreatedAtMs.eq(*at_ms)).add(C::KeyId.lt(id)))
+            Condition::any().add(C::CreatedAtMs.lt(*at_ms)).add(
+                Condition::all()
+                    .add(C::CreatedAtMs.eq(*at_ms))
+                    .add(C::KeyId.lt(id)),
+            )
         });
         let wanted = Condition::all()
             .add(C::ExpiresAtMs.gt(now_ms))
@@ -177,7 +179,9 @@ impl Tx {
         if let Some(session) = good {
             return Ok(RefreshToken::Good(Box::new(session)));
         }
-        let spent = spent_refresh_token::Entity::find_by_id(digest).one(&self.tx).await?;
+        let spent = spent_refresh_token::Entity::find_by_id(digest)
+            .one(&self.tx)
+            .await?;
         Ok(match spent {
             Some(row) => RefreshToken::Spent(row.key_id, row.spent_at_ms),
             None => RefreshToken::Unknown,
@@ -273,7 +277,11 @@ impl Tx {
     pub(crate) async fn delete_expired_signing_keys(&mut self, now_ms: UnixMs) -> Result<u64, StoreError> {
         use signing_key::Column as C;
         let expired = || C::ExpiresAtMs.lt(now_ms);
-        for row in signing_key::Entity::find().filter(expired()).all(&self.tx).await? {
+        for row in signing_key::Entity::find()
+            .filter(expired())
+            .all(&self.tx)
+            .await?
+        {
             self.touch(ObjectKind::SigningKey, &row.id);
         }
         let gone = signing_key::Entity::delete_many()

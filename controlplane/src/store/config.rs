@@ -5,8 +5,8 @@ use super::entity::{
     paused_session, policy, price, setting, signing_key, team, team_endpoint, user, virtual_key,
 };
 use super::{
-    Store, StoreError, breaker, budgets, capabilities, dialect, limits, offers, policies, prices, routing, rows,
-    search,
+    Store, StoreError, breaker, budgets, capabilities, dialect, limits, offers, policies, prices, routing,
+    rows, search,
 };
 use crate::secrets::Secrets;
 use ccag_domain::config::{ChangeStep, Settings, UnpricedPolicy};

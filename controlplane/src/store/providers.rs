@@ -5,8 +5,8 @@ use super::{Store, StoreError, Tx};
 use ccag_domain::UnixMs;
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 
 impl Store {
@@ -18,7 +18,10 @@ impl Store {
             .await?)
     }
 
-    pub(crate) async fn find_provider(&self, id: &str) -> Result<Option<identity_provider::Model>, StoreError> {
+    pub(crate) async fn find_provider(
+        &self,
+        id: &str,
+    ) -> Result<Option<identity_provider::Model>, StoreError> {
         Ok(identity_provider::Entity::find_by_id(id).one(&self.db).await?)
     }
 
@@ -39,7 +42,9 @@ impl Store {
             .lock_exclusive()
             .one(&tx)
             .await?;
-        let gone = sign_in_attempt::Entity::delete_by_id(state_digest).exec(&tx).await?;
+        let gone = sign_in_attempt::Entity::delete_by_id(state_digest)
+            .exec(&tx)
+            .await?;
         tx.commit().await?;
         Ok(found.filter(|row| gone.rows_affected == 1 && row.expires_at_ms > now_ms))
     }
@@ -64,7 +69,10 @@ impl Store {
 }
 
 impl Tx {
-    pub(crate) async fn find_provider(&self, id: &str) -> Result<Option<identity_provider::Model>, StoreError> {
+    pub(crate) async fn find_provider(
+        &self,
+        id: &str,
+    ) -> Result<Option<identity_provider::Model>, StoreError> {
         Ok(identity_provider::Entity::find_by_id(id)
             .lock_exclusive()
             .one(&self.tx)

@@ -7,8 +7,8 @@ use super::entity::{
 use ccag_domain::price::LongContext;
 use ccag_domain::{
     AccountState, CapabilityBook, DatedPrice, Endpoint, EndpointId, Geography, Guardrail, KeyDigest,
-    KeyGrant, KeyId, LearntFact, Model, ModelName, NanoUsd, Price, PriceId, Rates, Role,
-    RoutingPolicy, SearchProvider, SigningKey, Team, TeamId, UnixMs, User, UserId,
+    KeyGrant, KeyId, LearntFact, Model, ModelName, NanoUsd, Price, PriceId, Rates, Role, RoutingPolicy,
+    SearchProvider, SigningKey, Team, TeamId, UnixMs, User, UserId,
 };
 use std::sync::Arc;
 

@@ -83,29 +83,59 @@ async fn a_device_is_let_in_by_whoever_confirms_its_code(db: TestDb) {
     let plane = Plane::start(&db).await;
     let admin = plane.admin().await;
     let (ada, id) = admin.new_member("ada").await;
-    let found = plane.caller().with("host", "gw.example").get("/.well-known/oauth-authorization-server").await;
+    let found = plane
+        .caller()
+        .with("host", "gw.example")
+        .get("/.well-known/oauth-authorization-server")
+        .await;
     let found = found.json();
-    assert_eq!(found["device_authorization_endpoint"], "http://gw.example/oauth/device_authorization");
+    assert_eq!(
+        found["device_authorization_endpoint"],
+        "http://gw.example/oauth/device_authorization"
+    );
     assert_eq!(found["gateway_protocol_version"], 1);
     let device = start(&plane).await;
     assert_eq!(device["interval"], 5);
     let waiting = ask(&plane, &device).await;
-    assert_eq!((waiting.status.as_u16(), &waiting.json()["error"]), (400, &json!("authorization_pending")));
+    assert_eq!(
+        (waiting.status.as_u16(), &waiting.json()["error"]),
+        (400, &json!("authorization_pending"))
+    );
     let hasty = ask(&plane, &device).await.json();
     assert_eq!(hasty["error"], "slow_down");
-    let page = Browser::of(&ada).get(&format!("/device?user_code={}", device["user_code"].as_str().unwrap())).await;
-    assert!(page.text.contains("claude-code/2.1.332") && page.text.contains("ada"), "{}", page.text);
+    let page = Browser::of(&ada)
+        .get(&format!(
+            "/device?user_code={}",
+            device["user_code"].as_str().unwrap()
+        ))
+        .await;
+    assert!(
+        page.text.contains("claude-code/2.1.332") && page.text.contains("ada"),
+        "{}",
+        page.text
+    );
     assert_eq!(decide(&ada, &device, "approve").await.status, 200);
     let tokens = ask(&plane, &device).await.json();
-    assert_eq!((&tokens["token_type"], &tokens["expires_in"], &tokens["email"]), (&json!("Bearer"), &json!(3_600), &json!("ada")));
-    assert_eq!(ask(&plane, &device).await.json()["error"], "expired_token", "a device code is good once");
+    assert_eq!(
+        (&tokens["token_type"], &tokens["expires_in"], &tokens["email"]),
+        (&json!("Bearer"), &json!(3_600), &json!("ada"))
+    );
+    assert_eq!(
+        ask(&plane, &device).await.json()["error"],
+        "expired_token",
+        "a device code is good once"
+    );
     let sessions = ada.get("/admin/client-sessions").await.json();
     assert_eq!(sessions["sessions"][0]["user_id"], json!(id));
     assert_eq!(sessions["sessions"][0]["client"], "claude-code/2.1.332");
     // The token asks models. It administrates nothing.
     assert_eq!(client(&plane, &tokens).get("/auth/me").await.status, 401);
     assert_eq!(client(&plane, &tokens).get("/admin/keys").await.status, 401);
-    assert_eq!(ada.get("/admin/keys").await.json()["keys"], json!([]), "a session is no key that one sees");
+    assert_eq!(
+        ada.get("/admin/keys").await.json()["keys"],
+        json!([]),
+        "a session is no key that one sees"
+    );
     plane.stop().await;
 }
 
@@ -140,9 +170,16 @@ async fn a_link_alone_lets_nobody_in(db: TestDb) {
     // Nobody who is not signed in sees anything of it.
     let stranger = plane.caller().get(&format!("/device?user_code={code}")).await;
     assert_eq!(stranger.status, 303);
-    assert!(stranger.headers["location"].to_str().unwrap().starts_with("/console/login?next="));
+    assert!(
+        stranger.headers["location"]
+            .to_str()
+            .unwrap()
+            .starts_with("/console/login?next=")
+    );
     // Opening it confirms nothing, nor does a form from elsewhere.
-    Browser::of(&admin).get(&format!("/device?user_code={code}")).await;
+    Browser::of(&admin)
+        .get(&format!("/device?user_code={code}"))
+        .await;
     let forged = format!("user_code={code}&decision=approve&csrf=guessed");
     let token = admin.token.clone().unwrap();
     let planted = plane
@@ -150,13 +187,18 @@ async fn a_link_alone_lets_nobody_in(db: TestDb) {
         .with("cookie", &format!("ccag_session={token}"))
         .with("content-type", "application/x-www-form-urlencoded");
     assert_eq!(planted.send("POST", "/device", &forged).await.status, 403);
-    assert_eq!(ask(&plane, &device).await.json()["error"], "authorization_pending");
+    assert_eq!(
+        ask(&plane, &device).await.json()["error"],
+        "authorization_pending"
+    );
     // From another address the page warns.
     let elsewhere = Caller {
         address: "198.51.100.7:9".parse().unwrap(),
         ..admin.clone()
     };
-    let page = Browser::of(&elsewhere).get(&format!("/device?user_code={code}")).await;
+    let page = Browser::of(&elsewhere)
+        .get(&format!("/device?user_code={code}"))
+        .await;
     assert!(page.text.contains("not where this browser is"), "{}", page.text);
     plane.stop().await;
 }
@@ -172,12 +214,19 @@ async fn codes_cannot_be_tried_out(db: TestDb) {
     let other = Plane::start(&db).await;
     let token = admin.token.clone().unwrap();
     let there = other.caller().with("cookie", &format!("ccag_session={token}"));
-    assert_eq!(there.get("/device?user_code=BBBB-CCCC").await.status, 429, "replicas count together");
+    assert_eq!(
+        there.get("/device?user_code=BBBB-CCCC").await.status,
+        429,
+        "replicas count together"
+    );
     for _ in 0..60 {
         start(&plane).await;
     }
     let many = form(&plane.caller(), "/oauth/device_authorization", &[]).await;
-    assert_eq!((many.status.as_u16(), &many.json()["error"]), (429, &json!("slow_down")));
+    assert_eq!(
+        (many.status.as_u16(), &many.json()["error"]),
+        (429, &json!("slow_down"))
+    );
     assert!(many.headers.contains_key("retry-after"));
     other.stop().await;
     plane.stop().await;
@@ -194,13 +243,22 @@ async fn refresh_tokens_are_good_once(db: TestDb) {
     assert_ne!(second["refresh_token"], first["refresh_token"]);
     // A moment later it may be the client's other half; it gets nothing, and the session lives.
     let replayed = refresh(&plane, &first).await;
-    assert_eq!((replayed.status.as_u16(), &replayed.json()["error"]), (401, &json!("invalid_grant")));
+    assert_eq!(
+        (replayed.status.as_u16(), &replayed.json()["error"]),
+        (401, &json!("invalid_grant"))
+    );
     let third = refresh(&plane, &second).await.json();
     // Much later somebody has stolen one of the two: nobody goes on.
     plane.clock.0.fetch_add(60_000, Ordering::Relaxed);
     assert_eq!(refresh(&plane, &second).await.json()["error"], "invalid_grant");
     assert_eq!(refresh(&plane, &third).await.json()["error"], "invalid_grant");
-    assert!(admin.get("/admin/audit").await.text.contains("client_session.replayed"));
+    assert!(
+        admin
+            .get("/admin/audit")
+            .await
+            .text
+            .contains("client_session.replayed")
+    );
     let tokens = let_in(&plane, &ada).await;
     admin.post(&format!("/admin/users/{id}/suspend"), json!({})).await;
     assert_eq!(refresh(&plane, &tokens).await.json()["error"], "invalid_grant");
@@ -220,9 +278,15 @@ async fn sessions_end_when_they_are_ended(db: TestDb) {
         answer.status == 404
     };
     assert!(open(&tokens).await);
-    let id = ada.get("/admin/client-sessions").await.json()["sessions"][0]["id"].as_str().unwrap().to_owned();
+    let id = ada.get("/admin/client-sessions").await.json()["sessions"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let path = format!("/admin/client-sessions/{id}");
-    assert_eq!(bob.get("/admin/client-sessions").await.json()["sessions"], json!([]));
+    assert_eq!(
+        bob.get("/admin/client-sessions").await.json()["sessions"],
+        json!([])
+    );
     assert_eq!(bob.send("DELETE", &path, "").await.status, 404);
     assert_eq!(ada.send("DELETE", &path, "").await.status, 204);
     assert!(!open(&tokens).await);
@@ -232,14 +296,27 @@ async fn sessions_end_when_they_are_ended(db: TestDb) {
         let tokens = let_in(&plane, &ada).await;
         for _ in 0..2 {
             let token = tokens[kind].as_str().unwrap();
-            assert_eq!(form(&plane.caller(), "/oauth/revoke", &[("token", token)]).await.status, 200);
+            assert_eq!(
+                form(&plane.caller(), "/oauth/revoke", &[("token", token)])
+                    .await
+                    .status,
+                200
+            );
         }
         assert!(!open(&tokens).await, "{kind}");
     }
     // Signed out everywhere.
     let (one, two) = (let_in(&plane, &ada).await, let_in(&plane, &ada).await);
-    assert_eq!(bob.post(&format!("/admin/users/{ada_id}/sign-out"), json!({})).await.status, 403);
-    let out = ada.post(&format!("/admin/users/{ada_id}/sign-out"), json!({})).await.json();
+    assert_eq!(
+        bob.post(&format!("/admin/users/{ada_id}/sign-out"), json!({}))
+            .await
+            .status,
+        403
+    );
+    let out = ada
+        .post(&format!("/admin/users/{ada_id}/sign-out"), json!({}))
+        .await
+        .json();
     assert_eq!(out["client_sessions"], 2);
     assert!(!open(&one).await && !open(&two).await);
     assert_eq!(ada.get("/auth/me").await.status, 401);
@@ -258,37 +335,83 @@ async fn policies_say_what_claude_code_is_told(db: TestDb) {
     let tokens = let_in(&plane, &ada).await;
     let claude = client(&plane, &tokens);
     assert_eq!(claude.get("/managed/settings").await.status, 404);
-    let everybody = json!({"name": "Everybody", "settings": {"env": {"A": "1"}, "permissions": {"deny": ["WebFetch"]}}});
+    let everybody =
+        json!({"name": "Everybody", "settings": {"env": {"A": "1"}, "permissions": {"deny": ["WebFetch"]}}});
     let made = admin.post("/admin/policies", everybody).await;
     assert_eq!(made.status, 201, "{}", made.text);
     let platform = json!({
         "name": "Platform", "priority": 5, "match": {"team_ids": [team]}, "models": ["claude-haiku-4-5[1m]"],
         "settings": {"env": {"A": "2", "B": "ü"}},
     });
-    assert_eq!(admin.post("/admin/policies", platform).await.json()["models"], json!(["claude-haiku-4-5"]));
+    assert_eq!(
+        admin.post("/admin/policies", platform).await.json()["models"],
+        json!(["claude-haiku-4-5"])
+    );
     let first = claude.get("/managed/settings").await;
-    assert_eq!(first.json()["settings"], json!({"env": {"A": "1"}, "permissions": {"deny": ["WebFetch"]}}));
-    admin.send("PUT", &format!("/admin/users/{id}/team"), &json!({"team_id": team}).to_string()).await;
+    assert_eq!(
+        first.json()["settings"],
+        json!({"env": {"A": "1"}, "permissions": {"deny": ["WebFetch"]}})
+    );
+    admin
+        .send(
+            "PUT",
+            &format!("/admin/users/{id}/team"),
+            &json!({"team_id": team}).to_string(),
+        )
+        .await;
     let second = claude.get("/managed/settings").await;
     let settings = second.json()["settings"].clone();
-    assert_eq!(settings, json!({"env": {"A": "2", "B": "ü"}, "permissions": {"deny": ["WebFetch"]}}));
+    assert_eq!(
+        settings,
+        json!({"env": {"A": "2", "B": "ü"}, "permissions": {"deny": ["WebFetch"]}})
+    );
     let canonical = r#"{"env":{"A":"2","B":"ü"},"permissions":{"deny":["WebFetch"]}}"#;
     let checksum = format!("sha256:{}", hex::encode(Sha256::digest(canonical)));
     assert_eq!(second.json()["checksum"], json!(checksum));
     let tag = second.headers["etag"].to_str().unwrap().to_owned();
     assert_eq!(tag, format!("\"{checksum}\""));
-    assert_eq!(claude.clone().with("if-none-match", &tag).get("/managed/settings").await.status, 304);
-    assert_eq!(claude.clone().with("if-none-match", "*").get("/managed/settings").await.status, 304);
+    assert_eq!(
+        claude
+            .clone()
+            .with("if-none-match", &tag)
+            .get("/managed/settings")
+            .await
+            .status,
+        304
+    );
+    assert_eq!(
+        claude
+            .clone()
+            .with("if-none-match", "*")
+            .get("/managed/settings")
+            .await
+            .status,
+        304
+    );
     let stale = first.headers["etag"].to_str().unwrap().to_owned();
-    assert_eq!(claude.clone().with("if-none-match", &stale).get("/managed/settings").await.status, 200);
+    assert_eq!(
+        claude
+            .clone()
+            .with("if-none-match", &stale)
+            .get("/managed/settings")
+            .await
+            .status,
+        200
+    );
     let preview = admin.get(&format!("/admin/users/{id}/policy")).await.json();
     assert_eq!(preview["policies"], json!(["Everybody", "Platform"]));
-    assert_eq!((&preview["models"], &preview["models_by"]), (&json!(["claude-haiku-4-5"]), &json!("Platform")));
+    assert_eq!(
+        (&preview["models"], &preview["models_by"]),
+        (&json!(["claude-haiku-4-5"]), &json!("Platform"))
+    );
     assert_eq!(preview["settings"]["checksum"], json!(checksum));
     // An admin's token is none of a client's, and nobody's is none at all.
     assert_eq!(ada.get("/managed/settings").await.status, 401);
     let nobody = plane.caller().get("/managed/settings").await;
-    assert_eq!((nobody.status.as_u16(), &nobody.json()["error"]["type"]), (401, &json!("authentication_error")));
+    assert_eq!(
+        (nobody.status.as_u16(), &nobody.json()["error"]["type"]),
+        (401, &json!("authentication_error"))
+    );
     assert_eq!(nobody.headers["x-should-retry"], "false");
     plane.stop().await;
 }
@@ -315,7 +438,10 @@ async fn policies_are_looked_at_before_they_are_stored(db: TestDb) {
     let path = format!("/admin/policies/{}", made["id"].as_str().unwrap());
     let changed = json!({"name": "One", "models": []});
     let changed = admin.send("PUT", &path, &changed.to_string()).await.json();
-    assert_eq!((&changed["version"], &changed["models"], &changed["settings"]), (&json!(2), &json!([]), &Value::Null));
+    assert_eq!(
+        (&changed["version"], &changed["models"], &changed["settings"]),
+        (&json!(2), &json!([]), &Value::Null)
+    );
     let (ada, id) = admin.new_member("ada").await;
     assert_eq!(ada.get("/admin/policies").await.status, 403);
     assert_eq!(ada.get(&format!("/admin/users/{id}/policy")).await.status, 200);
@@ -328,20 +454,42 @@ async fn tokens_outlive_the_key_that_signed_them(db: TestDb) {
     let plane = Plane::start(&db).await;
     let admin = plane.admin().await;
     let tokens = let_in(&plane, &admin).await;
-    let signed_by = |tokens: &Value| ccag_session_token::key_id(tokens["access_token"].as_str().unwrap()).unwrap();
+    let signed_by =
+        |tokens: &Value| ccag_session_token::key_id(tokens["access_token"].as_str().unwrap()).unwrap();
     let old = signed_by(&tokens);
-    assert_eq!(admin.post("/admin/signing-keys/rotate", json!({})).await.status, 204);
+    assert_eq!(
+        admin.post("/admin/signing-keys/rotate", json!({})).await.status,
+        204
+    );
     let at_once = refresh(&plane, &tokens).await.json();
-    assert_eq!(signed_by(&at_once), old, "data planes may not know the new one yet");
+    assert_eq!(
+        signed_by(&at_once),
+        old,
+        "data planes may not know the new one yet"
+    );
     plane.clock.0.fetch_add(61_000, Ordering::Relaxed);
     let later = refresh(&plane, &at_once).await.json();
     assert_ne!(signed_by(&later), old);
-    assert_eq!(client(&plane, &at_once).get("/managed/settings").await.status, 404, "the old token is good");
+    assert_eq!(
+        client(&plane, &at_once).get("/managed/settings").await.status,
+        404,
+        "the old token is good"
+    );
     plane.clock.0.fetch_add(3_700_000, Ordering::Relaxed);
-    assert_eq!(client(&plane, &at_once).get("/managed/settings").await.status, 401);
-    assert_eq!(client(&plane, &later).get("/managed/settings").await.status, 401, "an hour is over");
+    assert_eq!(
+        client(&plane, &at_once).get("/managed/settings").await.status,
+        401
+    );
+    assert_eq!(
+        client(&plane, &later).get("/managed/settings").await.status,
+        401,
+        "an hour is over"
+    );
     let renewed = refresh(&plane, &later).await.json();
-    assert_eq!(client(&plane, &renewed).get("/managed/settings").await.status, 404);
+    assert_eq!(
+        client(&plane, &renewed).get("/managed/settings").await.status,
+        404
+    );
     plane.stop().await;
 }
 
@@ -356,9 +504,17 @@ async fn requests_with_more_than_is_known_are_taken(db: TestDb) {
         answer.json()["error"].as_str().unwrap().to_owned()
     };
     assert_eq!(error(&[]).await, "invalid_request");
-    assert_eq!(error(&[("grant_type", "password")]).await, "unsupported_grant_type");
+    assert_eq!(
+        error(&[("grant_type", "password")]).await,
+        "unsupported_grant_type"
+    );
     assert_eq!(error(&[("grant_type", "refresh_token")]).await, "invalid_request");
-    assert_eq!(form(&plane.caller(), "/oauth/revoke", &[("token", "unknown")]).await.status, 200);
+    assert_eq!(
+        form(&plane.caller(), "/oauth/revoke", &[("token", "unknown")])
+            .await
+            .status,
+        200
+    );
     assert_eq!(form(&plane.caller(), "/oauth/revoke", &[]).await.status, 400);
     assert_eq!(plane.caller().get("/oauth/token").await.status, 405);
     plane.stop().await;

@@ -1,10 +1,10 @@
 //! An OpenID provider that says what a test wants, right or wrong.
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Map, Value, json};

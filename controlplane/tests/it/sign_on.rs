@@ -51,7 +51,9 @@ pub(crate) async fn add(admin: &Caller, idp: &Idp, name: &str, rules: Value) -> 
 
 pub(crate) async fn set_out(plane: &Plane, provider: &str) -> Way {
     let caller = plane.caller().with("host", "gw.example");
-    let sent = caller.get(&format!("/auth/oidc/{provider}/login?next=/console/keys")).await;
+    let sent = caller
+        .get(&format!("/auth/oidc/{provider}/login?next=/console/keys"))
+        .await;
     assert_eq!(sent.status, 303, "{}", sent.text);
     let asked = query(sent.headers["location"].to_str().unwrap());
     assert_eq!(asked["response_type"], "code");
@@ -142,7 +144,10 @@ async fn two_providers_with_the_same_address_speak_of_two_people(db: TestDb) {
     let sly = add(&admin, &third, "Sly", rules).await;
     let about = json!({"sub": "x", "preferred_username": "admin"});
     let user = me(&sign_in(&plane, &third, &sly, about).await).await;
-    assert_eq!((&user["username"], &user["role"]), (&json!("admin (Sly)"), &json!("member")));
+    assert_eq!(
+        (&user["username"], &user["role"]),
+        (&json!("admin (Sly)"), &json!("member"))
+    );
     plane.stop().await;
 }
 
@@ -164,7 +169,10 @@ async fn tokens_that_are_not_what_they_must_be_are_refused(db: TestDb) {
     for (change, said) in wrong {
         let way = set_out(&plane, &provider).await;
         let mut about = json!({"sub": "u1", "email": "ada@corp.example"});
-        about.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        about
+            .as_object_mut()
+            .unwrap()
+            .extend(change.as_object().unwrap().clone());
         let answer = way.back_as(&idp, about).await;
         assert_eq!(answer.status, 401, "{change}");
         assert!(answer.text.contains(said), "{change}: {}", answer.text);
@@ -183,7 +191,11 @@ async fn tokens_that_are_not_what_they_must_be_are_refused(db: TestDb) {
     let way = set_out(&plane, &provider).await;
     let claims = idp.claims(&way.nonce, json!({"sub": "u1"}));
     idp.answer_with(signed(1, &claims), "another challenge");
-    assert_eq!(way.come_back().await.status, 401, "the verifier is checked by the provider");
+    assert_eq!(
+        way.come_back().await.status,
+        401,
+        "the verifier is checked by the provider"
+    );
     let users = admin.get("/admin/users").await.json();
     assert_eq!(users["users"].as_array().unwrap().len(), 1, "nobody came in");
     plane.stop().await;
@@ -235,7 +247,10 @@ async fn a_sign_in_is_good_once_and_in_its_own_browser(db: TestDb) {
     let late = set_out(&plane, &provider).await;
     plane.clock.0.fetch_add(601_000, Ordering::Relaxed);
     assert_eq!(late.back_as(&idp, about).await.status, 401);
-    let odd = plane.caller().get("/auth/oidc/callback?state=x&error=access_denied").await;
+    let odd = plane
+        .caller()
+        .get("/auth/oidc/callback?state=x&error=access_denied")
+        .await;
     assert_eq!(odd.status, 401);
     let denied = set_out(&plane, &provider).await;
     let path = format!("/auth/oidc/callback?state={}&error=access_denied", denied.state);
@@ -256,10 +271,19 @@ async fn who_may_not_come_in_is_told_why(db: TestDb) {
         assert!(answer.text.contains(said), "{said}: {}", answer.text);
     };
     let good = json!({"sub": "u1", "email": "ada@corp.example", "groups": ["claude"]});
-    refused(json!({"sub": "u1", "email": "ada@evil.example", "groups": ["claude"]}), "evil.example").await;
-    let unverified = json!({"sub": "u1", "email": "ada@corp.example", "email_verified": false, "groups": ["claude"]});
+    refused(
+        json!({"sub": "u1", "email": "ada@evil.example", "groups": ["claude"]}),
+        "evil.example",
+    )
+    .await;
+    let unverified =
+        json!({"sub": "u1", "email": "ada@corp.example", "email_verified": false, "groups": ["claude"]});
     refused(unverified, "verified").await;
-    refused(json!({"sub": "u1", "email": "ada@corp.example", "groups": ["x"]}), "none of the groups").await;
+    refused(
+        json!({"sub": "u1", "email": "ada@corp.example", "groups": ["x"]}),
+        "none of the groups",
+    )
+    .await;
     let ada = sign_in(&plane, &idp, &provider, good.clone()).await;
     let id = me(&ada).await["id"].as_str().unwrap().to_owned();
     admin.post(&format!("/admin/users/{id}/suspend"), json!({})).await;
@@ -267,9 +291,15 @@ async fn who_may_not_come_in_is_told_why(db: TestDb) {
     assert_eq!(ada.get("/auth/me").await.status, 401);
     let closed = json!({"allowed_domains": [], "auto_provision": false});
     let path = format!("/admin/idps/{provider}");
-    let changed = admin.send("PUT", &path, &idp.described("Okta", closed).to_string()).await;
+    let changed = admin
+        .send("PUT", &path, &idp.described("Okta", closed).to_string())
+        .await;
     assert_eq!(changed.status, 200, "{}", changed.text);
-    refused(json!({"sub": "u2", "email": "bob@corp.example"}), "not a user here").await;
+    refused(
+        json!({"sub": "u2", "email": "bob@corp.example"}),
+        "not a user here",
+    )
+    .await;
     plane.stop().await;
 }
 
@@ -288,7 +318,9 @@ async fn groups_make_roles_and_teams_and_changed_rules_hold_at_once(db: TestDb) 
     assert_eq!(user["groups"], json!(["/platform", "/ops"]));
     let path = format!("/admin/idps/{provider}");
     let fewer = json!({"group_mappings": [{"group": "ops", "role": "member"}]});
-    let changed = admin.send("PUT", &path, &idp.described("Keycloak", fewer).to_string()).await;
+    let changed = admin
+        .send("PUT", &path, &idp.described("Keycloak", fewer).to_string())
+        .await;
     assert_eq!(changed.status, 200, "{}", changed.text);
     assert_eq!(me(&ada).await["role"], "member");
     plane.stop().await;
@@ -318,7 +350,10 @@ async fn a_provider_is_looked_at_before_it_is_stored(db: TestDb) {
     }
     let id = add(&admin, &idp, "Okta", json!({})).await;
     assert_eq!(admin.post("/admin/idps", good.clone()).await.status, 409);
-    let tested = admin.post(&format!("/admin/idps/{id}/test"), json!({})).await.json();
+    let tested = admin
+        .post(&format!("/admin/idps/{id}/test"), json!({}))
+        .await
+        .json();
     assert_eq!(tested["checks"][1]["ok"], true, "{tested}");
     // What is not said of the secret keeps it.
     let mut silent = good.clone();
@@ -330,7 +365,11 @@ async fn a_provider_is_looked_at_before_it_is_stored(db: TestDb) {
     let public = admin.send("PUT", &path, &silent.to_string()).await.json();
     assert_eq!(public["has_client_secret"], false);
     let (member, _) = admin.new_member("ada").await;
-    for (method, path) in [("GET", "/admin/idps"), ("POST", "/admin/idps"), ("DELETE", path.as_str())] {
+    for (method, path) in [
+        ("GET", "/admin/idps"),
+        ("POST", "/admin/idps"),
+        ("DELETE", path.as_str()),
+    ] {
         assert_eq!(member.send(method, path, &good.to_string()).await.status, 403);
     }
     assert_eq!(admin.send("DELETE", &path, "").await.status, 204);
@@ -379,8 +418,13 @@ async fn passwords_are_turned_off_by_who_needs_none(db: TestDb) {
     assert!(page.contains("Continue with Okta") && !page.contains("type=\"password\""));
     let id = me(&ada).await["id"].as_str().unwrap().to_owned();
     let password = json!({"password": PASSWORD});
-    let patched = ada.send("PATCH", &format!("/admin/users/{id}"), &password.to_string()).await;
-    assert_eq!(patched.status, 400, "who comes from a provider has no password here");
+    let patched = ada
+        .send("PATCH", &format!("/admin/users/{id}"), &password.to_string())
+        .await;
+    assert_eq!(
+        patched.status, 400,
+        "who comes from a provider has no password here"
+    );
     plane.stop().await;
     // The operator's way back in.
     let mut open = config(&db);
@@ -406,10 +450,20 @@ async fn the_environment_describes_a_provider_once(db: TestDb) {
     let admin = plane.admin().await;
     let found = admin.get("/admin/idps").await.json();
     let id = found["idps"][0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(admin.send("DELETE", &format!("/admin/idps/{id}"), "").await.status, 204);
+    assert_eq!(
+        admin
+            .send("DELETE", &format!("/admin/idps/{id}"), "")
+            .await
+            .status,
+        204
+    );
     plane.stop().await;
     let plane = Plane::start_with(described).await;
     let admin = plane.admin().await;
-    assert_eq!(admin.get("/admin/idps").await.json()["idps"], json!([]), "what was deleted stays so");
+    assert_eq!(
+        admin.get("/admin/idps").await.json()["idps"],
+        json!([]),
+        "what was deleted stays so"
+    );
     plane.stop().await;
 }

@@ -100,7 +100,7 @@ fn cents(amount: NanoUsd) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    
+
     fn standing(period: Period, amount: i64, spent_cents: i64) -> Standing {
         Standing {
             period,

@@ -50,7 +50,13 @@ pub struct Claims {
 impl Claims {
     /// For a session. Times are cut to seconds.
     #[must_use]
-    pub fn new(user_id: UserId, session: KeyId, issued_ms: UnixMs, expires_ms: UnixMs, revision: u64) -> Self {
+    pub fn new(
+        user_id: UserId,
+        session: KeyId,
+        issued_ms: UnixMs,
+        expires_ms: UnixMs,
+        revision: u64,
+    ) -> Self {
         Self {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),

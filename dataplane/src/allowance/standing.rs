@@ -10,7 +10,6 @@ use tokio::time::Instant;
 /// How long it is waited for what the control plane says: it speaks of every account within a quarter of a second.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-
 impl Allowances {
     /// How the budgets stand that bound a caller's spending, as the control plane says now, or, where it does not answer
     /// within a second, as it said last. Those of which it has never said anything are left out.

@@ -3,11 +3,11 @@
 
 use super::error::{render, set_request_id};
 use super::messages::{Admitted, identify, route, subject};
-use crate::permission;
 use super::{Gateway, body};
 use crate::admission;
 use crate::bedrock::attempt::{Bedrock, collect};
 use crate::bedrock::{Call, Operation as Upstream};
+use crate::permission;
 use crate::search::terms;
 use axum::body::Body;
 use axum::extract::Request;

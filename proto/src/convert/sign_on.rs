@@ -67,7 +67,11 @@ impl TryFrom<v1::ModelPolicy> for ModelPolicy {
                 roles: roles.collect::<Result<_, _>>()?,
                 email_domains: message.email_domains,
             },
-            models: message.models.iter().map(|name| ModelName::canonical(name)).collect(),
+            models: message
+                .models
+                .iter()
+                .map(|name| ModelName::canonical(name))
+                .collect(),
         })
     }
 }

@@ -132,13 +132,14 @@ fn typed(text: &str) -> Option<String> {
 ///
 /// # Errors
 /// [`Code::NotFound`] if none does, or not any more; [`Code::RateLimited`] after too many codes.
-pub async fn find(
-    app: &App,
-    who: &Session,
-    address: Option<IpAddr>,
-    code: &str,
-) -> Result<Waiting, Problem> {
-    throttle::count(app, &format!("user code\0{}", who.user.id), address, CODES_A_MINUTE).await?;
+pub async fn find(app: &App, who: &Session, address: Option<IpAddr>, code: &str) -> Result<Waiting, Problem> {
+    throttle::count(
+        app,
+        &format!("user code\0{}", who.user.id),
+        address,
+        CODES_A_MINUTE,
+    )
+    .await?;
     let code = typed(code).ok_or_else(no_device)?;
     let row = app.store.find_device_by_user_code(&code, app.now_ms()).await?;
     let row = row.filter(|row| row.state == "pending").ok_or_else(no_device)?;
@@ -161,7 +162,13 @@ pub async fn decide(
     code: &str,
     approve: bool,
 ) -> Result<Surface, Problem> {
-    throttle::count(app, &format!("user code\0{}", who.user.id), address, CODES_A_MINUTE).await?;
+    throttle::count(
+        app,
+        &format!("user code\0{}", who.user.id),
+        address,
+        CODES_A_MINUTE,
+    )
+    .await?;
     let code = typed(code).ok_or_else(no_device)?;
     let now = app.now_ms();
     let tx = app.store.change().await?;
@@ -177,9 +184,16 @@ pub async fn decide(
     state.clone_into(&mut row.state);
     row.user_id = Some(who.user.id.to_string());
     let surface = Surface::parse(Some(&row.surface));
-    let details = json!({"surface": row.surface, "device": Device::read(&row.device), "confirmed_at": address});
+    let details =
+        json!({"surface": row.surface, "device": Device::read(&row.device), "confirmed_at": address});
     tx.update_device(row).await?;
-    let entry = app.audit(&who.actor(), action, ObjectKind::User, who.user.id.as_str(), details);
+    let entry = app.audit(
+        &who.actor(),
+        action,
+        ObjectKind::User,
+        who.user.id.as_str(),
+        details,
+    );
     tx.commit(now, entry).await?;
     Ok(surface)
 }

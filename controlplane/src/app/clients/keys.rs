@@ -29,8 +29,14 @@ fn sealed_as(id: &str) -> String {
 pub(crate) async fn keep(app: &App) -> Result<(), Problem> {
     let now = app.now_ms();
     let due = |rows: &[signing_key::Model]| {
-        let newest = rows.iter().filter(|row| row.retired_at_ms.is_none()).map(|row| row.created_at_ms).max();
-        let over = rows.iter().any(|row| row.expires_at_ms.is_some_and(|at| at < now));
+        let newest = rows
+            .iter()
+            .filter(|row| row.retired_at_ms.is_none())
+            .map(|row| row.created_at_ms)
+            .max();
+        let over = rows
+            .iter()
+            .any(|row| row.expires_at_ms.is_some_and(|at| at < now));
         (newest.is_none_or(|at| now - at >= ROTATE_AFTER_MS), over)
     };
     if due(&app.store.list_signing_keys().await?) == (false, false) {
@@ -47,7 +53,13 @@ pub(crate) async fn keep(app: &App) -> Result<(), Problem> {
         return Ok(());
     }
     let details = json!({ "made": made, "expired_removed": over });
-    let entry = app.audit(&Actor::System, "signing_key.rotate", ObjectKind::SigningKey, "signing_keys", details);
+    let entry = app.audit(
+        &Actor::System,
+        "signing_key.rotate",
+        ObjectKind::SigningKey,
+        "signing_keys",
+        details,
+    );
     tx.commit(now, entry).await?;
     Ok(())
 }
@@ -118,7 +130,9 @@ pub(super) async fn verifier(app: &App, id: &str, now: UnixMs) -> Result<Option<
 }
 
 fn broken() -> Problem {
-    tracing::error!("there is no key to sign tokens with, or it cannot be opened: was the master key changed?");
+    tracing::error!(
+        "there is no key to sign tokens with, or it cannot be opened: was the master key changed?"
+    );
     Problem::new(
         Code::Internal,
         "Tokens cannot be signed at the moment. The log has the details under this request's id.",

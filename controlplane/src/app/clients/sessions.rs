@@ -2,9 +2,9 @@
 
 use super::{Device, keys};
 use crate::app::{App, keys as virtual_keys, not_found, require_admin};
+use crate::store::Tx;
 use crate::store::clients::{ClientSessionQuery, RefreshToken};
 use crate::store::entity::{client_session, user, virtual_key};
-use crate::store::Tx;
 use ccag_admin_api::{ClientSessionView, Timestamp};
 use ccag_domain::key::random_token;
 use ccag_domain::{Actor, Code, KeyDigest, KeyId, KeySecret, ObjectKind, Problem, Revision, UnixMs, UserId};
@@ -56,7 +56,12 @@ fn new_refresh_token(app: &App) -> String {
 }
 
 /// Opens a session for a user's Claude Code, and ends the transaction with it.
-pub(super) async fn open(app: &App, mut tx: Tx, user: &user::Model, device: &Device) -> Result<Opened, Problem> {
+pub(super) async fn open(
+    app: &App,
+    mut tx: Tx,
+    user: &user::Model,
+    device: &Device,
+) -> Result<Opened, Problem> {
     let now = app.now_ms();
     let expires_at_ms = now.saturating_add(app.terms.client_session_ttl_ms);
     let key_id = KeyId::generate(&*app.clock, &*app.rng);
@@ -96,7 +101,15 @@ pub(super) async fn open(app: &App, mut tx: Tx, user: &user::Model, device: &Dev
     let user_id = UserId::parse(&user.id).map_err(|_| not_found("user", &user.id))?;
     let entry = app.audit_session(&user_id, "client_session.begin", key_id.as_str(), device.address);
     let revision = tx.commit(now, entry).await?;
-    tokens(app, user, &user_id, key_id, (expires_at_ms, revision), refresh_token).await
+    tokens(
+        app,
+        user,
+        &user_id,
+        key_id,
+        (expires_at_ms, revision),
+        refresh_token,
+    )
+    .await
 }
 
 async fn tokens(
@@ -126,7 +139,9 @@ async fn tokens(
 /// [`RefreshError::InvalidGrant`] if it is not known, used up, or its user or session may not go on.
 pub async fn refresh(app: &App, token: &str) -> Result<Opened, RefreshError> {
     if !token.starts_with(REFRESH_TOKEN_PREFIX) || token.len() > MAX_TOKEN {
-        return Err(RefreshError::InvalidGrant("this is not a refresh token of this gateway"));
+        return Err(RefreshError::InvalidGrant(
+            "this is not a refresh token of this gateway",
+        ));
     }
     let now = app.now_ms();
     let tx = app.store.change().await?;
@@ -163,7 +178,10 @@ pub async fn refresh(app: &App, token: &str) -> Result<Opened, RefreshError> {
 
 /// Ends a session of which a used refresh token was shown.
 async fn stolen(app: &App, mut tx: Tx, key_id: String) -> Result<(), Problem> {
-    tracing::warn!(session = key_id, "a refresh token was used twice; its session is ended");
+    tracing::warn!(
+        session = key_id,
+        "a refresh token was used twice; its session is ended"
+    );
     let owner = end(&mut tx, &Actor::System, &key_id, app.now_ms()).await?;
     let Some(owner) = owner else { return Ok(()) };
     let entry = app.audit_session(&owner, "client_session.replayed", &key_id, None);
@@ -184,7 +202,12 @@ async fn end(tx: &mut Tx, actor: &Actor, key_id: &str, now: UnixMs) -> Result<Op
 }
 
 /// Ends all sessions of a user's clients; how many those were.
-pub(crate) async fn end_all_of(tx: &mut Tx, actor: &Actor, user_id: &str, now: UnixMs) -> Result<usize, Problem> {
+pub(crate) async fn end_all_of(
+    tx: &mut Tx,
+    actor: &Actor,
+    user_id: &str,
+    now: UnixMs,
+) -> Result<usize, Problem> {
     let keys = tx.list_session_keys_of(user_id).await?;
     let ids: Vec<String> = keys.iter().map(|key| key.id.clone()).collect();
     tx.delete_client_sessions(&ids).await?;
@@ -247,7 +270,9 @@ pub(crate) async fn of_token(app: &App, token: &str) -> Result<(KeyId, user::Mod
         .await?
         .ok_or_else(|| over("This token is not one of this gateway. Run /login to sign in again."))?;
     claims.check_time(now).map_err(|error| match error {
-        TokenError::Expired => over("This token has expired and was not renewed. Run /login to sign in again."),
+        TokenError::Expired => {
+            over("This token has expired and was not renewed. Run /login to sign in again.")
+        }
         TokenError::Invalid => over("This token is from the future: check the clock of the gateway."),
     })?;
     let ended = || over("This session has been ended. Run /login to sign in again.");
@@ -301,7 +326,9 @@ pub async fn revoke(app: &App, actor: &Actor, id: &KeyId) -> Result<(), Problem>
     let missing = || not_found("session", id.as_str());
     let mut tx = app.store.change().await?;
     let key = tx.find_key(id.as_str()).await?;
-    let key = key.filter(|key| key.kind == "session" && key.state == "active").ok_or_else(missing)?;
+    let key = key
+        .filter(|key| key.kind == "session" && key.state == "active")
+        .ok_or_else(missing)?;
     let own = actor.user_id().map(UserId::as_str);
     if !actor.is_admin() && (own.is_none() || key.user_id.as_deref() != own) {
         return Err(missing());
@@ -309,7 +336,13 @@ pub async fn revoke(app: &App, actor: &Actor, id: &KeyId) -> Result<(), Problem>
     let now = app.now_ms();
     end(&mut tx, actor, id.as_str(), now).await?;
     let details = json!({"user_id": key.user_id, "name": key.name});
-    let entry = app.audit(actor, "client_session.revoke", ObjectKind::Key, id.as_str(), details);
+    let entry = app.audit(
+        actor,
+        "client_session.revoke",
+        ObjectKind::Key,
+        id.as_str(),
+        details,
+    );
     tx.commit(now, entry).await?;
     Ok(())
 }

@@ -40,7 +40,8 @@ fn claim<'c>(claims: &'c Map<String, Value>, name: &str) -> Option<&'c Value> {
 
 fn text(claims: &Map<String, Value>, name: &str) -> Option<String> {
     let value = claim(claims, name)?.as_str()?.trim();
-    let usable = !value.is_empty() && value.chars().count() <= MAX_TEXT && !value.chars().any(char::is_control);
+    let usable =
+        !value.is_empty() && value.chars().count() <= MAX_TEXT && !value.chars().any(char::is_control);
     usable.then(|| value.to_owned())
 }
 
@@ -75,7 +76,8 @@ impl Person {
     /// # Errors
     /// [`Code::Forbidden`] if there is nothing to call somebody, or the rules leave something to groups that cannot be told.
     pub(super) fn read(rules: &ProviderRules, claims: &Map<String, Value>) -> Result<Self, Problem> {
-        let subject = text(claims, "sub").ok_or_else(|| refused("The provider does not say who you are (`sub`)."))?;
+        let subject =
+            text(claims, "sub").ok_or_else(|| refused("The provider does not say who you are (`sub`)."))?;
         let username = match rules.user_claim.as_deref() {
             Some(name) => text(claims, name).ok_or_else(|| {
                 refused(&format!(
@@ -186,7 +188,8 @@ mod tests {
     #[test]
     fn a_person_is_named_after_the_first_claim_that_is_there() {
         let rules = ProviderRules::default();
-        let entra = json!({"sub": "x1", "preferred_username": "ada@corp.example", "name": "Ada L", "upn": "a"});
+        let entra =
+            json!({"sub": "x1", "preferred_username": "ada@corp.example", "name": "Ada L", "upn": "a"});
         let person = read(&rules, entra).unwrap();
         assert_eq!(person.username, "ada@corp.example");
         assert_eq!((person.email, person.groups), (None, None));
@@ -232,7 +235,11 @@ mod tests {
             read(&rules, json!({"sub": "1", "email": email, "groups": groups})).unwrap()
         };
         assert!(person("a@corp.EXAMPLE", json!(["/Claude"])).check(&rules).is_ok());
-        assert!(person("a@sub.corp.example", json!(["claude"])).check(&rules).is_err());
+        assert!(
+            person("a@sub.corp.example", json!(["claude"]))
+                .check(&rules)
+                .is_err()
+        );
         assert!(person("a@corp.example", json!([])).check(&rules).is_err());
         assert!(person("nonsense", json!(["claude"])).check(&rules).is_err());
     }

@@ -33,7 +33,11 @@ pub(crate) fn apply(rules: &ProviderRules, groups: &[String], row: &mut user::Mo
             .unwrap_or(rules.default_role);
         role.as_str().clone_into(&mut row.role);
     }
-    if rules.group_mappings.iter().any(|mapping| mapping.team_id.is_some()) {
+    if rules
+        .group_mappings
+        .iter()
+        .any(|mapping| mapping.team_id.is_some())
+    {
         let team = rules
             .group_mappings
             .iter()
@@ -96,7 +100,10 @@ mod tests {
         let mut user = row();
         let groups = ["STAFF", "platform", "Admins"].map(String::from);
         apply(&rules, &groups, &mut user);
-        assert_eq!((user.role.as_str(), user.team_id.as_deref()), ("admin", Some("team_1")));
+        assert_eq!(
+            (user.role.as_str(), user.team_id.as_deref()),
+            ("admin", Some("team_1"))
+        );
         assert_eq!(user.groups, r#"["STAFF","platform","Admins"]"#);
         apply(&rules, &[], &mut user);
         assert_eq!((user.role.as_str(), user.team_id), ("member", None));
@@ -106,6 +113,9 @@ mod tests {
     fn what_no_mapping_speaks_of_is_left_alone() {
         let mut user = row();
         apply(&ProviderRules::default(), &["x".into()], &mut user);
-        assert_eq!((user.role.as_str(), user.team_id.as_deref()), ("member", Some("team_0")));
+        assert_eq!(
+            (user.role.as_str(), user.team_id.as_deref()),
+            ("member", Some("team_0"))
+        );
     }
 }

@@ -176,7 +176,10 @@ impl Known {
     /// [`Code::BadUpstream`], with what to look at.
     pub(super) async fn fetch(&self, provider: &Provider) -> Result<CoreProviderMetadata, Problem> {
         let failed = |what: &str, why: String| {
-            let message = format!("{what} of the identity provider `{}` cannot be read: {why}", provider.name);
+            let message = format!(
+                "{what} of the identity provider `{}` cannot be read: {why}",
+                provider.name
+            );
             Problem::new(Code::BadUpstream, message)
         };
         let issuer = IssuerUrl::new(provider.issuer.clone())
@@ -211,4 +214,3 @@ pub(super) fn why(error: &dyn std::error::Error) -> String {
     }
     text
 }
-

@@ -37,7 +37,13 @@ pub(super) async fn admit(app: &App, provider: &Provider, person: &Person) -> Re
             let details = json!({
                 "username": row.username, "role": row.role, "team_id": row.team_id, "provider_id": provider.id
             });
-            let entry = app.audit(&Actor::System, "user.provision", ObjectKind::User, &row.id, details);
+            let entry = app.audit(
+                &Actor::System,
+                "user.provision",
+                ObjectKind::User,
+                &row.id,
+                details,
+            );
             (row, entry)
         }
     };
@@ -83,9 +89,13 @@ async fn known(
     }
     let names = [Some(person.username.as_str()), person.email.as_deref()];
     let names: Vec<String> = names.into_iter().flatten().map(str::to_lowercase).collect();
-    for row in tx.list_users_of_provider_named(provider.id.as_str(), &names).await? {
+    for row in tx
+        .list_users_of_provider_named(provider.id.as_str(), &names)
+        .await?
+    {
         if !tx.has_identity(provider.id.as_str(), &row.id).await? {
-            tx.insert_identity(identity_row(provider, person, &row.id, now)).await?;
+            tx.insert_identity(identity_row(provider, person, &row.id, now))
+                .await?;
             return Ok(Some(row));
         }
     }
@@ -142,7 +152,10 @@ async fn updated(
 async fn existing_team(tx: &Tx, id: &str) -> Result<Option<String>, Problem> {
     let found = tx.find_team(id).await?;
     if found.is_none() {
-        tracing::warn!(team = id, "the rules of an identity provider name a team that is gone");
+        tracing::warn!(
+            team = id,
+            "the rules of an identity provider name a team that is gone"
+        );
     }
     Ok(found.map(|team| team.id))
 }
@@ -192,7 +205,8 @@ async fn made(
     }
     row.search_key = crate::app::users::search_key(&row);
     tx.insert_user(row.clone()).await?;
-    tx.insert_identity(identity_row(provider, person, &row.id, now)).await?;
+    tx.insert_identity(identity_row(provider, person, &row.id, now))
+        .await?;
     Ok(row)
 }
 

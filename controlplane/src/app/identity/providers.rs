@@ -83,7 +83,12 @@ pub async fn offered(app: &App) -> Result<Vec<(String, String)>, Problem> {
 ///
 /// # Errors
 /// [`Code::NotFound`].
-pub async fn find(app: &App, actor: &Actor, id: &ProviderId, base_url: &str) -> Result<ProviderView, Problem> {
+pub async fn find(
+    app: &App,
+    actor: &Actor,
+    id: &ProviderId,
+    base_url: &str,
+) -> Result<ProviderView, Problem> {
     require_admin(actor)?;
     let row = app.store.find_provider(id.as_str()).await?;
     view(&row.ok_or_else(|| missing(id))?, base_url)
@@ -159,7 +164,12 @@ pub async fn delete(app: &App, actor: &Actor, id: &ProviderId) -> Result<(), Pro
 ///
 /// # Errors
 /// [`Code::NotFound`]. A provider that does not answer is no error but the answer.
-pub async fn test(app: &App, actor: &Actor, id: &ProviderId, base_url: &str) -> Result<ProviderTest, Problem> {
+pub async fn test(
+    app: &App,
+    actor: &Actor,
+    id: &ProviderId,
+    base_url: &str,
+) -> Result<ProviderTest, Problem> {
     require_admin(actor)?;
     let row = app.store.find_provider(id.as_str()).await?;
     let row = row.ok_or_else(|| missing(id))?;
@@ -193,7 +203,11 @@ pub async fn test(app: &App, actor: &Actor, id: &ProviderId, base_url: &str) -> 
                 format!("The provider answers, and has {keys} key(s) to sign with"),
             );
             let token = metadata.token_endpoint().is_some();
-            let said = if token { "is named" } else { "is missing from the discovery document" };
+            let said = if token {
+                "is named"
+            } else {
+                "is missing from the discovery document"
+            };
             note("token endpoint", token, format!("The token endpoint {said}"));
         }
     }
@@ -343,7 +357,11 @@ async fn checked(tx: &Tx, mut rules: ProviderRules) -> Result<ProviderRules, Pro
         ("rules.email_claim", &mut rules.email_claim),
         ("rules.groups_claim", &mut rules.groups_claim),
     ] {
-        *claim = match claim.take().map(|text| validate::optional_name(field, &text)).transpose()? {
+        *claim = match claim
+            .take()
+            .map(|text| validate::optional_name(field, &text))
+            .transpose()?
+        {
             Some(text) if text.is_empty() => None,
             other => other,
         };
@@ -357,7 +375,12 @@ async fn checked(tx: &Tx, mut rules: ProviderRules) -> Result<ProviderRules, Pro
         return Err(invalid("rules.group_mappings", message));
     }
     let mut teams: Vec<_> = rules.default_team_id.iter().collect();
-    teams.extend(rules.group_mappings.iter().filter_map(|mapping| mapping.team_id.as_ref()));
+    teams.extend(
+        rules
+            .group_mappings
+            .iter()
+            .filter_map(|mapping| mapping.team_id.as_ref()),
+    );
     for team in teams {
         if tx.find_team(team.as_str()).await?.is_none() {
             return Err(invalid("rules", format!("There is no team `{team}`.")));
@@ -376,10 +399,15 @@ async fn checked(tx: &Tx, mut rules: ProviderRules) -> Result<ProviderRules, Pro
 /// An issuer exactly as its tokens say it, which may end with a slash or not.
 fn issuer(text: &str) -> Result<String, Problem> {
     let text = text.trim();
-    let bare = text.strip_suffix("/.well-known/openid-configuration").unwrap_or(text);
+    let bare = text
+        .strip_suffix("/.well-known/openid-configuration")
+        .unwrap_or(text);
     let url = secure_url("issuer_url", bare)?;
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(invalid("issuer_url", "An issuer has no query and no fragment.".to_owned()));
+        return Err(invalid(
+            "issuer_url",
+            "An issuer has no query and no fragment.".to_owned(),
+        ));
     }
     Ok(bare.to_owned())
 }
@@ -388,7 +416,12 @@ fn secure_url(field: &str, text: &str) -> Result<Url, Problem> {
     let url = Url::parse(text.trim())
         .ok()
         .filter(|url| url.has_host() && text.len() <= MAX_URL)
-        .ok_or_else(|| invalid(field, "This is not a web address, such as https://login.example.com".to_owned()))?;
+        .ok_or_else(|| {
+            invalid(
+                field,
+                "This is not a web address, such as https://login.example.com".to_owned(),
+            )
+        })?;
     if url.scheme() == "https" || (url.scheme() == "http" && is_local(url.as_str())) {
         return Ok(url);
     }

@@ -16,8 +16,8 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AccessToken, AuthType, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, Nonce, OAuth2TokenResponse,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, SignatureVerificationError, TokenResponse,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, Nonce, OAuth2TokenResponse, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, Scope, SignatureVerificationError, TokenResponse,
 };
 use serde_json::{Map, Value};
 use std::net::IpAddr;
@@ -156,11 +156,19 @@ pub async fn complete(
     }
     let provider = ProviderId::parse(&attempt.provider_id).map_err(|_| stale())?;
     let provider = enabled(app, &provider).await?;
-    if returned.issuer.as_ref().is_some_and(|issuer| *issuer != provider.issuer) {
+    if returned
+        .issuer
+        .as_ref()
+        .is_some_and(|issuer| *issuer != provider.issuer)
+    {
         return Err(unbelievable(&provider, "the answer is of another issuer"));
     }
     if let Some(error) = &returned.error {
-        return Err(turned_away(&provider, error, returned.error_description.as_deref()));
+        return Err(turned_away(
+            &provider,
+            error,
+            returned.error_description.as_deref(),
+        ));
     }
     let code = returned.code.clone().filter(|code| code.len() <= MAX_INPUT);
     let code = code.ok_or_else(|| unbelievable(&provider, "there is no code in the answer"))?;
@@ -196,7 +204,11 @@ async fn identify(
         .await
         .map_err(|error| {
             let why = why(&error);
-            tracing::warn!(provider = provider.name, why, "an identity provider did not take a code");
+            tracing::warn!(
+                provider = provider.name,
+                why,
+                "an identity provider did not take a code"
+            );
             unbelievable(provider, "it did not take the code; start again")
         })?;
     let token = answer
@@ -230,7 +242,10 @@ async fn verified(
             SignatureVerificationError::NoMatchingKey | SignatureVerificationError::CryptoError(_),
         )) => {
             let metadata = Box::pin(app.known.of(provider, now, true)).await?;
-            let uri = client.redirect_uri().map(|uri| uri.to_string()).unwrap_or_default();
+            let uri = client
+                .redirect_uri()
+                .map(|uri| uri.to_string())
+                .unwrap_or_default();
             check(&self::client(provider, metadata, &uri)?, token, nonce, now)
         }
         other => other,
@@ -317,13 +332,22 @@ fn client(
     let in_body = methods.is_some_and(|methods| {
         methods.contains(&Method::ClientSecretPost) && !methods.contains(&Method::ClientSecretBasic)
     });
-    let secret = provider.client_secret.as_ref().map(|s| ClientSecret::new(s.reveal().to_owned()));
+    let secret = provider
+        .client_secret
+        .as_ref()
+        .map(|s| ClientSecret::new(s.reveal().to_owned()));
     let redirect_uri = RedirectUrl::new(redirect_uri.to_owned())
         .map_err(|_| unbelievable(provider, "our own address is not known; set CCAG_PUBLIC_URL"))?;
-    let auth = if in_body { AuthType::RequestBody } else { AuthType::BasicAuth };
-    Ok(CoreClient::from_provider_metadata(metadata, ClientId::new(provider.client_id.clone()), secret)
-        .set_auth_type(auth)
-        .set_redirect_uri(redirect_uri))
+    let auth = if in_body {
+        AuthType::RequestBody
+    } else {
+        AuthType::BasicAuth
+    };
+    Ok(
+        CoreClient::from_provider_metadata(metadata, ClientId::new(provider.client_id.clone()), secret)
+            .set_auth_type(auth)
+            .set_redirect_uri(redirect_uri),
+    )
 }
 
 /// What is asked for besides `openid`: what the rules name; else who somebody is, as far as the provider knows such scopes,

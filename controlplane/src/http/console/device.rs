@@ -15,7 +15,10 @@ use ccag_domain::{Code, Problem};
 pub(super) async fn show(visitor: Visitor, origin: Origin, RawQuery(query): RawQuery) -> Response {
     let pairs = pairs(query.as_deref());
     let code = pairs.iter().find(|(name, _)| name == "user_code");
-    let Some(code) = code.map(|(_, code)| code.trim().to_owned()).filter(|code| !code.is_empty()) else {
+    let Some(code) = code
+        .map(|(_, code)| code.trim().to_owned())
+        .filter(|code| !code.is_empty())
+    else {
         return visitor.show(StatusCode::OK, &DevicePage::Ask(Field::default()));
     };
     let app = visitor.state().app.clone();

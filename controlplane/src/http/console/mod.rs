@@ -21,12 +21,15 @@ mod guardrail;
 mod keys;
 mod limits;
 mod login;
+mod logins;
 mod models;
 mod names;
 mod new_key;
 mod overview;
+mod policies;
 mod price_import;
 mod prices;
+mod providers;
 mod quarantine;
 mod requests;
 mod routing;
@@ -52,6 +55,9 @@ use visitor::Guest;
 
 /// The largest form, in bytes.
 const MAX_FORM: usize = 64 * 1024;
+
+/// The largest form with a policy, in bytes.
+const MAX_POLICY: usize = 1024 * 1024;
 
 /// The routes of the console, and the redirects that lead to it.
 pub(crate) fn router() -> Router<HttpState> {
@@ -91,6 +97,7 @@ pub(crate) fn router() -> Router<HttpState> {
         )
         .route(path::ROUTING, get(routing::show).post(routing::set))
         .merge(of_budgets())
+        .merge(of_people())
         .route(path::SESSIONS, get(sessions::list).post(sessions::set))
         .route("/console/sessions/{id}/resume", post(sessions::resume))
         .route(
@@ -164,6 +171,39 @@ pub(crate) fn router() -> Router<HttpState> {
             path::IMPORT_PRICES,
             get(price_import::ask).post(price_import::import),
         )
+}
+
+fn of_people() -> Router<HttpState> {
+    Router::new()
+        .route(path::SIGN_IN, get(providers::list).post(providers::set))
+        .route(path::SIGN_IN_PROVIDERS, post(providers::create))
+        .route(path::NEW_PROVIDER, get(providers::blank))
+        .route(
+            "/console/sign-in/providers/{id}",
+            get(providers::show).post(providers::update),
+        )
+        .route("/console/sign-in/providers/{id}/test", post(providers::test))
+        .route(
+            "/console/sign-in/providers/{id}/delete",
+            get(providers::ask_delete).post(providers::delete),
+        )
+        // Settings may be long.
+        .merge(
+            Router::new()
+                .route(path::POLICIES, get(policies::list).post(policies::create))
+                .route(
+                    "/console/policies/{id}",
+                    get(policies::show).post(policies::update),
+                )
+                .layer(DefaultBodyLimit::max(MAX_POLICY)),
+        )
+        .route(path::NEW_POLICY, get(policies::blank))
+        .route(
+            "/console/policies/{id}/delete",
+            get(policies::ask_delete).post(policies::delete),
+        )
+        .route(path::LOGINS, get(logins::list))
+        .route("/console/devices/{id}/end", post(logins::end))
 }
 
 fn of_budgets() -> Router<HttpState> {

@@ -18,12 +18,13 @@ use ccag_domain::{Code, Problem, ProviderId};
 use serde_json::{Value, json};
 
 /// `GET /auth/providers`: the ways in, for everybody.
-pub(super) async fn options(State(state): State<HttpState>, origin: Origin) -> Result<axum::Json<Value>, Refusal> {
+pub(super) async fn options(
+    State(state): State<HttpState>,
+    origin: Origin,
+) -> Result<axum::Json<Value>, Refusal> {
     let ways = providers::offered(&state.app).await?;
     let base = &origin.base_url;
-    let one = |(id, name): &(String, String)| {
-        json!({"id": id, "name": name, "flow_type": "code", "login_url": format!("{base}{}", path::sign_on(id, path::HOME))})
-    };
+    let one = |(id, name): &(String, String)| json!({"id": id, "name": name, "flow_type": "code", "login_url": format!("{base}{}", path::sign_on(id, path::HOME))});
     Ok(axum::Json(json!({
         "providers": ways.iter().map(one).collect::<Vec<_>>(),
         "admin_login_enabled": sign_on::passwords(&state.app).await?,
@@ -34,7 +35,9 @@ pub(super) async fn options(State(state): State<HttpState>, origin: Origin) -> R
 pub(super) async fn begin(mut guest: Guest, Path(id): Path<String>, RawQuery(query): RawQuery) -> Response {
     let pairs = pairs(query.as_deref());
     let next = pairs.iter().find(|(name, _)| name == "next");
-    let next = next.map_or(path::HOME, |(_, value)| path::safe_return(value)).to_owned();
+    let next = next
+        .map_or(path::HOME, |(_, value)| path::safe_return(value))
+        .to_owned();
     let rng = guest.state.app.rng.clone();
     let browser;
     (guest.cookies, browser) = guest.cookies.browser(|| random_token(&*rng).to_string());
@@ -55,7 +58,9 @@ pub(super) async fn complete(guest: Guest, origin: Origin, RawQuery(query): RawQ
     let pairs = pairs(query.as_deref());
     let get = |name: &str| {
         let found = pairs.iter().find(|(found, _)| found == name);
-        found.map(|(_, value)| value.to_string()).filter(|value| !value.is_empty())
+        found
+            .map(|(_, value)| value.to_string())
+            .filter(|value| !value.is_empty())
     };
     let returned = Returned {
         state: get("state").unwrap_or_default(),

@@ -11,7 +11,7 @@ use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ccag_admin_api::{CreateUser, GroupBy, Secret, UserView};
-use ccag_console::form::Field;
+use ccag_console::form::{Choice, Field};
 use ccag_console::page::{NewUserForm, PAGE_SIZE, UserRow, UsersPage};
 use ccag_console::{Tone, path};
 use ccag_domain::{AccountState, Code, NanoUsd, Problem, Role, TeamId, UserId};
@@ -73,6 +73,14 @@ async fn gather(visitor: &Visitor, search: String, page: u64) -> Result<UsersPag
         teams: team_choices(visitor).await?,
         ..UsersPage::default()
     })
+}
+
+/// The roles to choose from.
+pub(super) fn role_choices() -> Vec<Choice> {
+    [Role::Member, Role::Admin]
+        .into_iter()
+        .map(|role| Choice::new(role.as_str(), role.as_str()))
+        .collect()
 }
 
 fn refill(form: &FormData) -> NewUserForm {

@@ -20,7 +20,10 @@ pub(super) async fn settings(State(state): State<HttpState>, headers: HeaderMap)
 async fn answer(state: &HttpState, headers: &HeaderMap) -> Result<Response, Problem> {
     let user = sessions::authenticate(&state.app, bearer(headers)?).await?;
     let Some(document) = policies::settings_of(&state.app, &user).await? else {
-        return Err(Problem::new(Code::NotFound, "No policy says anything about your settings."));
+        return Err(Problem::new(
+            Code::NotFound,
+            "No policy says anything about your settings.",
+        ));
     };
     let tag = format!("\"{}\"", document.checksum);
     let held = headers

@@ -110,7 +110,9 @@ impl Form {
 
     fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(field, _)| field == name);
-        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
     }
 }
 
@@ -157,7 +159,9 @@ async fn token(State(state): State<HttpState>, request: Request) -> Response {
         },
         Some(other) => {
             let shown: String = other.chars().take(80).collect();
-            let message = format!("`{shown}` is not a way to get a token here: sign in with a device code, or refresh.");
+            let message = format!(
+                "`{shown}` is not a way to get a token here: sign in with a device code, or refresh."
+            );
             error(StatusCode::BAD_REQUEST, "unsupported_grant_type", &message)
         }
         None => missing("grant_type"),
@@ -170,7 +174,10 @@ async fn device_token(state: &HttpState, code: &str) -> Response {
         Ok(Answer::Pending) => waiting("authorization_pending", "Nobody has confirmed the code yet."),
         Ok(Answer::SlowDown) => waiting("slow_down", "Ask less often: wait five seconds longer each time."),
         Ok(Answer::Denied) => waiting("access_denied", "The sign-in was turned down."),
-        Ok(Answer::Expired) => waiting("expired_token", "This device code is over. Start the sign-in anew."),
+        Ok(Answer::Expired) => waiting(
+            "expired_token",
+            "This device code is over. Start the sign-in anew.",
+        ),
         Ok(Answer::Client(opened)) => tokens(&opened),
         Ok(Answer::Console(login)) => {
             let life_ms = login.session.expires_at_ms - state.app.now_ms();

@@ -84,6 +84,13 @@ impl Admin {
         (text("id"), text("key"))
     }
 
+    /// Deletes something.
+    pub(crate) async fn delete(&self, path: &str) {
+        let request = self.http.delete(format!("{}{path}", self.base));
+        let response = request.bearer_auth(&self.token).send().await.unwrap();
+        assert_eq!(response.status(), 204, "{path}");
+    }
+
     pub(crate) async fn revoke_key(&self, id: &str) {
         self.post(&format!("/admin/keys/{id}/revoke"), &json!({})).await;
     }

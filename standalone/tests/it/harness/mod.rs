@@ -5,12 +5,15 @@ mod balancer;
 mod claude;
 mod client;
 mod gateway;
+mod identity;
 mod link;
 mod load;
+mod person;
 mod postgres;
 mod process;
 mod sim;
 mod skewed;
+mod terminal;
 
 pub(crate) use admin::Admin;
 pub(crate) use balancer::Balancer;
@@ -19,12 +22,15 @@ pub(crate) use client::{Client, Reply, message};
 pub(crate) use gateway::{
     ControlPlane, DataPlane, MODEL, PASSWORD, Standalone, Started, standalone, standalone_logging,
 };
+pub(crate) use identity::IdentityProvider;
 pub(crate) use link::{Link, Way};
 pub(crate) use load::{Load, Tally};
+pub(crate) use person::Person;
 pub(crate) use postgres::{Cluster, database, execute};
 pub(crate) use process::{Process, binary, wait_until};
 pub(crate) use sim::{Answer, Sim};
 pub(crate) use skewed::SkewedPlane;
+pub(crate) use terminal::Terminal;
 
 /// An environment variable that `cargo xtask test` sets.
 pub(crate) fn provided(name: &str) -> String {

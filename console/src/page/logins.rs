@@ -1,0 +1,136 @@
+//! Where Claude Code is signed in.
+
+use super::{PAGE_SIZE, Page, Section};
+use crate::format::{date, past};
+use crate::part::block::{empty, nothing, page_head, text};
+use crate::part::field::button_form;
+use crate::part::list::{Column, cell, name_cell, pagination, row_head, table};
+use crate::{PageContext, path};
+use ccag_domain::UnixMs;
+use leptos::prelude::*;
+
+/// One session of a Claude Code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginRow {
+    /// Its id.
+    pub id: String,
+    /// Whose it is.
+    pub user: String,
+    /// What the program calls itself.
+    pub client: Option<String>,
+    /// Where it signed in from.
+    pub address: Option<String>,
+    /// When it signed in.
+    pub created_at_ms: UnixMs,
+    /// When it last got a new token.
+    pub refreshed_at_ms: UnixMs,
+    /// When it has to sign in again.
+    pub expires_at_ms: UnixMs,
+}
+
+/// One page of the sessions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoginsPage {
+    /// Whether they are everybody's.
+    pub everybody: bool,
+    /// Which page, from 1.
+    pub page: u64,
+    /// The newest first.
+    pub rows: Vec<LoginRow>,
+    /// How many there are on all pages.
+    pub total: u64,
+    /// What a machine needs to know of the gateway, as its managed settings.
+    pub managed: String,
+}
+
+impl LoginsPage {
+    /// The first row of a page, counted from 0.
+    #[must_use]
+    pub fn offset(page: u64) -> u64 {
+        page.saturating_sub(1).saturating_mul(PAGE_SIZE)
+    }
+}
+
+impl Page for LoginsPage {
+    fn title(&self) -> String {
+        "Signed-in devices".to_owned()
+    }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::Logins)
+    }
+
+    fn body(&self, context: &PageContext) -> AnyView {
+        let lead = if self.everybody {
+            "Where people's Claude Code is signed in with /login. Ending a session holds within a second."
+        } else {
+            "Where your Claude Code is signed in with /login. Ending a session holds within a second."
+        };
+        let list = if self.rows.is_empty() {
+            empty(
+                "No device is signed in",
+                view! {
+                    <p>
+                        "With /login Claude Code is signed in through a browser, and nobody has to carry a key about. For that the "
+                        "machine has to know the gateway: this belongs into its managed settings, "
+                        <code>"/etc/claude-code/managed-settings.json"</code>
+                        " on Linux."
+                    </p>
+                    <pre class="code"><code>{self.managed.clone()}</code></pre>
+                }
+                .into_any(),
+                nothing(),
+            )
+        } else {
+            self.list(context)
+        };
+        view! {
+            {page_head(self.title(), text(lead), nothing())}
+            {list}
+        }
+        .into_any()
+    }
+}
+
+impl LoginsPage {
+    fn list(&self, context: &PageContext) -> AnyView {
+        let columns = [
+            "User",
+            "Program",
+            "Address",
+            "Signed in",
+            "Last renewed",
+            "Ends",
+            "",
+        ]
+        .map(Column::text);
+        let row = |row: &LoginRow| {
+            let end = button_form(
+                context,
+                path::end_login(&row.id),
+                &[],
+                "Sign out",
+                &row.user,
+                "quiet",
+            );
+            let known = |value: &Option<String>| text(value.clone().unwrap_or_else(|| "unknown".to_owned()));
+            view! {
+                <tr>
+                    {row_head(text(row.user.clone()))}
+                    {name_cell("Program", known(&row.client))}
+                    {name_cell("Address", known(&row.address))}
+                    {cell("Signed in", text(past(row.created_at_ms, context.now_ms)))}
+                    {cell("Last renewed", text(past(row.refreshed_at_ms, context.now_ms)))}
+                    {cell("Ends", text(date(row.expires_at_ms)))}
+                    {cell("", end)}
+                </tr>
+            }
+            .into_any()
+        };
+        let pages = pagination("devices", self.page, self.total, |page| {
+            path::with_query(path::LOGINS, &[("page", &page.to_string())])
+        });
+        view! { {table("Signed-in devices", columns.into(), self.rows.iter().map(row).collect())} {pages} }
+            .into_any()
+    }
+}
