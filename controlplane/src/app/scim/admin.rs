@@ -167,7 +167,7 @@ async fn write_rules(
     rules: &ProviderRules,
 ) -> Result<(), Problem> {
     row.settings = json!(rules).to_string();
-    row.updated_at_ms = app.now_ms();
+    row.updated_at_ms = app.now_ms().max(row.updated_at_ms + 1);
     Ok(tx.update_provider(row.clone()).await?)
 }
 
