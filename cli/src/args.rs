@@ -2,7 +2,7 @@
 
 use crate::commands::{
     audit, auth, budgets, capabilities, client_sessions, completions, endpoints, explain, idps, keys, limits,
-    models, policies, pricing, routing, sessions, sign_in, teams, usage, users, web_search,
+    models, policies, pricing, routing, scim, sessions, sign_in, teams, usage, users, web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
@@ -139,6 +139,9 @@ pub(crate) enum Command {
     /// Web search: the rules for everybody, and your own search service
     #[command(subcommand)]
     WebSearch(web_search::WebSearch),
+    /// SCIM: how identity providers manage their users here
+    #[command(subcommand)]
+    Scim(scim::Scim),
     /// Who changed what, and whether the log of it is as it was written
     #[command(subcommand)]
     Audit(audit::Audit),

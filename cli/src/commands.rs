@@ -19,6 +19,7 @@ pub(crate) mod pricing;
 mod quarantine;
 mod reprice;
 pub(crate) mod routing;
+pub(crate) mod scim;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;
 pub(crate) mod teams;
@@ -68,6 +69,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::Explain(command) => command.run(&context(&global, out)?).await,
         Command::Capabilities(command) => command.run(&context(&global, out)?).await,
         Command::WebSearch(command) => command.run(&context(&global, out)?).await,
+        Command::Scim(command) => command.run(&context(&global, out)?).await,
         Command::Audit(command) => command.run(&context(&global, out)?).await,
         Command::Fleet => gateway::fleet(&context(&global, out)?).await,
         Command::Models { command } => models::run(command, &context(&global, out)?).await,

@@ -32,6 +32,7 @@ mod m20261127_000019_routing;
 mod m20261127_000020_troubles;
 mod m20261127_000021_audit_chain;
 mod m20261128_000022_sign_on;
+mod m20261128_000023_scim;
 mod m20261128_000024_roles;
 mod table;
 
@@ -69,6 +70,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000020_troubles::Migration),
             Box::new(m20261127_000021_audit_chain::Migration),
             Box::new(m20261128_000022_sign_on::Migration),
+            Box::new(m20261128_000023_scim::Migration),
             Box::new(m20261128_000024_roles::Migration),
         ]
     }

@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ccag-domain",
             "ccag-migrations",
             "ccag-proto",
+            "ccag-scim",
             "ccag-search",
             "ccag-session-token",
             "ccag-translate",
@@ -47,6 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ccag-domain", &[]),
     ("ccag-migrations", &[]),
     ("ccag-proto", &["ccag-domain"]),
+    ("ccag-scim", &[]),
     ("ccag-search", &["ccag-domain"]),
     ("ccag-session-token", &["ccag-domain"]),
     (
@@ -76,6 +78,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "ccag-translate",
         &["tokio", "hyper", "axum", "reqwest", "tonic"],
         "translation is pure: no I/O, no async",
+    ),
+    (
+        "ccag-scim",
+        &["tokio", "axum", "sea-orm"],
+        "SCIM without a server is pure: no I/O, no async",
     ),
     (
         "ccag-search",

@@ -13,6 +13,7 @@ mod limits;
 mod offers;
 mod policies;
 mod routing;
+mod scim;
 mod server;
 mod session;
 mod sessions;

@@ -31,6 +31,7 @@ pub mod quarantine;
 pub mod reprice;
 mod rollup;
 pub mod routing;
+pub mod scim;
 pub mod search;
 pub mod sessions;
 pub mod sign_on;

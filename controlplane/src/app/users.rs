@@ -328,7 +328,7 @@ async fn save(
 }
 
 /// Refuses what would leave nobody to manage the gateway: no active owner, or, where nobody is one, no active admin.
-pub(super) async fn keep_somebody(tx: &Tx, row: &user::Model) -> Result<(), Problem> {
+pub(crate) async fn keep_somebody(tx: &Tx, row: &user::Model) -> Result<(), Problem> {
     if row.state != AccountState::Active.as_str() {
         return Ok(());
     }

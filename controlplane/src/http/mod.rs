@@ -24,6 +24,7 @@ mod policies;
 mod problem;
 mod quarantine;
 mod routing;
+mod scim;
 mod session;
 mod sign_in;
 mod status;
@@ -91,7 +92,10 @@ pub(crate) fn router(state: HttpState, alone: bool) -> Router {
         .merge(api())
         .merge(oauth::router())
         .merge(console::router())
+        .merge(scim::admin::router())
         .route_layer(axum::middleware::from_fn_with_state(state.clone(), access::gate))
+        // Asks for its own tokens, and refuses in its own words.
+        .merge(scim::router())
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(axum::middleware::from_fn_with_state(

@@ -241,6 +241,7 @@ impl Tx {
         self.touch(ObjectKind::User, id);
         self.delete_sessions_of(id).await?;
         self.delete_search_providers(id).await?;
+        self.delete_scim_user(id).await?;
         user::Entity::delete_by_id(id).exec(&self.tx).await?;
         Ok(())
     }

@@ -31,6 +31,7 @@ mod reprice;
 mod rollups;
 pub(crate) mod routing;
 pub(crate) mod rows;
+pub(crate) mod scim;
 pub(crate) mod search;
 mod sessions;
 mod tx;

@@ -112,6 +112,7 @@ impl Tx {
             .filter(identity::Column::ProviderId.eq(id))
             .exec(&self.tx)
             .await?;
+        self.delete_scim_of(id).await?;
         identity_provider::Entity::delete_by_id(id).exec(&self.tx).await?;
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::{Store, StoreError, dialect};
 use ccag_domain::{ObjectKind, Revision, UnixMs};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use std::collections::HashSet;
 use tokio::sync::OwnedMutexGuard;
 
 /// A transaction that changes configuration.
@@ -16,9 +17,16 @@ use tokio::sync::OwnedMutexGuard;
 pub(crate) struct Tx {
     pub(super) tx: DatabaseTransaction,
     store: Store,
-    touched: Vec<(ObjectKind, String)>,
+    touched: Box<Touched>,
     /// Held until the transaction is over.
     _writer: Option<OwnedMutexGuard<()>>,
+}
+
+/// The objects that a transaction has written, once each: a change of a group may touch thousands.
+#[derive(Default)]
+struct Touched {
+    order: Vec<(ObjectKind, String)>,
+    seen: HashSet<(ObjectKind, String)>,
 }
 
 impl Store {
@@ -28,7 +36,7 @@ impl Store {
         Ok(Tx {
             tx: dialect::begin_write(&self.db).await?,
             store: self.clone(),
-            touched: Vec::new(),
+            touched: Box::default(),
             _writer: writer,
         })
     }
@@ -46,8 +54,8 @@ impl Tx {
     /// Notes that an object was written or deleted, so that its new state is pushed.
     pub(super) fn touch(&mut self, kind: ObjectKind, id: &str) {
         let object = (kind, id.to_owned());
-        if !self.touched.contains(&object) {
-            self.touched.push(object);
+        if self.touched.seen.insert(object.clone()) {
+            self.touched.order.push(object);
         }
     }
 
@@ -77,19 +85,22 @@ impl Tx {
 
     /// Commits what is no configuration and is not audited: the steps of a protocol, of which the whole is.
     pub(crate) async fn keep(self) -> Result<(), StoreError> {
-        debug_assert!(self.touched.is_empty(), "configuration is changed with `commit`");
+        debug_assert!(
+            self.touched.order.is_empty(),
+            "configuration is changed with `commit`"
+        );
         self.tx.commit().await?;
         Ok(())
     }
 
     /// Writes revisions, changes and audit, commits, and wakes the watchers. Returns the last revision given out.
     pub(crate) async fn commit(self, now_ms: UnixMs, entry: AuditEntry) -> Result<Revision, StoreError> {
-        let count = i64::try_from(self.touched.len()).unwrap_or(i64::MAX);
+        let count = i64::try_from(self.touched.order.len()).unwrap_or(i64::MAX);
         let mut last = 0;
         if count > 0 {
             last = self.advance(count).await?;
             let rows: Vec<_> = (last - count + 1..)
-                .zip(&self.touched)
+                .zip(&self.touched.order)
                 .map(|(revision, (kind, id))| config_change::ActiveModel {
                     revision: Set(revision),
                     kind: Set(kind.as_str().to_owned()),

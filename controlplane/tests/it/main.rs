@@ -31,6 +31,7 @@ mod quarantine;
 mod replicas;
 mod reprice;
 mod routing;
+mod scim;
 mod service_accounts;
 mod sign_on;
 mod suite;

@@ -30,6 +30,8 @@ mod quarantine;
 mod rate;
 mod reprice;
 mod routing;
+mod scim;
+mod scim_paths;
 mod secret;
 mod teams;
 mod timestamp;
@@ -86,6 +88,9 @@ pub use reprice::{Reprice, RepriceQuery, RepriceReport, RepricedModel};
 pub use routing::{
     PreviewCandidate, PreviewLeftOut, PreviewRefusal, PreviewRoute, RoutePreview, RoutingInForce,
     RoutingSpec, RoutingView,
+};
+pub use scim::{
+    CreateScimToken, CreatedScimToken, EnableScim, ScimAdminGroups, ScimStatus, ScimTokenList, ScimTokenView,
 };
 pub use secret::Secret;
 pub use teams::{AddMember, CreateTeam, ListTeams, TeamList, TeamView, UpdateTeam};

@@ -1,5 +1,9 @@
 //! Where things are. The constants are route templates, the functions fill them in.
 
+pub use crate::scim_paths::{
+    IDP_SCIM, IDP_SCIM_ADMIN_GROUPS, IDP_SCIM_TOKEN, IDP_SCIM_TOKENS, SCIM, idp_scim, idp_scim_admin_groups,
+    idp_scim_token, idp_scim_tokens,
+};
 use ccag_domain::{
     BudgetId, EndpointId, KeyId, LimitId, PauseId, RuleId, SearchKind, SessionId, TeamId, UserId,
 };
@@ -453,7 +457,7 @@ pub fn price(model: &str) -> String {
 }
 
 /// Text as one segment of a path (RFC 3986, section 2.3): names of models may hold anything.
-fn segment(text: &str) -> String {
+pub(crate) fn segment(text: &str) -> String {
     use std::fmt::Write;
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

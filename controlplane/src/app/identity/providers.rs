@@ -274,7 +274,11 @@ pub(crate) async fn seed(app: &App, described: &Described) -> Result<(), Problem
 }
 
 /// Leaves to owners what makes owners, and what owners sign in with: whoever says where they sign in could sign in as them.
-async fn require_over(tx: &Tx, actor: &Actor, row: &identity_provider::Model) -> Result<(), Problem> {
+pub(crate) async fn require_over(
+    tx: &Tx,
+    actor: &Actor,
+    row: &identity_provider::Model,
+) -> Result<(), Problem> {
     let permission = Permission::Change(Area::Owners);
     if actor.may_all(permission) {
         return Ok(());
