@@ -456,6 +456,7 @@ mod tests {
             state: 7,
             team_id: None,
             search: None,
+            ..v1::User::default()
         };
         assert_eq!(
             User::try_from(user.clone()).unwrap_err().to_string(),
