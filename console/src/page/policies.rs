@@ -3,7 +3,7 @@
 use super::{FormPage, Page, Section};
 use crate::form::{Choice, Field};
 use crate::part::block::{card, copyable, empty, facts, nothing, page_head, text};
-use crate::part::field::{Ask, csrf, input, inputs_for, page_link, page_name, select, summary, textarea};
+use crate::part::field::{Ask, csrf, input, page_link, page_name, post_form, select, summary, textarea};
 use crate::part::list::{Column, name_cell, number_cell, row_head, table};
 use crate::{PageContext, path};
 use leptos::prelude::*;
@@ -282,9 +282,11 @@ impl Page for PolicyEditPage {
             .id
             .as_ref()
             .map(|id| page_link(context, path::delete_policy(id), "Delete…", "button danger"));
-        let save = context
-            .posts(&action)
-            .then(|| view! { <button type="submit" class="primary">{button}</button> });
+        let buttons = view! {
+            <button type="submit" class="primary">{button}</button>
+            <a class="button quiet" href=path::POLICIES>"Cancel"</a>
+            {delete}
+        };
         let mut roles = vec![Choice::new("", "any")];
         roles.extend(self.roles.iter().cloned());
         let allows = [
@@ -306,20 +308,18 @@ impl Page for PolicyEditPage {
                 {input(MODELS, &form.models, &[])}
                 {textarea(SETTINGS, &form.settings, 12)}
         };
-        let inputs = inputs_for(context, &action, inputs.into_any());
+        let form = post_form(
+            context,
+            action,
+            "stack card",
+            summary(&fields, self.trouble.as_deref()),
+            inputs.into_any(),
+            buttons.into_any(),
+        );
         view! {
             <nav class="trail" aria-label="Where you are"><a href=path::POLICIES>"Policies"</a></nav>
             {page_head(self.title(), text("Models are enforced within a second. Claude Code asks for its settings when it starts, and every hour."), nothing())}
-            <form method="post" action=action class="stack card">
-                {csrf(context)}
-                {summary(&fields, self.trouble.as_deref())}
-                {inputs}
-                <div class="form-actions">
-                    {save}
-                    <a class="button quiet" href=path::POLICIES>"Cancel"</a>
-                    {delete}
-                </div>
-            </form>
+            {form}
         }
         .into_any()
     }

@@ -4,7 +4,7 @@ use super::{FormPage, Page, Section};
 use crate::form::{Choice, Field};
 use crate::part::block::{Colour, badge, card, copyable, nothing, page_head, text};
 use crate::part::field::{
-    Ask, button_form, csrf, input, inputs_for, page_link, select, summary, textarea, yes_box,
+    Ask, button_form, csrf, input, page_link, post_form, select, summary, textarea, yes_box,
 };
 use crate::{PageContext, path};
 use leptos::prelude::*;
@@ -249,9 +249,11 @@ impl ProviderEditPage {
             .id
             .as_ref()
             .map(|id| page_link(context, path::delete_provider(id), "Delete…", "button danger"));
-        let save = context
-            .posts(&action)
-            .then(|| view! { <button type="submit" class="primary">{button}</button> });
+        let buttons = view! {
+            <button type="submit" class="primary">{button}</button>
+            <a class="button quiet" href=path::SIGN_IN>"Cancel"</a>
+            {delete}
+        };
         let mut teams = vec![Choice::new("", "none")];
         teams.extend(self.teams.iter().cloned());
         let inputs = view! {
@@ -286,20 +288,14 @@ impl ProviderEditPage {
                     {lines(4, 9)}
                 </details>
         };
-        let inputs = inputs_for(context, &action, inputs.into_any());
-        view! {
-            <form method="post" action=action class="stack card">
-                {csrf(context)}
-                {summary(&fields, self.trouble.as_deref())}
-                {inputs}
-                <div class="form-actions">
-                    {save}
-                    <a class="button quiet" href=path::SIGN_IN>"Cancel"</a>
-                    {delete}
-                </div>
-            </form>
-        }
-        .into_any()
+        post_form(
+            context,
+            action,
+            "stack card",
+            summary(&fields, self.trouble.as_deref()),
+            inputs.into_any(),
+            buttons.into_any(),
+        )
     }
 
     fn tried(&self, context: &PageContext) -> AnyView {

@@ -3,7 +3,7 @@
 use super::{Page, Section};
 use crate::form::Field;
 use crate::part::block::{Colour, badge, card, empty, nothing, page_head, text};
-use crate::part::field::{Ask, csrf, inputs_for, page_link, page_name, summary, textarea, yes_box};
+use crate::part::field::{Ask, page_link, page_name, post_form, summary, textarea, yes_box};
 use crate::part::list::{Column, cell, name_cell, row_head, table};
 use crate::{PageContext, path};
 use leptos::prelude::*;
@@ -129,17 +129,14 @@ impl ProvidersPage {
             )}
             {textarea(NOTICE, &self.notice, 3)}
         };
-        let save = context.posts(path::SIGN_IN).then(|| {
-            view! { <div class="form-actions"><button type="submit" class="primary">"Save"</button></div> }
-        });
-        let form = view! {
-            <form method="post" action=path::SIGN_IN class="stack">
-                {csrf(context)}
-                {summary(&[(&NOTICE, &self.notice)], self.trouble.as_deref())}
-                {inputs_for(context, path::SIGN_IN, inputs.into_any())}
-                {save}
-            </form>
-        };
-        card("settings", "For everybody", nothing(), form.into_any())
+        let form = post_form(
+            context,
+            path::SIGN_IN.to_owned(),
+            "stack",
+            summary(&[(&NOTICE, &self.notice)], self.trouble.as_deref()),
+            inputs.into_any(),
+            view! { <button type="submit" class="primary">"Save"</button> }.into_any(),
+        );
+        card("settings", "For everybody", nothing(), form)
     }
 }

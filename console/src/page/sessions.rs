@@ -5,7 +5,7 @@ use crate::form::Field;
 use crate::format::ago;
 use crate::part::block::{card, empty, nothing, page_head, text};
 use crate::part::breaker::{pause_badge, resume_button};
-use crate::part::field::{csrf, summary};
+use crate::part::field::{post_form, summary};
 use crate::part::list::{Column, cell, name_cell, pagination, prose_cell, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::{Area, Permission, Reach};
@@ -95,21 +95,19 @@ impl SessionsPage {
     }
 
     fn limits(&self, form: &BreakerForm, context: &PageContext) -> AnyView {
-        let body = view! {
-            <form method="post" action=path::SESSIONS class="stack">
-                {csrf(context)}
-                {summary(&form.fields(), self.trouble.as_deref())}
-                {form.inputs()}
-                <div class="form-actions">
-                    <button type="submit" class="primary">"Save"</button>
-                </div>
-            </form>
-        };
+        let body = post_form(
+            context,
+            path::SESSIONS.to_owned(),
+            "stack",
+            summary(&form.fields(), self.trouble.as_deref()),
+            form.inputs(),
+            view! { <button type="submit" class="primary">"Save"</button> }.into_any(),
+        );
         card(
             "limits",
             "What a session may do",
             text("for everybody whose team has no limits of its own; what goes beyond is paused"),
-            body.into_any(),
+            body,
         )
     }
 }

@@ -244,6 +244,30 @@ pub(crate) fn edit_form(
     .into_any()
 }
 
+/// A form for those who may send it; others see what it holds.
+pub(crate) fn post_form(
+    context: &PageContext,
+    action: String,
+    class: &'static str,
+    wrong: AnyView,
+    inputs: AnyView,
+    buttons: AnyView,
+) -> AnyView {
+    let inputs = inputs_for(context, &action, inputs);
+    if !context.posts(&action) {
+        return view! { <div class=class>{inputs}</div> }.into_any();
+    }
+    view! {
+        <form method="post" action=action class=class>
+            {csrf(context)}
+            {wrong}
+            {inputs}
+            <div class="form-actions">{buttons}</div>
+        </form>
+    }
+    .into_any()
+}
+
 /// The entries of a drop-down list, one of them chosen.
 pub(crate) fn options(choices: &[Choice], chosen: &str) -> AnyView {
     choices

@@ -263,6 +263,11 @@ const SEEN: [(Role, &[&str]); 3] = [
             "team-guardrail",
             "team-budget",
             "team-sessions",
+            "sign-in",
+            "provider-tested",
+            "policies",
+            "policy-wrong",
+            "devices",
         ],
     ),
     (
@@ -281,7 +286,17 @@ const SEEN: [(Role, &[&str]); 3] = [
             "team-sessions",
         ],
     ),
-    (Role::Member, &["keys", "key", "models", "sessions-member"]),
+    (
+        Role::Member,
+        &[
+            "keys",
+            "key",
+            "models",
+            "sessions-member",
+            "devices-empty",
+            "device-confirm",
+        ],
+    ),
 ];
 
 #[test]

@@ -9,7 +9,7 @@ on_both!(
     a_group_is_made_changed_and_deleted,
     members_come_and_go_in_all_forms,
     roles_and_teams_follow_from_groups,
-    the_last_admin_cannot_be_lost_through_a_group,
+    the_last_owner_cannot_be_lost_through_a_group,
     members_who_join_at_the_same_time_are_all_in,
     what_cannot_be_a_member_is_refused_and_nobody_joins,
 );
@@ -218,11 +218,11 @@ async fn roles_and_teams_follow_from_groups(db: TestDb) {
     plane.stop().await;
 }
 
-async fn the_last_admin_cannot_be_lost_through_a_group(db: TestDb) {
-    let rules = json!({"group_mappings": [{"group": "Admins", "role": "admin"}]});
+async fn the_last_owner_cannot_be_lost_through_a_group(db: TestDb) {
+    let rules = json!({"group_mappings": [{"group": "Owners", "role": "owner"}]});
     let (plane, idp) = start_with(&db, rules).await;
     let a = idp.user("a").await;
-    let group = idp.group("Admins", &[&a]).await;
+    let group = idp.group("Owners", &[&a]).await;
     let admin = plane.admin().await;
     let me = admin.get("/auth/me").await.json();
     let me = me["user"]["id"]

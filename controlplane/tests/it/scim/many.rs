@@ -110,10 +110,7 @@ async fn ten_thousand_users_are_found_listed_and_grouped_quickly(db: TestDb) {
     assert_eq!(idp.patch(&path, one).await.status, 204);
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     let admins = db.count("SELECT COUNT(*) FROM users WHERE role = 'admin'").await;
-    assert_eq!(
-        admins, COUNT as i64,
-        "one fewer of the group, and the first admin"
-    );
+    assert_eq!(admins, COUNT as i64 - 1, "one fewer of the group");
     timed(&format!("{path}?excludedAttributes=members"), fast).await;
     let whole = timed(&path, slow).await;
     assert_eq!(whole["members"].as_array().unwrap().len(), COUNT - 1);
