@@ -7,6 +7,7 @@ use crate::part::breaker::paused_card;
 use crate::part::budget::{resets, state_badge, used};
 use crate::part::chart::{daily_spend, share_bar};
 use crate::part::connect;
+use crate::part::field::page_link;
 use crate::{PageContext, path};
 use ccag_domain::{Area, NanoUsd, Permission, Reach, Tokens};
 use leptos::prelude::*;
@@ -125,8 +126,8 @@ impl Page for OverviewPage {
         };
         view! {
             {page_head("Overview".to_owned(), text(lead), nothing())}
-            {self.fleet.map(fleet_line)}
-            {self.quarantined.map(ledger_line)}
+            {self.fleet.map(|fleet| fleet_line(fleet, context))}
+            {self.quarantined.map(|it| ledger_line(it, context))}
             {paused_card(&self.paused, context)}
             {self.numbers()}
             {self.my_budget()}
@@ -285,7 +286,7 @@ fn consequence(state: BudgetState) -> Option<AnyView> {
     Some(view! { <p>{text}</p> }.into_any())
 }
 
-fn fleet_line(fleet: FleetHealth) -> AnyView {
+fn fleet_line(fleet: FleetHealth, context: &PageContext) -> AnyView {
     let (colour, word, more) = match fleet {
         FleetHealth { connected: 0, .. } => (
             Colour::Bad,
@@ -328,13 +329,13 @@ fn fleet_line(fleet: FleetHealth) -> AnyView {
         <p class="health">
             {badge(colour, word)}
             <span>{more}</span>
-            <a href=path::FLEET>"See the fleet"</a>
+            {page_link(context, path::FLEET, "See the fleet", "")}
         </p>
     }
     .into_any()
 }
 
-fn ledger_line(quarantined: u64) -> AnyView {
+fn ledger_line(quarantined: u64, context: &PageContext) -> AnyView {
     let (colour, word, more) = match quarantined {
         0 => (
             Colour::Good,
@@ -359,7 +360,7 @@ fn ledger_line(quarantined: u64) -> AnyView {
         <p class="health">
             {badge(colour, word)}
             <span>{more}</span>
-            <a href=path::QUARANTINE>"See what was put aside"</a>
+            {page_link(context, path::QUARANTINE, "See what was put aside", "")}
         </p>
     }
     .into_any()
