@@ -113,6 +113,14 @@ pub const ROUTES: &[Route] = &[
     get("/console/sign-in/providers/{id}", read(Area::SignOn)),
     post("/console/sign-in/providers/{id}", change(Area::SignOn)),
     post("/console/sign-in/providers/{id}/test", change(Area::SignOn)),
+    post(
+        "/console/sign-in/providers/{id}/scim-tokens",
+        change(Area::SignOn),
+    ),
+    post(
+        "/console/sign-in/providers/{id}/scim-tokens/revoke",
+        change(Area::SignOn),
+    ),
     get("/console/sign-in/providers/{id}/delete", change(Area::SignOn)),
     post("/console/sign-in/providers/{id}/delete", change(Area::SignOn)),
     get(path::POLICIES, read(Area::Policies)),

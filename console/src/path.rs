@@ -310,6 +310,18 @@ pub fn test_provider(id: &str) -> String {
     format!("{}/test", provider(id))
 }
 
+/// The form target that makes a SCIM token of an identity provider.
+#[must_use]
+pub fn scim_tokens(id: &str) -> String {
+    format!("{}/scim-tokens", provider(id))
+}
+
+/// The form target that revokes one.
+#[must_use]
+pub fn revoke_scim_token(id: &str) -> String {
+    format!("{}/revoke", scim_tokens(id))
+}
+
 /// The page that asks before an identity provider is deleted, and the form target that does it.
 #[must_use]
 pub fn delete_provider(id: &str) -> String {

@@ -34,6 +34,7 @@ mod overview;
 mod policies;
 mod price_import;
 mod provider_edit;
+mod provider_scim;
 mod providers;
 mod quarantine;
 mod requests;
@@ -90,6 +91,7 @@ pub use price_import::{ImportOutcome, ImportPage, ImportedPrice};
 pub use provider_edit::{
     DeleteProviderPage, PROVIDER_LINES, PROVIDER_NAMES, ProviderCheckRow, ProviderEditPage, ProviderForm,
 };
+pub use provider_scim::{ProviderScim, ScimTokenRow};
 pub use providers::{ProviderRow, ProvidersPage};
 pub use quarantine::{QuarantinePage, QuarantinedRow};
 pub use requests::{RequestPage, RequestSearchPage};

@@ -1,6 +1,6 @@
 //! The pages that add, change, try and delete an identity provider.
 
-use super::{FormPage, Page, Section};
+use super::{FormPage, Page, ProviderScim, Section};
 use crate::form::{Choice, Field};
 use crate::part::block::{Colour, badge, card, copyable, nothing, page_head, text};
 use crate::part::field::{
@@ -172,6 +172,8 @@ pub struct ProviderEditPage {
     pub trouble: Option<String>,
     /// What was found when the provider was asked; `None` before.
     pub checks: Option<Vec<ProviderCheckRow>>,
+    /// How it manages its users, if it does.
+    pub scim: Option<ProviderScim>,
 }
 
 impl FormPage for ProviderEditPage {
@@ -221,7 +223,7 @@ impl Page for ProviderEditPage {
             {page_head(self.title(), text("Who comes in with it, and as what."), nothing())}
             <div class="columns form-columns">
                 {self.form(context)}
-                <div class="stack">{there}{self.tried(context)}</div>
+                <div class="stack">{there}{self.tried(context)}{self.scim(context)}</div>
             </div>
         }
         .into_any()
@@ -296,6 +298,11 @@ impl ProviderEditPage {
             inputs.into_any(),
             buttons.into_any(),
         )
+    }
+
+    fn scim(&self, context: &PageContext) -> Option<AnyView> {
+        let scim = self.scim.as_ref()?;
+        Some(scim.view(self.id.as_deref()?, context))
     }
 
     fn tried(&self, context: &PageContext) -> AnyView {

@@ -4,7 +4,8 @@ use super::{HOSTILE, NOW_MS, Sample, context, sample};
 use crate::form::{Choice, Field};
 use crate::page::{
     DeletePolicyPage, DeleteProviderPage, LoginRow, LoginsPage, PoliciesPage, PolicyEditPage, PolicyForm,
-    PolicyRow, ProviderCheckRow, ProviderEditPage, ProviderForm, ProviderRow, ProvidersPage, ToldPreview,
+    PolicyRow, ProviderCheckRow, ProviderEditPage, ProviderForm, ProviderRow, ProviderScim, ProvidersPage,
+    ScimTokenRow, ToldPreview,
 };
 use crate::path;
 use ccag_domain::Role;
@@ -82,6 +83,26 @@ fn providers() -> Vec<Sample> {
                     check("our address", true, "Tell the provider to allow the redirect URI"),
                     check("discovery and keys", false, HOSTILE),
                 ]),
+                scim: Some(ProviderScim {
+                    base_url: "https://claude.example.com/scim/v2".into(),
+                    users: 1_204,
+                    groups: 12,
+                    tokens: vec![
+                        ScimTokenRow {
+                            id: "sct_1".into(),
+                            name: "Okta".into(),
+                            prefix: "scim-ccag-1a2b3c".into(),
+                            last_used_at_ms: Some(NOW_MS - 60_000),
+                        },
+                        ScimTokenRow {
+                            id: "sct_2".into(),
+                            name: HOSTILE.into(),
+                            prefix: "scim-ccag-4d5e6f".into(),
+                            last_used_at_ms: None,
+                        },
+                    ],
+                    new_token: Some("scim-ccag-0123456789abcdef".into()),
+                }),
                 ..edit
             },
         ),

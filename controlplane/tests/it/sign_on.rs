@@ -323,6 +323,18 @@ async fn groups_make_roles_and_teams_and_changed_rules_hold_at_once(db: TestDb) 
         .await;
     assert_eq!(changed.status, 200, "{}", changed.text);
     assert_eq!(me(&ada).await["role"], "member");
+    // What groups have given goes with the last mapping that gave it.
+    for (rules, role) in [
+        (
+            json!({"group_mappings": [{"group": "ops", "role": "admin"}]}),
+            "admin",
+        ),
+        (json!({}), "member"),
+    ] {
+        let body = idp.described("Keycloak", rules).to_string();
+        assert_eq!(admin.send("PUT", &path, &body).await.status, 200);
+        assert_eq!(me(&ada).await["role"], role);
+    }
     plane.stop().await;
 }
 

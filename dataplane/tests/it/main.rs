@@ -11,6 +11,7 @@ mod access;
 mod admission;
 mod bodies;
 mod budgets;
+mod client_sessions;
 mod cold_start;
 mod control;
 mod error_table;

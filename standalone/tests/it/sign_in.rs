@@ -57,6 +57,30 @@ async fn time_until(status: u16, clients: &[&Client]) -> Duration {
     started.elapsed()
 }
 
+/// The identity provider, as it manages its users.
+struct Scim {
+    base: String,
+    token: String,
+}
+
+impl Scim {
+    async fn send(&self, method: reqwest::Method, path: &str, body: &Value) -> Value {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = http
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(&self.token)
+            .header("content-type", "application/scim+json")
+            .body(body.to_string());
+        let response = request.send().await.unwrap();
+        assert!(
+            response.status().is_success(),
+            "{}",
+            response.text().await.unwrap()
+        );
+        response.json().await.unwrap()
+    }
+}
+
 /// A collector that remembers the heads of what it is sent.
 async fn collector() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -193,6 +217,23 @@ async fn the_real_claude_code_signs_in_in_a_terminal() {
     let admin = gateway.admin().await;
     let idp = IdentityProvider::start(&gateway.url, &people()).await;
     let provider = admin.post("/admin/idps", &idp.described(json!({}))).await;
+    let path = format!("/admin/idps/{}", provider["id"].as_str().unwrap());
+    admin
+        .put(&format!("{path}/scim"), &json!({"enabled": true}))
+        .await;
+    let made = admin
+        .post(&format!("{path}/scim-tokens"), &json!({"name": "test"}))
+        .await;
+    let scim = Scim {
+        base: format!("{}/scim/v2", gateway.url),
+        token: made["token"].as_str().unwrap().to_owned(),
+    };
+    let mira_there = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": "mira@corp.example",
+        "active": true,
+    });
+    let mira_there = scim.send(reqwest::Method::POST, "/Users", &mira_there).await;
     let budget = json!({"budget_amount_usd": "500.00", "budget_period": "monthly"});
     admin.put("/admin/settings/default-budget", &budget).await;
     let told =
@@ -250,10 +291,16 @@ async fn the_real_claude_code_signs_in_in_a_terminal() {
         session["client"].as_str().unwrap().starts_with("claude-code/"),
         "{sessions}"
     );
-    let user = session["user_id"].as_str().unwrap().to_owned();
-    admin
-        .post(&format!("/admin/users/{user}/suspend"), &json!({}))
-        .await;
+    assert_eq!(
+        session["user_id"], mira_there["id"],
+        "who signs in is who was provisioned"
+    );
+    let off = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "Replace", "path": "active", "value": "False"}],
+    });
+    let path = format!("/Users/{}", mira_there["id"].as_str().unwrap());
+    scim.send(reqwest::Method::PATCH, &path, &off).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     terminal.enter("am I still in").await;
     terminal.shows("Please run /login").await;

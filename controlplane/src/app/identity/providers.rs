@@ -142,7 +142,7 @@ pub async fn update(
         .await
         .map_err(|error| taken(error, &row.name))?;
     if row.settings != before.settings {
-        reapply(&mut tx, &row).await?;
+        reapply(&mut tx, &row, &rules(&before)?).await?;
     }
     let changed = json!({"before": details(&before), "after": details(&row)});
     let entry = app.audit(actor, "idp.update", ObjectKind::Settings, &row.id, changed);
@@ -293,9 +293,16 @@ pub(crate) async fn require_over(
     Ok(())
 }
 
-/// Does to all users of a provider what its rules now make of their groups.
-pub(crate) async fn reapply(tx: &mut Tx, row: &identity_provider::Model) -> Result<(), Problem> {
+/// Does to all users of a provider what its rules now make of their groups. `before` are the rules that held until now.
+pub(crate) async fn reapply(
+    tx: &mut Tx,
+    row: &identity_provider::Model,
+    before: &ProviderRules,
+) -> Result<(), Problem> {
     let rules = rules(row)?;
+    if speaks_of_roles(before) && !speaks_of_roles(&rules) {
+        take_roles(tx, &row.id, before).await?;
+    }
     for before in tx.list_users_of_provider(&row.id).await? {
         let mut user = before.clone();
         let names: Vec<String> = serde_json::from_str(&before.groups).unwrap_or_default();
@@ -311,6 +318,28 @@ pub(crate) async fn reapply(tx: &mut Tx, row: &identity_provider::Model) -> Resu
         }
         if user != before {
             tx.update_user(user).await?;
+        }
+    }
+    Ok(())
+}
+
+fn speaks_of_roles(rules: &ProviderRules) -> bool {
+    rules.group_mappings.iter().any(|mapping| mapping.role.is_some())
+}
+
+/// Takes the roles that groups have given, where from now on none gives any: nobody else would.
+async fn take_roles(tx: &mut Tx, provider_id: &str, before: &ProviderRules) -> Result<(), Problem> {
+    for held in tx.list_users_of_provider(provider_id).await? {
+        let names: Vec<String> = serde_json::from_str(&held.groups).unwrap_or_default();
+        let mut given = held.clone();
+        groups::apply(before, &names, &mut given);
+        let mut row = held.clone();
+        before.default_role.as_str().clone_into(&mut row.role);
+        if given.role == held.role && row.role != held.role {
+            crate::app::users::keep_somebody(tx, &held)
+                .await
+                .map_err(|problem| problem.field("rules.group_mappings"))?;
+            tx.update_user(row).await?;
         }
     }
     Ok(())

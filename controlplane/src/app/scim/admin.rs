@@ -2,8 +2,8 @@
 
 use super::TOKEN_PREFIX;
 use crate::app::identity::providers::{reapply, require_over};
-use crate::app::identity::{groups, rules};
-use crate::app::{App, not_found, users, validate};
+use crate::app::identity::rules;
+use crate::app::{App, not_found, validate};
 use crate::store::entity::{identity_provider, scim_token};
 use crate::store::{AuditEntry, Tx};
 use ccag_admin_api::{
@@ -241,10 +241,7 @@ pub async fn set_admin_groups(
         ..before.clone()
     };
     write_rules(app, &tx, &mut row, &rules).await?;
-    if speaks_of_roles(&before) && !speaks_of_roles(&rules) {
-        take_roles(&mut tx, &row.id, &before).await?;
-    }
-    reapply(&mut tx, &row).await?;
+    reapply(&mut tx, &row, &before).await?;
     let details = json!({"groups": names});
     tx.commit(
         app.now_ms(),
@@ -252,28 +249,6 @@ pub async fn set_admin_groups(
     )
     .await?;
     Ok(admins_of(&rules))
-}
-
-fn speaks_of_roles(rules: &ProviderRules) -> bool {
-    rules.group_mappings.iter().any(|mapping| mapping.role.is_some())
-}
-
-/// Takes the roles that groups have given, where from now on none gives any: nobody else would.
-async fn take_roles(tx: &mut Tx, provider_id: &str, before: &ProviderRules) -> Result<(), Problem> {
-    for held in tx.list_users_of_provider(provider_id).await? {
-        let names: Vec<String> = serde_json::from_str(&held.groups).unwrap_or_default();
-        let mut given = held.clone();
-        groups::apply(before, &names, &mut given);
-        let mut row = held.clone();
-        before.default_role.as_str().clone_into(&mut row.role);
-        if given.role == held.role && row.role != held.role {
-            users::keep_somebody(tx, &held)
-                .await
-                .map_err(|problem| problem.field("groups"))?;
-            tx.update_user(row).await?;
-        }
-    }
-    Ok(())
 }
 
 /// The mappings, with these groups as those of admins. A mapping that gave nothing else is gone.

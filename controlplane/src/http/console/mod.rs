@@ -29,6 +29,7 @@ mod overview;
 mod policies;
 mod price_import;
 mod prices;
+mod provider_scim;
 mod providers;
 mod quarantine;
 mod requests;
@@ -185,6 +186,14 @@ fn of_people() -> Router<HttpState> {
             get(providers::show).post(providers::update),
         )
         .route("/console/sign-in/providers/{id}/test", post(providers::test))
+        .route(
+            "/console/sign-in/providers/{id}/scim-tokens",
+            post(provider_scim::create),
+        )
+        .route(
+            "/console/sign-in/providers/{id}/scim-tokens/revoke",
+            post(provider_scim::revoke),
+        )
         .route(
             "/console/sign-in/providers/{id}/delete",
             get(providers::ask_delete).post(providers::delete),

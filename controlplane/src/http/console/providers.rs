@@ -21,7 +21,7 @@ use ccag_console::page::{
 use ccag_console::{Tone, path};
 use ccag_domain::{Actor, Code, Problem, ProviderId, Role, TeamId};
 
-fn id_of(text: &str) -> Result<ProviderId, Problem> {
+pub(super) fn id_of(text: &str) -> Result<ProviderId, Problem> {
     ProviderId::parse(text).map_err(|_| Problem::new(Code::NotFound, "There is no such identity provider."))
 }
 
@@ -102,11 +102,12 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Response {
     visitor.answer(page)
 }
 
-async fn filled_page(visitor: &Visitor, id: &str) -> Result<ProviderEditPage, Problem> {
+pub(super) async fn filled_page(visitor: &Visitor, id: &str) -> Result<ProviderEditPage, Problem> {
     let (app, actor) = (&visitor.state().app, visitor.actor());
     let view = providers::find(app, &actor, &id_of(id)?, &visitor.base_url()).await?;
     let form = fill(app, &view).await?;
     Ok(ProviderEditPage {
+        scim: super::provider_scim::gather(visitor, &view.id).await?,
         id: Some(view.id.to_string()),
         name: view.name,
         ..page(visitor, form).await?
