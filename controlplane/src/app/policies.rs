@@ -4,6 +4,7 @@
 //! settings: of a person everything that the policies about them say is merged, the one with the higher priority having the
 //! last word.
 
+use super::budgets::check;
 use super::{App, authority, duplicate, not_found, validate};
 use crate::store::Tx;
 use crate::store::entity::{policy, user};
@@ -78,7 +79,7 @@ pub async fn create(app: &App, actor: &Actor, request: WritePolicy) -> Result<Po
         created_at_ms: now,
         updated_at_ms: now,
     };
-    let row = written(&tx, row, request).await?;
+    let row = written(app, &tx, row, request).await?;
     tx.insert_policy(row.clone())
         .await
         .map_err(|error| taken(error, &row.name))?;
@@ -107,7 +108,7 @@ pub async fn update(
     let now = app.now_ms();
     let mut tx = app.store.change().await?;
     let before = tx.find_policy(id.as_str()).await?.ok_or_else(|| missing(id))?;
-    let mut row = written(&tx, before.clone(), request).await?;
+    let mut row = written(app, &tx, before.clone(), request).await?;
     row.version += 1;
     row.updated_at_ms = now;
     tx.update_policy(row.clone())
@@ -299,12 +300,26 @@ fn uuid(checksum: &str) -> String {
     )
 }
 
-async fn written(tx: &Tx, mut row: policy::Model, request: WritePolicy) -> Result<policy::Model, Problem> {
+async fn written(
+    app: &App,
+    tx: &Tx,
+    mut row: policy::Model,
+    request: WritePolicy,
+) -> Result<policy::Model, Problem> {
     row.name = validate::name("name", &request.name)?;
     row.name_key = row.name.to_lowercase();
     row.priority = request.priority.unwrap_or(0);
     let subject = checked(tx, request.subject).await?;
-    let models = request.models.map(|names| models(&names)).transpose()?;
+    let models = match &request.models {
+        Some(names) if names.len() > MAX_LIST => {
+            return Err(invalid(
+                "models",
+                format!("A list has at most {MAX_LIST} entries."),
+            ));
+        }
+        Some(names) => Some(check::models(app, "models", names).await?),
+        None => None,
+    };
     if let Some(settings) = &request.settings {
         let size = serde_json::to_vec(settings).map_or(0, |json| json.len());
         if size > MAX_SETTINGS {
@@ -334,21 +349,6 @@ fn depth(value: &Value) -> usize {
         Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
         _ => 0,
     }
-}
-
-/// Names of models as they are compared.
-fn models(names: &[String]) -> Result<Vec<String>, Problem> {
-    if names.len() > MAX_LIST {
-        return Err(invalid(
-            "models",
-            format!("A list has at most {MAX_LIST} entries."),
-        ));
-    }
-    let one = |name: &String| {
-        let name = validate::name("models", name)?;
-        Ok(ModelName::canonical(&name).to_string())
-    };
-    names.iter().map(one).collect()
 }
 
 async fn checked(tx: &Tx, mut subject: PolicyMatch) -> Result<PolicyMatch, Problem> {

@@ -138,13 +138,6 @@ async fn tidy(app: &App, shutdown: CancellationToken) {
         let now = app.now_ms();
         let tidied = async {
             app.store.delete_expired_sessions(now).await?;
-            clients::sessions::forget_over(app).await?;
-            if let Err(problem) = clients::keys::keep(app).await {
-                tracing::warn!(
-                    error = problem.message,
-                    "the keys that tokens are signed with cannot be looked after; it is tried again later"
-                );
-            }
             app.store.delete_changes_before(now - HISTORY_MS).await?;
             app.store.delete_seen_before(now - SEEN_MS).await?;
             allowances::forget_over(app).await?;
@@ -157,6 +150,16 @@ async fn tidy(app: &App, shutdown: CancellationToken) {
         if let Err(error) = tidied.await {
             app.metrics.db_error("maintenance");
             tracing::debug!(%error, "tidying failed; it is tried again later");
+        }
+        let kept = async {
+            clients::sessions::forget_over(app).await?;
+            clients::keys::keep(app).await
+        };
+        if let Err(problem) = kept.await {
+            tracing::warn!(
+                error = problem.message,
+                "sessions of clients and their keys cannot be looked after; it is tried again later"
+            );
         }
     }
 }

@@ -240,6 +240,22 @@ impl Tx {
             .await?)
     }
 
+    /// Keys of sessions of which the time is over and that are still pushed, at most `limit`.
+    pub(crate) async fn list_expired_session_keys(
+        &self,
+        now_ms: UnixMs,
+        limit: u64,
+    ) -> Result<Vec<virtual_key::Model>, StoreError> {
+        Ok(virtual_key::Entity::find()
+            .filter(virtual_key::Column::Kind.eq("session"))
+            .filter(virtual_key::Column::State.eq("active"))
+            .filter(virtual_key::Column::ExpiresAtMs.lte(now_ms))
+            .limit(limit)
+            .lock_exclusive()
+            .all(&self.tx)
+            .await?)
+    }
+
     /// The keys that tokens are signed with.
     pub(crate) async fn list_signing_keys(&self) -> Result<Vec<signing_key::Model>, StoreError> {
         Ok(signing_key::Entity::find().all(&self.tx).await?)

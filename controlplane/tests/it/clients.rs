@@ -320,10 +320,18 @@ async fn sessions_end_when_they_are_ended(db: TestDb) {
     assert_eq!(out["client_sessions"], 2);
     assert!(!open(&one).await && !open(&two).await);
     assert_eq!(ada.get("/auth/me").await.status, 401);
-    // Deleted, and after thirty days.
+    // After thirty days, when nothing is pushed of them any more.
     let bobs = let_in(&plane, &bob).await;
     plane.clock.0.fetch_add(30 * 86_400_000, Ordering::Relaxed);
     assert_eq!(refresh(&plane, &bobs).await.json()["error"], "invalid_grant");
+    let open = "SELECT COUNT(*) FROM virtual_keys WHERE kind = 'session' AND state = 'active'";
+    assert_eq!(db.count(open).await, 1);
+    for _ in 0..2 {
+        ccag_controlplane::app::clients::sessions::forget_over(plane.app())
+            .await
+            .unwrap();
+        assert_eq!(db.count(open).await, 0);
+    }
     plane.stop().await;
 }
 
@@ -430,6 +438,7 @@ async fn policies_are_looked_at_before_they_are_stored(db: TestDb) {
         json!({"name": "Two", "settings": "text"}),
         json!({"name": "Two", "settings": {"a": "x".repeat(300_000)}}),
         json!({"name": "Two", "models": [""]}),
+        json!({"name": "Two", "models": ["claude-unheard-of"]}),
         json!({"name": "Two", "unheard": 1}),
     ] {
         let answer = admin.post("/admin/policies", wrong).await;

@@ -378,8 +378,38 @@ pub async fn sign_out(app: &App, actor: &Actor, id: &UserId) -> Result<usize, Pr
     Ok(ended)
 }
 
-/// Forgets sessions whose time is over. The keys that stood for them have expired by themselves.
-pub(crate) async fn forget_over(app: &App) -> Result<(), crate::store::StoreError> {
-    app.store.delete_expired_client_sessions(app.now_ms()).await?;
-    Ok(())
+/// How many sessions that are over are put away in one transaction.
+const AT_ONCE: u64 = 500;
+
+/// Puts sessions away whose time is over: data planes need not know of them any more.
+///
+/// # Errors
+/// [`Code::Unavailable`] without a database.
+pub async fn forget_over(app: &App) -> Result<(), Problem> {
+    let now = app.now_ms();
+    app.store.delete_expired_client_sessions(now).await?;
+    loop {
+        let mut tx = app.store.change().await?;
+        let over = tx.list_expired_session_keys(now, AT_ONCE).await?;
+        let count = over.len() as u64;
+        if count == 0 {
+            return Ok(());
+        }
+        for mut key in over {
+            virtual_keys::mark_revoked(&mut key, &Actor::System, now);
+            tx.update_key(key).await?;
+        }
+        let details = json!({ "sessions": count });
+        let entry = app.audit(
+            &Actor::System,
+            "client_session.expire",
+            ObjectKind::Key,
+            "client_sessions",
+            details,
+        );
+        tx.commit(now, entry).await?;
+        if count < AT_ONCE {
+            return Ok(());
+        }
+    }
 }
