@@ -105,22 +105,27 @@ impl Price {
     /// What these tokens cost in this geography through this lane, rounded up to the next nano-dollar.
     #[must_use]
     pub fn cost(&self, geography: Geography, lane: Lane, tokens: &Tokens) -> NanoUsd {
-        self.itemised(geography, lane, tokens).total
+        let (_, permille) = self.premium(geography, lane);
+        total(self.rates_for(tokens).0, permille, tokens)
     }
 
-    /// The same with all that it is made of: there is no other arithmetic of costs.
+    /// The rates for a prompt of this length, and above which length they hold, if they are not the usual ones.
+    fn rates_for(&self, tokens: &Tokens) -> (&Rates, Option<u64>) {
+        match &self.long_context {
+            Some(long) if tokens.prompt() > long.above_prompt_tokens => {
+                (&long.rates, Some(long.above_prompt_tokens))
+            }
+            _ => (&self.rates, None),
+        }
+    }
+
+    /// The same with all that it is made of.
     #[must_use]
     pub fn itemised(&self, geography: Geography, lane: Lane, tokens: &Tokens) -> Itemised {
-        let long = self
-            .long_context
-            .as_ref()
-            .filter(|long| tokens.prompt() > long.above_prompt_tokens);
-        let rates = long.map_or(&self.rates, |long| &long.rates);
+        let (rates, long_context_above) = self.rates_for(tokens);
         let (premium, permille) = self.premium(geography, lane);
-        let mut units = 0i128;
-        let mut line = |class, tokens: u64, rate: NanoUsd| {
+        let line = |class, tokens: u64, rate: NanoUsd| {
             let scaled = (i128::from(tokens) * i128::from(rate.0)).saturating_mul(i128::from(permille));
-            units = units.saturating_add(scaled);
             ItemisedLine {
                 class,
                 tokens,
@@ -135,17 +140,38 @@ impl Price {
             line("cache_write_5m", tokens.cache_write_5m, rates.cache_write_5m),
             line("cache_write_1h", tokens.cache_write_1h, rates.cache_write_1h),
         ];
-        let total = whole(units.saturating_add(UNIT - 1));
+        let total = total(rates, permille, tokens);
         let sum: NanoUsd = lines.iter().map(|line| line.amount).sum();
         Itemised {
             lines,
-            long_context_above: long.map(|long| long.above_prompt_tokens),
+            long_context_above,
             premium,
             permille,
             rounding: total - sum,
             total,
         }
     }
+}
+
+/// What tokens cost, rounded up once: the one place that says so. It is asked several times for each request, and a class of
+/// which there are none costs nothing to leave out.
+fn total(rates: &Rates, permille: u32, tokens: &Tokens) -> NanoUsd {
+    let classes = [
+        (tokens.input, rates.input),
+        (tokens.output, rates.output),
+        (tokens.cache_read, rates.cache_read),
+        (tokens.cache_write_5m, rates.cache_write_5m),
+        (tokens.cache_write_1h, rates.cache_write_1h),
+    ];
+    let used = classes.into_iter().filter(|(tokens, _)| *tokens > 0);
+    let units = used.fold(0i128, |units, (tokens, rate)| {
+        units.saturating_add(i128::from(tokens) * i128::from(rate.0))
+    });
+    whole(
+        units
+            .saturating_mul(i128::from(permille))
+            .saturating_add(UNIT - 1),
+    )
 }
 
 /// So many units make a nano-dollar: one is a millionth of a thousandth of it.

@@ -5,7 +5,7 @@
 //! the control plane need not guess from what it heard last.
 
 use super::Allowances;
-use crate::files::write_atomic;
+use crate::files::Rewritten;
 use ccag_proto::v1;
 use std::collections::BTreeMap;
 use std::io;
@@ -29,6 +29,8 @@ type Used = BTreeMap<String, i64>;
 pub(crate) struct Logbook {
     path: PathBuf,
     left: Mutex<Option<Used>>,
+    /// The file as this run writes it.
+    file: Mutex<Rewritten>,
 }
 
 impl Logbook {
@@ -43,12 +45,19 @@ impl Logbook {
                 None
             }
         };
-        let left = Mutex::new(left);
-        Self { path, left }
+        Self {
+            file: Mutex::new(Rewritten::new(path.clone())),
+            left: Mutex::new(left),
+            path,
+        }
     }
 
     fn left(&self) -> MutexGuard<'_, Option<Used>> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn file(&self) -> MutexGuard<'_, Rewritten> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether there is something of an earlier run that the control plane is to be told.
@@ -74,9 +83,7 @@ impl Logbook {
 
     /// This run ends, and no request with it.
     pub(super) fn end(&self) {
-        if let Err(error) = std::fs::remove_file(&self.path)
-            && error.kind() != io::ErrorKind::NotFound
-        {
+        if let Err(error) = self.file().remove() {
             tracing::warn!(file = %self.path.display(), %error, "a file that is not needed any more cannot be removed");
         }
     }
@@ -114,18 +121,18 @@ impl Logbook {
             let sum = used.entry(account.clone()).or_default();
             *sum = sum.saturating_add(*left);
         }
-        if used.is_empty() && !self.path.exists() {
+        if used.is_empty() && !self.file().is_there() {
             return Ok(());
         }
         let this = Arc::clone(self);
-        let write = move || write_atomic(&this.path, &serde_json::to_vec(&used)?, false);
-        let written = tokio::task::spawn_blocking(write).await;
-        let written = written.unwrap_or_else(|error| Err(io::Error::other(error)));
-        if written.is_err() {
+        let write = move || {
+            let bytes = serde_json::to_vec(&used)?;
+            let mut file = this.file();
             // What is there is old, and old is worse than nothing.
-            let _ = std::fs::remove_file(&self.path);
-        }
-        written
+            file.write(bytes).inspect_err(|_| drop(file.remove()))
+        };
+        let written = tokio::task::spawn_blocking(write).await;
+        written.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 }
 
