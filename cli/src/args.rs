@@ -2,7 +2,7 @@
 
 use crate::commands::{
     audit, auth, budgets, capabilities, client_sessions, completions, endpoints, explain, idps, keys, limits,
-    models, policies, pricing, routing, scim, sessions, sign_in, teams, usage, users, web_search,
+    models, policies, pricing, routing, scim, sessions, setup, sign_in, teams, usage, users, web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
@@ -102,6 +102,9 @@ pub(crate) enum Command {
     /// How people sign in: passwords, the notice they are shown, and the keys that tokens are signed with
     #[command(subcommand)]
     SignIn(sign_in::SignIn),
+    /// The script that sets up Claude Code on people's machines: what it does
+    #[command(subcommand)]
+    Setup(setup::Setup),
     /// Sessions of clients: where people are signed in with Claude Code
     #[command(subcommand)]
     ClientSessions(client_sessions::ClientSessions),

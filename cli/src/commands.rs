@@ -21,6 +21,7 @@ mod reprice;
 pub(crate) mod routing;
 pub(crate) mod scim;
 pub(crate) mod sessions;
+pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub(crate) mod teams;
 mod tokens;
@@ -58,6 +59,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::Users(command) => command.run(&context(&global, out)?).await,
         Command::Idps(command) => command.run(&context(&global, out)?).await,
         Command::SignIn(command) => command.run(&context(&global, out)?).await,
+        Command::Setup(command) => command.run(&context(&global, out)?).await,
         Command::ClientSessions(command) => command.run(&context(&global, out)?).await,
         Command::Policies(command) => command.run(&context(&global, out)?).await,
         Command::Endpoints(command) => command.run(&context(&global, out)?).await,

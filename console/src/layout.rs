@@ -21,6 +21,8 @@ pub enum Section {
     Sessions,
     /// Why requests went as they went.
     Requests,
+    /// How to connect Claude Code.
+    Connect,
     /// Keys.
     Keys,
     /// Teams.
@@ -72,6 +74,7 @@ const GROUPS: [(&str, &[Entry]); 3] = [
     (
         "Access",
         &[
+            entry(Section::Connect, "Connect", path::CONNECT),
             entry(Section::Keys, "Keys", path::KEYS),
             entry(Section::Teams, "Teams", path::TEAMS),
             entry(Section::Users, "Users", path::USERS),

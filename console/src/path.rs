@@ -54,6 +54,8 @@ pub const NEW_PROVIDER: &str = "/console/sign-in/providers/new";
 pub const POLICIES: &str = "/console/policies";
 /// Page with the form for a new policy.
 pub const NEW_POLICY: &str = "/console/policies/new";
+/// How to connect Claude Code, and the form target for what the setup script does.
+pub const CONNECT: &str = "/console/connect";
 /// Where Claude Code is signed in.
 pub const LOGINS: &str = "/console/devices";
 /// Web search, and the form target for one's own service.
@@ -102,6 +104,12 @@ pub fn key(id: &str) -> String {
 #[must_use]
 pub fn revoke_key(id: &str) -> String {
     format!("{}/revoke", key(id))
+}
+
+/// The form target that makes a setup command of a key.
+#[must_use]
+pub fn setup_command(id: &str) -> String {
+    format!("{}/setup-command", key(id))
 }
 
 /// The keys list, searched.
@@ -272,6 +280,60 @@ pub fn delete_model(name: &str) -> String {
 #[must_use]
 pub fn user_state(id: &str) -> String {
     format!("{USERS}/{}/state", encode(id))
+}
+
+/// A user's own page, and the form target that changes them.
+#[must_use]
+pub fn user(id: &str) -> String {
+    format!("{USERS}/{}", encode(id))
+}
+
+/// The form target that signs a user out everywhere.
+#[must_use]
+pub fn sign_out_user(id: &str) -> String {
+    format!("{}/sign-out", user(id))
+}
+
+/// The form target that makes a token of a service account.
+#[must_use]
+pub fn user_tokens(id: &str) -> String {
+    format!("{}/tokens", user(id))
+}
+
+/// The form target that revokes one.
+#[must_use]
+pub fn revoke_user_token(id: &str) -> String {
+    format!("{}/tokens/revoke", user(id))
+}
+
+/// The page that asks before a user is deleted, and the form target that does it.
+#[must_use]
+pub fn delete_user(id: &str) -> String {
+    format!("{}/delete", user(id))
+}
+
+/// A team's own page, and the form target that renames it.
+#[must_use]
+pub fn team(id: &str) -> String {
+    format!("{TEAMS}/{}", encode(id))
+}
+
+/// The form target that takes somebody into a team.
+#[must_use]
+pub fn team_members(id: &str) -> String {
+    format!("{}/members", team(id))
+}
+
+/// The form target that takes somebody out of it.
+#[must_use]
+pub fn remove_team_member(id: &str) -> String {
+    format!("{}/members/remove", team(id))
+}
+
+/// The page that asks before a team is deleted, and the form target that does it.
+#[must_use]
+pub fn delete_team(id: &str) -> String {
+    format!("{}/delete", team(id))
 }
 
 /// The page that asks before a rule is taken away, and the form target that does it.

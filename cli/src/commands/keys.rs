@@ -7,7 +7,8 @@ use crate::names::{self, Names};
 use crate::table::{Table, card};
 use crate::{clock, human};
 use ccag_admin_api::{
-    CreateKey, CreatedKey, KeyList, KeyState, KeyView, ListKeys, Patch, Timestamp, UpdateKey, paths,
+    CreateKey, CreateSetupToken, CreatedKey, CreatedSetupToken, KeyList, KeyState, KeyView, ListKeys, Patch,
+    Timestamp, UpdateKey, paths,
 };
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use reqwest::Method;
@@ -29,6 +30,19 @@ pub(crate) enum Keys {
     },
     /// Change a key's name, owner, team, rate limit or expiry; what is not mentioned stays
     Update(Update),
+    /// Make a command that sets up Claude Code on one machine with a key
+    ///
+    /// It is good once. The machine gets a new secret of the key, and the one of before is refused from then on: nobody has to
+    /// pass a secret around.
+    ///
+    /// For example: ccag keys setup-token laptop --minutes 60
+    SetupToken {
+        /// The key's id, name, or prefix
+        key: String,
+        /// For how long it is good; seven days at most
+        #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=10_080))]
+        minutes: u32,
+    },
     /// Revoke keys: they are refused everywhere within a second, for good; what they used stays on record
     Revoke {
         /// The keys' ids, names, prefixes or secrets
@@ -142,10 +156,33 @@ impl Keys {
                 show(context, &key).await
             }
             Self::Update(command) => command.run(context).await,
+            Self::SetupToken { key, minutes } => setup_token(context, &key, minutes).await,
             Self::Revoke { keys } => revoke(context, &keys).await,
             Self::Delete { keys } => delete(context, &keys).await,
         }
     }
+}
+
+async fn setup_token(context: &Context, key: &str, minutes: u32) -> Result<(), CliError> {
+    let client = &context.client;
+    let id = names::key(client, key).await?;
+    let minutes = Some(minutes);
+    let made: CreatedSetupToken = client
+        .send(
+            Method::POST,
+            &paths::key_setup_token(&id),
+            &CreateSetupToken { minutes },
+        )
+        .await?;
+    context.out.show(&made, |made| {
+        let (url, token) = (client.url(), made.token.reveal());
+        format!(
+            "On the machine, until {}, once:\n\n  curl -fsSL {url}/setup | sh -s -- --token {token}\n\nor in PowerShell:\n\n  \
+             & ([scriptblock]::Create((irm {url}/setup/windows))) -Token {token}\n\nThe secret that the key has now is refused from \
+             then on.",
+            moment(Some(made.expires_at)),
+        )
+    })
 }
 
 impl Create {

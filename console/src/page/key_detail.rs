@@ -4,6 +4,7 @@ use super::{DayUsage, KeyState, KeySummary, Named, Page, Section, Share};
 use crate::format::{count, moment, money, percent};
 use crate::part::block::{card, facts, figure, figures, link_or_text, nothing, page_head, text};
 use crate::part::chart::daily_spend;
+use crate::part::field::button_form;
 use crate::part::key::{named, prefix, state_badge};
 use crate::{PageContext, path};
 use ccag_domain::{NanoUsd, Tokens, UnixMs};
@@ -62,6 +63,7 @@ impl Page for KeyPage {
                 {card("about", "About this key", nothing(), self.about())}
                 {card("models", "Models", text("30 days"), self.model_list())}
             </div>
+            {self.set_up(context)}
             {card("spend-by-day", "Spend by day", text("last 30 days, UTC"), self.chart())}
         }
         .into_any()
@@ -92,6 +94,21 @@ impl KeyPage {
         }
         rows.push(("Id", view! { <code>{key.id.clone()}</code> }.into_any()));
         facts(rows)
+    }
+
+    /// For whoever may change the key, while it is good.
+    fn set_up(&self, context: &PageContext) -> AnyView {
+        if !self.revocable || self.key.state != KeyState::Active {
+            return nothing();
+        }
+        let body = view! {
+            <p>
+                "A command that sets up Claude Code on one machine with this key. It is good once, for a quarter of an hour. The "
+                "machine gets a new secret of the key, and the one of before is refused from then on."
+            </p>
+            {button_form(context, path::setup_command(&self.key.id), &[], "Make a setup command", &self.key.shown_name(), "")}
+        };
+        card("set-up", "Set up a machine", nothing(), body.into_any())
     }
 
     fn model_list(&self) -> AnyView {

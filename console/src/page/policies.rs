@@ -3,7 +3,8 @@
 use super::{FormPage, Page, Section};
 use crate::form::{Choice, Field};
 use crate::part::block::{card, copyable, empty, facts, nothing, page_head, text};
-use crate::part::field::{Ask, csrf, input, page_link, page_name, post_form, select, summary, textarea};
+use crate::part::confirm::{Confirm, confirm};
+use crate::part::field::{Ask, input, page_link, page_name, post_form, select, summary, textarea};
 use crate::part::list::{Column, name_cell, number_cell, row_head, table};
 use crate::{PageContext, path};
 use leptos::prelude::*;
@@ -344,21 +345,19 @@ impl Page for DeletePolicyPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        view! {
-            <nav class="trail" aria-label="Where you are">
-                <a href=path::POLICIES>"Policies"</a>
-                <a href=path::policy(&self.id)>{self.name.clone()}</a>
-            </nav>
-            {page_head(format!("Delete the policy “{}”?", self.name), nothing(), nothing())}
-            <form method="post" action=path::delete_policy(&self.id) class="card narrow stack">
-                {csrf(context)}
-                <p>"Models that it kept back can be used again within a second, as far as other policies allow. Claude Code forgets its settings within an hour."</p>
-                <div class="form-actions">
-                    <button type="submit" class="danger">"Delete the policy"</button>
-                    <a class="button quiet" href=path::policy(&self.id)>"Keep it"</a>
-                </div>
-            </form>
-        }
-        .into_any()
+        confirm(
+            context,
+            Confirm {
+                list: (path::POLICIES, "Policies"),
+                page: (path::policy(&self.id), self.name.clone()),
+                question: format!("Delete the policy “{}”?", self.name),
+                what: text(
+                    "Models that it kept back can be used again within a second, as far as other policies allow. Claude Code forgets its \
+                     settings within an hour.",
+                ),
+                action: path::delete_policy(&self.id),
+                button: "Delete the policy",
+            },
+        )
     }
 }

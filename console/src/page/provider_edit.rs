@@ -3,9 +3,8 @@
 use super::{FormPage, Page, ProviderScim, Section};
 use crate::form::{Choice, Field};
 use crate::part::block::{Colour, badge, card, copyable, nothing, page_head, text};
-use crate::part::field::{
-    Ask, button_form, csrf, input, page_link, post_form, select, summary, textarea, yes_box,
-};
+use crate::part::confirm::{Confirm, confirm};
+use crate::part::field::{Ask, button_form, input, page_link, post_form, select, summary, textarea, yes_box};
 use crate::{PageContext, path};
 use leptos::prelude::*;
 
@@ -348,23 +347,19 @@ impl Page for DeleteProviderPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        view! {
-            <nav class="trail" aria-label="Where you are">
-                <a href=path::SIGN_IN>"Sign-in"</a>
-                <a href=path::provider(&self.id)>{self.name.clone()}</a>
-            </nav>
-            {page_head(format!("Delete “{}”?", self.name), nothing(), nothing())}
-            <form method="post" action=path::delete_provider(&self.id) class="card narrow stack">
-                {csrf(context)}
-                <p>
-                    "Nobody can sign in with it any more. Its users stay, with their keys and what they have used, and whoever is signed in stays so until the session ends. To keep them out, suspend them."
-                </p>
-                <div class="form-actions">
-                    <button type="submit" class="danger">"Delete the provider"</button>
-                    <a class="button quiet" href=path::provider(&self.id)>"Keep it"</a>
-                </div>
-            </form>
-        }
-        .into_any()
+        confirm(
+            context,
+            Confirm {
+                list: (path::SIGN_IN, "Sign-in"),
+                page: (path::provider(&self.id), self.name.clone()),
+                question: format!("Delete “{}”?", self.name),
+                what: text(
+                    "Nobody can sign in with it any more. Its users stay, with their keys and what they have used, and whoever is signed in \
+                     stays so until the session ends. To keep them out, suspend them.",
+                ),
+                action: path::delete_provider(&self.id),
+                button: "Delete the provider",
+            },
+        )
     }
 }

@@ -5,7 +5,7 @@ use crate::form::Field;
 use crate::format::{ago, grouped, money, short_usd};
 use crate::part::block::{Colour, badge, empty, maker, nothing, page_head, text};
 use crate::part::budget::state_badge;
-use crate::part::field::{Ask, button_form, csrf, input, summary};
+use crate::part::field::{Ask, button_form, csrf, input, page_name, summary};
 use crate::part::list::{Column, cell, number_cell, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::{AccountState, Area, NanoUsd, Permission, Reach, Strategy, UnixMs};
@@ -135,7 +135,7 @@ impl TeamsPage {
             .map(|team| {
                 view! {
                     <tr>
-                        {row_head(text(team.name.clone()))}
+                        {row_head(page_name(context, path::team(&team.id), team.name.clone(), "row-link"))}
                         {cell("State", account_badge(team.state))}
                         {number_cell("Users", text(grouped(team.users)))}
                         {number_cell("Spend, 30 days", money(team.spend_30_days))}

@@ -5,7 +5,7 @@ use super::{Named, PAGE_SIZE, Page, Section};
 use crate::form::{Choice, Field};
 use crate::format::{ago, money};
 use crate::part::block::{Colour, badge, empty, maker, nothing, page_head, text};
-use crate::part::field::{Ask, csrf, filter_bar, input, options, select, summary};
+use crate::part::field::{Ask, csrf, filter_bar, input, options, page_name, select, summary};
 use crate::part::key::named;
 use crate::part::list::{Column, cell, name_cell, number_cell, pagination, row_head, table};
 use crate::{PageContext, path};
@@ -97,7 +97,7 @@ const USERNAME: Ask = Ask {
     max_length: 100,
 };
 
-const EMAIL: Ask = Ask {
+pub(super) const EMAIL: Ask = Ask {
     id: "email",
     name: "email",
     label: "Mail address",
@@ -119,7 +119,7 @@ const KIND: Ask = Ask {
     max_length: 0,
 };
 
-const ROLE: Ask = Ask {
+pub(super) const ROLE: Ask = Ask {
     id: "role",
     name: "role",
     label: "Role",
@@ -130,7 +130,7 @@ const ROLE: Ask = Ask {
     max_length: 0,
 };
 
-const TEAM: Ask = Ask {
+pub(super) const TEAM: Ask = Ask {
     id: "team",
     name: "team",
     label: "Team",
@@ -216,7 +216,7 @@ impl UsersPage {
 
     fn new_user(&self, context: &PageContext) -> AnyView {
         let form = &self.form;
-        let roles = offered(context).map(|role| {
+        let roles = offered(context, None).map(|role| {
             let label = format!("{}: {}", role.title(), role.summary());
             Choice::new(role.as_str(), label)
         });
@@ -284,11 +284,11 @@ impl UsersPage {
     }
 }
 
-/// The roles that the viewer may give, the one that is given most first.
-fn offered(context: &PageContext) -> impl Iterator<Item = Role> {
+/// The roles that the viewer may give, the one that is given most first, and the one that somebody `has`.
+pub(super) fn offered(context: &PageContext, has: Option<Role>) -> impl Iterator<Item = Role> {
     let owners = context.reach(Permission::Change(Area::Owners)) == Reach::Everything;
     let all = Role::ALL.into_iter().rev();
-    all.filter(move |role| owners || *role != Role::Owner)
+    all.filter(move |role| owners || *role != Role::Owner || has == Some(Role::Owner))
 }
 
 fn changes(context: &PageContext) -> bool {
@@ -310,13 +310,14 @@ fn user_row(user: &UserRow, context: &PageContext) -> AnyView {
         .clone()
         .map(|d| view! { <span class="row-detail">{d}</span> });
     let service = (user.kind == UserKind::Service).then(|| badge(Colour::Muted, "Service account"));
-    let name = view! { <span class="row-name">{user.username.clone()}</span> {detail} " " {service} };
+    let link = page_name(context, path::user(&user.id), user.username.clone(), "row-link");
+    let name = view! { {link} {detail} " " {service} };
     view! {
         <tr>
             {row_head(name.into_any())}
             {cell("Role", text(user.role.title()))}
             {cell("State", account_badge(user.state))}
-            {name_cell("Team", named(user.team.as_ref(), |_| None))}
+            {name_cell("Team", named(user.team.as_ref(), |team| Some(path::team(&team.id))))}
             {number_cell("Spend, 30 days", money(user.spend_30_days))}
             {cell("Created", ago(user.created_at_ms, context.now_ms))}
             {changes(context).then(|| cell("Change", switch_of(user, context)))}

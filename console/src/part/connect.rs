@@ -29,7 +29,16 @@ pub(crate) fn shell_line(base_url: &str, secret: &str) -> String {
     )
 }
 
-fn powershell_line(base_url: &str, secret: &str) -> String {
+/// The line that sets up a machine.
+fn setup_line(base_url: &str, secret: &str) -> String {
+    format!(
+        "curl -fsSL {}/setup | CCAG_KEY={} sh -s -- --mode key",
+        shell_quote(base_url),
+        shell_quote(secret)
+    )
+}
+
+pub(crate) fn powershell_line(base_url: &str, secret: &str) -> String {
     format!(
         "$env:ANTHROPIC_BASE_URL={}; $env:ANTHROPIC_AUTH_TOKEN={}; claude",
         powershell_quote(base_url),
@@ -58,13 +67,15 @@ fn settings(base_url: &str, secret: &str) -> String {
     )
 }
 
-/// The three ways to connect: a line to try it, settings to keep it, the same for PowerShell.
+/// The ways to connect with a key: a line to try it, a command or settings to keep it, the same for PowerShell.
 pub(crate) fn recipe(base_url: &str, secret: &str) -> AnyView {
     view! {
         <p>"Paste this into a terminal to try it now:"</p>
         {copyable("connect-shell", "the line", shell_line(base_url, secret))}
+        <p>"To keep it, with what is in your settings already:"</p>
+        {copyable("connect-setup", "the command", setup_line(base_url, secret))}
         <details>
-            <summary>"Keep it: settings for every start"</summary>
+            <summary>"By hand: settings for every start"</summary>
             <p>"Merge this into " <code>"~/.claude/settings.json"</code> ":"</p>
             {copyable("connect-settings", "the settings", settings(base_url, secret))}
         </details>

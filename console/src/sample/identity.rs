@@ -3,9 +3,9 @@
 use super::{HOSTILE, NOW_MS, Sample, context, sample};
 use crate::form::{Choice, Field};
 use crate::page::{
-    DeletePolicyPage, DeleteProviderPage, LoginRow, LoginsPage, PoliciesPage, PolicyEditPage, PolicyForm,
-    PolicyRow, ProviderCheckRow, ProviderEditPage, ProviderForm, ProviderRow, ProviderScim, ProvidersPage,
-    ScimTokenRow, ToldPreview,
+    ConnectPage, DeletePolicyPage, DeleteProviderPage, LoginRow, LoginsPage, PoliciesPage, PolicyEditPage,
+    PolicyForm, PolicyRow, ProviderCheckRow, ProviderEditPage, ProviderForm, ProviderRow, ProviderScim,
+    ProvidersPage, ScimTokenRow, SetupForm, ToldPreview,
 };
 use crate::path;
 use ccag_domain::Role;
@@ -204,6 +204,42 @@ pub(super) fn samples() -> Vec<Sample> {
                 rows: vec![login("Mira Novak", Some("claude-code/2.1.332")), login(HOSTILE, None)],
                 total: 2,
                 managed: String::new(),
+            },
+        ),
+        sample(
+            "connect",
+            context(Role::Admin, path::CONNECT),
+            ConnectPage {
+                base_url: "https://claude.example.com".into(),
+                mode: "sso".into(),
+                form: Some(SetupForm::default()),
+                trouble: None,
+            },
+        ),
+        sample(
+            "connect-member",
+            context(Role::Member, path::CONNECT),
+            ConnectPage {
+                base_url: "https://claude.example.com".into(),
+                mode: "key".into(),
+                ..ConnectPage::default()
+            },
+        ),
+        sample(
+            "connect-refused",
+            context(Role::Admin, path::CONNECT),
+            ConnectPage {
+                base_url: "https://claude.example.com".into(),
+                mode: "key".into(),
+                form: Some(SetupForm {
+                    mode: crate::form::Field {
+                        value: "pigeon".into(),
+                        error: Some("Choose one of the offered ways.".into()),
+                    },
+                    one_hour_cache: true,
+                    ..SetupForm::default()
+                }),
+                trouble: None,
             },
         ),
         sample(

@@ -128,7 +128,7 @@ fn refused_fields_say_why_and_point_at_the_reason() {
 
 /// Whether an address is one of the gateway's own that pages lead to.
 fn is_ours(address: &str) -> bool {
-    ["/console", "/device", "/auth/oidc/"]
+    ["/console", "/device", "/auth/oidc/", "/setup/"]
         .iter()
         .any(|start| address.starts_with(start))
 }

@@ -34,6 +34,7 @@ pub mod routing;
 pub mod scim;
 pub mod search;
 pub mod sessions;
+pub mod setup;
 pub mod sign_on;
 pub mod teams;
 pub mod throttle;

@@ -26,6 +26,7 @@ mod quarantine;
 mod routing;
 mod scim;
 mod session;
+mod setup;
 mod sign_in;
 mod status;
 mod teams;
@@ -91,6 +92,7 @@ pub(crate) fn router(state: HttpState, alone: bool) -> Router {
         .merge(shared)
         .merge(api())
         .merge(oauth::router())
+        .merge(setup::router())
         .merge(console::router())
         .merge(scim::admin::router())
         .route_layer(axum::middleware::from_fn_with_state(state.clone(), access::gate))

@@ -34,6 +34,7 @@ pub(crate) mod rows;
 pub(crate) mod scim;
 pub(crate) mod search;
 mod sessions;
+mod setup;
 mod tx;
 
 pub(crate) use audit::{AuditEntry, AuditFilter, AuditRow, Link, Position as AuditPosition};

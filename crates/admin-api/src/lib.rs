@@ -33,6 +33,7 @@ mod routing;
 mod scim;
 mod scim_paths;
 mod secret;
+mod setup;
 mod teams;
 mod timestamp;
 mod tokens;
@@ -93,6 +94,7 @@ pub use scim::{
     CreateScimToken, CreatedScimToken, EnableScim, ScimAdminGroups, ScimStatus, ScimTokenList, ScimTokenView,
 };
 pub use secret::Secret;
+pub use setup::{ConnectMode, CreateSetupToken, CreatedSetupToken, SetupSettings};
 pub use teams::{AddMember, CreateTeam, ListTeams, TeamList, TeamView, UpdateTeam};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use tokens::{CreateToken, CreatedToken, TokenList, TokenView};

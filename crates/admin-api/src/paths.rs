@@ -30,6 +30,20 @@ pub const PROVIDER: &str = "/admin/idps/{id}";
 pub const PROVIDER_TEST: &str = "/admin/idps/{id}/test";
 /// `GET`, `PUT`: how people sign in.
 pub const SIGN_IN: &str = "/admin/sign-in";
+/// `GET`, `PUT`: what the setup script does.
+pub const SETUP_SETTINGS: &str = "/admin/setup";
+/// `GET`: the script that sets up Claude Code.
+pub const SETUP: &str = "/setup";
+/// `GET`: the same for PowerShell.
+pub const SETUP_WINDOWS: &str = "/setup/windows";
+/// `GET`: the helper that gets tokens for Claude Code.
+pub const SETUP_HELPER: &str = "/setup/helper";
+/// `GET`: what machines are given so that `/login` knows the gateway.
+pub const SETUP_MANAGED: &str = "/setup/managed-settings.json";
+/// `POST`: a setup token for a key.
+pub const SETUP_REDEEM: &str = "/setup/redeem";
+/// `POST`: a setup token of a key.
+pub const KEY_SETUP_TOKEN: &str = "/admin/keys/{id}/setup-token";
 /// `POST`: let another key take over that tokens of clients are signed with; 204.
 pub const SIGNING_KEYS_ROTATE: &str = "/admin/signing-keys/rotate";
 
@@ -208,6 +222,12 @@ pub const LEARNT_FACT: &str = "/admin/capabilities/learnt/{id}";
 #[must_use]
 pub fn key(id: &KeyId) -> String {
     fill(KEY, "{id}", id.as_str())
+}
+
+/// Makes a setup token of a key.
+#[must_use]
+pub fn key_setup_token(id: &KeyId) -> String {
+    fill(KEY_SETUP_TOKEN, "{id}", id.as_str())
 }
 
 /// Revokes a key.

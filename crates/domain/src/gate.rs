@@ -71,7 +71,8 @@ impl Route {
     }
 }
 
-/// The row for a request, if there is one: an exact path goes before one with parameters.
+/// The row for a request, if there is one: an exact path goes before one with parameters, and that before one that takes all the
+/// rest.
 #[must_use]
 pub fn row<'t>(routes: &'t [Route], method: &str, path: &str) -> Option<&'t Route> {
     let fitting = || {
@@ -81,6 +82,7 @@ pub fn row<'t>(routes: &'t [Route], method: &str, path: &str) -> Option<&'t Rout
     };
     fitting()
         .find(|route| route.is_exact())
+        .or_else(|| fitting().find(|route| !route.path.contains("{*")))
         .or_else(|| fitting().next())
 }
 
@@ -91,15 +93,15 @@ mod tests {
     #[test]
     fn the_row_of_a_request_is_the_one_that_names_it_best() {
         let rows = [
+            Route::new("GET", "/{*rest}", Gate::Other("x")),
             Route::new("GET", "/keys/{id}", Gate::SignedIn),
             Route::new("GET", "/keys/new", Gate::Public),
-            Route::new("GET", "/{*rest}", Gate::Other("x")),
         ];
         let gate = |method, path| row(&rows, method, path).map(|route| route.gate);
         assert_eq!(gate("GET", "/keys/new"), Some(Gate::Public));
         assert_eq!(gate("GET", "/keys/key_1"), Some(Gate::SignedIn));
         assert_eq!(gate("GET", "/keys/key_1/more"), Some(Gate::Other("x")));
         assert_eq!(gate("POST", "/keys/key_1"), None);
-        assert!(!rows[0].fits("/keys/") && !rows[0].fits("/keys"));
+        assert!(!rows[1].fits("/keys/") && !rows[1].fits("/keys"));
     }
 }

@@ -32,6 +32,7 @@ mod recorded_requests;
 mod rolling;
 mod runaway;
 mod sdks;
+mod setup;
 mod sign_in;
 mod silence;
 mod skew;

@@ -89,7 +89,7 @@ async fn summaries(app: &App, keys: &[KeyView]) -> Result<Vec<KeySummary>, Probl
 }
 
 /// A key that the visitor may see, and what a page says about it.
-async fn find(visitor: &Visitor, id: &str) -> Result<(KeyId, KeyView, KeySummary), Problem> {
+pub(super) async fn find(visitor: &Visitor, id: &str) -> Result<(KeyId, KeyView, KeySummary), Problem> {
     let nothing = || Problem::new(Code::NotFound, "There is no such key.");
     let app = &visitor.state().app;
     let id = KeyId::parse(id).map_err(|_| nothing())?;

@@ -11,6 +11,7 @@ mod budget_form;
 mod budget_words;
 mod budgets;
 mod capabilities;
+mod connect;
 mod cookies;
 mod device;
 mod endpoint_access;
@@ -36,9 +37,11 @@ mod requests;
 mod routing;
 mod sessions;
 mod sign_on;
+mod team;
 mod team_budget;
 mod teams;
 mod upload;
+mod user;
 mod users;
 mod visitor;
 mod web_search;
@@ -85,6 +88,13 @@ pub(crate) fn router() -> Router<HttpState> {
             get(keys::ask_revoke).post(keys::revoke),
         )
         .route(path::TEAMS, get(teams::list).post(teams::create))
+        .route("/console/teams/{id}", get(team::show).post(team::rename))
+        .route("/console/teams/{id}/members", post(team::add_member))
+        .route("/console/teams/{id}/members/remove", post(team::remove_member))
+        .route(
+            "/console/teams/{id}/delete",
+            get(team::ask_delete).post(team::delete),
+        )
         .route("/console/teams/{id}/state", post(teams::set_state))
         .route(
             "/console/teams/{id}/endpoints",
@@ -125,6 +135,14 @@ pub(crate) fn router() -> Router<HttpState> {
             get(endpoints::ask_delete).post(endpoints::delete),
         )
         .route(path::USERS, get(users::list).post(users::create))
+        .route("/console/users/{id}", get(user::show).post(user::update))
+        .route("/console/users/{id}/sign-out", post(user::sign_out))
+        .route("/console/users/{id}/tokens", post(user::create_token))
+        .route("/console/users/{id}/tokens/revoke", post(user::revoke_token))
+        .route(
+            "/console/users/{id}/delete",
+            get(user::ask_delete).post(user::delete),
+        )
         .route("/console/users/{id}/state", post(users::set_state))
         .route(path::CAPABILITIES, get(capabilities::show))
         .route(
@@ -213,6 +231,8 @@ fn of_people() -> Router<HttpState> {
             "/console/policies/{id}/delete",
             get(policies::ask_delete).post(policies::delete),
         )
+        .route(path::CONNECT, get(connect::show).post(connect::set))
+        .route("/console/keys/{id}/setup-command", post(connect::command))
         .route(path::LOGINS, get(logins::list))
         .route("/console/devices/{id}/end", post(logins::end))
 }

@@ -124,7 +124,8 @@ async fn read(visitor: &Visitor, form: &mut NewKeyForm) -> Result<Option<CreateK
     }))
 }
 
-async fn user_named(visitor: &Visitor, username: &str) -> Result<Option<UserId>, Problem> {
+/// The user with this username.
+pub(super) async fn user_named(visitor: &Visitor, username: &str) -> Result<Option<UserId>, Problem> {
     let query = UserQuery {
         username: Some(username.to_owned()),
         limit: 1,

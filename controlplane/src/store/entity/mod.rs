@@ -40,6 +40,7 @@ pub mod seen_feature;
 pub mod session;
 pub mod session_breaker;
 pub mod setting;
+pub mod setup_token;
 pub mod sign_in_attempt;
 pub mod signing_key;
 pub mod spent_refresh_token;

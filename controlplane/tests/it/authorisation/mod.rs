@@ -389,7 +389,7 @@ fn every_path_has_a_row_and_no_row_stands_twice() {
 
 #[tokio::test]
 async fn strangers_get_what_is_meant_for_everybody_and_nothing_else() {
-    const PUBLIC: [&str; 16] = [
+    const PUBLIC: [&str; 21] = [
         "GET /health",
         "POST /auth/login",
         "GET /auth/providers",
@@ -399,6 +399,11 @@ async fn strangers_get_what_is_meant_for_everybody_and_nothing_else() {
         "POST /oauth/device_authorization",
         "POST /oauth/token",
         "POST /oauth/revoke",
+        "GET /setup",
+        "GET /setup/windows",
+        "GET /setup/helper",
+        "GET /setup/managed-settings.json",
+        "POST /setup/redeem",
         "GET /",
         "GET /portal",
         "GET /console/",
