@@ -93,12 +93,14 @@ impl TeamPage {
             .map(|(label, href)| view! { <li><a href=href>{label}</a></li> })
             .collect_view();
         view! {
+            <div class="stack">
             {facts(vec![
                 ("Members", text(grouped(self.total))),
                 ("Created", moment(self.created_at_ms)),
                 ("Id", view! { <code>{self.id.clone()}</code> }.into_any()),
             ])}
             <ul class="prose">{ways}</ul>
+            </div>
         }
         .into_any()
     }

@@ -120,14 +120,15 @@ impl Page for UserPage {
     fn body(&self, context: &PageContext) -> AnyView {
         let lead = view! { {account_badge(self.state)} " " {self.role.title()} };
         let spent = text(format!("{} requests", crate::format::grouped(self.requests)));
-        let devices = text("with /login, or with a helper");
+        let mut shown = vec![figure("Spend in 30 days", money(self.spend), spent)];
+        if self.kind == UserKind::Person {
+            let how = text("with /login, or with a helper");
+            shown.push(figure("Signed-in devices", text(self.devices.to_string()), how));
+        }
         view! {
             <nav class="trail" aria-label="Where you are">{page_link(context, path::USERS, "Users", "")}</nav>
             {page_head(self.username.clone(), lead.into_any(), self.actions(context))}
-            {figures(vec![
-                figure("Spend in 30 days", money(self.spend), spent),
-                figure("Signed-in devices", text(self.devices.to_string()), devices),
-            ])}
+            {figures(shown)}
             <div class="columns">
                 {card("about", "About", nothing(), self.about(context))}
                 {card("change", "Change", nothing(), self.edit(context))}
@@ -231,7 +232,7 @@ impl UserPage {
         let list = if tokens.rows.is_empty() {
             view! { <p class="quiet-note">"It has no token."</p> }.into_any()
         } else {
-            view! { <ul class="checks stack" aria-label="AccessTokens">{rows}</ul> }.into_any()
+            view! { <ul class="checks stack" aria-label="Tokens">{rows}</ul> }.into_any()
         };
         let fresh = tokens.fresh.clone().map(|token| {
             view! {
@@ -255,12 +256,14 @@ impl UserPage {
             }
         });
         let body = view! {
+            <div class="stack">
             <p>"With a token a program uses the admin API and the CLI (CCAG_TOKEN), in the role of this account."</p>
             {fresh}
             {list}
             {make}
+            </div>
         };
-        card("tokens", "AccessTokens", nothing(), body.into_any())
+        card("tokens", "Tokens", nothing(), body.into_any())
     }
 }
 

@@ -8,6 +8,7 @@ mod capabilities;
 mod identity;
 mod limits;
 mod operations;
+mod people;
 mod requests;
 mod sessions;
 mod usage;
@@ -86,6 +87,7 @@ pub fn all() -> Vec<Sample> {
     samples.extend(access::web_search());
     samples.extend(operations::samples());
     samples.extend(identity::samples());
+    samples.extend(people::samples());
     samples.extend(requests::samples());
     samples.extend(errors());
     samples
