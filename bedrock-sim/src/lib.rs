@@ -1,4 +1,4 @@
-//! A stand-in for Amazon Bedrock Runtime, bedrock-mantle, Bedrock and STS that speaks their wire formats.
+//! A stand-in for Amazon Bedrock Runtime, bedrock-mantle, Bedrock, STS and the data keys of KMS that speaks their wire formats.
 //!
 //! It imports nothing of the gateway: tests hold the gateway against it. It is as strict as Bedrock is, answers with a
 //! conversation, fails by script, and keeps an exact account of the tokens that it handed out.
@@ -12,6 +12,7 @@ mod guardrail;
 mod http;
 mod iam;
 mod invoke;
+mod kms;
 mod lanes;
 mod models;
 mod reply;

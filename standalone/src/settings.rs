@@ -111,6 +111,7 @@ fn simulated(sim: &Sim) -> AwsSettings {
         runtime_url: Some(sim.base_url()),
         control_url: Some(sim.base_url()),
         mantle_url: Some(sim.mantle_url()),
+        kms_url: Some(sim.base_url()),
         sts_url: Some(sim.base_url()),
         bearer_token: None,
         credentials: AwsCredentials::Static {

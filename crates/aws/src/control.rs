@@ -3,7 +3,7 @@
 
 use crate::credentials::CredentialStore;
 use crate::settings::{AwsSettings, resolve};
-use crate::sign::ToSign;
+use crate::sign::{self, ToSign};
 use crate::tls::{BadBundle, Connector, connector};
 use crate::{SEGMENT, causes, public_url};
 use bytes::Bytes;
@@ -162,6 +162,9 @@ struct ModelPage {
 struct Refusal {
     #[serde(alias = "Message", default)]
     message: String,
+    /// The name of the error, where no header says it: `AccessDeniedException`, or `com.amazonaws.kms#AccessDeniedException`.
+    #[serde(rename = "__type", default)]
+    kind: String,
 }
 
 /// Asks for what there is.
@@ -173,6 +176,7 @@ pub struct ControlClient {
     home_region: String,
     control_url: Option<String>,
     pub(crate) runtime_url: Option<String>,
+    pub(crate) kms_url: Option<String>,
     pub(crate) use_fips: bool,
 }
 
@@ -208,6 +212,7 @@ impl ControlClient {
             home_region: resolved.home_region,
             control_url: resolved.control_url,
             runtime_url: resolved.runtime_url,
+            kms_url: resolved.kms_url,
             use_fips: resolved.use_fips,
         })
     }
@@ -294,6 +299,7 @@ impl ControlClient {
             base: &base,
             path,
             body: None,
+            target: None,
         };
         let body = self.ask(endpoint, ask).await?;
         serde_json::from_slice(&body).map_err(|error| ControlError::Unreadable {
@@ -340,18 +346,18 @@ impl ControlClient {
         }
         let kind = head.headers.get("x-amzn-errortype").and_then(|v| v.to_str().ok());
         let refusal: Option<Refusal> = serde_json::from_slice(&body).ok();
+        let (said, message) = refusal.map(|r| (r.kind, r.message)).unwrap_or_default();
+        let said = said.rsplit('#').next().unwrap_or_default();
         Err(ControlError::Refused {
             operation,
             status: head.status.as_u16(),
             kind: kind
-                .unwrap_or_default()
+                .unwrap_or(said)
                 .split(':')
                 .next()
                 .unwrap_or_default()
                 .to_owned(),
-            message: refusal
-                .map(|r| r.message.chars().take(500).collect())
-                .unwrap_or_default(),
+            message: message.chars().take(500).collect(),
         })
     }
 
@@ -362,9 +368,10 @@ impl ControlClient {
         url: String,
     ) -> Result<Request<Full<Bytes>>, ControlError> {
         let accept = "application/json";
-        let (method, content_type) = match &ask.body {
-            None => ("GET", ""),
-            Some(_) => ("POST", "application/json"),
+        let (method, content_type) = match (&ask.body, ask.target) {
+            (None, _) => ("GET", ""),
+            (Some(_), None) => ("POST", "application/json"),
+            (Some(_), Some(_)) => ("POST", "application/x-amz-json-1.1"),
         };
         let body = ask.body.clone().unwrap_or_default();
         let mut request = Request::builder()
@@ -380,6 +387,12 @@ impl ControlClient {
             let value = header::HeaderValue::from_static(content_type);
             request.headers_mut().insert(header::CONTENT_TYPE, value);
         }
+        let mut headers = Vec::new();
+        if let Some(target) = ask.target {
+            let target = header::HeaderValue::from_static(target);
+            headers.push((header::HeaderName::from_static("x-amz-target"), target));
+            request.headers_mut().extend(headers.iter().cloned());
+        }
         let region = self.region(endpoint)?.to_owned();
         let to_sign = || ToSign {
             method,
@@ -388,15 +401,19 @@ impl ControlClient {
             service: ask.service,
             content_type,
             accept,
-            headers: Vec::new(),
+            headers,
             body,
             now_ms: self.clock.now_ms(),
         };
-        let signature = self
-            .credentials
-            .authorize(endpoint, None, to_sign)
-            .await
-            .map_err(ControlError::Credentials)?;
+        let signature = match ask.target {
+            None => self.credentials.authorize(endpoint, None, to_sign).await,
+            // A Bedrock API key is good for Bedrock alone.
+            Some(_) => match self.credentials.of(endpoint, None).await {
+                Ok(credentials) => sign::headers(to_sign(), credentials).await,
+                Err(reason) => Err(reason),
+            },
+        };
+        let signature = signature.map_err(ControlError::Credentials)?;
         request.headers_mut().extend(signature);
         Ok(request)
     }
@@ -414,6 +431,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) path: &'a str,
     /// What is posted; without it, the request is a `GET`.
     pub(crate) body: Option<Bytes>,
+    /// The operation as services name it that have one path for all of theirs; such a request is always signed.
+    pub(crate) target: Option<&'static str>,
 }
 
 pub(crate) fn encode(text: &str) -> String {

@@ -1,6 +1,6 @@
 //! What both planes need of AWS: how it is reached ([`settings`]), with which credentials ([`credentials`]), the signature
 //! ([`sign`]), connections ([`tls`]), and what an endpoint's account and region offer ([`control`], [`discovery`],
-//! [`availability`]), and what it may do there ([`permissions`]).
+//! [`availability`]), what it may do there ([`permissions`]), and data keys of its key management ([`kms`]).
 //!
 //! Requests to AWS are made by ourselves, without its SDK: no hidden retries, and nothing is linked that is not used.
 
@@ -8,6 +8,7 @@ pub mod availability;
 pub mod control;
 pub mod credentials;
 pub mod discovery;
+pub mod kms;
 pub mod permissions;
 pub mod settings;
 pub mod sign;
@@ -15,6 +16,7 @@ pub mod tls;
 
 pub use control::{ControlClient, ControlConfig, ControlError};
 pub use credentials::CredentialStore;
+pub use kms::DataKey;
 pub use settings::{AwsCredentials, AwsSettings};
 pub use tls::BadBundle;
 

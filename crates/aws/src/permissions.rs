@@ -239,6 +239,7 @@ impl ControlClient {
             base: &base,
             path: &trial.path,
             body: Some(Bytes::from_static(b"{}")),
+            target: None,
         };
         self.ask(endpoint, ask).await.map(|_| ())
     }
@@ -246,7 +247,8 @@ impl ControlClient {
 
 /// The action and the resource that IAM names when it refuses: "User: … is not authorized to perform: bedrock:InvokeModel on
 /// resource: arn:… because no identity-based policy allows the bedrock:InvokeModel action".
-fn denied(message: &str) -> Option<(String, Option<String>)> {
+#[must_use]
+pub fn denied(message: &str) -> Option<(String, Option<String>)> {
     let (_, rest) = message.split_once("is not authorized to perform: ")?;
     let word = |text: &str| {
         let end = text.find(char::is_whitespace).unwrap_or(text.len());

@@ -32,6 +32,8 @@ pub struct AwsSettings {
     pub mantle_url: Option<String>,
     /// Instead of the public URLs of Bedrock's control operations: which models and profiles there are.
     pub control_url: Option<String>,
+    /// Instead of the public KMS URLs.
+    pub kms_url: Option<String>,
     /// Instead of the public STS URL.
     pub sts_url: Option<String>,
     /// A Bedrock API key: used instead of a signature for endpoints without a role.
@@ -53,6 +55,8 @@ pub struct Resolved {
     pub control_url: Option<String>,
     /// Instead of the public bedrock-mantle URLs.
     pub mantle_url: Option<String>,
+    /// Instead of the public KMS URLs.
+    pub kms_url: Option<String>,
     /// Whether FIPS endpoints are asked for.
     pub use_fips: bool,
     /// A Bedrock API key.
@@ -88,6 +92,7 @@ pub async fn resolve(settings: AwsSettings) -> Resolved {
     let mantle_url = settings
         .mantle_url
         .or_else(|| configured_url(&sdk, "Bedrock Mantle"));
+    let kms_url = settings.kms_url.or_else(|| configured_url(&sdk, "KMS"));
     let home_region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let use_fips = sdk.use_fips().unwrap_or(false);
     let sdk = match settings.sts_url {
@@ -100,12 +105,13 @@ pub async fn resolve(settings: AwsSettings) -> Resolved {
         runtime_url,
         control_url,
         mantle_url,
+        kms_url,
         use_fips,
         bearer_token: settings.bearer_token,
     }
 }
 
-/// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, `_BEDROCK` or `_BEDROCK_MANTLE`, the profile's section of that name, or `AWS_ENDPOINT_URL`, in
+/// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, `_BEDROCK`, `_BEDROCK_MANTLE` or `_KMS`, the profile's section of that name, or `AWS_ENDPOINT_URL`, in
 /// that order (AWS SDKs reference guide, "Service-specific endpoints").
 fn configured_url(sdk: &SdkConfig, service_id: &str) -> Option<String> {
     let key = ServiceConfigKey::builder()

@@ -16,6 +16,7 @@ pub fn aws(sim: &Sim) -> AwsSettings {
         runtime_url: Some(sim.base_url()),
         mantle_url: Some(sim.mantle_url()),
         control_url: Some(sim.base_url()),
+        kms_url: None,
         sts_url: Some(sim.base_url()),
         bearer_token: None,
         credentials: AwsCredentials::Static {

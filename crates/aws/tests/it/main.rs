@@ -4,6 +4,7 @@
 
 mod availability;
 mod credentials;
+mod kms;
 
 use bedrock_sim::Sim;
 use ccag_aws::discovery::discover;
@@ -28,20 +29,28 @@ fn endpoint(role_arn: Option<&str>) -> Endpoint {
     }
 }
 
-async fn client(sim: &Sim, secret: &str) -> ControlClient {
-    let settings = AwsSettings {
+fn settings(sim: &Sim, secret: &str) -> AwsSettings {
+    AwsSettings {
         region: Some("us-east-1".into()),
         control_url: Some(sim.base_url()),
+        kms_url: Some(sim.base_url()),
         sts_url: Some(sim.base_url()),
         credentials: AwsCredentials::Static {
             access_key_id: "AKIDEXAMPLE".into(),
             secret_access_key: secret.to_owned().into(),
         },
         ..AwsSettings::default()
-    };
-    ControlClient::new(settings, ControlConfig::default(), Arc::new(RealClock))
-        .await
-        .unwrap()
+    }
+}
+
+async fn client(sim: &Sim, secret: &str) -> ControlClient {
+    ControlClient::new(
+        settings(sim, secret),
+        ControlConfig::default(),
+        Arc::new(RealClock),
+    )
+    .await
+    .unwrap()
 }
 
 async fn sim() -> Sim {

@@ -48,6 +48,7 @@ impl Sim {
             runtime_url: Some(self.0.base_url()),
             control_url: Some(self.0.base_url()),
             mantle_url: Some(self.0.mantle_url()),
+            kms_url: Some(self.0.base_url()),
             sts_url: Some(self.0.base_url()),
             bearer_token: None,
             credentials: ccag_aws::AwsCredentials::Static {
