@@ -2,7 +2,8 @@
 
 use crate::commands::{
     audit, auth, budgets, capabilities, client_sessions, completions, endpoints, explain, idps, keys, limits,
-    models, policies, pricing, routing, scim, sessions, setup, sign_in, teams, usage, users, web_search,
+    master_keys, models, policies, pricing, routing, scim, sessions, setup, sign_in, teams, usage, users,
+    web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
@@ -148,6 +149,9 @@ pub(crate) enum Command {
     /// Who changed what, and whether the log of it is as it was written
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Secrets at rest: under which master keys they are kept, and bringing them under the current one
+    #[command(subcommand)]
+    Secrets(master_keys::Secrets),
     /// Show the data planes, what they have applied and what they still hold
     Fleet,
     /// The models that the gateway serves; without a command, list them

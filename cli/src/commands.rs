@@ -13,6 +13,7 @@ pub(crate) mod guardrail;
 pub(crate) mod idps;
 pub(crate) mod keys;
 pub(crate) mod limits;
+pub(crate) mod master_keys;
 pub(crate) mod models;
 pub(crate) mod policies;
 pub(crate) mod pricing;
@@ -73,6 +74,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::WebSearch(command) => command.run(&context(&global, out)?).await,
         Command::Scim(command) => command.run(&context(&global, out)?).await,
         Command::Audit(command) => command.run(&context(&global, out)?).await,
+        Command::Secrets(command) => command.run(&context(&global, out)?).await,
         Command::Fleet => gateway::fleet(&context(&global, out)?).await,
         Command::Models { command } => models::run(command, &context(&global, out)?).await,
         Command::Pricing { command } => pricing::run(command, &context(&global, out)?).await,

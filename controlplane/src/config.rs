@@ -5,6 +5,7 @@ mod file;
 use crate::app::bootstrap::Bootstrap;
 use crate::app::identity::providers::Described;
 use crate::http::Network;
+use crate::master_key::{KeySource, MasterKeys};
 use crate::store::{Backend, ConnectOptions};
 use ccag_admin_api::Secret;
 use ccag_aws::{AwsSettings, ControlConfig};
@@ -29,6 +30,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("CCAG_PUBLIC_URL", "public_url"),
     ("CCAG_TRUSTED_PROXIES", "trusted_proxies"),
     ("CCAG_MASTER_KEY", "master_key"),
+    ("CCAG_OTHER_MASTER_KEYS", "other_master_keys"),
     ("CCAG_SESSION_TTL_HOURS", "session_ttl_hours"),
     ("CCAG_EXPLANATION_DAYS", "explanation_days"),
     ("CCAG_DRAIN_S", "drain_s"),
@@ -78,7 +80,7 @@ pub struct ControlPlaneConfig {
     /// Where people reach the gateway.
     pub public_url: Option<Url>,
     /// What keys for cookies and stored secrets are derived from.
-    pub master_key: SecretString,
+    pub master_keys: MasterKeys,
     /// What data planes have to show; `None` for a pipe inside one process.
     pub join_token: Option<SecretString>,
     /// Whose word on the client's address counts.
@@ -116,7 +118,7 @@ impl ControlPlaneConfig {
                 provider: None,
             },
             public_url: None,
-            master_key,
+            master_keys: master_key.into(),
             join_token: None,
             trusted_proxies: Vec::new(),
             session_ttl: Duration::from_secs(24 * 3_600),
@@ -222,7 +224,7 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
             provider: described(&file.oidc)?,
         },
         public_url: public_url(&file.public_url)?,
-        master_key: master_key(file.master_key.text())?,
+        master_keys: master_keys(&file)?,
         join_token: Some(join_token(file.grpc.join_token.text())?),
         trusted_proxies: networks(&file.trusted_proxies)?,
         aws: AwsSettings {
@@ -376,21 +378,34 @@ fn admin_name(text: &str) -> Result<String, InvalidConfig> {
     }
 }
 
-fn master_key(text: &str) -> Result<SecretString, InvalidConfig> {
-    if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Ok(text.to_owned().into());
-    }
-    let state = if text.is_empty() {
-        "is not set"
-    } else {
-        "is not 64 hexadecimal digits"
-    };
-    Err(wrong(
-        "master_key",
-        format!(
-            "{state}: make a key with `openssl rand -hex 32`, keep it safe, and set CCAG_MASTER_KEY or CCAG_MASTER_KEY_FILE"
-        ),
-    ))
+fn master_keys(file: &File) -> Result<MasterKeys, InvalidConfig> {
+    let current = KeySource::parse(file.master_key.text()).map_err(|state| {
+        wrong(
+            "master_key",
+            format!(
+                "{state}: make a key with `openssl rand -hex 32`, keep it safe, and set CCAG_MASTER_KEY or CCAG_MASTER_KEY_FILE"
+            ),
+        )
+    })?;
+    let between = |c: char| c == ',' || c.is_whitespace();
+    let others = file
+        .other_master_keys
+        .text()
+        .split(between)
+        .filter(|text| !text.is_empty());
+    let others = others.enumerate().map(|(at, text)| {
+        KeySource::parse(text).map_err(|state| {
+            let reason = format!(
+                "holds a key, number {}, that {state}; set CCAG_OTHER_MASTER_KEYS to whole master keys, separated by commas",
+                at + 1
+            );
+            wrong("other_master_keys", reason)
+        })
+    });
+    Ok(MasterKeys {
+        current,
+        others: others.collect::<Result<_, _>>()?,
+    })
 }
 
 fn join_token(text: &str) -> Result<SecretString, InvalidConfig> {

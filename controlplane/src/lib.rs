@@ -4,6 +4,7 @@
 //! * [`app`]: what the control plane does, with its rules and permissions;
 //! * `grpc`: `Config.Watch` and `Usage.Report`, for data planes;
 //! * [`http`]: sign-in, the admin API and the console;
+//! * [`master_key`]: what secrets and cookies are protected with;
 //! * [`config`], [`ControlPlane`]: put together, started, drained.
 
 pub mod app;
@@ -11,6 +12,7 @@ pub mod config;
 mod grpc;
 pub mod http;
 pub mod latency;
+pub mod master_key;
 pub mod metrics;
 mod plane;
 mod secrets;

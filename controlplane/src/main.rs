@@ -1,5 +1,7 @@
 //! `ccag-controlplane`: load, start, serve, drain.
 
+mod operator;
+
 use anyhow::Context;
 use ccag_controlplane::{BootstrapReport, ControlPlane, config};
 use ccag_daemon::{Lifecycle, Ops, bind, init_telemetry, serve};
@@ -19,6 +21,8 @@ struct Args {
     /// Print the default configuration file and exit.
     #[arg(long)]
     print_defaults: bool,
+    #[command(subcommand)]
+    command: Option<operator::Command>,
 }
 
 #[tokio::main]
@@ -26,6 +30,9 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     if args.print_defaults {
         return Ok(std::io::stdout().write_all(config::DEFAULTS.as_bytes())?);
+    }
+    if let Some(command) = args.command {
+        return command.run(args.config.as_deref()).await;
     }
     let config = config::load(args.config.as_deref())?;
     init_telemetry(config.telemetry);

@@ -4,10 +4,11 @@ use crate::app::App;
 use crate::app::bootstrap::{self, BootstrapReport};
 use crate::app::discovery::{self, AwsAccess};
 use crate::app::identity::Known;
-use crate::app::sessions;
+use crate::app::{secrets, sessions};
 use crate::config::{ControlPlaneConfig, GrpcTls};
 use crate::grpc::{FleetWriter, Hub, Services};
-use crate::http::{self, HttpState};
+use crate::http::{self, CookieKeys, HttpState};
+use crate::master_key::{MasterKeyError, OpenKeys};
 use crate::metrics::Metrics;
 use crate::store::{Backend, ConnectOptions, Store, StoreError};
 use axum::Router;
@@ -36,6 +37,9 @@ pub enum StartError {
     /// The database cannot be opened or brought up to date.
     #[error("cannot use the database: {0}; check DATABASE_URL")]
     Database(#[from] StoreError),
+    /// The master key cannot be had.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
     /// The database did not answer in time.
     #[error("the database did not answer within {waited_s} s; check DATABASE_URL and whether it runs")]
     NoDatabase {
@@ -115,7 +119,12 @@ impl ControlPlane {
         let ready = life.ready_guard("the configuration in the database");
         // Another part of the process may have installed it already.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let store = Store::connect(&config.database, &config.master_key).await?;
+        let clock = Arc::clone(&world.clock);
+        let keys = config
+            .master_keys
+            .open(&config.aws, &config.aws_client, clock)
+            .await?;
+        let store = Store::connect(&config.database, &keys).await?;
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
         let ms = |life: Duration| i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
@@ -133,7 +142,8 @@ impl ControlPlane {
         let app = App::new(store, world, metrics, aws, known, refused, terms);
         let writing = sessions::write_refused(app.clone(), not_let_in, life.shutdown());
         life.spawn("refused sign-ins", writing);
-        let report = bootstrap(&app, &config).await?;
+        let report = bootstrap(&app, &config, &keys).await?;
+        secrets::check(&app).await;
         let hub = Hub::new(app.clone());
         hub.start(life, ready);
         if let Some(every) = config.discover_every {
@@ -162,7 +172,7 @@ impl ControlPlane {
         let state = HttpState::new(http::Inner {
             app,
             public_url: config.public_url,
-            master_key: config.master_key,
+            cookie_keys: CookieKeys::new(&keys),
             trusted_proxies: config.trusted_proxies,
         });
         Ok(Self {
@@ -244,7 +254,11 @@ impl ControlPlane {
 }
 
 /// Waits for the database and prepares it.
-async fn bootstrap(app: &App, config: &ControlPlaneConfig) -> Result<BootstrapReport, StartError> {
+async fn bootstrap(
+    app: &App,
+    config: &ControlPlaneConfig,
+    keys: &OpenKeys,
+) -> Result<BootstrapReport, StartError> {
     let started = Instant::now();
     let mut complained = false;
     loop {
@@ -258,7 +272,7 @@ async fn bootstrap(app: &App, config: &ControlPlaneConfig) -> Result<BootstrapRe
                         statement_timeout: Duration::ZERO,
                         ..config.database.clone()
                     };
-                    Store::connect(&options, &config.master_key).await?
+                    Store::connect(&options, keys).await?
                 }
             };
             let report = bootstrap::run(app, &migrator, &config.bootstrap).await;

@@ -10,6 +10,7 @@ mod explain;
 mod failures;
 mod idps;
 mod limits;
+mod master_keys;
 mod offers;
 mod policies;
 mod routing;

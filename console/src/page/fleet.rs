@@ -62,6 +62,15 @@ pub struct ReplicaRow {
     pub troubles: Vec<TroubleRow>,
 }
 
+/// Under which master keys secrets are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretsAtRest {
+    /// The keys by their ids, the current one first, with how many secrets are under each.
+    pub keys: Vec<(String, u64)>,
+    /// How many no known key opens.
+    pub unreadable: u64,
+}
+
 /// The data planes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FleetPage {
@@ -69,6 +78,8 @@ pub struct FleetPage {
     pub current_revision: u64,
     /// Every data plane that is known.
     pub replicas: Vec<ReplicaRow>,
+    /// Under which master keys secrets are kept; `None` where it could not be found out.
+    pub secrets: Option<SecretsAtRest>,
 }
 
 impl Page for FleetPage {
@@ -110,6 +121,7 @@ impl Page for FleetPage {
             {list}
             {self.troubles(context)}
             {self.rejections()}
+            {self.secrets.as_ref().map(secrets)}
         }
         .into_any()
     }
@@ -282,4 +294,58 @@ impl FleetPage {
             body.into_any(),
         )
     }
+}
+
+fn secrets(held: &SecretsAtRest) -> AnyView {
+    let rows = held.keys.iter().enumerate().map(|(at, (id, count))| {
+        let state = match (at, count) {
+            (0, _) => badge(Colour::Good, "Current"),
+            (_, 0) => badge(Colour::Muted, "May be taken out"),
+            (_, _) => badge(Colour::Warn, "Still needed"),
+        };
+        let id = view! { <code>{id.clone()}</code> }.into_any();
+        view! {
+            <tr>
+                {row_head(id)}
+                {cell("State", state)}
+                {number_cell("Secrets", text(grouped(*count)))}
+            </tr>
+        }
+        .into_any()
+    });
+    let columns = vec![
+        Column::text("Key"),
+        Column::text("State"),
+        Column::number("Secrets"),
+    ];
+    let elsewhere: u64 = held.keys.iter().skip(1).map(|(_, count)| count).sum();
+    let due = (elsewhere > 0).then(|| {
+        view! {
+            <p>
+                "Once every control plane has the new key, " <code>"ccag secrets reseal"</code>
+                " brings everything under it."
+            </p>
+        }
+    });
+    let lost = (held.unreadable > 0).then(|| {
+        view! {
+            <p>
+                {badge(Colour::Bad, format!("{} cannot be opened", grouped(held.unreadable)))}
+                " No key that is known here opens them: list the key of before in "
+                <code>"CCAG_OTHER_MASTER_KEYS"</code> ", or enter them again. "
+                <code>"ccag secrets status"</code> " names them."
+            </p>
+        }
+    });
+    let body = view! {
+        {lost}
+        {table("Master keys", columns, rows.collect())}
+        {due}
+    };
+    card(
+        "secrets",
+        "Secrets at rest",
+        text("by the master key that they are kept under"),
+        body.into_any(),
+    )
 }

@@ -75,7 +75,7 @@ pub use endpoint_models::{EndpointModelsPage, OfferedRow};
 pub use endpoint_test::{CheckRow, EndpointTestPage, Tried};
 pub use endpoints::{EndpointRow, EndpointsPage};
 pub use error::{ErrorPage, Trouble};
-pub use fleet::{FleetPage, Rejected, ReplicaRow, TroubleRow};
+pub use fleet::{FleetPage, Rejected, ReplicaRow, SecretsAtRest, TroubleRow};
 pub use guardrail::GuardrailForm;
 pub use key_created::KeyCreatedPage;
 pub use key_detail::KeyPage;

@@ -4,7 +4,7 @@ use super::budgets::account;
 use super::{HOSTILE, NOW_MS, Sample, context, sample, with_flash};
 use crate::page::{
     AuditPage, AuditRow, BoundBy, BudgetState, DayUsage, FleetHealth, FleetPage, OverviewPage,
-    QuarantinePage, QuarantinedRow, Rejected, ReplicaRow, Share, Spend, TroubleRow,
+    QuarantinePage, QuarantinedRow, Rejected, ReplicaRow, SecretsAtRest, Share, Spend, TroubleRow,
 };
 use crate::{Tone, path};
 use ccag_domain::time::DAY_MS;
@@ -215,6 +215,10 @@ fn fleet() -> FleetPage {
                 ..replica("dp-older-version", 1_284)
             },
         ],
+        secrets: Some(SecretsAtRest {
+            keys: vec![("3f9a11c0".into(), 41), ("8be2740d".into(), 6)],
+            unreadable: 1,
+        }),
     }
 }
 

@@ -33,6 +33,7 @@ mod rollup;
 pub mod routing;
 pub mod scim;
 pub mod search;
+pub mod secrets;
 pub mod sessions;
 pub mod setup;
 pub mod sign_on;

@@ -44,12 +44,37 @@ fn the_defaults_and_three_variables_are_enough() {
 fn what_is_missing_is_said_with_its_remedy() {
     assert!(refused(&[("CCAG_MASTER_KEY", "")]).contains("openssl rand -hex 32"));
     assert!(refused(&[("CCAG_MASTER_KEY", "short")]).contains("64 hexadecimal digits"));
+    let other = "x,".to_owned() + &"cd".repeat(32);
+    assert!(
+        refused(&[("CCAG_OTHER_MASTER_KEYS", &other)])
+            .contains("number 1, that is not 64 hexadecimal digits")
+    );
     assert!(refused(&[("CCAG_JOIN_TOKEN", "")]).contains("CCAG_JOIN_TOKEN"));
     assert!(refused(&[("DATABASE_URL", "")]).contains("DATABASE_URL"));
     assert!(refused(&[("DATABASE_URL", "mysql://h/d")]).contains("postgres://"));
     assert!(refused(&[("CCAG_EXPLANATION_DAYS", "4000")]).contains("between 0 and 3650"));
     assert!(refused(&[("CCAG_PUBLIC_URL", "claude.example.com")]).contains("CCAG_PUBLIC_URL"));
     assert!(refused(&[("CCAG_TRUSTED_PROXIES", "10.0.0.0/8,x")]).contains("`x`"));
+}
+
+#[test]
+fn other_master_keys_stand_in_a_list_or_on_lines() {
+    let (one, two) = ("cd".repeat(32), "kms:eu-central-1:AQID");
+    for between in [",", ", ", "\n"] {
+        let both = format!("{one}{between}{two}");
+        let keys = load_with(&[("CCAG_OTHER_MASTER_KEYS", &both)])
+            .unwrap()
+            .plane
+            .master_keys;
+        assert!(matches!(keys.current, KeySource::Plain(_)));
+        assert!(
+            matches!(
+                keys.others.as_slice(),
+                [KeySource::Plain(_), KeySource::Kms { .. }]
+            ),
+            "{keys:?}"
+        );
+    }
 }
 
 #[test]
@@ -81,9 +106,10 @@ fn the_dump_shows_no_secret() {
     let config = load_with(&[
         ("ADMIN_PASSWORD", "hunter2hunter2"),
         ("DATABASE_URL", "postgres://u:pw-x@h/d"),
+        ("CCAG_OTHER_MASTER_KEYS", &"cd".repeat(32)),
     ]);
     let dump = config.unwrap().dump.to_string();
-    for secret in ["hunter2", "pw-x", "abab", "0123456789abcdef"] {
+    for secret in ["hunter2", "pw-x", "abab", "cdcd", "0123456789abcdef"] {
         assert!(!dump.contains(secret), "{secret}");
     }
 }

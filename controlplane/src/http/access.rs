@@ -193,6 +193,8 @@ const API: &[Route] = &[
     delete(paths::SEARCH_PROVIDER, change(Area::OwnSearch)),
     get(paths::FLEET, read(Area::Fleet)),
     get(paths::STATUS, read(Area::Fleet)),
+    get(paths::SECRETS, read(Area::Secrets)),
+    post(paths::SECRETS_RESEAL, change(Area::Secrets)),
     get(paths::CAPABILITIES, read(Area::Capabilities)),
     get(paths::CAPABILITY_BOOK, read(Area::Capabilities)),
     post(paths::CAPABILITY_RULES, change(Area::Capabilities)),

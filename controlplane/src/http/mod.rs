@@ -25,6 +25,7 @@ mod problem;
 mod quarantine;
 mod routing;
 mod scim;
+mod secrets;
 mod session;
 mod setup;
 mod sign_in;
@@ -39,13 +40,13 @@ pub use access::routes;
 pub(crate) use auth::SESSION_COOKIE;
 pub use client::Network;
 pub(crate) use client::client_address;
+pub(crate) use console::CookieKeys;
 pub(crate) use problem::Refusal;
 
 use crate::app::App;
 use axum::Router;
 use axum::routing::{delete, get, post, put};
 use ccag_admin_api::paths;
-use secrecy::SecretString;
 use std::sync::Arc;
 use url::Url;
 
@@ -59,8 +60,8 @@ pub struct Inner {
     pub app: App,
     /// Where people reach the gateway, as far as the operator has said.
     pub public_url: Option<Url>,
-    /// What keys for cookies and stored secrets are derived from.
-    pub master_key: SecretString,
+    /// What cookies are encrypted with.
+    pub(crate) cookie_keys: CookieKeys,
     /// Whose word on the client's address counts.
     pub trusted_proxies: Vec<Network>,
 }
@@ -184,6 +185,8 @@ fn api() -> Router<HttpState> {
         .route(paths::SEARCH_PROVIDER, delete(web_search::remove))
         .route(paths::FLEET, get(status::fleet))
         .route(paths::STATUS, get(status::status))
+        .route(paths::SECRETS, get(secrets::show))
+        .route(paths::SECRETS_RESEAL, post(secrets::reseal))
         .route(paths::CAPABILITIES, get(capabilities::show))
         .route(paths::CAPABILITY_BOOK, get(capabilities::book))
         .route(paths::CAPABILITY_RULES, post(capabilities::add_rule))

@@ -3,7 +3,7 @@
 use super::StoreError;
 use super::entity::endpoint;
 use super::rows::read;
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, name};
 use ccag_admin_api::Secret;
 use ccag_domain::{
     Access, AccessKeys, CredentialKind, CredentialSource, ServiceSecret, ServiceTier, SessionTags, UnixMs,
@@ -46,11 +46,6 @@ struct SecretAccess {
     api_key: Option<Secret>,
 }
 
-/// What the secrets of an endpoint are sealed as.
-fn sealed_as(endpoint_id: &str) -> String {
-    format!("credentials of the endpoint {endpoint_id}")
-}
-
 /// What stands open in a row. One that cannot be read makes the whole row unreadable: other credentials are never used instead.
 pub(crate) fn open(row: &endpoint::Model) -> Result<OpenAccess, StoreError> {
     match row.access.as_deref() {
@@ -88,7 +83,7 @@ pub(super) fn with_secrets(secrets: &Secrets, row: &endpoint::Model) -> Result<A
     let opened = row
         .access_secrets
         .as_ref()
-        .and_then(|sealed| secrets.open(&sealed_as(&row.id), sealed))
+        .and_then(|sealed| secrets.open(&name::endpoint(&row.id), sealed))
         .and_then(|bytes| serde_json::from_slice::<SecretAccess>(&bytes).ok())
         .unwrap_or_default();
     let secret = |text: Secret| ServiceSecret::new(text.reveal());
@@ -146,7 +141,7 @@ pub(crate) fn put_credentials(
     row.access_secrets = open
         .set_at_ms
         .and_then(|_| serde_json::to_vec(&hidden).ok().map(Zeroizing::new))
-        .map(|bytes| secrets.seal(&sealed_as(&row.id), &bytes));
+        .map(|bytes| secrets.seal(&name::endpoint(&row.id), &bytes));
 }
 
 /// Writes what stands open into a row.

@@ -32,6 +32,7 @@ mod rollups;
 pub(crate) mod routing;
 pub(crate) mod rows;
 pub(crate) mod scim;
+pub(crate) mod sealed;
 pub(crate) mod search;
 mod sessions;
 mod setup;
@@ -52,10 +53,10 @@ pub(crate) use rollups::{GroupBy, RollupFilter, RollupSum};
 pub(crate) use routing::Assignment;
 pub(crate) use tx::Tx;
 
+use crate::master_key::OpenKeys;
 use crate::secrets::Secrets;
 use sea_orm::sea_query::LikeExpr;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
-use secrecy::SecretString;
 use std::sync::Arc;
 use tokio::sync::{Mutex, watch};
 
@@ -80,11 +81,11 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens a pool; secrets in the database are sealed under `master_key`. Postgres is not contacted before the first query, so a process may start before its database.
+    /// Opens a pool; secrets in the database are sealed under `keys`. Postgres is not contacted before the first query, so a process may start before its database.
     ///
     /// # Errors
     /// If the URL is of neither database, or the SQLite file cannot be opened.
-    pub async fn connect(options: &ConnectOptions, master_key: &SecretString) -> Result<Self, StoreError> {
+    pub async fn connect(options: &ConnectOptions, keys: &OpenKeys) -> Result<Self, StoreError> {
         let backend = Backend::of(&options.url)?;
         let db = dialect::connect(backend, options).await?;
         Ok(Self {
@@ -92,7 +93,7 @@ impl Store {
             backend,
             writer: (backend == Backend::Sqlite).then(Arc::default),
             revision: Arc::new(watch::Sender::new(0)),
-            secrets: Secrets::new(master_key),
+            secrets: Secrets::new(keys),
         })
     }
 

@@ -2,7 +2,8 @@
 
 use super::entity::{search_provider, setting};
 use super::{Store, StoreError, Tx};
-use crate::secrets::Secrets;
+use crate::secrets::name::SEARCH_RESULTS as SEALING_KEY;
+use crate::secrets::{Secrets, name};
 use ccag_domain::search::MAX_RESULTS;
 use ccag_domain::{
     NanoUsd, ObjectKind, SealKey, SearchKind, SearchProvider, ServiceSecret, WebSearch, WebSearchMode,
@@ -16,12 +17,6 @@ pub(crate) const GLOBAL: &str = "global";
 const MODE: &str = "web_search_mode";
 const PRICE: &str = "web_search_price_nano_usd";
 const SHORTCUT: &str = "web_search_shortcut";
-const SEALING_KEY: &str = "web_search_sealing_key";
-
-/// What the API key of a service is sealed as.
-fn key_name(owner: &str, kind: &str) -> String {
-    format!("API key of the search service {kind} of {owner}")
-}
 
 /// The row of a service.
 pub(crate) fn row(
@@ -39,7 +34,7 @@ pub(crate) fn row(
         api_key: provider
             .api_key
             .as_ref()
-            .map(|key| secrets.seal(&key_name(owner, kind), key.reveal().as_bytes())),
+            .map(|key| secrets.seal(&name::search_service(owner, kind), key.reveal().as_bytes())),
         max_results: i64::from(provider.max_results),
         allow_private_address: provider.allow_private_address,
         active,
@@ -56,7 +51,7 @@ pub(crate) fn provider(
     let opened = row
         .api_key
         .as_ref()
-        .and_then(|sealed| secrets.open(&key_name(&row.owner, &row.kind), sealed));
+        .and_then(|sealed| secrets.open(&name::search_service(&row.owner, &row.kind), sealed));
     let kind = super::rows::read(T, "kind", SearchKind::parse(&row.kind))?;
     let max_results = u8::try_from(row.max_results).ok();
     Ok(SearchProvider {

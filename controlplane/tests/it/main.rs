@@ -33,6 +33,7 @@ mod replicas;
 mod reprice;
 mod routing;
 mod scim;
+mod secrets;
 mod service_accounts;
 mod setup;
 mod sign_on;

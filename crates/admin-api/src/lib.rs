@@ -34,6 +34,7 @@ mod scim;
 mod scim_paths;
 mod secret;
 mod setup;
+mod secrets;
 mod teams;
 mod timestamp;
 mod tokens;
@@ -95,6 +96,7 @@ pub use scim::{
 };
 pub use secret::Secret;
 pub use setup::{ConnectMode, CreateSetupToken, CreatedSetupToken, SetupSettings};
+pub use secrets::{MasterKeyView, ResealReport, SealedKindView, SecretsView, UnreadableSecret};
 pub use teams::{AddMember, CreateTeam, ListTeams, TeamList, TeamView, UpdateTeam};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use tokens::{CreateToken, CreatedToken, TokenList, TokenView};

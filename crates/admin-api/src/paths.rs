@@ -196,6 +196,10 @@ pub const SEARCH_PROVIDER: &str = "/admin/search-providers/{kind}";
 pub const FLEET: &str = "/admin/fleet";
 /// `GET`: the gateway as a whole.
 pub const STATUS: &str = "/admin/status";
+/// `GET`: under which master keys secrets are kept.
+pub const SECRETS: &str = "/admin/secrets";
+/// `POST`: keep all secrets under the current master key.
+pub const SECRETS_RESEAL: &str = "/admin/secrets/reseal";
 /// `GET`: the models; `POST`: add one.
 pub const MODELS: &str = "/admin/models";
 /// `GET`, `PUT` (replaces it), `DELETE` (204).

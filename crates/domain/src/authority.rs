@@ -51,6 +51,8 @@ pub enum Area {
     Audit,
     /// Data planes.
     Fleet,
+    /// Under which master keys secrets are kept.
+    Secrets,
     /// Identity providers, provisioning, and settings of signing in.
     SignOn,
     /// Policies that clients are given.
@@ -309,7 +311,7 @@ mod tests {
     use crate::SessionId;
     use Permission::{Change, Read};
 
-    const AREAS: [Area; 23] = [
+    const AREAS: [Area; 24] = [
         Area::Keys,
         Area::Users,
         Area::Owners,
@@ -331,6 +333,7 @@ mod tests {
         Area::OwnSearch,
         Area::Audit,
         Area::Fleet,
+        Area::Secrets,
         Area::SignOn,
         Area::Policies,
     ];

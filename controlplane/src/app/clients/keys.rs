@@ -4,6 +4,7 @@
 //! with it: for its first minute the one before it goes on signing, and that one is kept until its last token is over.
 
 use crate::app::App;
+use crate::secrets::name;
 use crate::store::Tx;
 use crate::store::entity::signing_key;
 use ccag_domain::ids::ulid;
@@ -16,10 +17,6 @@ const LEAD_MS: i64 = 60_000;
 
 /// After what time another key takes over.
 const ROTATE_AFTER_MS: i64 = 30 * ccag_domain::time::DAY_MS;
-
-fn sealed_as(id: &str) -> String {
-    format!("signing key {id}")
-}
 
 /// Makes the first key, or the next one when the time has come, and forgets those of which no token can be good any more. Once,
 /// however many control planes there are.
@@ -93,7 +90,7 @@ async fn add(app: &App, tx: &mut Tx) -> Result<String, Problem> {
     let signer = Signer::from_seed(&id, seed.reveal()).map_err(|_| broken())?;
     tx.insert_signing_key(signing_key::Model {
         public_key: hex::encode(signer.public()),
-        private_key: app.store.secrets().seal(&sealed_as(&id), seed.reveal()),
+        private_key: app.store.secrets().seal(&name::signing_key(&id), seed.reveal()),
         id: id.clone(),
         created_at_ms: now,
         retired_at_ms: None,
@@ -115,7 +112,10 @@ pub(super) async fn signer(app: &App) -> Result<Signer, Problem> {
         .or_else(|| rows.iter().find(|row| !newest(row)))
         .or_else(|| rows.first())
         .ok_or_else(broken)?;
-    let seed = app.store.secrets().open(&sealed_as(&row.id), &row.private_key);
+    let seed = app
+        .store
+        .secrets()
+        .open(&name::signing_key(&row.id), &row.private_key);
     let seed = seed.and_then(|bytes| <[u8; KEY_BYTES]>::try_from(bytes.as_slice()).ok());
     Signer::from_seed(&row.id, &seed.ok_or_else(broken)?).map_err(|_| broken())
 }

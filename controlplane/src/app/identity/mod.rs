@@ -13,17 +13,12 @@ pub mod sign_in;
 
 pub(crate) use known::Known;
 
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, name};
 use crate::store::StoreError;
 use crate::store::entity::identity_provider;
 use crate::store::rows::read;
 use ccag_admin_api::{ProviderRules, Secret};
 use ccag_domain::ProviderId;
-
-/// Under which name secrets of providers are sealed.
-fn sealed_as(id: &str) -> String {
-    format!("identity provider {id}")
-}
 
 /// A provider, ready to be asked.
 #[derive(Debug, Clone)]
@@ -45,7 +40,7 @@ impl Provider {
             .client_secret
             .as_deref()
             .map(|sealed| {
-                let opened = secrets.open(&sealed_as(&row.id), sealed);
+                let opened = secrets.open(&name::provider(&row.id), sealed);
                 let text = opened.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
                 read(T, "client_secret", text.map(Secret::new))
             })

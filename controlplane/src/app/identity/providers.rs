@@ -1,8 +1,9 @@
 //! Identity providers: adding, changing and trying them.
 
 use super::checks::{checked, invalid, is_local, issuer};
-use super::{Provider, groups, rules, sealed_as};
+use super::{Provider, groups, rules};
 use crate::app::{App, duplicate, not_found, validate};
+use crate::secrets::name;
 use crate::store::Tx;
 use crate::store::entity::identity_provider;
 use ccag_admin_api::{
@@ -376,7 +377,7 @@ async fn written(
         Patch::Set(secret) => Some(
             app.store
                 .secrets()
-                .seal(&sealed_as(&row.id), secret.reveal().as_bytes()),
+                .seal(&name::provider(&row.id), secret.reveal().as_bytes()),
         ),
     };
     row.enabled = request.enabled.unwrap_or(row.enabled);

@@ -8,6 +8,7 @@ use super::known::why;
 use super::{Provider, people};
 use crate::app::sessions::{self, LoggedIn};
 use crate::app::{App, not_found};
+use crate::secrets::name;
 use crate::store::entity::sign_in_attempt;
 use ccag_domain::key::random_token;
 use ccag_domain::{Code, KeyDigest, Problem, ProviderId, UnixMs};
@@ -116,7 +117,7 @@ pub async fn begin(
         verifier: app
             .store
             .secrets()
-            .seal(&sealed_as(&digest), verifier.secret().as_bytes()),
+            .seal(&name::sign_in(&digest), verifier.secret().as_bytes()),
         state_digest: digest,
         provider_id: provider.id.to_string(),
         browser_digest: KeyDigest::of(browser).to_hex(),
@@ -126,10 +127,6 @@ pub async fn begin(
     };
     app.store.insert_sign_in(row, now).await?;
     Ok(url.into())
-}
-
-fn sealed_as(digest: &str) -> String {
-    format!("sign-in {digest}")
 }
 
 /// Ends: finds out who it is, and begins their session.
@@ -172,7 +169,10 @@ pub async fn complete(
     }
     let code = returned.code.clone().filter(|code| code.len() <= MAX_INPUT);
     let code = code.ok_or_else(|| unbelievable(&provider, "there is no code in the answer"))?;
-    let verifier = app.store.secrets().open(&sealed_as(&digest), &attempt.verifier);
+    let verifier = app
+        .store
+        .secrets()
+        .open(&name::sign_in(&digest), &attempt.verifier);
     let verifier = verifier.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
     let verifier = PkceCodeVerifier::new(verifier.ok_or_else(stale)?);
     let nonce = Nonce::new(attempt.nonce);

@@ -1,12 +1,12 @@
 //! The cookies besides the session's own.
 
 use crate::http::{HttpState, SESSION_COOKIE};
+use crate::master_key::OpenKeys;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponseParts, ResponseParts};
 use axum_extra::extract::cookie::{Cookie, CookieJar, Key, PrivateCookieJar, SameSite};
 use ccag_console::{Flash, Theme, Tone, path};
 use ccag_domain::UnixMs;
-use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha512};
 use std::convert::Infallible;
@@ -56,15 +56,32 @@ impl NewKey {
 pub(super) struct Cookies {
     plain: CookieJar,
     private: PrivateCookieJar,
+    /// The same cookies, opened with other keys.
+    others: Vec<PrivateCookieJar>,
     secure: bool,
 }
 
-/// The key that cookies are encrypted with: the same on every control plane with the same master key.
-fn cookie_key(state: &HttpState) -> Key {
-    let mut hash = Sha512::new();
-    hash.update(b"ccag console cookies, version 1\0");
-    hash.update(state.master_key.expose_secret().as_bytes());
-    Key::from(&hash.finalize())
+/// The keys that cookies are encrypted with: the same on every control plane with the same master keys.
+pub(crate) struct CookieKeys {
+    current: Key,
+    /// What cookies are read with besides.
+    others: Vec<Key>,
+}
+
+impl CookieKeys {
+    pub(crate) fn new(keys: &OpenKeys) -> Self {
+        let mut all = keys.each().map(|master_key| {
+            let mut hash = Sha512::new();
+            hash.update(b"ccag console cookies, version 1\0");
+            hash.update(master_key.as_bytes());
+            Key::from(&hash.finalize())
+        });
+        Self {
+            // There is always a first one.
+            current: all.next().unwrap_or_else(Key::generate),
+            others: all.collect(),
+        }
+    }
 }
 
 impl Cookies {
@@ -72,9 +89,18 @@ impl Cookies {
     pub(super) fn read(headers: &HeaderMap, state: &HttpState, secure: bool) -> Self {
         Self {
             plain: CookieJar::from_headers(headers),
-            private: PrivateCookieJar::from_headers(headers, cookie_key(state)),
+            private: PrivateCookieJar::from_headers(headers, state.cookie_keys.current.clone()),
+            others: (state.cookie_keys.others.iter())
+                .map(|key| PrivateCookieJar::from_headers(headers, key.clone()))
+                .collect(),
             secure,
         }
+    }
+
+    /// A cookie of ours, with whichever key it was encrypted.
+    fn sealed(&self, name: &str) -> Option<Cookie<'static>> {
+        let jars = std::iter::once(&self.private).chain(&self.others);
+        jars.into_iter().find_map(|jar| jar.get(name))
     }
 
     fn make(&self, name: &'static str, value: String, path: &'static str, life_s: i64) -> Cookie<'static> {
@@ -122,8 +148,7 @@ impl Cookies {
     /// The token of the form for signing in, made by `fresh` if the browser has none.
     pub(super) fn login_token(mut self, fresh: impl FnOnce() -> String) -> (Self, String) {
         let token = self
-            .private
-            .get(LOGIN)
+            .sealed(LOGIN)
             .map_or_else(fresh, |cookie| cookie.value().to_owned());
         let cookie = self.make(LOGIN, token.clone(), path::LOGIN, 12 * 60 * MINUTE_S);
         self.private = self.private.add(cookie);
@@ -132,7 +157,7 @@ impl Cookies {
 
     /// The token that a sign-in form has to show, if the browser has one.
     pub(super) fn expected_login_token(&self) -> Option<String> {
-        self.private.get(LOGIN).map(|cookie| cookie.value().to_owned())
+        self.sealed(LOGIN).map(|cookie| cookie.value().to_owned())
     }
 
     pub(super) fn end_login(mut self) -> Self {
@@ -150,12 +175,12 @@ impl Cookies {
 
     /// The same, if it has something.
     pub(super) fn known_browser(&self) -> Option<String> {
-        self.private.get(BROWSER).map(|cookie| cookie.value().to_owned())
+        self.sealed(BROWSER).map(|cookie| cookie.value().to_owned())
     }
 
     /// Takes the message that waits, if one does.
     pub(super) fn take_flash(mut self) -> (Self, Vec<Flash>) {
-        let Some(cookie) = self.private.get(FLASH) else {
+        let Some(cookie) = self.sealed(FLASH) else {
             return (self, Vec::new());
         };
         self.private = self.private.remove(Self::gone(FLASH, path::HOME));
@@ -178,7 +203,7 @@ impl Cookies {
 
     /// Takes the new key that waits to be shown.
     pub(super) fn take_new_key(mut self) -> (Self, Option<NewKey>) {
-        let Some(cookie) = self.private.get(NEW_KEY) else {
+        let Some(cookie) = self.sealed(NEW_KEY) else {
             return (self, None);
         };
         self.private = self.private.remove(Self::gone(NEW_KEY, path::KEY_CREATED));

@@ -1,16 +1,23 @@
 //! The fleet.
 
 use super::visitor::Visitor;
-use crate::app::fleet;
+use crate::app::{fleet, secrets};
 use axum::response::Response;
-use ccag_admin_api::ReplicaView;
-use ccag_console::page::{FleetPage, Rejected, ReplicaRow, TroubleRow};
+use ccag_admin_api::{ReplicaView, SecretsView};
+use ccag_console::page::{FleetPage, Rejected, ReplicaRow, SecretsAtRest, TroubleRow};
 
 pub(super) async fn show(visitor: Visitor) -> Response {
-    let fleet = fleet::view(&visitor.state().app, &visitor.actor()).await;
+    let (app, actor) = (&visitor.state().app, visitor.actor());
+    let fleet = fleet::view(app, &actor).await;
+    let secrets = secrets::view(app, &actor).await.ok();
+    let at_rest = |held: SecretsView| SecretsAtRest {
+        keys: held.keys.into_iter().map(|key| (key.id, key.secrets)).collect(),
+        unreadable: held.unreadable,
+    };
     visitor.answer(fleet.map(|fleet| FleetPage {
         current_revision: fleet.revision,
         replicas: fleet.replicas.into_iter().map(row).collect(),
+        secrets: secrets.map(at_rest),
     }))
 }
 

@@ -46,6 +46,8 @@ mod users;
 mod visitor;
 mod web_search;
 
+pub(crate) use cookies::CookieKeys;
+
 use super::HttpState;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};

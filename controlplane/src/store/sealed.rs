@@ -1,0 +1,193 @@
+//! Every column that holds something sealed under the master key.
+
+use super::entity::{endpoint, identity_provider, search_provider, setting, sign_in_attempt, signing_key};
+use super::{Store, StoreError, Tx};
+use crate::secrets::name;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+/// What is sealed. Whoever adds a column adds a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SealedKind {
+    EndpointCredentials,
+    ProviderSecrets,
+    SearchServiceKeys,
+    SearchResultKey,
+    SigningKeys,
+    SignIns,
+}
+
+impl SealedKind {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::EndpointCredentials,
+        Self::ProviderSecrets,
+        Self::SearchServiceKeys,
+        Self::SearchResultKey,
+        Self::SigningKeys,
+        Self::SignIns,
+    ];
+
+    /// Its name in the admin API and in the audit log.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::EndpointCredentials => "endpoint_credentials",
+            Self::ProviderSecrets => "provider_secrets",
+            Self::SearchServiceKeys => "search_service_keys",
+            Self::SearchResultKey => "search_result_key",
+            Self::SigningKeys => "signing_keys",
+            Self::SignIns => "sign_ins",
+        }
+    }
+}
+
+/// A sealed value.
+#[derive(Debug, Clone)]
+pub(crate) struct Sealed {
+    /// Names its row: an id, or two parts of one.
+    pub(crate) id: String,
+    second: Option<String>,
+    /// What it is sealed as.
+    pub(crate) what: String,
+    pub(crate) value: String,
+}
+
+/// The columns of an id and of what is sealed.
+macro_rules! columns {
+    ($entity:ident, $id:ident, $sealed:ident) => {
+        ($entity::Column::$id, $entity::Column::$sealed)
+    };
+}
+
+impl Store {
+    /// All that is sealed of a kind, in the order of its rows.
+    pub(crate) async fn list_sealed(&self, kind: SealedKind) -> Result<Vec<Sealed>, StoreError> {
+        match kind {
+            SealedKind::EndpointCredentials => {
+                self.sealed::<endpoint::Entity>(columns!(endpoint, Id, AccessSecrets), name::endpoint)
+                    .await
+            }
+            SealedKind::ProviderSecrets => {
+                let columns = columns!(identity_provider, Id, ClientSecret);
+                self.sealed::<identity_provider::Entity>(columns, name::provider)
+                    .await
+            }
+            SealedKind::SigningKeys => {
+                let columns = columns!(signing_key, Id, PrivateKey);
+                self.sealed::<signing_key::Entity>(columns, name::signing_key)
+                    .await
+            }
+            SealedKind::SignIns => {
+                let columns = columns!(sign_in_attempt, StateDigest, Verifier);
+                self.sealed::<sign_in_attempt::Entity>(columns, name::sign_in)
+                    .await
+            }
+            SealedKind::SearchResultKey => {
+                let columns = columns!(setting, Name, Value);
+                let mut all = self.sealed::<setting::Entity>(columns, str::to_owned).await?;
+                all.retain(|row| row.id == name::SEARCH_RESULTS);
+                Ok(all)
+            }
+            SealedKind::SearchServiceKeys => {
+                use search_provider::Column as C;
+                let rows: Vec<(String, String, String)> = search_provider::Entity::find()
+                    .select_only()
+                    .columns([C::Owner, C::Kind, C::ApiKey])
+                    .filter(C::ApiKey.is_not_null())
+                    .order_by_asc(C::Owner)
+                    .order_by_asc(C::Kind)
+                    .into_tuple()
+                    .all(&self.db)
+                    .await?;
+                let sealed = |(owner, kind, value): (String, String, String)| Sealed {
+                    what: name::search_service(&owner, &kind),
+                    id: owner,
+                    second: Some(kind),
+                    value,
+                };
+                Ok(rows.into_iter().map(sealed).collect())
+            }
+        }
+    }
+
+    async fn sealed<E: EntityTrait>(
+        &self,
+        (id, sealed): (E::Column, E::Column),
+        what: fn(&str) -> String,
+    ) -> Result<Vec<Sealed>, StoreError> {
+        let rows: Vec<(String, String)> = E::find()
+            .select_only()
+            .columns([id, sealed])
+            .filter(sealed.is_not_null())
+            .order_by_asc(id)
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        let sealed = |(id, value): (String, String)| Sealed {
+            what: what(&id),
+            id,
+            second: None,
+            value,
+        };
+        Ok(rows.into_iter().map(sealed).collect())
+    }
+}
+
+impl Tx {
+    /// Puts another seal on the same secret; false if it has been changed or is gone since it was read. What it says stays the
+    /// same, so nothing is pushed.
+    pub(crate) async fn replace_sealed(
+        &self,
+        kind: SealedKind,
+        row: &Sealed,
+        value: &str,
+    ) -> Result<bool, StoreError> {
+        match kind {
+            SealedKind::EndpointCredentials => {
+                self.swap::<endpoint::Entity>(columns!(endpoint, Id, AccessSecrets), row, value)
+                    .await
+            }
+            SealedKind::ProviderSecrets => {
+                let columns = columns!(identity_provider, Id, ClientSecret);
+                self.swap::<identity_provider::Entity>(columns, row, value).await
+            }
+            SealedKind::SigningKeys => {
+                let columns = columns!(signing_key, Id, PrivateKey);
+                self.swap::<signing_key::Entity>(columns, row, value).await
+            }
+            SealedKind::SignIns => {
+                let columns = columns!(sign_in_attempt, StateDigest, Verifier);
+                self.swap::<sign_in_attempt::Entity>(columns, row, value).await
+            }
+            SealedKind::SearchResultKey => {
+                self.swap::<setting::Entity>(columns!(setting, Name, Value), row, value)
+                    .await
+            }
+            SealedKind::SearchServiceKeys => {
+                use search_provider::Column as C;
+                let done = search_provider::Entity::update_many()
+                    .col_expr(C::ApiKey, Expr::value(value))
+                    .filter(C::Owner.eq(&row.id))
+                    .filter(C::Kind.eq(row.second.as_deref().unwrap_or_default()))
+                    .filter(C::ApiKey.eq(&row.value))
+                    .exec(&self.tx)
+                    .await?;
+                Ok(done.rows_affected > 0)
+            }
+        }
+    }
+
+    async fn swap<E: EntityTrait>(
+        &self,
+        (id, sealed): (E::Column, E::Column),
+        row: &Sealed,
+        value: &str,
+    ) -> Result<bool, StoreError> {
+        let done = E::update_many()
+            .col_expr(sealed, Expr::value(value))
+            .filter(id.eq(&row.id))
+            .filter(sealed.eq(&row.value))
+            .exec(&self.tx)
+            .await?;
+        Ok(done.rows_affected > 0)
+    }
+}
