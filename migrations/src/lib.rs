@@ -34,6 +34,7 @@ mod m20261127_000021_audit_chain;
 mod m20261128_000022_sign_on;
 mod m20261128_000023_scim;
 mod m20261128_000024_roles;
+mod m20261129_000025_networks;
 mod m20261129_000027_setup_tokens;
 mod table;
 
@@ -73,6 +74,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000022_sign_on::Migration),
             Box::new(m20261128_000023_scim::Migration),
             Box::new(m20261128_000024_roles::Migration),
+            Box::new(m20261129_000025_networks::Migration),
             Box::new(m20261129_000027_setup_tokens::Migration),
         ]
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod change;
+mod network;
 mod offers;
 
 use self::change::{Create, Update};
@@ -204,6 +205,7 @@ fn show(context: &Context, endpoint: &EndpointView) -> Result<(), CliError> {
                 or_none(endpoint.guardrail.as_ref().map(guardrail_text).as_ref()),
             ),
         ];
+        lines.extend(network::lines(endpoint));
         lines.extend(access::lines(endpoint));
         lines.extend([
             ("Weight", endpoint.weight.to_string()),

@@ -71,6 +71,9 @@ pub(crate) struct Spec {
     /// Bedrock Runtime can count its tokens
     #[arg(long)]
     counts_tokens: bool,
+    /// How many tokens of a quota one output token uses up [default: 10]
+    #[arg(long, value_name = "N")]
+    output_burndown: Option<u32>,
     /// When it was released, such as 2026-11-01 [default: now]
     #[arg(long, value_name = "DATE")]
     released: Option<Timestamp>,
@@ -88,6 +91,7 @@ impl Spec {
             context_tokens: self.context,
             max_output_tokens: self.max_output,
             counts_tokens: Some(self.counts_tokens),
+            output_burndown: self.output_burndown,
             released_at: self.released,
         }
     }
@@ -171,6 +175,10 @@ fn show(context: &Context, model: &ModelView) -> Result<(), CliError> {
             ("Context", count(model.context_tokens.into())),
             ("Output", count(model.max_output_tokens.into())),
             ("Counts tokens", yes(model.counts_tokens)),
+            (
+                "Burn-down",
+                format!("{} tokens of a quota for one of output", model.output_burndown),
+            ),
             ("Released", model.released_at.date()),
             ("Priced", yes(model.priced)),
             ("Source", model.source.clone()),

@@ -75,6 +75,7 @@ fn a_model_is_added_as_it_is_described() {
             context_tokens: Some(1_000_000),
             max_output_tokens: None,
             counts_tokens: Some(true),
+            output_burndown: None,
             released_at: Some(Timestamp::from_ms(1_793_491_200_000)),
         }
     );

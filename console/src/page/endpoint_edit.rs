@@ -1,6 +1,7 @@
 //! One endpoint: the form for a new one, or for changing it.
 
 use super::endpoint_access::AccessForm;
+use super::endpoint_network::NetworkForm;
 use super::endpoints::{state_badge, used_by};
 use super::guardrail::{GuardrailForm, guardrail};
 use super::{FormPage, Named, Page, Section};
@@ -34,6 +35,8 @@ pub struct EndpointForm {
     pub guardrail: GuardrailForm,
     /// Its credentials, and what AWS is told and asked for.
     pub access: AccessForm,
+    /// The way there.
+    pub network: NetworkForm,
     /// Its share of the conversations.
     pub weight: Field,
     /// Whether it takes requests.
@@ -55,6 +58,7 @@ impl Default for EndpointForm {
             mantle_url: Field::default(),
             guardrail: GuardrailForm::default(),
             access: AccessForm::default(),
+            network: NetworkForm::default(),
             weight: Field::new("1"),
             state: Field::new(EndpointState::Enabled.as_str()),
             is_default: false,
@@ -77,10 +81,11 @@ impl EndpointForm {
             "weight" => &mut self.weight,
             "state" => &mut self.state,
             name => {
-                return match self.access.field_mut(name) {
-                    Some(field) => Some(field),
-                    None => self.guardrail.field_mut(name),
-                };
+                return self
+                    .access
+                    .field_mut(name)
+                    .or_else(|| self.network.field_mut(name))
+                    .or_else(|| self.guardrail.field_mut(name));
             }
         })
     }
@@ -289,6 +294,7 @@ impl EndpointPage {
         let fields = [
             &fields[..],
             &form.access.fields(),
+            &form.network.fields(),
             &form.guardrail.fields(&GUARDRAIL),
         ]
         .concat();
@@ -304,6 +310,7 @@ impl EndpointPage {
                 {form.access.credentials()}
                 {select(GEOGRAPHY, &form.geography, &geographies())}
                 {input(URL, &form.runtime_url, &[])}
+                {form.network.inputs()}
                 {select(LANES, &form.lanes, &lane_orders(&form.lanes.value))}
                 {input(MANTLE, &form.mantle_url, &[])}
                 {form.guardrail.inputs(GUARDRAIL)}

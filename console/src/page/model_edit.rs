@@ -24,6 +24,8 @@ pub struct ModelForm {
     pub context: Field,
     /// The most output tokens.
     pub max_output: Field,
+    /// How many tokens of a quota one output token uses up.
+    pub burndown: Field,
     /// The date of its release.
     pub released: Field,
     /// Whether it can be invoked without a profile.
@@ -42,6 +44,7 @@ impl Default for ModelForm {
             geographies: Field::new("global"),
             context: Field::new("200000"),
             max_output: Field::new("64000"),
+            burndown: Field::new("10"),
             released: Field::default(),
             on_demand: false,
             counts_tokens: false,
@@ -60,6 +63,7 @@ impl ModelForm {
             "geographies" => &mut self.geographies,
             "context_tokens" => &mut self.context,
             "max_output_tokens" => &mut self.max_output,
+            "output_burndown" => &mut self.burndown,
             "released_at" => &mut self.released,
             _ => return None,
         })
@@ -120,6 +124,13 @@ const GEOGRAPHIES: Ask = Ask::line(
 );
 const CONTEXT: Ask = Ask::line("context_tokens", "Context window", "In tokens.", true, 9);
 const MAX_OUTPUT: Ask = Ask::line("max_output_tokens", "Most output", "In tokens.", true, 9);
+const BURNDOWN: Ask = Ask::line(
+    "output_burndown",
+    "Burn-down",
+    "How many tokens of AWS's quota one output token uses up: 10 for all current models.",
+    true,
+    3,
+);
 const RELEASED: Ask = Ask::line(
     "released_at",
     "Released",
@@ -198,6 +209,7 @@ impl ModelPage {
                     ("Geographies", value(&self.form.geographies)),
                     ("Context window", value(&self.form.context)),
                     ("Most output", value(&self.form.max_output)),
+                    ("Burn-down", value(&self.form.burndown)),
                 ])}
             </section>
         }
@@ -214,6 +226,7 @@ impl ModelPage {
             (&GEOGRAPHIES, &form.geographies),
             (&CONTEXT, &form.context),
             (&MAX_OUTPUT, &form.max_output),
+            (&BURNDOWN, &form.burndown),
             (&RELEASED, &form.released),
         ];
         let (action, button) = match &self.name {
@@ -230,6 +243,7 @@ impl ModelPage {
                 {yes_box("on_demand", "It can be invoked without a profile", "", form.on_demand)}
                 {input(CONTEXT, &form.context, &[])}
                 {input(MAX_OUTPUT, &form.max_output, &[])}
+                {input(BURNDOWN, &form.burndown, &[])}
                 {yes_box("counts_tokens", "Bedrock Runtime can count its tokens", "Otherwise the gateway estimates.", form.counts_tokens)}
                 {input(RELEASED, &form.released, &[])}
         };

@@ -5,8 +5,8 @@ use crate::form::Field;
 use crate::page::{
     AccessForm, CheckRow, DeleteEndpointPage, DeleteModelPage, EndpointForm, EndpointModelsPage,
     EndpointPage, EndpointRow, EndpointTestPage, EndpointsPage, ImportOutcome, ImportPage, ImportedPrice,
-    ModelForm, ModelPage, ModelRow, ModelsPage, Named, OfferedRow, PriceForm, PricePage, PriceRow,
-    TeamEndpointChoice, TeamEndpointsPage, Tried,
+    ModelForm, ModelPage, ModelRow, ModelsPage, Named, NetworkForm, OfferedRow, PriceForm, PricePage,
+    PriceRow, TeamEndpointChoice, TeamEndpointsPage, Tried,
 };
 use crate::path;
 use ccag_domain::{Availability, EndpointState, Obstacle, Role};
@@ -70,6 +70,13 @@ fn endpoint_samples() -> Vec<Sample> {
                 request_metadata: true,
                 ..AccessForm::default()
             },
+            network: NetworkForm {
+                proxy_url: Field::new(HOSTILE),
+                proxy_user: Field::new(HOSTILE),
+                ca_certificates: Field::new(HOSTILE),
+                has_password: true,
+                ..NetworkForm::default()
+            },
             ..EndpointForm::default()
         },
         trouble: None,
@@ -81,6 +88,11 @@ fn endpoint_samples() -> Vec<Sample> {
             access: AccessForm {
                 secret_access_key: Field::new("").with_error(HOSTILE),
                 ..AccessForm::default()
+            },
+            network: NetworkForm {
+                proxy_url: Field::new(HOSTILE).with_error("This is not the URL of a proxy."),
+                ca_certificates: Field::new(HOSTILE).with_error("These are not certificates."),
+                ..NetworkForm::default()
             },
             ..EndpointForm::default()
         },

@@ -45,7 +45,12 @@ impl AwsAccess {
 
     async fn client(&self, clock: &Arc<dyn Clock>) -> Result<&ControlClient, ControlError> {
         let made = self.client.get_or_try_init(|| async {
-            ControlClient::new(self.settings.clone(), self.config.clone(), Arc::clone(clock)).await
+            Box::pin(ControlClient::new(
+                self.settings.clone(),
+                self.config.clone(),
+                Arc::clone(clock),
+            ))
+            .await
         });
         made.await
             .map_err(|bad| ControlError::Credentials(bad.to_string()))

@@ -6,6 +6,7 @@
 
 mod access;
 mod edit;
+mod network;
 
 use self::edit::{changed, checked, replaced};
 use super::{App, duplicate, not_found, routing, views};
@@ -42,6 +43,8 @@ pub async fn create(app: &App, actor: &Actor, request: CreateEndpoint) -> Result
         guardrail: None,
         access: None,
         access_secrets: None,
+        network: None,
+        network_secrets: None,
         weight: 1,
         enabled: true,
         draining: false,
@@ -340,6 +343,7 @@ async fn commit(
         "mantle_url": row.mantle_url,
         "guardrail": row.guardrail,
         "access": row.access,
+        "network": crate::store::network::noted(row),
         "weight": row.weight,
         "enabled": row.enabled,
         "draining": row.draining,

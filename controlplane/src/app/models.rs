@@ -5,6 +5,7 @@ use crate::store::entity::model;
 use crate::store::routing::REMOVED;
 use crate::store::rows;
 use ccag_admin_api::{ModelList, ModelSpec, ModelView, Timestamp};
+use ccag_domain::model::OUTPUT_BURNDOWN;
 use ccag_domain::{
     Actor, Area, Code, Model, ModelName, ObjectKind, Permission, Problem, catalogue as built_in,
 };
@@ -150,6 +151,7 @@ async fn commit(
         "on_demand": row.on_demand,
         "context_tokens": row.context_tokens,
         "max_output_tokens": row.max_output_tokens,
+        "output_burndown": row.output_burndown,
     });
     let entry = app.audit(actor, action, ObjectKind::Model, &row.name, details);
     tx.commit(app.now_ms(), entry).await?;
@@ -165,6 +167,18 @@ async fn priced(app: &App) -> Result<Vec<String>, Problem> {
 fn view(row: &model::Model, priced: &[String]) -> Result<ModelView, Problem> {
     let model = rows::model(row)?;
     Ok(ModelView::new(&model, &row.source, priced.contains(&row.name)))
+}
+
+/// How fast output uses up a quota: from once to a hundred times.
+fn burndown(asked: Option<u32>) -> Result<u32, Problem> {
+    match asked.unwrap_or(OUTPUT_BURNDOWN) {
+        factor @ 1..=100 => Ok(factor),
+        _ => Err(Problem::new(
+            Code::InvalidRequest,
+            "`output_burndown` says how many tokens of a quota one output token uses up: a whole number from 1 to 100.",
+        )
+        .field("output_burndown")),
+    }
 }
 
 /// The model that a description describes, or what is wrong with it.
@@ -213,6 +227,7 @@ fn checked(name: ModelName, spec: ModelSpec, released_at_ms: i64) -> Result<Mode
         context_tokens: tokens("context_tokens", spec.context_tokens, 200_000)?,
         max_output_tokens: tokens("max_output_tokens", spec.max_output_tokens, 64_000)?,
         counts_tokens: spec.counts_tokens.unwrap_or(false),
+        output_burndown: burndown(spec.output_burndown)?,
         released_at_s: spec
             .released_at
             .map_or(released_at_ms, Timestamp::ms)

@@ -1,12 +1,13 @@
 //! Rows as the admin API shows them.
 
 use super::routing;
-use crate::store::access;
 use crate::store::entity::{endpoint, team, usage_record, user, virtual_key};
 use crate::store::rows::{self, read};
 use crate::store::{Assignment, StoreError};
+use crate::store::{access, network};
 use ccag_admin_api::{
-    CredentialView, EndpointTeam, EndpointView, KeyState, KeyView, LedgerRow, TeamView, Timestamp, UserView,
+    CredentialView, EndpointTeam, EndpointView, KeyState, KeyView, LedgerRow, ProxyView, TeamView, Timestamp,
+    UserView,
 };
 use ccag_domain::{
     AccountState, EndpointId, EndpointState, Geography, KeyId, Lane, NanoUsd, Outcome, PriceId, ProviderId,
@@ -82,6 +83,7 @@ pub(super) fn team(row: &team::Model, member_count: u64) -> Result<TeamView, Sto
 pub(super) fn endpoint(row: &endpoint::Model, assigned: &[Assignment]) -> Result<EndpointView, StoreError> {
     let endpoint = rows::endpoint(row)?;
     let open = access::open(row)?;
+    let network = network::without_secrets(row)?;
     let teams = assigned
         .iter()
         .filter(|a| a.endpoint_id == row.id)
@@ -112,6 +114,12 @@ pub(super) fn endpoint(row: &endpoint::Model, assigned: &[Assignment]) -> Result
         session_tags: open.session_tags,
         service_tier: open.service_tier,
         request_metadata: open.request_metadata,
+        proxy: network.proxy.map(|proxy| ProxyView {
+            url: proxy.url,
+            user: proxy.login.map(|login| login.user),
+        }),
+        ca_certificates: network.ca_certificates,
+        use_fips: network.use_fips,
         state: EndpointState::of(endpoint.enabled, endpoint.draining),
         weight: endpoint.weight,
         enabled: endpoint.enabled,

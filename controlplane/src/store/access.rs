@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use super::entity::endpoint;
+use super::network;
 use super::rows::read;
 use crate::secrets::{Secrets, name};
 use ccag_admin_api::Secret;
@@ -74,12 +75,14 @@ pub(crate) fn without_secrets(row: &endpoint::Model) -> Result<Access, StoreErro
         session_tags: open.session_tags,
         service_tier: open.service_tier,
         request_metadata: open.request_metadata,
+        network: network::without_secrets(row)?,
     })
 }
 
 /// How a row is called. Secrets that cannot be opened are missing: the endpoint has no credentials then.
 pub(super) fn with_secrets(secrets: &Secrets, row: &endpoint::Model) -> Result<Arc<Access>, StoreError> {
     let mut access = without_secrets(row)?;
+    network::add_secrets(secrets, row, &mut access.network);
     let opened = row
         .access_secrets
         .as_ref()

@@ -22,6 +22,7 @@ mod identity;
 mod keys;
 mod ledger;
 pub(crate) mod limits;
+pub(crate) mod network;
 pub(crate) mod offers;
 mod policies;
 mod prices;

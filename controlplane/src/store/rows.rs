@@ -153,6 +153,8 @@ pub(crate) fn endpoint_row(endpoint: &Endpoint, created_at_ms: UnixMs) -> endpoi
         access: None,
         access_secrets: None,
         draining: endpoint.draining,
+        network: None,
+        network_secrets: None,
     }
 }
 
@@ -178,6 +180,7 @@ pub(crate) fn model(row: &model::Model) -> Result<Model, StoreError> {
         context_tokens: read(T, "context_tokens", u32::try_from(row.context_tokens).ok())?,
         max_output_tokens: read(T, "max_output_tokens", u32::try_from(row.max_output_tokens).ok())?,
         counts_tokens: row.counts_tokens,
+        output_burndown: read(T, "output_burndown", u32::try_from(row.output_burndown).ok())?,
         released_at_s: row.released_at_s,
     })
 }
@@ -197,6 +200,7 @@ pub(crate) fn model_row(model: &Model, source: &str, created_at_ms: UnixMs) -> m
         context_tokens: i64::from(model.context_tokens),
         max_output_tokens: i64::from(model.max_output_tokens),
         counts_tokens: model.counts_tokens,
+        output_burndown: i64::from(model.output_burndown),
         released_at_s: model.released_at_s,
         source: source.to_owned(),
         created_at_ms,

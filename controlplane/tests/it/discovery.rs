@@ -1,5 +1,6 @@
 //! What AWS says an endpoint offers, and what data planes are told of it.
 
+use crate::connect_proxy::ConnectProxy;
 use crate::support::{NOON, Plane, SYSTEM, TestDb, config, on_both};
 use crate::watch::Follower;
 use bedrock_sim::{Action, Availability as Said, Ending, Match, Rule, Sim};
@@ -21,6 +22,7 @@ on_both!(
     without_the_permission_availability_is_unknown_and_the_rest_is_found,
     a_test_names_the_action_and_the_resource_that_are_missing,
     a_role_that_cannot_be_assumed_is_all_that_a_test_says,
+    a_test_says_what_is_wrong_with_the_proxy,
 );
 
 const SONNET: &str = "us.anthropic.claude-sonnet-5-5";
@@ -448,4 +450,30 @@ async fn a_role_that_cannot_be_assumed_is_all_that_a_test_says(db: TestDb) {
     sim.allow_all();
     assert!(discovery::test(plane.app(), &SYSTEM, &id).await.unwrap().passed);
     plane.stop().await;
+}
+
+async fn a_test_says_what_is_wrong_with_the_proxy(db: TestDb) {
+    let sim = Sim::builder().start().await.unwrap();
+    let (plane, id) = plane(&db, &sim).await;
+    let admin = plane.admin().await;
+    let (open, closed) = (ConnectProxy::start(200).await, ConnectProxy::start(407).await);
+    for (proxy, passes) in [(&open, true), (&closed, false)] {
+        let body = json!({"proxy": {"url": proxy.url}}).to_string();
+        let path = format!("/admin/endpoints/{id}");
+        assert_eq!(admin.send("PATCH", &path, &body).await.status, 200);
+        let test = discovery::test(plane.app(), &SYSTEM, &id).await.unwrap();
+        assert_eq!(test.passed, passes, "{test:?}");
+        if !passes {
+            let message = test.checks[0].message.as_deref().unwrap();
+            assert!(message.contains("wants a user and a password (407)"), "{message}");
+            assert_eq!(
+                (test.checks.len(), test.checks[0].result),
+                (1, CheckResult::Failed)
+            );
+        }
+    }
+    assert!(open.connected() > 0, "AWS was reached through it");
+    assert_eq!((closed.connected(), closed.asked().len()), (0, 1));
+    plane.stop().await;
+    sim.shutdown().await;
 }

@@ -10,6 +10,8 @@ on_both!(
     credentials_reach_data_planes_and_stand_nowhere_else,
     a_drained_endpoint_is_pushed_as_such_and_older_callers_still_disable_it,
     an_endpoint_of_before_has_the_data_planes_own_credentials,
+    a_proxys_password_reaches_data_planes_and_stands_nowhere_else,
+    a_way_that_cannot_be_is_refused_by_field,
 );
 
 const ID: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -89,6 +91,117 @@ async fn credentials_reach_data_planes_and_stand_nowhere_else(db: TestDb) {
         db.count("SELECT COUNT(*) FROM endpoints WHERE access_secrets IS NOT NULL")
             .await,
         0
+    );
+    plane.stop().await;
+}
+
+const PROXY: &str = "http://proxy.example:3128";
+
+async fn a_proxys_password_reaches_data_planes_and_stands_nowhere_else(db: TestDb) {
+    let plane = Plane::start(&db).await;
+    let admin = plane.admin().await;
+    let mut follower = Follower::start(&plane, "", 0).await;
+    follower.snapshot().await;
+    let pem = include_str!("../../../crates/aws/tests/it/pki/ca.pem");
+    let made = admin
+        .post(
+            "/admin/endpoints",
+            json!({"name": "far", "region": "us-gov-west-1", "use_fips": true, "ca_certificates": format!("a CA\n{pem}"),
+                "proxy": {"url": PROXY, "user": "ccag", "password": "hush hush"}}),
+        )
+        .await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert!(!made.text.contains("hush"), "{}", made.text);
+    let shown = made.json();
+    assert_eq!(shown["proxy"], json!({"url": PROXY, "user": "ccag"}));
+    assert_eq!(
+        (&shown["use_fips"], &shown["ca_certificates"]),
+        (&json!(true), &json!(pem))
+    );
+    let told = pushed(&follower.changes(1).await[0]).network.unwrap();
+    assert_eq!(told.proxy.unwrap().password.as_deref(), Some("hush hush"));
+    assert_eq!(
+        (told.ca_certificates.as_deref(), told.use_fips),
+        (Some(pem), true)
+    );
+    for (table, column) in [
+        ("endpoints", "network"),
+        ("endpoints", "network_secrets"),
+        ("audit", "details"),
+    ] {
+        let sql = format!("SELECT COUNT(*) FROM {table} WHERE {column} LIKE '%hush%'");
+        assert_eq!(db.count(&sql).await, 0, "{table}.{column}");
+    }
+    // A change of something else keeps the password, and so does the same proxy with the same user.
+    let path = format!("/admin/endpoints/{}", made.id());
+    let same = json!({"proxy": {"url": PROXY, "user": "ccag"}}).to_string();
+    for body in [r#"{"weight":2}"#, &same] {
+        let kept = admin.send("PATCH", &path, body).await;
+        assert_eq!(kept.json()["proxy"], shown["proxy"], "{}", kept.text);
+        let told = pushed(&follower.changes(1).await[0]).network.unwrap();
+        assert_eq!(told.proxy.unwrap().password.as_deref(), Some("hush hush"));
+    }
+    // Another proxy does not get it.
+    let other = r#"{"proxy":{"url":"http://other.example:3128","user":"ccag"}}"#;
+    let refused = admin.send("PATCH", &path, other).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["field"]),
+        (400, &json!("proxy.password"))
+    );
+    let bare = admin
+        .send("PATCH", &path, r#"{"proxy":null,"ca_certificates":null}"#)
+        .await
+        .json();
+    assert_eq!(
+        (&bare["proxy"], &bare["ca_certificates"]),
+        (&Value::Null, &Value::Null)
+    );
+    let left = "SELECT COUNT(*) FROM endpoints WHERE network_secrets IS NOT NULL";
+    assert_eq!(db.count(left).await, 0);
+    plane.stop().await;
+}
+
+async fn a_way_that_cannot_be_is_refused_by_field(db: TestDb) {
+    let plane = Plane::start(&db).await;
+    let admin = plane.admin().await;
+    let role = "arn:aws:iam::111122223333:role/ccag";
+    for (field, mut body) in [
+        (
+            "proxy.url",
+            json!({"proxy": {"url": "http://ccag:hush@proxy.example"}}),
+        ),
+        ("proxy.password", json!({"proxy": {"url": PROXY, "user": "ccag"}})),
+        ("ca_certificates", json!({"ca_certificates": "hello"})),
+        ("use_fips", json!({"use_fips": true, "region": "eu-west-1"})),
+        (
+            "use_fips",
+            json!({"use_fips": true, "region": "ca-central-1", "role_arn": role}),
+        ),
+    ] {
+        body["name"] = json!("x");
+        let refused = admin.post("/admin/endpoints", body).await;
+        assert_eq!(
+            (refused.status.as_u16(), &refused.json()["field"]),
+            (400, &json!(field)),
+            "{}",
+            refused.text
+        );
+        assert!(!refused.text.contains("hush"), "{}", refused.text);
+    }
+    let url = "https://vpce-1.bedrock-runtime.eu-west-1.vpce.amazonaws.com";
+    let by_url = json!({"name": "x", "use_fips": true, "region": "eu-west-1", "runtime_url": url});
+    assert_eq!(admin.post("/admin/endpoints", by_url).await.status, 201);
+    // A Bedrock API key is not sent another way than it was meant for.
+    let keyed = json!({"name": "k", "credentials": {"kind": "api_key", "api_key": "bedrock-key"}});
+    let path = format!(
+        "/admin/endpoints/{}",
+        admin.post("/admin/endpoints", keyed).await.id()
+    );
+    let through = json!({"proxy": {"url": PROXY}}).to_string();
+    let refused = admin.send("PATCH", &path, &through).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["field"]),
+        (400, &json!("credentials.api_key"))
     );
     plane.stop().await;
 }

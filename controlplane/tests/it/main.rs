@@ -18,6 +18,9 @@ mod budgets;
 mod capabilities;
 mod catalogue;
 mod clients;
+#[path = "../../../crates/aws/tests/it/connect_proxy.rs"]
+#[expect(unreachable_pub, reason = "shared with other tests")]
+mod connect_proxy;
 mod console;
 mod discovery;
 mod endpoint_access;

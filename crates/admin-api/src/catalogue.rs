@@ -1,6 +1,7 @@
 //! Models and prices.
 
 use crate::{Rate, Timestamp};
+use ccag_domain::model::OUTPUT_BURNDOWN;
 use ccag_domain::{Geography, NanoUsd, PriceId};
 
 /// The answer to `GET /admin/models`, by name.
@@ -34,6 +35,9 @@ pub struct ModelView {
     /// Whether Bedrock Runtime can count its tokens.
     #[serde(default)]
     pub counts_tokens: bool,
+    /// How many tokens of a quota one output token uses up.
+    #[serde(default = "output_burndown")]
+    pub output_burndown: u32,
     /// When it was released.
     #[serde(default = "epoch")]
     pub released_at: Timestamp,
@@ -42,6 +46,10 @@ pub struct ModelView {
     /// `built-in` or `admin`.
     #[serde(default)]
     pub source: String,
+}
+
+const fn output_burndown() -> u32 {
+    OUTPUT_BURNDOWN
 }
 
 fn epoch() -> Timestamp {
@@ -79,6 +87,9 @@ pub struct ModelSpec {
     /// Whether Bedrock Runtime can count its tokens; by default it cannot, and the gateway estimates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts_tokens: Option<bool>,
+    /// How many tokens of a quota one output token uses up, on Bedrock Runtime; by default 10, as of all current models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_burndown: Option<u32>,
     /// When it was released; by default now. The models list of clients is in this order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released_at: Option<Timestamp>,
@@ -324,6 +335,7 @@ impl ModelView {
             context_tokens: model.context_tokens,
             max_output_tokens: model.max_output_tokens,
             counts_tokens: model.counts_tokens,
+            output_burndown: model.output_burndown,
             released_at: Timestamp::from_ms(model.released_at_s.saturating_mul(1_000)),
             priced,
             source: source.to_owned(),

@@ -1,6 +1,6 @@
 //! Endpoints, and which of them a team may use.
 
-use crate::{CredentialSpec, CredentialView, Patch, Timestamp};
+use crate::{CredentialSpec, CredentialView, Patch, ProxySpec, ProxyView, Timestamp};
 use ccag_domain::{
     EndpointId, EndpointState, Geography, Guardrail, GuardrailTrace, Lane, ServiceTier, SessionTags,
     Strategy, TeamId,
@@ -52,6 +52,15 @@ pub struct CreateEndpoint {
     /// Whether Bedrock is told whose request it is, for its invocation log; by default it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_metadata: Option<bool>,
+    /// The HTTP proxy that all its calls go through; by default as the planes' environment says (`HTTPS_PROXY`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<ProxySpec>,
+    /// Certificates to trust besides those that the machine trusts, as PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_certificates: Option<String>,
+    /// Whether AWS's FIPS endpoints are called; by default they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub use_fips: Option<bool>,
     /// Whether it takes requests: wins over `enabled`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<EndpointState>,
@@ -110,6 +119,15 @@ pub struct UpdateEndpoint {
     /// Whether Bedrock is told whose request it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_metadata: Option<bool>,
+    /// The HTTP proxy that all its calls go through; `null` is what the planes' environment says.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub proxy: Patch<ProxySpec>,
+    /// Certificates to trust besides those that the machine trusts, as PEM.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub ca_certificates: Patch<String>,
+    /// Whether AWS's FIPS endpoints are called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub use_fips: Option<bool>,
     /// Whether it takes requests: wins over `enabled`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<EndpointState>,
@@ -158,6 +176,15 @@ pub struct EndpointView {
     /// Whether Bedrock is told whose request it is.
     #[serde(default)]
     pub request_metadata: bool,
+    /// The HTTP proxy that all its calls go through; its password is never shown.
+    #[serde(default)]
+    pub proxy: Option<ProxyView>,
+    /// Certificates that are trusted besides those that the machine trusts, as PEM.
+    #[serde(default)]
+    pub ca_certificates: Option<String>,
+    /// Whether AWS's FIPS endpoints are called.
+    #[serde(default)]
+    pub use_fips: bool,
     /// Whether it takes requests.
     #[serde(default)]
     pub state: EndpointState,

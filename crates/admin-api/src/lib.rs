@@ -21,6 +21,7 @@ mod idps;
 mod keys;
 mod ledger;
 mod limits;
+mod network;
 mod offers;
 mod patch;
 pub mod paths;
@@ -77,6 +78,7 @@ pub use idps::{
 pub use keys::{CreateKey, CreatedKey, KeyList, KeyState, KeyView, ListKeys, UpdateKey};
 pub use ledger::{CSV, ExportFormat, LedgerRow, NDJSON};
 pub use limits::{CreateLimit, LimitKindSpec, LimitList, LimitView, ListLimits, UpdateLimit, WeightsSpec};
+pub use network::{ProxySpec, ProxyView};
 pub use offers::{
     AvailabilityView, CheckResult, EndpointCheck, EndpointModels, EndpointTest, InvokedAs, LeftOut,
     OfferedModel, PinProfile, PinnedList, PinnedView, ProfileView,

@@ -140,7 +140,9 @@ impl ControlClient {
                     let why = reason(&error);
                     if matches!(
                         error,
-                        ControlError::Unreachable { .. } | ControlError::Credentials(_)
+                        ControlError::Unreachable { .. }
+                            | ControlError::Credentials(_)
+                            | ControlError::Misconfigured(_)
                     ) {
                         silence.get_or_init(|| why.clone());
                     }

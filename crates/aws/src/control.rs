@@ -1,21 +1,19 @@
 //! Bedrock's control operations, as far as the gateway asks for them (Amazon Bedrock API reference, "Amazon Bedrock control
 //! plane"): signed with SigV4, or carrying an API key.
 
+use crate::connections::{ConnectionConfig, Connections, reason};
 use crate::credentials::CredentialStore;
 use crate::settings::{AwsSettings, resolve};
 use crate::sign::{self, ToSign};
-use crate::tls::{BadBundle, Connector, connector};
+use crate::tls::BadBundle;
 use crate::{SEGMENT, causes, public_url};
 use bytes::Bytes;
 use ccag_domain::{Clock, Endpoint};
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use percent_encoding::utf8_percent_encode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +53,9 @@ pub enum ControlError {
     /// Neither the endpoint nor the process has a region.
     #[error("no AWS region is configured: set AWS_REGION, or a region on the endpoint")]
     NoRegion,
+    /// What is configured leads nowhere.
+    #[error("the endpoint cannot be called: {0}")]
+    Misconfigured(String),
     /// There are no credentials, or the role cannot be assumed.
     #[error("no AWS credentials: {0}")]
     Credentials(String),
@@ -169,7 +170,7 @@ struct Refusal {
 
 /// Asks for what there is.
 pub struct ControlClient {
-    client: Client<Connector, Full<Bytes>>,
+    connections: Arc<Connections>,
     credentials: CredentialStore,
     clock: Arc<dyn Clock>,
     answer_timeout: Duration,
@@ -199,14 +200,17 @@ impl ControlClient {
         config: ControlConfig,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, BadBundle> {
-        let bundle = config.ca_bundle.as_deref().map(Path::new);
-        let connector = connector(config.connect_timeout, false, bundle)?;
+        let connections = Arc::new(Connections::new(ConnectionConfig {
+            connect_timeout: config.connect_timeout,
+            pool_idle_timeout: None,
+            http2: false,
+            ca_bundle: config.ca_bundle,
+        })?);
         let resolved = resolve(aws).await;
+        let (name, to_aws) = (config.session_name, Arc::clone(&connections));
         Ok(Self {
-            client: Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .build(connector),
-            credentials: CredentialStore::new(&resolved, config.session_name, Arc::clone(&clock)),
+            credentials: CredentialStore::new(&resolved, name, to_aws, Arc::clone(&clock)),
+            connections,
             clock,
             answer_timeout: config.answer_timeout,
             home_region: resolved.home_region,
@@ -288,10 +292,9 @@ impl ControlClient {
         endpoint: &Endpoint,
         path: &str,
     ) -> Result<T, ControlError> {
-        let region = self.region(endpoint)?;
         let base = match &self.control_url {
             Some(url) => url.clone(),
-            None => public_url("bedrock", region, self.use_fips),
+            None => self.public_url("bedrock", endpoint)?,
         };
         let ask = Ask {
             operation,
@@ -306,6 +309,13 @@ impl ControlClient {
             operation,
             reason: error.to_string(),
         })
+    }
+
+    /// AWS's public URL of a service of Bedrock's in the endpoint's region.
+    pub(crate) fn public_url(&self, service: &str, endpoint: &Endpoint) -> Result<String, ControlError> {
+        let region = self.region(endpoint)?;
+        let url = public_url(service, region, self.use_fips || endpoint.access.network.use_fips);
+        url.map_err(ControlError::Misconfigured)
     }
 
     /// The endpoint's region.
@@ -328,8 +338,12 @@ impl ControlClient {
         let request = self
             .request(endpoint, &ask, format!("{base}{}", ask.path))
             .await?;
+        let client = self
+            .connections
+            .of(endpoint)
+            .map_err(ControlError::Misconfigured)?;
         let exchange = async {
-            let answer = self.client.request(request).await.map_err(|e| causes(&e))?;
+            let answer = client.request(request).await.map_err(|e| reason(&e))?;
             let (head, body) = answer.into_parts();
             let body = Limited::new(body, MAX_ANSWER)
                 .collect()
@@ -406,9 +420,9 @@ impl ControlClient {
             now_ms: self.clock.now_ms(),
         };
         let signature = match ask.target {
-            None => self.credentials.authorize(endpoint, None, to_sign).await,
+            None => Box::pin(self.credentials.authorize(endpoint, None, to_sign)).await,
             // A Bedrock API key is good for Bedrock alone.
-            Some(_) => match self.credentials.of(endpoint, None).await {
+            Some(_) => match Box::pin(self.credentials.of(endpoint, None)).await {
                 Ok(credentials) => sign::headers(to_sign(), credentials).await,
                 Err(reason) => Err(reason),
             },

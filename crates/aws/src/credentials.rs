@@ -8,6 +8,7 @@
 mod slot;
 
 use self::slot::{Cached, Slot};
+use crate::connections::Connections;
 use crate::settings::Resolved;
 use crate::sign::{self, ToSign};
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -16,6 +17,7 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use ccag_domain::network::sts_has_fips;
 use ccag_domain::{Access, Clock, CredentialSource, Endpoint, EndpointId, Subject};
 use http::{HeaderName, HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
@@ -34,6 +36,8 @@ pub struct CredentialStore {
     sdk: SdkConfig,
     bearer_token: Option<SecretString>,
     session_name: &'static str,
+    connections: Arc<Connections>,
+    has_sts_url: bool,
     clock: Arc<dyn Clock>,
     /// The process's own, if it has any.
     own: Option<Arc<Slot>>,
@@ -46,6 +50,8 @@ struct Entry {
     region: Option<String>,
     role_arn: Option<String>,
     external_id: Option<String>,
+    /// What the role is assumed by.
+    sdk: SdkConfig,
     /// Those of the source.
     source: Arc<Slot>,
     /// Those that requests are signed with, where nobody is named.
@@ -63,7 +69,8 @@ impl Entry {
     fn is_of(&self, endpoint: &Endpoint) -> bool {
         let same_source = Arc::ptr_eq(&self.access, &endpoint.access)
             || self.access.credentials == endpoint.access.credentials
-                && self.access.session_tags == endpoint.access.session_tags;
+                && self.access.session_tags == endpoint.access.session_tags
+                && self.access.network == endpoint.access.network;
         same_source
             && self.region == endpoint.region
             && self.role_arn == endpoint.role_arn
@@ -85,14 +92,21 @@ impl std::fmt::Debug for CredentialStore {
 
 impl CredentialStore {
     /// Credentials from this configuration. `session_name` is the role session's name, as it stands in CloudTrail, where
-    /// nobody is named.
-    pub fn new(resolved: &Resolved, session_name: &'static str, clock: Arc<dyn Clock>) -> Self {
+    /// nobody is named; `connections` is what STS is reached by.
+    pub fn new(
+        resolved: &Resolved,
+        session_name: &'static str,
+        connections: Arc<Connections>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let own = resolved.sdk.credentials_provider();
         Self {
             own: own.map(|provider| Arc::new(Slot::new(provider, Arc::clone(&clock)))),
             sdk: resolved.sdk.clone(),
             bearer_token: resolved.bearer_token.clone(),
             session_name,
+            connections,
+            has_sts_url: resolved.has_sts_url,
             clock,
             entries: RwLock::default(),
         }
@@ -178,13 +192,14 @@ impl CredentialStore {
         if let Some(entry) = known {
             return Ok(entry);
         }
-        let source = self.source(&endpoint.access.credentials)?;
+        let sdk = self.sdk_of(endpoint)?;
+        let source = self.source(&endpoint.access.credentials, &sdk)?;
         let shared = match &endpoint.role_arn {
             None => Arc::clone(&source),
             Some(arn) => {
                 let role = (arn.as_str(), endpoint.external_id.as_deref());
                 let region = endpoint.region.as_deref();
-                let slot = self.role(role, region, &source, self.session_name, Vec::new());
+                let slot = self.role(role, region, (&sdk, &source), self.session_name, Vec::new());
                 Arc::new(slot.await)
             }
         };
@@ -193,6 +208,7 @@ impl CredentialStore {
             region: endpoint.region.clone(),
             role_arn: endpoint.role_arn.clone(),
             external_id: endpoint.external_id.clone(),
+            sdk,
             source,
             shared,
             sessions: moka::sync::Cache::builder()
@@ -229,7 +245,13 @@ impl CredentialStore {
         let made = Arc::new(Session {
             subject: subject.clone(),
             slot: self
-                .role(role, entry.region.as_deref(), &entry.source, name, tags)
+                .role(
+                    role,
+                    entry.region.as_deref(),
+                    (&entry.sdk, &entry.source),
+                    name,
+                    tags,
+                )
                 .await,
         });
         let kept = entry
@@ -239,8 +261,33 @@ impl CredentialStore {
         kept.into_value()
     }
 
+    /// The SDK's configuration for an endpoint: STS is called as Bedrock is, through the same proxy, with the same trust, and at
+    /// a FIPS endpoint where that is wanted. A URL of STS's stays as it is.
+    fn sdk_of(&self, endpoint: &Endpoint) -> Result<SdkConfig, String> {
+        let use_fips = endpoint.access.network.use_fips || self.sdk.use_fips().unwrap_or(false);
+        let region = endpoint
+            .region
+            .as_deref()
+            .or_else(|| self.sdk.region().map(Region::as_ref));
+        let lacks = region.filter(|region| !sts_has_fips(region));
+        if use_fips
+            && !self.has_sts_url
+            && endpoint.role_arn.is_some()
+            && let Some(region) = lacks
+        {
+            return Err(format!(
+                "AWS STS has no FIPS endpoint in {region}, so the role cannot be assumed by one: set AWS_ENDPOINT_URL_STS, call \
+                 without a role, or do without FIPS"
+            ));
+        }
+        let mut builder = self.sdk.to_builder();
+        builder.set_http_client(Some(self.connections.sdk(endpoint)?));
+        builder.set_use_fips(Some(use_fips && !self.has_sts_url));
+        Ok(builder.build())
+    }
+
     /// What a source of credentials gives.
-    fn source(&self, source: &CredentialSource) -> Result<Arc<Slot>, String> {
+    fn source(&self, source: &CredentialSource, sdk: &SdkConfig) -> Result<Arc<Slot>, String> {
         let provider = match source {
             CredentialSource::Process => {
                 let none = "no credentials are configured: set the AWS_ variables, a profile, or a role";
@@ -254,7 +301,10 @@ impl CredentialStore {
                 "ccag endpoint",
             )),
             CredentialSource::Profile(name) => {
-                let config = ProviderConfig::default().with_region(self.sdk.region().cloned());
+                let mut config = ProviderConfig::default().with_region(sdk.region().cloned());
+                if let Some(client) = sdk.http_client() {
+                    config = config.with_http_client(client);
+                }
                 SharedCredentialsProvider::new(
                     ProfileFileCredentialsProvider::builder()
                         .configure(&config)
@@ -272,13 +322,11 @@ impl CredentialStore {
         &self,
         (arn, external_id): (&str, Option<&str>),
         region: Option<&str>,
-        source: &Arc<Slot>,
+        (sdk, source): (&SdkConfig, &Arc<Slot>),
         name: &str,
         tags: Vec<(&'static str, String)>,
     ) -> Slot {
-        let mut builder = AssumeRoleProvider::builder(arn)
-            .session_name(name)
-            .configure(&self.sdk);
+        let mut builder = AssumeRoleProvider::builder(arn).session_name(name).configure(sdk);
         if !tags.is_empty() {
             builder = builder.tags(tags);
         }

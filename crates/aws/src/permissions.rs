@@ -6,7 +6,6 @@
 //! Bedrock"; IAM user guide, "Troubleshoot access denied error messages", for the words of a refusal.
 
 use crate::control::{Ask, ControlClient, ControlError, encode};
-use crate::public_url;
 use bytes::Bytes;
 use ccag_domain::{Endpoint, Model};
 use futures_util::{StreamExt, stream};
@@ -214,9 +213,11 @@ impl ControlClient {
                     message: error.to_string(),
                 }),
             }),
-            ControlError::Unreachable { .. } | ControlError::NoRegion => Err(check(Verdict::Failed {
-                message: error.to_string(),
-            })),
+            ControlError::Unreachable { .. } | ControlError::NoRegion | ControlError::Misconfigured(_) => {
+                Err(check(Verdict::Failed {
+                    message: error.to_string(),
+                }))
+            }
             _ => Ok(check(Verdict::Failed {
                 message: error.to_string(),
             })),
@@ -231,7 +232,7 @@ impl ControlClient {
         let configured = endpoint.runtime_url.as_ref().or(self.runtime_url.as_ref());
         let base = match configured {
             Some(url) => url.clone(),
-            None => public_url("bedrock-runtime", self.region(endpoint)?, self.use_fips),
+            None => self.public_url("bedrock-runtime", endpoint)?,
         };
         let ask = Ask {
             operation: trial.operation,

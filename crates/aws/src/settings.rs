@@ -57,6 +57,8 @@ pub struct Resolved {
     pub mantle_url: Option<String>,
     /// Instead of the public KMS URLs.
     pub kms_url: Option<String>,
+    /// Whether a URL of STS's is configured.
+    pub has_sts_url: bool,
     /// Whether FIPS endpoints are asked for.
     pub use_fips: bool,
     /// A Bedrock API key.
@@ -95,6 +97,7 @@ pub async fn resolve(settings: AwsSettings) -> Resolved {
     let kms_url = settings.kms_url.or_else(|| configured_url(&sdk, "KMS"));
     let home_region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let use_fips = sdk.use_fips().unwrap_or(false);
+    let has_sts_url = settings.sts_url.is_some() || configured_url(&sdk, "STS").is_some();
     let sdk = match settings.sts_url {
         Some(url) => sdk.into_builder().endpoint_url(url).build(),
         None => sdk,
@@ -106,6 +109,7 @@ pub async fn resolve(settings: AwsSettings) -> Resolved {
         control_url,
         mantle_url,
         kms_url,
+        has_sts_url,
         use_fips,
         bearer_token: settings.bearer_token,
     }

@@ -1,7 +1,7 @@
 //! How an endpoint is called: with whose credentials, in whose name, in which tier.
 
 use crate::named::named;
-use crate::{Caller, KeyId, ServiceSecret, TeamId, UserId};
+use crate::{Caller, KeyId, Network, ServiceSecret, TeamId, UserId};
 
 /// The longest value of a session tag, in characters (AWS STS API reference, "Tag").
 const MAX_TAG: usize = 256;
@@ -137,9 +137,17 @@ pub struct Access {
     pub service_tier: Option<ServiceTier>,
     /// Whether Bedrock is told, for its invocation log, whose request it is.
     pub request_metadata: bool,
+    /// Which way.
+    pub network: Network,
 }
 
 impl Access {
+    /// Takes what is secret out of it; whether there was anything.
+    pub fn strip(&mut self) -> bool {
+        let has_credentials = self.credentials.strip();
+        self.network.strip() || has_credentials
+    }
+
     /// Whether anything about a call depends on whose request it is.
     #[must_use]
     pub fn names_callers(&self) -> bool {

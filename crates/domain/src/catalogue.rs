@@ -4,6 +4,7 @@
 //! Sources: model ids, profiles and limits from AWS "Supported foundation models" and "Inference profiles"; rates from the
 //! Amazon Bedrock price list (US dollars per million tokens, global profile), read in November 2026.
 
+use crate::model::OUTPUT_BURNDOWN;
 use crate::price::LongContext;
 use crate::{Geography, Model, ModelName, NanoUsd, Price, PriceId, Rates};
 use Geography::{Apac, Au, Eu, Global, Jp, Us, UsGov};
@@ -24,6 +25,7 @@ struct Row {
     regional_permille: u32,
     mantle_permille: u32,
     counts_tokens: bool,
+    output_burndown: u32,
     released_at_s: i64,
 }
 
@@ -54,6 +56,7 @@ const fn row(
         regional_permille: 1_100,
         mantle_permille: 1_000,
         counts_tokens: false,
+        output_burndown: OUTPUT_BURNDOWN,
         released_at_s,
     }
 }
@@ -67,6 +70,14 @@ const fn of_5_5(base: Row) -> Row {
     }
 }
 
+/// The same, where an output token uses up as many of a quota.
+const fn burning(output_burndown: u32, base: Row) -> Row {
+    Row {
+        output_burndown,
+        ..base
+    }
+}
+
 const fn older(base: Row, aliases: &'static [&'static str], context: u32, max_output: u32) -> Row {
     Row {
         aliases,
@@ -74,6 +85,8 @@ const fn older(base: Row, aliases: &'static [&'static str], context: u32, max_ou
         context,
         max_output,
         counts_tokens: true,
+        // From Claude 3.7 to 4.7 (AWS, "How tokens are counted in Amazon Bedrock").
+        output_burndown: 5,
         ..base
     }
 }
@@ -144,21 +157,27 @@ const ROWS: &[Row] = &[
         [5_000, 25_000, 500, 6_250, 10_000],
         1_782_864_000,
     ),
-    row(
-        "claude-opus-4-8",
-        "Claude Opus 4.8",
-        "anthropic.claude-opus-4-8",
-        ALL,
-        [5_000, 25_000, 500, 6_250, 10_000],
-        1_778_803_200,
+    burning(
+        15,
+        row(
+            "claude-opus-4-8",
+            "Claude Opus 4.8",
+            "anthropic.claude-opus-4-8",
+            ALL,
+            [5_000, 25_000, 500, 6_250, 10_000],
+            1_778_803_200,
+        ),
     ),
-    row(
-        "claude-opus-4-7",
-        "Claude Opus 4.7",
-        "anthropic.claude-opus-4-7",
-        NO_GOV,
-        [5_000, 25_000, 500, 6_250, 10_000],
-        1_776_297_600,
+    burning(
+        5,
+        row(
+            "claude-opus-4-7",
+            "Claude Opus 4.7",
+            "anthropic.claude-opus-4-7",
+            NO_GOV,
+            [5_000, 25_000, 500, 6_250, 10_000],
+            1_776_297_600,
+        ),
     ),
     older(
         row(
@@ -318,6 +337,7 @@ pub fn models() -> Vec<Model> {
                 context_tokens: row.context,
                 max_output_tokens: row.max_output,
                 counts_tokens: row.counts_tokens,
+                output_burndown: row.output_burndown,
                 released_at_s: row.released_at_s,
                 name,
             }

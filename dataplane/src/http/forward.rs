@@ -3,7 +3,7 @@
 use super::error::render;
 use axum::body::Body;
 use axum::response::Response;
-use ccag_aws::tls::{BadBundle, Connector, connector};
+use ccag_aws::tls::{BadBundle, Connector, direct};
 use ccag_domain::{Code, Problem, RequestId};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Uri};
@@ -40,7 +40,7 @@ impl Forward {
     /// # Errors
     /// None at present: only a bundle of certificates could be at fault.
     pub(crate) fn new(base: url::Url) -> Result<Self, BadBundle> {
-        let connector = connector(CONNECT_TIMEOUT, false, None)?;
+        let connector = direct(CONNECT_TIMEOUT)?;
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             base,

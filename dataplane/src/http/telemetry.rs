@@ -10,7 +10,7 @@ use crate::auth::authenticate;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use ccag_aws::tls::{BadBundle, Connector, connector};
+use ccag_aws::tls::{BadBundle, Connector, direct};
 use ccag_daemon::Lifecycle;
 use ccag_domain::Caller;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
@@ -51,7 +51,7 @@ impl Relay {
         headers: HeaderMap,
         life: Lifecycle,
     ) -> Result<Self, BadBundle> {
-        let connector = connector(CONNECT, false, None)?;
+        let connector = direct(CONNECT)?;
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             collectors,

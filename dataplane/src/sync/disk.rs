@@ -244,7 +244,7 @@ fn without_secrets(mut object: ConfigObject) -> ConfigObject {
         }
         ConfigObject::User(user) => strip(&mut user.search),
         ConfigObject::Endpoint(endpoint) => {
-            Arc::make_mut(&mut endpoint.access).credentials.strip();
+            Arc::make_mut(&mut endpoint.access).strip();
         }
         _ => {}
     }
@@ -284,6 +284,7 @@ mod tests {
                 b"0123456789abcdef",
                 b"hush-aws",
                 b"AKIAHUSH",
+                b"hush-proxy",
             ] {
                 assert!(!bytes.windows(secret.len()).any(|w| w == secret));
             }
@@ -295,6 +296,7 @@ mod tests {
         keyless.save(&view).unwrap();
         let open = std::fs::read(keyless.snapshot_path()).unwrap();
         assert!(!open.windows(9).any(|w| w == b"tvly-hush"));
+        assert!(!open.windows(10).any(|w| w == b"hush-proxy"));
         let keyless = keyless.load().unwrap();
         assert_eq!(keyless.settings().web_search.sealing_key, None);
         assert_eq!(
@@ -319,6 +321,14 @@ mod tests {
                 ..v1::Credentials::default()
             }),
             ..v1::Access::default()
+        });
+        wire.network = Some(v1::Network {
+            proxy: Some(v1::Proxy {
+                url: "http://proxy.example:3128".into(),
+                user: Some("ccag".into()),
+                password: Some("hush-proxy".into()),
+            }),
+            ..v1::Network::default()
         });
         wire.try_into().unwrap()
     }

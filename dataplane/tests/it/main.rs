@@ -13,6 +13,8 @@ mod bodies;
 mod budgets;
 mod client_sessions;
 mod cold_start;
+#[path = "../../../crates/aws/tests/it/connect_proxy.rs"]
+mod connect_proxy;
 mod control;
 mod error_table;
 mod exchanges;

@@ -1,10 +1,11 @@
 //! The product's own client against bedrock-sim, which knows nothing of the gateway and verifies every signature.
 
+use crate::connect_proxy::ConnectProxy;
 use crate::control::{ControlPlane, KEY, endpoint, usual};
 use crate::world::{Control, Options, Rig, ask};
 use bedrock_sim::{Action, Ending, Pace, Rule, Sim};
 use ccag_dataplane::bedrock::{AwsCredentials, AwsSettings};
-use ccag_domain::ConfigObject;
+use ccag_domain::{ConfigObject, Proxy};
 use ccag_proto::v1;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -411,4 +412,36 @@ async fn what_claude_code_sends_is_accepted() {
         }
     }
     assert!(accepted > 20, "{accepted}");
+}
+
+#[tokio::test]
+async fn requests_and_their_roles_go_through_the_endpoints_proxy_or_nowhere() {
+    let sim = signed_sim().await;
+    for (status, answered) in [(200, 200), (407, 529)] {
+        let proxy = ConnectProxy::start(status).await;
+        let mut objects = usual();
+        let mut far = endpoint(1, true);
+        far.role_arn = Some("arn:aws:iam::111122223333:role/bedrock".into());
+        Arc::make_mut(&mut far.access).network.proxy = Some(Proxy {
+            url: proxy.url.clone(),
+            login: None,
+        });
+        objects.push(ConfigObject::Endpoint(far));
+        sim.clear();
+        let (_control, rig) = world(&sim, objects).await;
+        let answer = rig.post(ask(true)).await;
+        assert_eq!(answer.status, answered, "{}", answer.text());
+        if status == 200 {
+            assert!(proxy.connected() > 0, "{:?}", proxy.asked());
+            let paths: Vec<_> = sim.requests().iter().map(|r| r.path == "/").collect();
+            assert_eq!(paths, [true, false], "the role, then the model");
+        } else {
+            assert!(
+                !answer.text().contains("proxy"),
+                "no business of the client's: {}",
+                answer.text()
+            );
+            assert_eq!(sim.requests().len(), 0, "nobody goes around it");
+        }
+    }
 }

@@ -3,7 +3,8 @@
 use super::InvalidMessage;
 use crate::v1;
 use ccag_domain::{
-    Access, AccessKeys, CredentialKind, CredentialSource, ServiceSecret, ServiceTier, SessionTags,
+    Access, AccessKeys, CredentialKind, CredentialSource, Network, Proxy, ProxyLogin, ServiceSecret,
+    ServiceTier, SessionTags,
 };
 
 impl From<&Access> for v1::Access {
@@ -33,7 +34,42 @@ impl TryFrom<v1::Access> for Access {
             },
             service_tier: message.service_tier.map(tier).transpose()?,
             request_metadata: message.request_metadata,
+            network: Network::default(),
         })
+    }
+}
+
+pub(super) fn network_to_wire(network: &Network) -> Option<v1::Network> {
+    if *network == Network::default() {
+        return None;
+    }
+    let proxy = |proxy: &Proxy| v1::Proxy {
+        url: proxy.url.clone(),
+        user: proxy.login.as_ref().map(|login| login.user.clone()),
+        password: proxy
+            .login
+            .as_ref()
+            .and_then(|login| Some(login.password.as_ref()?.reveal().to_owned())),
+    };
+    Some(v1::Network {
+        proxy: network.proxy.as_ref().map(proxy),
+        ca_certificates: network.ca_certificates.clone(),
+        use_fips: network.use_fips,
+    })
+}
+
+pub(super) fn network_from_wire(message: Option<v1::Network>) -> Network {
+    let message = message.unwrap_or_default();
+    Network {
+        proxy: message.proxy.map(|proxy| Proxy {
+            url: proxy.url,
+            login: proxy.user.map(|user| ProxyLogin {
+                user,
+                password: proxy.password.map(ServiceSecret::new),
+            }),
+        }),
+        ca_certificates: message.ca_certificates,
+        use_fips: message.use_fips,
     }
 }
 
@@ -109,8 +145,33 @@ mod tests {
                 session_tags: SessionTags::User,
                 service_tier: Some(ServiceTier::Flex),
                 request_metadata: true,
+                network: Network::default(),
             };
             assert_eq!(Access::try_from(v1::Access::from(&access)), Ok(access));
+        }
+    }
+
+    #[test]
+    fn the_way_to_an_endpoint_survives_the_wire() {
+        let proxy = |password: Option<&str>| Proxy {
+            url: "http://proxy.example:3128".into(),
+            login: Some(ProxyLogin {
+                user: "ccag".into(),
+                password: password.map(ServiceSecret::new),
+            }),
+        };
+        let of = |proxy| Network {
+            proxy,
+            ca_certificates: Some("PEM".into()),
+            use_fips: true,
+        };
+        for network in [
+            Network::default(),
+            of(None),
+            of(Some(proxy(None))),
+            of(Some(proxy(Some("p")))),
+        ] {
+            assert_eq!(network_from_wire(network_to_wire(&network)), network);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{InvalidMessage, geography, id};
 use crate::v1;
+use ccag_domain::model::OUTPUT_BURNDOWN;
 use ccag_domain::price::LongContext;
 use ccag_domain::{Model, ModelName, NanoUsd, Price, Rates};
 
@@ -19,6 +20,7 @@ impl From<Model> for v1::Model {
             max_output_tokens: model.max_output_tokens,
             counts_tokens: model.counts_tokens,
             released_at_s: model.released_at_s,
+            output_burndown: Some(model.output_burndown),
         }
     }
 }
@@ -57,6 +59,7 @@ impl TryFrom<v1::Model> for Model {
             max_output_tokens: message.max_output_tokens,
             counts_tokens: message.counts_tokens,
             released_at_s: message.released_at_s,
+            output_burndown: message.output_burndown.unwrap_or(OUTPUT_BURNDOWN),
         })
     }
 }

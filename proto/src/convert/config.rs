@@ -1,12 +1,12 @@
 //! Pushed configuration.
 
-use super::{InvalidMessage, geography, id, optional_id, routing};
+use super::{InvalidMessage, access, geography, id, optional_id, routing};
 use crate::v1;
 use ccag_domain::config::{ChangeStep, Settings, UnpricedPolicy};
 use ccag_domain::identity::AccountState;
 use ccag_domain::{
-    Change, ConfigObject, Endpoint, KeyDigest, KeyGrant, Lanes, ObjectKind, ObjectRef, Offers, Revision,
-    Role, Snapshot, Team, User,
+    Access, Change, ConfigObject, Endpoint, KeyDigest, KeyGrant, Lanes, ObjectKind, ObjectRef, Offers,
+    Revision, Role, Snapshot, Team, User,
 };
 use std::sync::Arc;
 
@@ -270,6 +270,7 @@ impl From<Endpoint> for v1::Endpoint {
             discovery: endpoint.offers.discovery.clone().map(Into::into),
             pinned: endpoint.offers.pinned.iter().cloned().map(Into::into).collect(),
             access: Some(endpoint.access.as_ref().into()),
+            network: access::network_to_wire(&endpoint.access.network),
             draining: endpoint.draining,
         }
     }
@@ -293,7 +294,10 @@ impl TryFrom<v1::Endpoint> for Endpoint {
                 .map_err(|name| InvalidMessage::unusable("lanes", name))?,
             mantle_url: message.mantle_url,
             guardrail: message.guardrail.map(TryInto::try_into).transpose()?,
-            access: Arc::new(message.access.unwrap_or_default().try_into()?),
+            access: Arc::new(Access {
+                network: access::network_from_wire(message.network),
+                ..Access::try_from(message.access.unwrap_or_default())?
+            }),
             draining: message.draining,
             offers: Arc::new(Offers {
                 discovery: message.discovery.map(Into::into),

@@ -800,6 +800,33 @@ pub struct Endpoint {
     /// Whether it gets no new conversations as long as another endpoint can take them.
     #[prost(bool, tag = "21")]
     pub draining: bool,
+    /// Absent: the ordinary way.
+    #[prost(message, optional, tag = "22")]
+    pub network: ::core::option::Option<Network>,
+}
+/// How connections for an endpoint are made.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Network {
+    /// Absent: as the data plane's environment says.
+    #[prost(message, optional, tag = "1")]
+    pub proxy: ::core::option::Option<Proxy>,
+    /// PEM; trusted besides what the machine trusts.
+    #[prost(string, optional, tag = "2")]
+    pub ca_certificates: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, tag = "3")]
+    pub use_fips: bool,
+}
+/// An HTTP proxy, which is asked to CONNECT.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Proxy {
+    #[prost(string, tag = "1")]
+    pub url: ::prost::alloc::string::String,
+    /// Absent: it is asked by nobody in particular.
+    #[prost(string, optional, tag = "2")]
+    pub user: ::core::option::Option<::prost::alloc::string::String>,
+    /// In clear: the channel protects it. Absent with a user: it is not at hand, and the endpoint cannot be called.
+    #[prost(string, optional, tag = "3")]
+    pub password: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// How an endpoint is called.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -905,6 +932,9 @@ pub struct Model {
     pub counts_tokens: bool,
     #[prost(int64, tag = "11")]
     pub released_at_s: i64,
+    /// Absent: 10.
+    #[prost(uint32, optional, tag = "20")]
+    pub output_burndown: ::core::option::Option<u32>,
 }
 /// Nano-USD per million tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -3,6 +3,7 @@
 use super::super::Context;
 use super::super::guardrail::GuardrailArgs;
 use super::access::{AccessArgs, state};
+use super::network::NetworkArgs;
 use super::{geography, show};
 use crate::error::CliError;
 use crate::names;
@@ -54,6 +55,8 @@ struct Place {
     guardrail: GuardrailArgs,
     #[command(flatten)]
     access: AccessArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
     /// Its share of the conversations in relation to other endpoints; 0 only steps in for others
     #[arg(long, value_name = "N")]
     weight: Option<u32>,
@@ -127,6 +130,10 @@ enum Clear {
     MantleUrl,
     /// No guardrail
     Guardrail,
+    /// No proxy of its own
+    Proxy,
+    /// No certificates of its own
+    CaCertificates,
 }
 
 impl Create {
@@ -134,7 +141,11 @@ impl Create {
         let guardrail = self.place.guardrail.read()?;
         let lanes: Vec<Lane> = self.place.lanes.into_iter().map(Into::into).collect();
         let access = self.place.access.read()?;
+        let network = self.place.network.read()?;
         let request = CreateEndpoint {
+            proxy: network.proxy,
+            ca_certificates: network.ca_certificates,
+            use_fips: network.use_fips,
             credentials: access.credentials,
             session_tags: access.session_tags,
             service_tier: access.service_tier,
@@ -176,7 +187,11 @@ impl Update {
         let lanes: Vec<Lane> = self.place.lanes.into_iter().map(Into::into).collect();
         let lanes = (!lanes.is_empty()).then_some(lanes);
         let access = self.place.access.read()?;
+        let network = self.place.network.read()?;
         let request = UpdateEndpoint {
+            proxy: patch(network.proxy, clear(Clear::Proxy)),
+            ca_certificates: patch(network.ca_certificates, clear(Clear::CaCertificates)),
+            use_fips: network.use_fips,
             credentials: patch(access.credentials, clear(Clear::Credentials)),
             session_tags: access.session_tags,
             service_tier: patch(access.service_tier, clear(Clear::ServiceTier)),

@@ -1,6 +1,7 @@
 //! With what an endpoint is called: what was entered, checked, with what is stored where a secret was not entered again.
 
 use super::super::{App, validate_aws};
+use super::network;
 use crate::store::access::{OpenAccess, open, put, put_credentials};
 use crate::store::entity::endpoint;
 use ccag_admin_api::{CredentialSpec, Patch, Secret};
@@ -17,6 +18,7 @@ pub(super) struct Wish {
     pub(super) session_tags: SessionTags,
     pub(super) service_tier: Option<ServiceTier>,
     pub(super) request_metadata: bool,
+    pub(super) network: network::Wish,
 }
 
 fn invalid(field: &str, message: impl Into<String>) -> Problem {
@@ -30,6 +32,7 @@ pub(super) fn edit(
     wish: Wish,
     urls: (Option<String>, Option<String>),
 ) -> Result<endpoint::Model, Problem> {
+    let is_another_way = network::edit(app, &mut row, wish.network)?;
     let stored = open(&row)?;
     let mut open = OpenAccess {
         session_tags: wish.session_tags,
@@ -45,10 +48,10 @@ pub(super) fn edit(
     match &entered {
         Some(source) => put_credentials(app.store.secrets(), &mut row, &mut open, source, app.now_ms()),
         // A key goes where it was meant for, and not to an address that was entered later.
-        None if open.kind == CredentialKind::ApiKey && is_elsewhere(&row, &urls) => {
+        None if open.kind == CredentialKind::ApiKey && (is_another_way || is_elsewhere(&row, &urls)) => {
             return Err(invalid(
                 "credentials.api_key",
-                "Enter the Bedrock API key again: requests that carry it would go to another URL than before.",
+                "Enter the Bedrock API key again: requests that carry it would go to another URL, or another way, than before.",
             ));
         }
         None => {}

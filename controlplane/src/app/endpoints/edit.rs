@@ -2,6 +2,7 @@
 
 use super::super::{App, validate, validate_aws};
 use super::access::{self, Wish};
+use super::network;
 use crate::store::access::open;
 use crate::store::entity::endpoint;
 use crate::store::rows;
@@ -20,6 +21,11 @@ pub(super) fn replaced(
         session_tags: request.session_tags.unwrap_or_default(),
         service_tier: request.service_tier,
         request_metadata: request.request_metadata.unwrap_or_default(),
+        network: network::Wish {
+            proxy: request.proxy.into(),
+            ca_certificates: request.ca_certificates.into(),
+            use_fips: request.use_fips.unwrap_or_default(),
+        },
     };
     let (enabled, draining) = state(request.state, request.enabled, &blank);
     let urls = (blank.runtime_url.clone(), blank.mantle_url.clone());
@@ -69,6 +75,11 @@ pub(super) fn changed(
         session_tags: request.session_tags.unwrap_or(open.session_tags),
         service_tier: request.service_tier.apply(open.service_tier),
         request_metadata: request.request_metadata.unwrap_or(open.request_metadata),
+        network: network::Wish {
+            proxy: request.proxy,
+            ca_certificates: request.ca_certificates,
+            use_fips: request.use_fips.unwrap_or(held.access.network.use_fips),
+        },
     };
     let (enabled, draining) = state(request.state, request.enabled, &row);
     let urls = (row.runtime_url.clone(), row.mantle_url.clone());

@@ -2,7 +2,7 @@
 
 use super::form::{FormData, Posted, again, is_about_input};
 use super::visitor::Visitor;
-use super::{endpoint_access, guardrail};
+use super::{endpoint_access, endpoint_network, guardrail};
 use crate::app::{discovery, endpoints, teams};
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -109,6 +109,7 @@ async fn gather(visitor: &Visitor, id: &str) -> Result<EndpointPage, Problem> {
             mantle_url: field(&endpoint.mantle_url),
             guardrail: guardrail::stored(endpoint.guardrail.as_ref()),
             access: endpoint_access::stored(&endpoint),
+            network: endpoint_network::stored(&endpoint),
             weight: Field::new(endpoint.weight.to_string()),
             state: Field::new(endpoint.state.as_str()),
             is_default: endpoint.is_default,
@@ -135,6 +136,7 @@ fn refill(form: &FormData, page: &EndpointForm) -> EndpointForm {
         mantle_url: Field::new(form.text("mantle_url")),
         guardrail: guardrail::refill(form),
         access: endpoint_access::refill(form, &page.access),
+        network: endpoint_network::refill(form, &page.network),
         weight: Field::new(form.text("weight")),
         state: form
             .optional("state")
@@ -176,6 +178,9 @@ fn read(form: &FormData, filled: &mut EndpointForm) -> Option<CreateEndpoint> {
         session_tags: Some(access.session_tags),
         service_tier: access.service_tier,
         request_metadata: Some(filled.access.request_metadata),
+        proxy: endpoint_network::proxy(form),
+        ca_certificates: form.optional("ca_certificates"),
+        use_fips: Some(filled.network.use_fips.value == "yes"),
         weight: Some(weight?),
         state: Some(state),
         enabled: None,

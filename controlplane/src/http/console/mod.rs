@@ -15,6 +15,7 @@ mod connect;
 mod cookies;
 mod device;
 mod endpoint_access;
+mod endpoint_network;
 mod endpoints;
 mod fleet;
 mod form;

@@ -91,6 +91,7 @@ async fn gather_one(visitor: &Visitor, name: &str) -> Result<ModelPage, Problem>
             max_output: Field::new(model.max_output_tokens.to_string()),
             released: Field::new(model.released_at.date()),
             on_demand: model.on_demand,
+            burndown: Field::new(model.output_burndown.to_string()),
             counts_tokens: model.counts_tokens,
         },
         name: Some(model.name),
@@ -113,6 +114,7 @@ fn refill(form: &FormData) -> ModelForm {
         max_output: field("max_output_tokens"),
         released: field("released_at"),
         on_demand: form.ticked("on_demand"),
+        burndown: field("output_burndown"),
         counts_tokens: form.ticked("counts_tokens"),
     }
 }
@@ -127,11 +129,12 @@ fn read(form: &FormData, filled: &mut ModelForm, new: bool) -> Option<ModelSpec>
     let number = |field: &mut Field| {
         let number = field.value.parse::<u32>().ok();
         if number.is_none() {
-            field.error = Some("Give a whole number of tokens.".to_owned());
+            field.error = Some("Give a whole number.".to_owned());
         }
         number
     };
     let (context_tokens, max_output_tokens) = (number(&mut filled.context), number(&mut filled.max_output));
+    let output_burndown = number(&mut filled.burndown);
     let mut geographies = Vec::new();
     for word in words(&filled.geographies.value) {
         match Geography::parse(word) {
@@ -157,6 +160,7 @@ fn read(form: &FormData, filled: &mut ModelForm, new: bool) -> Option<ModelSpec>
         context_tokens: Some(context_tokens?),
         max_output_tokens: Some(max_output_tokens?),
         counts_tokens: Some(filled.counts_tokens),
+        output_burndown: Some(output_burndown?),
         released_at: released.and_then(Result::ok),
     })
 }

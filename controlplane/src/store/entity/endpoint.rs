@@ -28,6 +28,10 @@ pub struct Model {
     /// JSON, sealed.
     pub access_secrets: Option<String>,
     pub draining: bool,
+    /// JSON, without secrets.
+    pub network: Option<String>,
+    /// The password of a proxy, sealed.
+    pub network_secrets: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -16,6 +16,7 @@ pub struct Model {
     pub context_tokens: i64,
     pub max_output_tokens: i64,
     pub counts_tokens: bool,
+    pub output_burndown: i64,
     pub released_at_s: i64,
     pub source: String,
     pub created_at_ms: i64,

@@ -3,12 +3,13 @@
 use crate::{RealClock, client, endpoint};
 use bedrock_sim::Sim;
 use ccag_aws::settings::resolve;
-use ccag_aws::{AwsCredentials, AwsSettings, ControlError, CredentialStore};
+use ccag_aws::{AwsCredentials, AwsSettings, ConnectionConfig, Connections, ControlError, CredentialStore};
 use ccag_domain::{
     Access, AccessKeys, CredentialSource, Endpoint, KeyId, ServiceSecret, SessionTags, Subject, TeamId,
     UserId,
 };
 use std::sync::Arc;
+use std::time::Duration;
 
 const ROLE: &str = "arn:aws:iam::444455556666:role/ccag";
 const OWN_ID: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -33,7 +34,19 @@ async fn store(sim: &Sim) -> CredentialStore {
         },
         ..AwsSettings::default()
     };
-    CredentialStore::new(&resolve(settings).await, "ccag-test", Arc::new(RealClock))
+    let connections = Connections::new(ConnectionConfig {
+        connect_timeout: Duration::from_secs(5),
+        pool_idle_timeout: None,
+        http2: false,
+        ca_bundle: None,
+    });
+    let connections = Arc::new(connections.unwrap());
+    CredentialStore::new(
+        &resolve(settings).await,
+        "ccag-test",
+        connections,
+        Arc::new(RealClock),
+    )
 }
 
 fn with(role_arn: Option<&str>, credentials: CredentialSource, session_tags: SessionTags) -> Endpoint {

@@ -3,8 +3,12 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod availability;
+#[expect(unreachable_pub, reason = "shared with other tests")]
+mod connect_proxy;
 mod credentials;
 mod kms;
+mod front;
+mod network;
 
 use bedrock_sim::Sim;
 use ccag_aws::discovery::discover;
