@@ -7,7 +7,7 @@ use crate::invoke::Ask;
 use crate::script::Rule;
 use crate::sigv4::{self, Denied, Signed};
 use crate::surface::Surface;
-use crate::{Shared, control, guardrail, invoke, kms, lanes, sts, sys};
+use crate::{Shared, control, guardrail, invoke, kms, lanes, quotas, sts, sys};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -157,6 +157,9 @@ async fn aws(State(shared): State<Arc<Shared>>, request: Request) -> Response {
             };
             let answer = match authorize(&shared, &signed) {
                 Err(denied) if kms::is_meant(&parts.headers) => kms::refuse(&denied),
+                Err(denied) if quotas::is_meant(&parts.headers) => {
+                    quotas::denied(denied.error_type, &denied.message)
+                }
                 Err(denied) if path == "/" => sts::refuse(&request_id, &denied),
                 Err(denied) => refuse(403, denied.error_type, &denied.message),
                 Ok(()) => route(&shared, &request_id, &signed).await,
@@ -202,6 +205,7 @@ fn authorize(shared: &Shared, request: &Signed<'_>) -> Result<(), Denied> {
     }
     let services: &[&str] = match request.raw_path {
         "/" if kms::is_meant(request.headers) => &["kms"],
+        "/" if quotas::is_meant(request.headers) => &["servicequotas"],
         "/" => &["sts"],
         path if path.starts_with("/mantle/") => &["bedrock-mantle"],
         _ => &["bedrock"],
@@ -276,6 +280,7 @@ async fn route(shared: &Arc<Shared>, request_id: &str, request: &Signed<'_>) -> 
         ("GET", ["foundation-models"]) => control::list_models(request.raw_query),
         ("GET", ["foundation-model-availability", id]) => control::availability(shared, &decode(id)),
         ("POST", [""]) if kms::is_meant(request.headers) => kms::kms(shared, request.headers, request.body),
+        ("POST", [""]) if quotas::is_meant(request.headers) => quotas::list(shared, request),
         ("POST", [""]) => sts::sts(shared, request_id, request.headers, request.body),
         _ => lanes::unknown_operation(false),
     }

@@ -15,6 +15,7 @@ mod invoke;
 mod kms;
 mod lanes;
 mod models;
+mod quotas;
 mod reply;
 mod script;
 mod sigv4;

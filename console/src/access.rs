@@ -103,6 +103,7 @@ pub const ROUTES: &[Route] = &[
     post("/console/endpoints/{id}", change(Area::Endpoints)),
     post("/console/endpoints/{id}/default", change(Area::Endpoints)),
     get("/console/endpoints/{id}/models", read(Area::Endpoints)),
+    get("/console/endpoints/{id}/quotas", read(Area::Endpoints)),
     post("/console/endpoints/{id}/discover", change(Area::Endpoints)),
     get("/console/endpoints/{id}/test", change(Area::Endpoints)),
     post("/console/endpoints/{id}/test", change(Area::Endpoints)),

@@ -241,6 +241,12 @@ pub fn endpoint_models(id: &str) -> String {
     format!("{}/models", endpoint(id))
 }
 
+/// The page with the quotas of an endpoint's account.
+#[must_use]
+pub fn endpoint_quotas(id: &str) -> String {
+    format!("{}/quotas", endpoint(id))
+}
+
 /// The form target that asks AWS what an endpoint offers.
 #[must_use]
 pub fn discover_endpoint(id: &str) -> String {

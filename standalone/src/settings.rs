@@ -110,6 +110,7 @@ fn simulated(sim: &Sim) -> AwsSettings {
         region: Some("us-east-1".into()),
         runtime_url: Some(sim.base_url()),
         control_url: Some(sim.base_url()),
+        quotas_url: Some(sim.base_url()),
         mantle_url: Some(sim.mantle_url()),
         kms_url: Some(sim.base_url()),
         sts_url: Some(sim.base_url()),

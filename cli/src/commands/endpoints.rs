@@ -4,6 +4,7 @@ mod access;
 mod change;
 mod network;
 mod offers;
+mod quotas;
 
 use self::change::{Create, Update};
 use self::offers::{AipOverrides, models_text};
@@ -53,6 +54,14 @@ pub(crate) enum Endpoints {
     Discover {
         /// The endpoint's id or name
         endpoint: String,
+    },
+    /// Show how much AWS lets the account use of each model, and how much is used
+    Quotas {
+        /// The endpoint's id or name
+        endpoint: String,
+        /// Ask AWS first
+        #[arg(long)]
+        discover: bool,
     },
     /// Try what the endpoint's credentials may do, and say what is missing
     #[command(
@@ -109,6 +118,7 @@ impl Endpoints {
                 let models: EndpointModels = client.act(&paths::endpoint_discover(&id)).await?;
                 context.out.show(&models, models_text)
             }
+            Self::Quotas { endpoint, discover } => quotas::run(context, &endpoint, discover).await,
             Self::Test { endpoint } => {
                 let id = names::endpoint(client, &endpoint).await?;
                 let test: EndpointTest = client.act(&paths::endpoint_test(&id)).await?;

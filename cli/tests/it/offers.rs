@@ -4,8 +4,11 @@ use crate::Person;
 use crate::server::Server;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use ccag_admin_api::{AvailabilityView, EndpointModels, InvokedAs, OfferedModel, Timestamp, paths};
-use ccag_domain::{Availability, EndpointId, Geography, Obstacle};
+use ccag_admin_api::{
+    AvailabilityView, EndpointModels, EndpointQuotas, InvokedAs, OfferedModel, QuotaUsage, QuotaView,
+    Timestamp, paths,
+};
+use ccag_domain::{Availability, EndpointId, Geography, Obstacle, QuotaKind, QuotaScope};
 
 const ID: &str = "end_1";
 
@@ -14,6 +17,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route(paths::ENDPOINT_MODELS, get(before))
         .route(paths::ENDPOINT_DISCOVER, post(found))
+        .route(paths::ENDPOINT_QUOTAS, get(quotas))
 }
 
 fn offered(name: &str, availability: Option<Availability>) -> OfferedModel {
@@ -100,4 +104,45 @@ fn models_are_shown_with_what_stands_in_their_way() {
     assert_eq!(availability(0)["text"], "available");
     assert_eq!(availability(1)["state"], "hindered");
     assert_eq!(availability(1)["by"][0], "agreement_missing");
+}
+
+async fn quotas() -> Json<EndpointQuotas> {
+    Json(EndpointQuotas {
+        endpoint_id: EndpointId::parse(ID).unwrap(),
+        asked_at: Some(Timestamp::from_ms(1_795_512_600_000)),
+        error: Some("the role lacks servicequotas:ListServiceQuotas".to_owned()),
+        quotas: vec![QuotaView {
+            code: "L-1".to_owned(),
+            name: "Cross-Region InvokeModel tokens per minute for Anthropic Claude Opus 5.5".to_owned(),
+            model: Some("claude-opus-5-5".to_owned()),
+            scope: QuotaScope::CrossRegion,
+            kind: QuotaKind::TokensPerMinute,
+            limit: 1_000_000,
+            used: Some(250_000),
+            usage: Some(QuotaUsage::default()),
+        }],
+        others: 7,
+    })
+}
+
+#[test]
+fn quotas_are_shown_with_what_is_used_of_them() {
+    let server = Server::start();
+    let person = Person::signed_in(&server);
+    let shown = person.ok(&["endpoints", "quotas", ID]);
+    let line = shown
+        .lines()
+        .find(|line| line.starts_with("claude-opus-5-5"))
+        .unwrap();
+    for part in ["tokens/min, cross-region", "1000000", "250000", "25 %"] {
+        assert!(line.contains(part), "{line}");
+    }
+    assert!(
+        shown.contains("7 other quotas") && shown.contains("the role lacks"),
+        "{shown}"
+    );
+    assert_eq!(
+        person.json(&["endpoints", "quotas", ID, "--discover"])["others"],
+        7
+    );
 }

@@ -255,6 +255,7 @@ impl Page for EndpointPage {
                 let actions = view! {
                     {(!self.is_default).then(|| button_form(context, path::endpoint_default(id), &[], "Make it the only default", &self.name, ""))}
                     {page_link(context, path::endpoint_models(id), "Models", "button")}
+                    {page_link(context, path::endpoint_quotas(id), "Quotas", "button")}
                     {page_link(context, path::test_endpoint(id), "Test", "button")}
                     {page_link(context, path::delete_endpoint(id), "Delete…", "button danger")}
                 };

@@ -4,12 +4,12 @@ use super::{HOSTILE, NOW_MS, Sample, context, sample};
 use crate::form::Field;
 use crate::page::{
     AccessForm, CheckRow, DeleteEndpointPage, DeleteModelPage, EndpointForm, EndpointModelsPage,
-    EndpointPage, EndpointRow, EndpointTestPage, EndpointsPage, ImportOutcome, ImportPage, ImportedPrice,
-    ModelForm, ModelPage, ModelRow, ModelsPage, Named, NetworkForm, OfferedRow, PriceForm, PricePage,
-    PriceRow, TeamEndpointChoice, TeamEndpointsPage, Tried,
+    EndpointPage, EndpointQuotasPage, EndpointRow, EndpointTestPage, EndpointsPage, ImportOutcome,
+    ImportPage, ImportedPrice, ModelForm, ModelPage, ModelRow, ModelsPage, Named, NetworkForm, OfferedRow,
+    PriceForm, PricePage, PriceRow, QuotaRow, TeamEndpointChoice, TeamEndpointsPage, Tried,
 };
 use crate::path;
-use ccag_domain::{Availability, EndpointState, Obstacle, Role};
+use ccag_domain::{Availability, EndpointState, Obstacle, QuotaKind, QuotaScope, Role};
 
 fn endpoint(n: u32, name: &str, state: EndpointState, teams: usize) -> EndpointRow {
     EndpointRow {
@@ -137,6 +137,45 @@ fn endpoint_samples() -> Vec<Sample> {
         ],
         left_out: vec![HOSTILE.to_owned()],
     };
+    let quota = |model: Option<&str>, kind, scope, used| QuotaRow {
+        name: HOSTILE.to_owned(),
+        model: model.map(str::to_owned),
+        shared: scope == QuotaScope::All,
+        scope,
+        kind,
+        limit: 1_000_000,
+        used,
+        made_of: "12 requests: 2,000 input, 1,000 cache writes, 5,000 output × 10; 60,000 cache reads"
+            .to_owned(),
+    };
+    let quotas = EndpointQuotasPage {
+        id: "end_2".to_owned(),
+        name: HOSTILE.to_owned(),
+        asked_at_ms: Some(NOW_MS - 3_600_000),
+        error: Some(HOSTILE.to_owned()),
+        rows: vec![
+            quota(
+                Some("claude-opus-5-5"),
+                QuotaKind::TokensPerMinute,
+                QuotaScope::CrossRegion,
+                Some(1_200_000),
+            ),
+            quota(
+                Some("claude-sonnet-5-5"),
+                QuotaKind::TokensPerDay,
+                QuotaScope::Global,
+                Some(850_000),
+            ),
+            quota(None, QuotaKind::TokensPerDay, QuotaScope::All, Some(53_000)),
+            quota(None, QuotaKind::RequestsPerMinute, QuotaScope::OnDemand, None),
+        ],
+        others: 151,
+    };
+    let unknown_quotas = EndpointQuotasPage {
+        id: "end_2".to_owned(),
+        name: HOSTILE.to_owned(),
+        ..EndpointQuotasPage::default()
+    };
     let check = |on: Option<&str>, tried: Tried| CheckRow {
         action: "bedrock:InvokeModelWithResponseStream".to_owned(),
         on: on.map(str::to_owned),
@@ -162,6 +201,8 @@ fn endpoint_samples() -> Vec<Sample> {
     vec![
         sample("endpoint-test", admin(), test),
         sample("endpoint-untested", admin(), untested),
+        sample("endpoint-quotas", admin(), quotas),
+        sample("endpoint-quotas-unknown", admin(), unknown_quotas),
         sample("endpoint-models", admin(), models),
         sample("endpoints", admin(), EndpointsPage { rows }),
         sample("endpoints-empty", admin(), EndpointsPage::default()),

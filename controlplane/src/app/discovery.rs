@@ -1,9 +1,11 @@
 //! What endpoints offer: AWS is asked on demand and again every few hours, and data planes are told what is new.
 
 mod pins;
+mod quotas;
 mod test;
 
 pub use pins::{pin, pinned, unpin};
+pub use quotas::quotas;
 pub use test::test;
 
 use super::{App, catalogue, not_found};
@@ -13,10 +15,11 @@ use ccag_admin_api::{
     AvailabilityView, EndpointModels, InvokedAs, LeftOut, OfferedModel, ProfileView, Timestamp,
 };
 use ccag_aws::discovery::{Found, ListedModel, discover as ask};
+use ccag_aws::quotas::FoundQuotas;
 use ccag_aws::{AwsSettings, ControlClient, ControlConfig, ControlError};
 use ccag_domain::{
     Actor, Area, Availability, Clock, Code, Discovery, Endpoint, EndpointId, Model, ObjectKind,
-    OfferedProfile, Permission, Problem, UnixMs,
+    OfferedProfile, Permission, Problem, Quota, UnixMs,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -77,6 +80,38 @@ struct Kept {
     /// By the foundation model's id. Not there in what earlier versions kept.
     #[serde(default)]
     availability: BTreeMap<String, Availability>,
+    /// Not there either in what earlier versions kept.
+    #[serde(default)]
+    quotas: KeptQuotas,
+}
+
+/// What AWS lets the account use, when it said so last.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+struct KeptQuotas {
+    at_ms: Option<UnixMs>,
+    quotas: Vec<Quota>,
+    /// How many others AWS lists.
+    others: u32,
+    /// Why it did not say so the last time it was asked.
+    error: Option<String>,
+}
+
+impl KeptQuotas {
+    fn new(found: Result<FoundQuotas, String>, at_ms: UnixMs) -> Self {
+        match found {
+            Ok(found) => Self {
+                at_ms: Some(at_ms),
+                quotas: found.quotas,
+                others: found.others,
+                error: None,
+            },
+            Err(error) => Self {
+                error: Some(error),
+                ..Self::default()
+            },
+        }
+    }
 }
 
 impl From<Found> for Kept {
@@ -93,6 +128,7 @@ impl From<Found> for Kept {
                 .map(|(id, reason)| (id, reason.to_owned()))
                 .collect(),
             availability: found.availability,
+            quotas: KeptQuotas::new(found.quotas, found.discovery.at_ms),
             discovery: found.discovery,
         }
     }
@@ -145,14 +181,24 @@ fn refused(error: &ControlError) -> Problem {
     Problem::new(Code::BadUpstream, format!("{error}.{hint}"))
 }
 
-async fn keep(app: &App, actor: &Actor, endpoint: &Endpoint, kept: Kept) -> Result<(), Problem> {
+async fn keep(app: &App, actor: &Actor, endpoint: &Endpoint, mut kept: Kept) -> Result<(), Problem> {
     let now = app.now_ms();
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
-    let before = match tx.find_discovery(endpoint.id.as_str()).await? {
-        Some(row) => offers::found(&row)?,
+    let held = tx.find_discovery(endpoint.id.as_str()).await?;
+    let before = match &held {
+        Some(row) => offers::found(row)?,
         None => None,
     };
+    if kept.quotas.error.is_some() {
+        // What AWS does not say any more is shown as it was.
+        let held = held.and_then(|row| row.found);
+        let known = held.and_then(|text| serde_json::from_str::<Kept>(&text).ok());
+        kept.quotas = KeptQuotas {
+            error: kept.quotas.error,
+            ..known.map(|known| known.quotas).unwrap_or_default()
+        };
+    }
     let same = |before: &Discovery| {
         before.profiles == kept.discovery.profiles && before.on_demand == kept.discovery.on_demand
     };

@@ -156,6 +156,7 @@ const API: &[Route] = &[
     delete(paths::ENDPOINT, change(Area::Endpoints)),
     put(paths::ENDPOINT_DEFAULT, change(Area::Endpoints)),
     get(paths::ENDPOINT_MODELS, read(Area::Endpoints)),
+    get(paths::ENDPOINT_QUOTAS, read(Area::Endpoints)),
     post(paths::ENDPOINT_DISCOVER, change(Area::Endpoints)),
     post(paths::ENDPOINT_TEST, change(Area::Endpoints)),
     get(paths::ENDPOINT_PROFILES, read(Area::Endpoints)),

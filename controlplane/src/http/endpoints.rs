@@ -7,8 +7,8 @@ use crate::app::{discovery, endpoints};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use ccag_admin_api::{
-    CreateEndpoint, EndpointList, EndpointModels, EndpointTest, EndpointView, PinProfile, PinnedList,
-    PinnedView, SetTeamEndpoints, TeamEndpoints, UpdateEndpoint,
+    CreateEndpoint, EndpointList, EndpointModels, EndpointQuotas, EndpointTest, EndpointView, PinProfile,
+    PinnedList, PinnedView, SetTeamEndpoints, TeamEndpoints, UpdateEndpoint,
 };
 use ccag_domain::{EndpointId, TeamId};
 
@@ -110,6 +110,16 @@ pub(super) async fn discover(
 ) -> Answer<EndpointModels> {
     Ok(axum::Json(
         discovery::discover(&state.app, &who.actor(), &id).await?,
+    ))
+}
+
+pub(super) async fn quotas(
+    who: SignedIn,
+    State(state): State<HttpState>,
+    Id(id): Id<EndpointId>,
+) -> Answer<EndpointQuotas> {
+    Ok(axum::Json(
+        discovery::quotas(&state.app, &who.actor(), &id).await?,
     ))
 }
 

@@ -147,6 +147,7 @@ fn api() -> Router<HttpState> {
         )
         .route(paths::ENDPOINT_DEFAULT, put(endpoints::set_default))
         .route(paths::ENDPOINT_MODELS, get(endpoints::models))
+        .route(paths::ENDPOINT_QUOTAS, get(endpoints::quotas))
         .route(paths::ENDPOINT_DISCOVER, post(endpoints::discover))
         .route(paths::ENDPOINT_TEST, post(endpoints::test))
         .route(

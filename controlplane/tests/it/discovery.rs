@@ -27,7 +27,7 @@ on_both!(
 
 const SONNET: &str = "us.anthropic.claude-sonnet-5-5";
 
-async fn plane(db: &TestDb, sim: &Sim) -> (Plane, EndpointId) {
+pub(crate) async fn plane(db: &TestDb, sim: &Sim) -> (Plane, EndpointId) {
     plane_asking(db, sim, None).await
 }
 
@@ -37,6 +37,7 @@ async fn plane_asking(db: &TestDb, sim: &Sim, every: Option<Duration>) -> (Plane
     config.aws = AwsSettings {
         region: Some("us-east-1".into()),
         control_url: Some(sim.base_url()),
+        quotas_url: Some(sim.base_url()),
         runtime_url: Some(sim.base_url()),
         sts_url: Some(sim.base_url()),
         credentials: AwsCredentials::Static {
@@ -365,7 +366,12 @@ async fn wrong_credentials_are_told_with_what_helps() {
     );
     assert!(detail.contains("bedrock:ListFoundationModels"), "{detail}");
     let (member, _) = admin.new_member("member").await;
-    for (method, path) in [("POST", "discover"), ("GET", "models"), ("GET", "aip-overrides")] {
+    for (method, path) in [
+        ("POST", "discover"),
+        ("GET", "models"),
+        ("GET", "aip-overrides"),
+        ("GET", "quotas"),
+    ] {
         let path = format!("/admin/endpoints/{id}/{path}");
         assert_eq!(member.send(method, &path, "").await.status, 403, "{path}");
     }

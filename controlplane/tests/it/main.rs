@@ -32,6 +32,7 @@ mod intake;
 mod limits;
 mod people_pages;
 mod quarantine;
+mod quotas;
 mod replicas;
 mod reprice;
 mod routing;

@@ -28,14 +28,15 @@ pub mod paths;
 mod policies;
 mod problem;
 mod quarantine;
+mod quotas;
 mod rate;
 mod reprice;
 mod routing;
 mod scim;
 mod scim_paths;
 mod secret;
-mod setup;
 mod secrets;
+mod setup;
 mod teams;
 mod timestamp;
 mod tokens;
@@ -87,6 +88,7 @@ pub use patch::Patch;
 pub use policies::{ManagedSettings, PolicyList, PolicyPreview, PolicyView, SignInSettings, WritePolicy};
 pub use problem::{PROBLEM_JSON, ProblemBody};
 pub use quarantine::{ListQuarantine, QuarantineList, QuarantinedView, RetriedView};
+pub use quotas::{EndpointQuotas, QuotaUsage, QuotaView};
 pub use rate::{InvalidRate, Rate};
 pub use reprice::{Reprice, RepriceQuery, RepriceReport, RepricedModel};
 pub use routing::{
@@ -97,8 +99,8 @@ pub use scim::{
     CreateScimToken, CreatedScimToken, EnableScim, ScimAdminGroups, ScimStatus, ScimTokenList, ScimTokenView,
 };
 pub use secret::Secret;
-pub use setup::{ConnectMode, CreateSetupToken, CreatedSetupToken, SetupSettings};
 pub use secrets::{MasterKeyView, ResealReport, SealedKindView, SecretsView, UnreadableSecret};
+pub use setup::{ConnectMode, CreateSetupToken, CreatedSetupToken, SetupSettings};
 pub use teams::{AddMember, CreateTeam, ListTeams, TeamList, TeamView, UpdateTeam};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use tokens::{CreateToken, CreatedToken, TokenList, TokenView};

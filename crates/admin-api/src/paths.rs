@@ -136,6 +136,8 @@ pub const ENDPOINT_DEFAULT: &str = "/admin/endpoints/{id}/default";
 pub const ENDPOINT_MODELS: &str = "/admin/endpoints/{id}/models";
 /// `POST`: ask AWS what it offers; answers as [`ENDPOINT_MODELS`].
 pub const ENDPOINT_DISCOVER: &str = "/admin/endpoints/{id}/discover";
+/// `GET`: what AWS lets the endpoint's account use, and what of it is used.
+pub const ENDPOINT_QUOTAS: &str = "/admin/endpoints/{id}/quotas";
 /// `POST`: ask AWS what the endpoint's credentials may do; nothing is changed, and nothing is billed.
 pub const ENDPOINT_TEST: &str = "/admin/endpoints/{id}/test";
 /// `GET`: the application inference profiles that are invoked instead of AWS's own; `POST`: choose one.
@@ -366,6 +368,12 @@ pub fn endpoint_models(id: &EndpointId) -> String {
 #[must_use]
 pub fn endpoint_discover(id: &EndpointId) -> String {
     fill(ENDPOINT_DISCOVER, "{id}", id.as_str())
+}
+
+/// What AWS lets an endpoint's account use.
+#[must_use]
+pub fn endpoint_quotas(id: &EndpointId) -> String {
+    fill(ENDPOINT_QUOTAS, "{id}", id.as_str())
 }
 
 /// Asks AWS what an endpoint offers.

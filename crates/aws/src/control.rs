@@ -9,7 +9,7 @@ use crate::tls::BadBundle;
 use crate::{SEGMENT, causes, public_url};
 use bytes::Bytes;
 use ccag_domain::{Clock, Endpoint};
-use http::{Request, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use percent_encoding::utf8_percent_encode;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use std::time::Duration;
 const MAX_ANSWER: usize = 16 << 20;
 
 /// The most pages of a list. AWS's quota of application inference profiles is 1,000 for an account and region.
-const MAX_PAGES: usize = 50;
+pub(crate) const MAX_PAGES: usize = 50;
 
 /// How connections are made.
 #[derive(Debug, Clone)]
@@ -87,6 +87,18 @@ pub enum ControlError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl ControlError {
+    /// Whether IAM has refused.
+    pub(crate) fn is_denied(&self) -> bool {
+        match self {
+            Self::Refused { status, kind, .. } => {
+                matches!(status, 400 | 403) && kind.ends_with("AccessDeniedException")
+            }
+            _ => false,
+        }
+    }
 }
 
 /// An inference profile, as AWS lists it.
@@ -178,6 +190,7 @@ pub struct ControlClient {
     control_url: Option<String>,
     pub(crate) runtime_url: Option<String>,
     pub(crate) kms_url: Option<String>,
+    pub(crate) quotas_url: Option<String>,
     pub(crate) use_fips: bool,
 }
 
@@ -217,6 +230,7 @@ impl ControlClient {
             control_url: resolved.control_url,
             runtime_url: resolved.runtime_url,
             kms_url: resolved.kms_url,
+            quotas_url: resolved.quotas_url,
             use_fips: resolved.use_fips,
         })
     }
@@ -296,14 +310,7 @@ impl ControlClient {
             Some(url) => url.clone(),
             None => self.public_url("bedrock", endpoint)?,
         };
-        let ask = Ask {
-            operation,
-            service: "bedrock",
-            base: &base,
-            path,
-            body: None,
-            target: None,
-        };
+        let ask = Ask::new(operation, "bedrock", &base, path);
         let body = self.ask(endpoint, ask).await?;
         serde_json::from_slice(&body).map_err(|error| ControlError::Unreadable {
             operation,
@@ -314,8 +321,13 @@ impl ControlClient {
     /// AWS's public URL of a service of Bedrock's in the endpoint's region.
     pub(crate) fn public_url(&self, service: &str, endpoint: &Endpoint) -> Result<String, ControlError> {
         let region = self.region(endpoint)?;
-        let url = public_url(service, region, self.use_fips || endpoint.access.network.use_fips);
+        let url = public_url(service, region, self.wants_fips(endpoint));
         url.map_err(ControlError::Misconfigured)
+    }
+
+    /// Whether AWS's FIPS endpoints are to be called for an endpoint.
+    pub(crate) fn wants_fips(&self, endpoint: &Endpoint) -> bool {
+        self.use_fips || endpoint.access.network.use_fips
     }
 
     /// The endpoint's region.
@@ -398,13 +410,13 @@ impl ControlClient {
                 reason: e.to_string(),
             })?;
         if !content_type.is_empty() {
-            let value = header::HeaderValue::from_static(content_type);
+            let value = HeaderValue::from_static(content_type);
             request.headers_mut().insert(header::CONTENT_TYPE, value);
         }
         let mut headers = Vec::new();
         if let Some(target) = ask.target {
-            let target = header::HeaderValue::from_static(target);
-            headers.push((header::HeaderName::from_static("x-amz-target"), target));
+            let name = HeaderName::from_static("x-amz-target");
+            headers.push((name, HeaderValue::from_static(target)));
             request.headers_mut().extend(headers.iter().cloned());
         }
         let region = self.region(endpoint)?.to_owned();
@@ -447,6 +459,25 @@ pub(crate) struct Ask<'a> {
     pub(crate) body: Option<Bytes>,
     /// The operation as services name it that have one path for all of theirs; such a request is always signed.
     pub(crate) target: Option<&'static str>,
+}
+
+impl<'a> Ask<'a> {
+    /// A `GET`.
+    pub(crate) const fn new(
+        operation: &'static str,
+        service: &'static str,
+        base: &'a str,
+        path: &'a str,
+    ) -> Self {
+        Self {
+            operation,
+            service,
+            base,
+            path,
+            body: None,
+            target: None,
+        }
+    }
 }
 
 pub(crate) fn encode(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! What an endpoint offers: profiles and foundation models, from AWS's own lists.
 
 use crate::control::{ControlClient, ControlError, ModelSummary, ProfileSummary};
+use crate::quotas::{self, FoundQuotas};
 use ccag_domain::model::BedrockArn;
 use ccag_domain::{Availability, Discovery, Endpoint, Geography, OfferedProfile, UnixMs};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,16 +26,18 @@ pub struct Found {
     pub models: Vec<ListedModel>,
     /// Whether the account may use the foundation models that can be invoked, by their ids.
     pub availability: BTreeMap<String, Availability>,
+    /// How much the account may use, or why AWS does not say.
+    pub quotas: Result<FoundQuotas, String>,
     /// Profiles that cannot be used, and why.
     pub left_out: Vec<(String, &'static str)>,
 }
 
 /// Asks AWS what an endpoint offers: its profiles, then the account's own, then the foundation models, then whether the
-/// account may use them.
+/// account may use them, and how much.
 ///
 /// # Errors
 /// [`ControlError`] if any of the three lists cannot be had: half of the truth is not kept. What AWS does not say about a
-/// single model fails nothing.
+/// single model, or about quotas, fails nothing.
 pub async fn discover(
     client: &ControlClient,
     endpoint: &Endpoint,
@@ -46,6 +49,8 @@ pub async fn discover(
     let mut found = found(&system, &own, &models, at_ms);
     let ids = invocable(&found.discovery, &models);
     found.availability = client.availability(endpoint, ids).await;
+    let quotas = client.list_quotas(endpoint).await;
+    found.quotas = quotas.map_err(|error| quotas::reason(&error));
     Ok(found)
 }
 
@@ -101,6 +106,7 @@ fn found(system: &[ProfileSummary], own: &[ProfileSummary], models: &[ModelSumma
             })
             .collect(),
         availability: BTreeMap::new(),
+        quotas: Ok(FoundQuotas::default()),
         left_out,
     }
 }

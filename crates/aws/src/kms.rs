@@ -4,7 +4,7 @@
 //! Requests are signed with the process's own credentials, also where a Bedrock API key is at hand.
 
 use crate::control::{Ask, ControlClient, ControlError};
-use crate::public_url;
+use crate::domain;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -89,15 +89,15 @@ impl ControlClient {
     ) -> Result<T, ControlError> {
         let base = match &self.kms_url {
             Some(url) => url.clone(),
-            None => public_url("kms", region, self.use_fips),
+            None => {
+                let fips = if self.use_fips { "-fips" } else { "" };
+                format!("https://kms{fips}.{region}.{}", domain(region))
+            }
         };
         let ask = Ask {
-            operation,
-            service: "kms",
-            base: &base,
-            path: "/",
             body: Some(Bytes::from(body.to_string())),
             target: Some(target),
+            ..Ask::new(operation, "kms", &base, "/")
         };
         // KMS is no endpoint that anybody has configured: it stands for the process's own credentials in a region.
         let id = EndpointId::parse("end_kms").map_err(|error| unreadable(operation, &error))?;

@@ -1,6 +1,7 @@
 //! What both planes need of AWS: how it is reached ([`settings`]), with which credentials ([`credentials`]), the signature
 //! ([`sign`]), connections ([`connections`], [`proxy`], [`tls`]), and what an endpoint's account and region offer ([`control`],
-//! [`discovery`], [`availability`]), what it may do there ([`permissions`]), and data keys of its key management ([`kms`]).
+//! [`discovery`], [`availability`]), how much of it the account may use ([`quotas`]), what it may do there ([`permissions`]), and
+//! data keys of its key management ([`kms`]).
 //!
 //! Requests to AWS are made by ourselves, without its SDK: no hidden retries, and nothing is linked that is not used.
 
@@ -12,6 +13,7 @@ pub mod discovery;
 pub mod kms;
 pub mod permissions;
 pub mod proxy;
+pub mod quotas;
 pub mod settings;
 pub mod sign;
 pub mod tls;

@@ -6,6 +6,7 @@
 //! Bedrock"; IAM user guide, "Troubleshoot access denied error messages", for the words of a refusal.
 
 use crate::control::{Ask, ControlClient, ControlError, encode};
+use crate::quotas;
 use bytes::Bytes;
 use ccag_domain::{Endpoint, Model};
 use futures_util::{StreamExt, stream};
@@ -49,8 +50,18 @@ struct Trial {
     action: &'static str,
     on: Option<String>,
     path: String,
-    /// Whether Bedrock Runtime is asked, with something that cannot be a request.
-    runtime: bool,
+    asks: Asks,
+}
+
+/// Whom a trial asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    /// Bedrock's control operations.
+    Control,
+    /// Bedrock Runtime, with something that cannot be a request.
+    Runtime,
+    /// Service Quotas.
+    Quotas,
 }
 
 impl Trial {
@@ -60,7 +71,7 @@ impl Trial {
             action,
             on,
             path,
-            runtime: false,
+            asks: Asks::Control,
         }
     }
 
@@ -70,7 +81,7 @@ impl Trial {
             action,
             on: Some(on.to_owned()),
             path,
-            runtime: true,
+            asks: Asks::Runtime,
         }
     }
 }
@@ -153,6 +164,12 @@ impl ControlClient {
                 format!("/model/{}/count-tokens", encode(&model.bedrock_id)),
             ));
         }
+        if self.has_quotas(endpoint) {
+            trials.push(Trial {
+                asks: Asks::Quotas,
+                ..Trial::control(quotas::OPERATION, quotas::ACTION, None, String::new())
+            });
+        }
         if let Some(guardrail) = &endpoint.guardrail {
             trials.push(Trial::runtime(
                 "ApplyGuardrail",
@@ -180,6 +197,13 @@ impl ControlClient {
             Err(error) => error,
         };
         match &error {
+            // An action that is about no resource in particular.
+            ControlError::Refused { message, .. } if trial.asks == Asks::Quotas && error.is_denied() => {
+                Ok(check(Verdict::Denied {
+                    resource: Some("*".to_owned()),
+                    message: message.clone(),
+                }))
+            }
             ControlError::Refused {
                 status: 403, message, ..
             } => match denied(message) {
@@ -199,7 +223,7 @@ impl ControlClient {
             // What was sent cannot be a request: whoever looks at it has been let through.
             ControlError::Refused {
                 status: 400 | 429, ..
-            } if trial.runtime => Ok(check(Verdict::Allowed)),
+            } if trial.asks == Asks::Runtime => Ok(check(Verdict::Allowed)),
             ControlError::Credentials(message) => Err(match denied(message) {
                 Some((action, resource)) => Check {
                     action,
@@ -225,9 +249,16 @@ impl ControlClient {
     }
 
     async fn attempt(&self, endpoint: &Endpoint, trial: &Trial) -> Result<(), ControlError> {
-        if !trial.runtime {
-            let answer = self.get::<serde::de::IgnoredAny>(trial.operation, endpoint, &trial.path);
-            return answer.await.map(|_| ());
+        match trial.asks {
+            Asks::Control => {
+                let answer = self.get::<serde::de::IgnoredAny>(trial.operation, endpoint, &trial.path);
+                return answer.await.map(|_| ());
+            }
+            Asks::Quotas => {
+                let answer = self.quota_page::<serde::de::IgnoredAny>(endpoint, 1, None);
+                return answer.await.map(|_| ());
+            }
+            Asks::Runtime => {}
         }
         let configured = endpoint.runtime_url.as_ref().or(self.runtime_url.as_ref());
         let base = match configured {
@@ -235,12 +266,8 @@ impl ControlClient {
             None => self.public_url("bedrock-runtime", endpoint)?,
         };
         let ask = Ask {
-            operation: trial.operation,
-            service: "bedrock",
-            base: &base,
-            path: &trial.path,
             body: Some(Bytes::from_static(b"{}")),
-            target: None,
+            ..Ask::new(trial.operation, "bedrock", &base, &trial.path)
         };
         self.ask(endpoint, ask).await.map(|_| ())
     }

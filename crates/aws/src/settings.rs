@@ -34,6 +34,8 @@ pub struct AwsSettings {
     pub control_url: Option<String>,
     /// Instead of the public KMS URLs.
     pub kms_url: Option<String>,
+    /// Instead of the public URLs of Service Quotas.
+    pub quotas_url: Option<String>,
     /// Instead of the public STS URL.
     pub sts_url: Option<String>,
     /// A Bedrock API key: used instead of a signature for endpoints without a role.
@@ -57,6 +59,8 @@ pub struct Resolved {
     pub mantle_url: Option<String>,
     /// Instead of the public KMS URLs.
     pub kms_url: Option<String>,
+    /// Instead of the public URLs of Service Quotas.
+    pub quotas_url: Option<String>,
     /// Whether a URL of STS's is configured.
     pub has_sts_url: bool,
     /// Whether FIPS endpoints are asked for.
@@ -91,6 +95,9 @@ pub async fn resolve(settings: AwsSettings) -> Resolved {
         .runtime_url
         .or_else(|| configured_url(&sdk, "Bedrock Runtime"));
     let control_url = settings.control_url.or_else(|| configured_url(&sdk, "Bedrock"));
+    let quotas_url = settings
+        .quotas_url
+        .or_else(|| configured_url(&sdk, "Service Quotas"));
     let mantle_url = settings
         .mantle_url
         .or_else(|| configured_url(&sdk, "Bedrock Mantle"));
@@ -109,13 +116,15 @@ pub async fn resolve(settings: AwsSettings) -> Resolved {
         control_url,
         mantle_url,
         kms_url,
+        quotas_url,
         has_sts_url,
         use_fips,
         bearer_token: settings.bearer_token,
     }
 }
 
-/// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, `_BEDROCK`, `_BEDROCK_MANTLE` or `_KMS`, the profile's section of that name, or `AWS_ENDPOINT_URL`, in
+/// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, `_BEDROCK`, `_BEDROCK_MANTLE`, `_SERVICE_QUOTAS` or `_KMS`, the profile's section of that
+/// name, or `AWS_ENDPOINT_URL`, in
 /// that order (AWS SDKs reference guide, "Service-specific endpoints").
 fn configured_url(sdk: &SdkConfig, service_id: &str) -> Option<String> {
     let key = ServiceConfigKey::builder()

@@ -23,7 +23,7 @@ fn no_endpoint() -> Problem {
     Problem::new(Code::NotFound, "There is no such endpoint.")
 }
 
-fn id_of(text: &str) -> Result<EndpointId, Problem> {
+pub(super) fn id_of(text: &str) -> Result<EndpointId, Problem> {
     EndpointId::parse(text).map_err(|_| no_endpoint())
 }
 

@@ -16,6 +16,7 @@ mod cookies;
 mod device;
 mod endpoint_access;
 mod endpoint_network;
+mod endpoint_quotas;
 mod endpoints;
 mod fleet;
 mod form;
@@ -128,6 +129,7 @@ pub(crate) fn router() -> Router<HttpState> {
         )
         .route("/console/endpoints/{id}/default", post(endpoints::set_default))
         .route("/console/endpoints/{id}/models", get(endpoints::models))
+        .route("/console/endpoints/{id}/quotas", get(endpoint_quotas::show))
         .route("/console/endpoints/{id}/discover", post(endpoints::discover))
         .route(
             "/console/endpoints/{id}/test",

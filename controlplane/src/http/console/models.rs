@@ -134,7 +134,9 @@ fn read(form: &FormData, filled: &mut ModelForm, new: bool) -> Option<ModelSpec>
         number
     };
     let (context_tokens, max_output_tokens) = (number(&mut filled.context), number(&mut filled.max_output));
-    let output_burndown = number(&mut filled.burndown);
+    let burndown = form
+        .optional("output_burndown")
+        .map(|_| number(&mut filled.burndown));
     let mut geographies = Vec::new();
     for word in words(&filled.geographies.value) {
         match Geography::parse(word) {
@@ -160,7 +162,10 @@ fn read(form: &FormData, filled: &mut ModelForm, new: bool) -> Option<ModelSpec>
         context_tokens: Some(context_tokens?),
         max_output_tokens: Some(max_output_tokens?),
         counts_tokens: Some(filled.counts_tokens),
-        output_burndown: Some(output_burndown?),
+        output_burndown: match burndown {
+            Some(burndown) => Some(burndown?),
+            None => None,
+        },
         released_at: released.and_then(Result::ok),
     })
 }

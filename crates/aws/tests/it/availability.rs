@@ -135,6 +135,7 @@ async fn server(body: Option<&'static str>) -> (String, Arc<AtomicUsize>, Arc<At
 async fn client_of(url: String) -> ControlClient {
     let settings = AwsSettings {
         region: Some("us-east-1".into()),
+        quotas_url: Some(url.clone()),
         control_url: Some(url),
         credentials: AwsCredentials::Static {
             access_key_id: "AKIDEXAMPLE".into(),

@@ -6,9 +6,10 @@ mod availability;
 #[expect(unreachable_pub, reason = "shared with other tests")]
 mod connect_proxy;
 mod credentials;
-mod kms;
 mod front;
+mod kms;
 mod network;
+mod quotas;
 
 use bedrock_sim::Sim;
 use ccag_aws::discovery::discover;
@@ -38,6 +39,7 @@ fn settings(sim: &Sim, secret: &str) -> AwsSettings {
         region: Some("us-east-1".into()),
         control_url: Some(sim.base_url()),
         kms_url: Some(sim.base_url()),
+        quotas_url: Some(sim.base_url()),
         sts_url: Some(sim.base_url()),
         credentials: AwsCredentials::Static {
             access_key_id: "AKIDEXAMPLE".into(),
@@ -101,6 +103,7 @@ async fn a_bearer_token_is_used_without_a_role() {
     let settings = AwsSettings {
         region: Some("us-east-1".into()),
         control_url: Some(sim.base_url()),
+        quotas_url: Some(sim.base_url()),
         bearer_token: Some("the-key".to_owned().into()),
         ..AwsSettings::default()
     };

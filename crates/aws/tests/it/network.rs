@@ -15,6 +15,7 @@ async fn client(url: Option<&str>, sts: Option<&str>) -> ControlClient {
     let settings = AwsSettings {
         region: Some("us-east-1".into()),
         control_url: url.map(str::to_owned),
+        quotas_url: url.map(str::to_owned),
         sts_url: sts.map(str::to_owned),
         credentials: AwsCredentials::Static {
             access_key_id: "AKIDEXAMPLE".into(),

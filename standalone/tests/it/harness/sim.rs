@@ -36,6 +36,7 @@ impl Sim {
             ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".into()),
             ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", url.clone()),
             ("AWS_ENDPOINT_URL_BEDROCK", url.clone()),
+            ("AWS_ENDPOINT_URL_SERVICE_QUOTAS", url.clone()),
             ("AWS_ENDPOINT_URL_STS", url),
             ("AWS_ENDPOINT_URL_BEDROCK_MANTLE", self.0.mantle_url()),
         ]
@@ -47,6 +48,7 @@ impl Sim {
             region: Some("us-east-1".into()),
             runtime_url: Some(self.0.base_url()),
             control_url: Some(self.0.base_url()),
+            quotas_url: Some(self.0.base_url()),
             mantle_url: Some(self.0.mantle_url()),
             kms_url: Some(self.0.base_url()),
             sts_url: Some(self.0.base_url()),
