@@ -49,6 +49,9 @@ pub(crate) struct Bedrock {
     pub(crate) patience: Duration,
 }
 
+/// How often a model that is not ready is asked in all (AWS's SDKs retry a `ModelNotReadyException` as often).
+const NOT_READY_TRIES: u32 = 5;
+
 /// How often a request is sent again with less, after Bedrock has refused a part of it.
 const MAX_REDUCTIONS: u32 = 4;
 
@@ -128,9 +131,14 @@ pub(crate) async fn walk(
     let mut left = Left {
         again: true,
         reductions: MAX_REDUCTIONS,
+        elsewhere: true,
+        not_ready: 0,
+        is_last: false,
     };
     let mut last = Fault::no_route();
-    for endpoint in route.iter().take(MAX_ENDPOINTS) {
+    let tried = route.len().min(MAX_ENDPOINTS);
+    for (place, endpoint) in route.iter().take(tried).enumerate() {
+        left.is_last = place + 1 == tried;
         let mut candidate = enter(&bedrock, endpoint, &job, &ticket);
         if let Err(problem) = job.meet(&candidate, &bedrock) {
             return Err(failure(
@@ -194,6 +202,7 @@ pub(crate) async fn walk(
                     ticket.waits();
                     tokio::time::sleep(bedrock.health.moment()).await;
                 }
+                Next::After(wait) => tokio::time::sleep(wait).await,
             }
         }
     }
@@ -206,13 +215,20 @@ struct Left {
     again: bool,
     /// How often the request may be sent again with less.
     reductions: u32,
+    /// Whether another one may still be asked after a failure of Bedrock's own.
+    elsewhere: bool,
+    /// How often the model was not ready.
+    not_ready: u32,
+    /// Whether there is no endpoint left after this one.
+    is_last: bool,
 }
 
 /// What comes after a failed attempt.
 enum Next {
-    /// The same endpoint, at once or in a moment.
+    /// The same endpoint, at once, in a moment or after a while.
     Again,
     InAMoment,
+    After(Duration),
     /// Another one.
     Endpoint,
     Nothing,
@@ -232,6 +248,20 @@ impl Left {
                 if self.again && worth_waiting(bedrock, candidate, job, fault.error.health) =>
             {
                 self.once_more(Next::InAMoment)
+            }
+            Retry::OtherOnce if self.elsewhere => {
+                self.elsewhere = false;
+                Next::Endpoint
+            }
+            Retry::OtherOnce => Next::Nothing,
+            Retry::NotReady => {
+                self.not_ready += 1;
+                match self.not_ready {
+                    NOT_READY_TRIES.. => Next::Nothing,
+                    // Elsewhere it may be ready now.
+                    _ if !self.is_last => Next::Endpoint,
+                    n => Next::After(bedrock.health.backoff(n - 1)),
+                }
             }
             Retry::Reduced(by) => self.with_less(|| job.reduce(by)),
             Retry::OtherHistory => self.with_less(|| job.other_history(candidate)),

@@ -1,11 +1,13 @@
 //! From Bedrock's bytes to steps of a stream: framing and translation come from `ccag-translate`, this drives them.
 
 use super::attempt::Bedrock;
+use super::health::Served;
 use super::job::Job;
 use crate::metrics::Metrics;
 use crate::profiles::Learning;
+use ccag_domain::routing::Candidate;
 use ccag_domain::{Lane, RequestId, Tokens};
-use ccag_translate::error::{Failure, UpstreamError, classify};
+use ccag_translate::error::{Failure, Health, UpstreamError, classify};
 use ccag_translate::eventstream::{FrameReader, Message};
 use ccag_translate::stream::{EndReason, Fed, Finish, Phase, SseReader, StreamOptions, StreamTranslator};
 use std::sync::Arc;
@@ -40,6 +42,8 @@ pub(crate) struct Events {
     ended: bool,
     metrics: Arc<Metrics>,
     learning: Arc<Learning>,
+    /// By whom.
+    served: Served,
 }
 
 impl Drop for Events {
@@ -52,7 +56,7 @@ impl Drop for Events {
 }
 
 impl Events {
-    pub(crate) fn new(bedrock: &Bedrock, job: &Job, lane: Lane, request_id: &RequestId) -> Self {
+    pub(crate) fn new(bedrock: &Bedrock, job: &Job, candidate: &Candidate, request_id: &RequestId) -> Self {
         let options = StreamOptions {
             model: job.model_said.clone(),
             writes_1h: job.writes_1h,
@@ -60,7 +64,7 @@ impl Events {
             rules: job.rules().profile().answer.clone(),
         };
         Self {
-            reader: match lane {
+            reader: match candidate.lane {
                 Lane::InvokeModel => Reader::Frames(FrameReader::new()),
                 Lane::Messages | Lane::Mantle => Reader::Sse(SseReader::new()),
             },
@@ -70,6 +74,7 @@ impl Events {
             ended: false,
             metrics: Arc::clone(&bedrock.metrics),
             learning: Arc::clone(&bedrock.learning),
+            served: Served::new(&bedrock.health, candidate),
         }
     }
 
@@ -158,7 +163,10 @@ impl Events {
         match self.translator.phase() {
             Phase::BeforeContent => Step::Opening,
             Phase::Content | Phase::Stopping => Step::Content,
-            Phase::Stopped => Step::Last,
+            Phase::Stopped => {
+                self.served.whole();
+                Step::Last
+            }
         }
     }
 
@@ -172,9 +180,15 @@ impl Events {
         })
     }
 
-    /// Ends the stream for the client; true if it got a whole message.
+    /// Ends the stream for the client; true if it got a whole message. What broke off counts against whoever served it.
     pub(crate) fn finish(&mut self, reason: &EndReason, out: &mut Vec<u8>) -> bool {
-        self.translator.finish(reason, out) == Finish::Complete
+        let is_whole = self.translator.finish(reason, out) == Finish::Complete;
+        match reason {
+            _ if is_whole => self.served.whole(),
+            EndReason::Error(error) => self.served.broke(error.health),
+            EndReason::Cut | EndReason::Clean => self.served.broke(Health::Unavailable),
+        }
+        is_whole
     }
 
     /// What was used so far, and whether that is an estimate.

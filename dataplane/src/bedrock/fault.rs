@@ -8,6 +8,7 @@ use ccag_translate::error::{
 use ccag_translate::noticed::{Dropped, DroppedKind};
 use ccag_translate::stream::EndReason;
 use http::{HeaderMap, StatusCode};
+use std::time::Duration;
 
 /// A failed attempt.
 #[derive(Debug)]
@@ -168,6 +169,18 @@ fn own(problem: Problem, retry: Retry, health: Health) -> UpstreamError {
         retry,
         health,
     }
+}
+
+/// Bedrock has said nothing for so long that the gateway ends the stream.
+pub(crate) fn silent_end(idle: Duration) -> EndReason {
+    let problem = Problem::new(
+        Code::Timeout,
+        format!("Bedrock was silent for {} s", idle.as_secs()),
+    );
+    EndReason::Error(Box::new(UpstreamError {
+        kind: "UpstreamSilent".to_owned(),
+        ..own(problem, Retry::Never, Health::Unavailable)
+    }))
 }
 
 /// The gateway itself ends a stream.

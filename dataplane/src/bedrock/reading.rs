@@ -108,7 +108,7 @@ pub(super) async fn begin(
     let patience = bedrock.patience;
     let reply = event_stream(candidate.lane, reply, &job.model_said).await?;
     let mut upstream = reply.body;
-    let mut events = Events::new(bedrock, job, candidate.lane, request_id);
+    let mut events = Events::new(bedrock, job, candidate, request_id);
     let mut out = Vec::new();
     // Under a guardrail content is held back as long as it may be the guardrail's own: then Bedrock counts no prompt.
     let guarded = job.lane.guardrail(candidate).is_some();

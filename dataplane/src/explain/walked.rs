@@ -113,6 +113,8 @@ pub(crate) fn faulted(explanation: &mut Explanation, fault: &Fault, took: Durati
     let (then, without): (Option<Word>, _) = match &fault.error.retry {
         Retry::Never => (None, None),
         Retry::NextEndpoint => (Some("next_endpoint".into()), None),
+        Retry::OtherOnce => (Some("other_once".into()), None),
+        Retry::NotReady => (Some("not_ready".into()), None),
         Retry::SameOnce => (Some("same_once".into()), None),
         Retry::RefreshCredentials => (Some("fresh_credentials".into()), None),
         Retry::OtherHistory => (Some("other_history".into()), None),

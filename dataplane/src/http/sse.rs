@@ -8,7 +8,7 @@ use super::messages::{InFlight, not_recorded};
 use crate::bedrock::UpstreamBody;
 use crate::bedrock::attempt::{Opened, describe};
 use crate::bedrock::events::{Events, Step};
-use crate::bedrock::fault::own_end;
+use crate::bedrock::fault::{own_end, silent_end};
 use crate::metrics::Metrics;
 use crate::usage::{Ending, NotSpooled, Ticket, wait};
 use bytes::Bytes;
@@ -261,8 +261,7 @@ impl StreamBody {
         ready!(self.timer.as_mut().poll(cx));
         let now = Instant::now();
         if now >= self.heard + self.idle {
-            let text = format!("Bedrock was silent for {} s", self.idle.as_secs());
-            self.end(&own_end("UpstreamSilent", Problem::new(Code::Timeout, text)));
+            self.end(&silent_end(self.idle));
         } else if now >= self.sent + self.ping {
             self.say_ping();
         }

@@ -4,7 +4,7 @@ use super::session::{Context, Sink};
 use crate::bedrock::UpstreamBody;
 use crate::bedrock::attempt::{Opened, describe};
 use crate::bedrock::events::{Events, Step};
-use crate::bedrock::fault::own_end;
+use crate::bedrock::fault::{own_end, silent_end};
 use crate::usage::{Ending, Ticket};
 use ccag_domain::{Code, Outcome, Problem};
 use ccag_translate::search::Merged;
@@ -126,8 +126,7 @@ pub(super) async fn read(
             }
             () = tokio::time::sleep_until(sink.ping_at(context)) => context.ping(sink),
             () = tokio::time::sleep_until(heard + context.idle) => {
-                let text = format!("Bedrock was silent for {} s", context.idle.as_secs());
-                state = Read::Ended(own_end("UpstreamSilent", Problem::new(Code::Timeout, text)));
+                state = Read::Ended(silent_end(context.idle));
             }
             () = context.force.cancelled() => state = Read::Ended(shutting_down()),
         }

@@ -328,3 +328,38 @@ async fn a_warm_conversation_waits_a_moment_for_its_endpoint_and_then_moves_for_
         (&serde_json::Value::Null, &true.into())
     );
 }
+
+#[tokio::test]
+async fn an_endpoint_whose_streams_break_off_after_content_is_tried_last() {
+    let mut objects = usual();
+    objects.push(ConfigObject::Endpoint(endpoint(2, true)));
+    let (_control, rig) = world_of(objects, Options::default()).await;
+    // The same conversation goes to the same endpoint.
+    let begun: Vec<String> = hello().into_iter().take(3).collect();
+    for _ in 0..3 {
+        rig.bedrock.events(begun.iter().map(String::as_str));
+        let answer = rig.post(ask(true)).await;
+        assert_eq!(answer.status, 200, "it has begun");
+        assert!(answer.text().contains("event: error"), "{}", answer.text());
+    }
+    let asked = rig.bedrock.asked();
+    assert!(
+        asked.iter().all(|a| a.endpoint == asked[0].endpoint),
+        "two may be bad luck"
+    );
+    rig.bedrock.events(hello().iter().map(String::as_str));
+    assert_eq!(rig.post(ask(true)).await.status, 200);
+    assert_ne!(
+        rig.bedrock.asked()[3].endpoint,
+        asked[0].endpoint,
+        "three are not"
+    );
+    let metrics = rig.metrics();
+    let counted = "ccag_dataplane_endpoint_trouble{";
+    assert!(
+        metrics
+            .lines()
+            .any(|line| line.starts_with(counted) && line.ends_with(" 1")),
+        "{metrics}"
+    );
+}

@@ -202,7 +202,7 @@ pub struct Attempted {
     /// Bedrock's own id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aws_request_id: Option<String>,
-    /// Why there was another attempt after it: `next_endpoint`, `same_once`, `fresh_credentials`, `reduced`,
+    /// Why there was another attempt after it: `next_endpoint`, `other_once`, `not_ready`, `same_once`, `fresh_credentials`, `reduced`,
     /// `other_history`, `other_lane` or `searched`; `None` for the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub then: Option<Word>,

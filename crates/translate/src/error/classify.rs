@@ -23,7 +23,7 @@ pub fn classify(failure: &Failure<'_>) -> UpstreamError {
         ),
         "ModelNotReadyException" => (
             answer(Code::Overloaded, &message).retry_after(5),
-            Retry::NextEndpoint,
+            Retry::NotReady,
             Health::Unavailable,
         ),
         "ServiceUnavailableException" => (
@@ -33,7 +33,7 @@ pub fn classify(failure: &Failure<'_>) -> UpstreamError {
         ),
         "InternalServerException" => (
             answer(Code::Internal, or(&message, "Bedrock failed internally")).retry_after(2),
-            Retry::NextEndpoint,
+            Retry::OtherOnce,
             Health::Unavailable,
         ),
         "ModelTimeoutException" => (

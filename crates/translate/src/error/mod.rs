@@ -48,6 +48,10 @@ pub enum Transport {
 pub enum Retry {
     /// Another endpoint may do better.
     NextEndpoint,
+    /// Another endpoint may do better; no third one is asked.
+    OtherOnce,
+    /// Another endpoint may do better, or the same one in a while: a few times.
+    NotReady,
     /// The same endpoint once more.
     SameOnce,
     /// The same endpoint once more with fresh credentials, then another one.

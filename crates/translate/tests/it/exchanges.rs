@@ -379,6 +379,8 @@ mod table {
     fn then(retry: &Retry) -> String {
         match retry {
             Retry::NextEndpoint => "next_endpoint".to_owned(),
+            Retry::OtherOnce => "other_once".to_owned(),
+            Retry::NotReady => "not_ready".to_owned(),
             Retry::SameOnce => "same_once".to_owned(),
             Retry::RefreshCredentials => "refresh_credentials".to_owned(),
             Retry::OtherHistory => "other_history".to_owned(),

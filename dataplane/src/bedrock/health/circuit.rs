@@ -73,6 +73,9 @@ pub(super) struct Circuit {
     since_ms: UnixMs,
     until_ms: UnixMs,
     throttles_in_a_row: u32,
+    /// How many streams in a row broke off after they had begun, and when the last one did.
+    breaks: u32,
+    broke_at_ms: UnixMs,
 }
 
 /// How a circuit stands, for people.
@@ -95,6 +98,8 @@ impl Default for Circuit {
             since_ms: 0,
             until_ms: 0,
             throttles_in_a_row: 0,
+            breaks: 0,
+            broke_at_ms: 0,
         }
     }
 }
@@ -136,6 +141,27 @@ impl Circuit {
         opens
     }
 
+    /// A stream broke off after it had begun. That others begin says nothing against it: only one that ends does. True if the
+    /// circuit was opened.
+    pub(super) fn broke(&mut self, cause: Trouble, now: UnixMs, stretch_permille: i64) -> bool {
+        let rule = rule(cause);
+        let follows = now - self.broke_at_ms <= rule.within_ms.max(rule.first_ms);
+        self.breaks = if follows { self.breaks.saturating_add(1) } else { 1 };
+        self.broke_at_ms = now;
+        if self.breaks < rule.after {
+            return false;
+        }
+        self.cause = cause;
+        self.failures = rule.after;
+        self.failed_at_ms = now;
+        self.failed(cause, now, stretch_permille)
+    }
+
+    /// An answer has come to its end.
+    pub(super) fn completed(&mut self) {
+        self.breaks = 0;
+    }
+
     /// An answer: of the model, or, if not `served`, a refusal of the request for what was in it. True if that closed the
     /// circuit.
     pub(super) fn answered(&mut self, served: bool) -> bool {
@@ -145,7 +171,9 @@ impl Circuit {
         let was_closed = self.state == State::Closed;
         self.state = State::Closed;
         self.failures = 0;
-        self.strikes = 0;
+        if self.breaks == 0 {
+            self.strikes = 0;
+        }
         if served {
             self.throttles_in_a_row = 0;
         }
@@ -200,7 +228,10 @@ impl Circuit {
     /// Whether there is nothing worth remembering.
     pub(super) fn is_forgettable(&self, now: UnixMs) -> bool {
         let rule = rule(self.cause);
-        self.state == State::Closed && now - self.failed_at_ms > rule.within_ms
+        let is_new = |at_ms: UnixMs| now - at_ms <= rule.within_ms.max(rule.first_ms);
+        self.state == State::Closed
+            && now - self.failed_at_ms > rule.within_ms
+            && !(self.breaks > 0 && is_new(self.broke_at_ms))
     }
 }
 
@@ -278,6 +309,30 @@ mod tests {
             let standing = circuit.standing().unwrap();
             assert_eq!(standing.until_ms - now, rule(cause).longest_ms, "{cause:?}");
         }
+    }
+
+    #[test]
+    fn streams_that_break_off_open_a_circuit_though_they_begin() {
+        let mut circuit = Circuit::default();
+        for now in [0, 1_000] {
+            circuit.answered(true);
+            assert!(!circuit.broke(Trouble::Unavailable, now, EXACT));
+        }
+        circuit.answered(true);
+        assert!(!circuit.is_forgettable(2_000));
+        assert!(circuit.broke(Trouble::Unavailable, 2_000, EXACT));
+        assert!(circuit.is_out(2_000));
+        // The probe begins, and breaks off as well: longer.
+        circuit.probe(7_000);
+        assert!(circuit.answered(true));
+        assert!(circuit.broke(Trouble::Unavailable, 8_000, EXACT));
+        assert_eq!(circuit.standing().unwrap().until_ms, 18_000);
+        // One that ends shows that it is over.
+        circuit.probe(18_000);
+        circuit.answered(true);
+        circuit.completed();
+        assert!(!circuit.broke(Trouble::Unavailable, 19_000, EXACT));
+        assert!(circuit.is_forgettable(60_000));
     }
 
     #[test]

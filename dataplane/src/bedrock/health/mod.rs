@@ -45,6 +45,33 @@ impl Place {
     }
 }
 
+/// Who serves a stream that has begun.
+pub(crate) struct Served {
+    health: Arc<EndpointHealth>,
+    place: Place,
+}
+
+impl Served {
+    pub(crate) fn new(health: &Arc<EndpointHealth>, candidate: &Candidate) -> Self {
+        Self {
+            health: Arc::clone(health),
+            place: Place::model(candidate),
+        }
+    }
+
+    /// It has come to its end.
+    pub(crate) fn whole(&self) {
+        self.health.completed(&self.place);
+    }
+
+    /// It broke off, for a reason that may say nothing of who served it.
+    pub(crate) fn broke(&self, finding: Finding) {
+        if let Some(cause) = trouble_of(finding) {
+            self.health.broke(&self.place, cause);
+        }
+    }
+}
+
 /// The circuits of all endpoints.
 pub(crate) struct EndpointHealth {
     clock: Arc<dyn Clock>,
@@ -215,6 +242,37 @@ impl EndpointHealth {
         }
     }
 
+    /// A stream has come to its end.
+    fn completed(&self, place: &Place) {
+        if self.is_quiet() {
+            return;
+        }
+        let mut circuits = self.circuits.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(circuit) = circuits.get_mut(place) {
+            circuit.completed();
+        }
+    }
+
+    /// A stream broke off after it had begun.
+    fn broke(&self, place: &Place, cause: Trouble) {
+        self.metrics.endpoint_failed(&place.endpoint, cause);
+        let now = self.clock.now_ms();
+        let mut circuits = self.circuits.write().unwrap_or_else(PoisonError::into_inner);
+        let circuit = circuits.entry(place.clone()).or_default();
+        let opened = circuit.broke(cause, now, self.stretch_permille());
+        self.entries.store(circuits.len(), Ordering::Relaxed);
+        drop(circuits);
+        if opened {
+            tracing::warn!(
+                endpoint_id = %place.endpoint,
+                model = place.model,
+                cause = cause.as_str(),
+                "streams break off: an endpoint is tried last until it answers again"
+            );
+            self.tell();
+        }
+    }
+
     /// What is out of order.
     pub(crate) fn standings(&self) -> Vec<(Place, Standing)> {
         if self.is_quiet() {
@@ -265,6 +323,13 @@ impl EndpointHealth {
         let mut random = [0; 2];
         self.rng.fill(&mut random);
         Duration::from_millis(300 + u64::from(u16::from_le_bytes(random)) * 900 / u64::from(u16::MAX))
+    }
+
+    /// How long to wait before a model that is not ready is asked for the `n`th time again: a quarter of a second, doubling,
+    /// more or less.
+    pub(crate) fn backoff(&self, n: u32) -> Duration {
+        let ms = 250_u64 << n.min(4);
+        Duration::from_millis(ms * u64::try_from(self.stretch_permille()).unwrap_or(1_000) / 1_000)
     }
 
     /// Something between four fifths and six fifths.

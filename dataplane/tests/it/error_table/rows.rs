@@ -33,6 +33,10 @@ pub type Asked = [usize; 3];
 
 /// The next endpoint may do better, up to the last.
 const ALL: Asked = [1, 1, 1];
+/// Another one may do better, and no third one is asked.
+const OTHER: Asked = [1, 1, 0];
+/// Each, and the last one until all have been asked five times.
+const FIVE: Asked = [1, 1, 3];
 /// Nobody can do better.
 pub const ONE: Asked = [1, 0, 0];
 /// Once more without what was refused, since nothing else was.
@@ -163,7 +167,7 @@ fn of_bedrock() -> Vec<Row> {
             "The model is not ready.",
             OVERLOADED,
             After(5, 5),
-            ALL,
+            FIVE,
         ),
         row(
             503,
@@ -179,7 +183,7 @@ fn of_bedrock() -> Vec<Row> {
             "An internal server error occurred.",
             FAILED,
             After(1, 60),
-            ALL,
+            OTHER,
         ),
         row(
             408,

@@ -62,6 +62,8 @@ fn then(attempt: &Attempted) -> String {
     let then = match attempt.then.as_deref() {
         None => return String::new(),
         Some("next_endpoint") => "another endpoint may do better",
+        Some("other_once") => "one other endpoint may do better",
+        Some("not_ready") => "it may be ready elsewhere, or in a while",
         Some("same_once") => "the same once more",
         Some("same_in_a_moment") => "the same in a moment: much of the prompt is cached there",
         Some("fresh_credentials") => "once more with fresh credentials",
