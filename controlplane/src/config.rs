@@ -279,7 +279,7 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
         grpc_listen: file.grpc_listen,
         grpc_tls,
         ops_listen: file.ops_listen,
-        drain: Duration::from_secs(file.drain_s.min(3_600)),
+        drain: Duration::from_secs(file.drain_s.min(7_200)),
         telemetry: TelemetryConfig {
             filter: file.log_filter,
             json: file.log_format == LogFormat::Json,

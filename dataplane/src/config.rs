@@ -1,16 +1,20 @@
 //! Configuration: of the library, and of the process around it.
 
 use crate::bedrock::{AwsCredentials, AwsSettings, ClientConfig};
-use crate::http::{COPIES, half_of_all};
+use crate::http::{COUNT_COPIES, half_of_all};
 use crate::sync::{ControlLink, LinkError, check_url};
-use ccag_daemon::TelemetryConfig;
 use ccag_daemon::config::ConfigError;
+use ccag_daemon::{ConnectionLimits, TelemetryConfig};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+mod connections;
+
+use connections::ConnectionsSection;
 
 /// The defaults, and the documentation of every key.
 pub const DEFAULTS: &str = include_str!("../default.toml");
@@ -26,6 +30,15 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("CCAG_TELEMETRY_HEADERS", "telemetry.headers"),
     ("CCAG_DRAIN_NOTICE_S", "drain_notice_s"),
     ("CCAG_DRAIN_S", "drain_s"),
+    ("CCAG_BODY_MEMORY_BYTES", "limits.body_memory_bytes"),
+    ("CCAG_MAX_CONNECTIONS", "connections.max"),
+    ("CCAG_HEAD_TIMEOUT_S", "connections.head_s"),
+    ("CCAG_IDLE_TIMEOUT_S", "connections.idle_s"),
+    ("CCAG_BODY_PAUSE_S", "connections.body_pause_s"),
+    ("CCAG_BODY_TIMEOUT_S", "connections.body_s"),
+    ("CCAG_WRITE_TIMEOUT_S", "connections.write_s"),
+    ("CCAG_HTTP2_STREAMS", "connections.http2_streams"),
+    ("CCAG_HTTP2_PING_S", "connections.http2_ping_s"),
     ("RUST_LOG", "log_filter"),
     ("LOG_FORMAT", "log_format"),
     ("CCAG_CONTROL_PLANE", "control.urls"),
@@ -55,7 +68,7 @@ pub struct DataPlaneConfig {
     pub client: ClientConfig,
     /// The largest request body in bytes.
     pub body_bytes: usize,
-    /// How much memory the bodies of requests may take together, in bytes; each is held twice until Bedrock answers.
+    /// How much memory the bodies of requests may take together, in bytes.
     pub body_memory_bytes: usize,
     /// A ping goes to the client after this silence of Bedrock's.
     pub ping: Duration,
@@ -110,6 +123,8 @@ pub struct ProcessConfig {
     pub plane: DataPlaneConfig,
     /// Where clients connect.
     pub http_listen: SocketAddr,
+    /// What their connections may take.
+    pub connections: ConnectionLimits,
     /// Where operators do.
     pub ops_listen: SocketAddr,
     /// How long new requests are still served after a stop, so that load balancers can notice.
@@ -156,6 +171,7 @@ struct File {
     log_format: LogFormat,
     control: ControlSection,
     limits: LimitsSection,
+    connections: ConnectionsSection,
     spool: SpoolSection,
     aws: AwsSection,
 }
@@ -255,7 +271,7 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
             reason: format!("is {value}; it must be between {min} and {max}"),
         })
     };
-    let least_memory = file.limits.body_bytes.saturating_mul(COPIES);
+    let least_memory = file.limits.body_bytes.saturating_mul(COUNT_COPIES);
     let body_memory_bytes = match file.limits.body_memory_bytes {
         0 => half_of_all().max(least_memory),
         // One of the largest bodies must find room.
@@ -313,6 +329,7 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
         ..DataPlaneConfig::new(file.data_dir, control_link(file.control)?)
     };
     Ok(ProcessConfig {
+        connections: file.connections.limits()?,
         plane,
         http_listen: file.http_listen,
         ops_listen: file.ops_listen,
@@ -441,6 +458,7 @@ fn dump(file: &File) -> serde_json::Value {
             "ping_s": file.limits.ping_s,
             "idle_s": file.limits.idle_s,
         },
+        "connections": file.connections,
         "spool": { "max_bytes": file.spool.max_bytes, "sync_ms": file.spool.sync_ms },
         "aws": {
             "region": file.aws.region,

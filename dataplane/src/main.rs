@@ -1,7 +1,7 @@
 //! `ccag-dataplane`: load, start, serve, drain.
 
 use anyhow::Context;
-use ccag_daemon::{Lifecycle, Ops, bind, init_telemetry, serve, serve_with_notice};
+use ccag_daemon::{Lifecycle, Ops, Server, bind, init_telemetry, serve};
 use ccag_dataplane::{DataPlane, config};
 use clap::Parser;
 use std::path::PathBuf;
@@ -48,8 +48,12 @@ async fn main() -> anyhow::Result<()> {
     let ops_life = Lifecycle::new();
     let ops_server = serve(&ops_life, ops_listener, ops, Duration::from_secs(1));
     let inference = async {
-        let router = plane.router_with_fallback();
-        serve_with_notice(&life, listener, router, config.drain_notice, config.drain).await?;
+        let server = Server::new(plane.router_with_fallback())
+            .limits(config.connections)
+            .refusal(plane.refusal())
+            .notice(config.drain_notice)
+            .deadline(config.drain);
+        server.run(&life, listener).await?;
         plane.finish().await;
         life.drain(Duration::from_secs(5)).await;
         ops_life.begin_shutdown();

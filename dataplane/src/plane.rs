@@ -12,7 +12,7 @@ use crate::bedrock::uncounted::Uncounted;
 use crate::bedrock::{AwsUpstream, Upstream};
 use crate::config::DataPlaneConfig;
 use crate::explain::{Delivery, Refusals};
-use crate::http::{BodyMemory, Forward, Gateway, Relay, inference, with_fallback};
+use crate::http::{BodyMemory, Forward, Gateway, Relay, inference, no_room, with_fallback};
 use crate::metrics::Metrics;
 use crate::profiles::{Learning, Pins};
 use crate::sync::{Current, Disk, Identity, Link, LinkError, TrustGauges, Watch};
@@ -189,6 +189,11 @@ impl DataPlane {
     /// The inference routes, with all other paths passed on to the control plane or refused.
     pub fn router_with_fallback(&self) -> Router {
         with_fallback(Arc::clone(&self.gateway))
+    }
+
+    /// What answers on connections that there is no room for.
+    pub fn refusal(&self) -> Router {
+        no_room(Arc::clone(&self.gateway))
     }
 
     /// The metrics, for the ops port.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use args::Args;
 use bedrock_sim::Sim;
 use ccag_controlplane::ControlPlane;
-use ccag_daemon::{Lifecycle, Ops, TelemetryConfig, bind, init_telemetry, serve};
+use ccag_daemon::{Lifecycle, Ops, Server, TelemetryConfig, bind, init_telemetry, serve};
 use ccag_dataplane::DataPlane;
 use clap::Parser;
 use std::io::Write;
@@ -52,7 +52,11 @@ async fn main() -> Result<()> {
         std::io::stdout().write_all(welcome.as_bytes())
     };
     let router = control.router_beside_data_plane().merge(data.router());
-    tokio::try_join!(serve(&life, listener, router, settings.drain), ready)?;
+    let server = Server::new(router)
+        .limits(settings.connections)
+        .refusal(data.refusal())
+        .deadline(settings.drain);
+    tokio::try_join!(server.run(&life, listener), ready)?;
     data.finish().await;
     pipe.close.cancel();
     life.drain(Duration::from_secs(5)).await;

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use bedrock_sim::Sim;
 use ccag_aws::{AwsCredentials, AwsSettings};
 use ccag_controlplane::ControlPlaneConfig;
-use ccag_daemon::OsRng;
+use ccag_daemon::{ConnectionLimits, OsRng};
 use ccag_dataplane::{ControlLink, DataPlaneConfig};
 use ccag_domain::Rng;
 use std::collections::HashMap;
@@ -18,6 +18,8 @@ use tonic::transport::Channel;
 pub(crate) struct Settings {
     control: ControlPlaneConfig,
     data: DataPlaneConfig,
+    /// What client connections may take.
+    pub(crate) connections: ConnectionLimits,
     /// How long open streams may go on after a stop.
     pub(crate) drain: Duration,
     /// Where operators connect, if they were given a port of their own.
@@ -78,6 +80,7 @@ impl Settings {
         Ok(Self {
             control: control_plane,
             data: data.plane,
+            connections: data.connections,
             drain: data.drain,
             ops_listen,
             url,

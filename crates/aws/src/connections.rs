@@ -1,9 +1,9 @@
 //! The HTTP clients of a process: one for all endpoints that go the ordinary way, and one for each that has a proxy or
 //! certificates of its own.
 
-use crate::causes;
 use crate::proxy::Via;
 use crate::tls::{BadBundle, Connector, add_pem, connector, trusted};
+use crate::{Pieces, causes};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector as SdkConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use ccag_domain::{Endpoint, EndpointId, Network};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
@@ -22,7 +22,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 /// Makes requests.
-pub type HttpClient = Client<Connector, Full<Bytes>>;
+pub type HttpClient = Client<Connector, Pieces>;
 
 /// The largest answer of STS's that is read, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
@@ -158,7 +158,7 @@ async fn exchange(client: &HttpClient, request: &HttpRequest) -> Result<HttpResp
         builder = builder.header(name, value);
     }
     let ours = builder
-        .body(Full::new(Bytes::copy_from_slice(body)))
+        .body(Bytes::copy_from_slice(body).into())
         .map_err(|e| user(e.to_string()))?;
     let answer = client
         .request(ours)

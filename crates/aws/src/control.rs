@@ -6,11 +6,11 @@ use crate::credentials::CredentialStore;
 use crate::settings::{AwsSettings, resolve};
 use crate::sign::{self, ToSign};
 use crate::tls::BadBundle;
-use crate::{SEGMENT, causes, public_url};
+use crate::{Pieces, SEGMENT, causes, public_url};
 use bytes::Bytes;
 use ccag_domain::{Clock, Endpoint};
 use http::{HeaderName, HeaderValue, Request, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use percent_encoding::utf8_percent_encode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -392,7 +392,7 @@ impl ControlClient {
         endpoint: &Endpoint,
         ask: &Ask<'_>,
         url: String,
-    ) -> Result<Request<Full<Bytes>>, ControlError> {
+    ) -> Result<Request<Pieces>, ControlError> {
         let accept = "application/json";
         let (method, content_type) = match (&ask.body, ask.target) {
             (None, _) => ("GET", ""),
@@ -404,7 +404,7 @@ impl ControlClient {
             .method(method)
             .uri(&url)
             .header(header::ACCEPT, accept)
-            .body(Full::new(body.clone()))
+            .body(Pieces::from(body.clone()))
             .map_err(|e| ControlError::Unreachable {
                 url: url.clone(),
                 reason: e.to_string(),
@@ -428,7 +428,7 @@ impl ControlClient {
             content_type,
             accept,
             headers,
-            body,
+            body: body.into(),
             now_ms: self.clock.now_ms(),
         };
         let signature = match ask.target {

@@ -12,6 +12,7 @@ pub mod credentials;
 pub mod discovery;
 pub mod kms;
 pub mod permissions;
+mod pieces;
 pub mod proxy;
 pub mod quotas;
 pub mod settings;
@@ -22,6 +23,7 @@ pub use connections::{ConnectionConfig, Connections};
 pub use control::{ControlClient, ControlConfig, ControlError};
 pub use credentials::CredentialStore;
 pub use kms::DataKey;
+pub use pieces::Pieces;
 pub use settings::{AwsCredentials, AwsSettings};
 pub use tls::BadBundle;
 

@@ -5,7 +5,7 @@
 //! 1. [`config::load`] and [`init_telemetry`];
 //! 2. a [`Lifecycle`], with [`Lifecycle::install_signals`], and a [`ReadyGuard`] for everything that has to happen before
 //!    traffic may come;
-//! 3. background work through [`Lifecycle::spawn`], listeners through [`bind`] and [`serve`], the [`Ops`] port;
+//! 3. background work through [`Lifecycle::spawn`], listeners through [`bind`] and [`Server`], the [`Ops`] port;
 //! 4. when [`Lifecycle::shutdown`] is cancelled, [`Lifecycle::drain`].
 
 pub mod config;
@@ -17,7 +17,7 @@ mod telemetry;
 
 pub use lifecycle::{Lifecycle, ReadyGuard};
 pub use ops::{Ops, SharedRegistry};
-pub use serve::{bind, serve, serve_with_notice};
+pub use serve::{ConnectionLimits, Server, bind, serve};
 pub use system::{OsRng, SystemClock};
 pub use telemetry::{TelemetryConfig, init_telemetry};
 pub use tokio_util::sync::CancellationToken;

@@ -1,6 +1,9 @@
 //! The life of a process: starting, ready, draining, gone.
 
 use futures_util::FutureExt;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -29,6 +32,42 @@ struct Inner {
     waiting: Mutex<Vec<&'static str>>,
     signals: Mutex<Option<AbortHandle>>,
     connections: Gauge,
+    closed: Family<ClosedLabels, Counter>,
+}
+
+/// Why the server has ended a connection, or one of its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// Nothing was said, or a head was not finished, in time.
+    Head,
+    /// There was no request for too long.
+    Idle,
+    /// There was no request, and another connection needed the room.
+    Evicted,
+    /// There was no room for it.
+    Full,
+    /// The body of a request did not come in time.
+    Body,
+    /// The client took nothing of its answer for too long.
+    Stuck,
+}
+
+impl Closed {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Head => "slow_head",
+            Self::Idle => "idle",
+            Self::Evicted => "made_room",
+            Self::Full => "no_room",
+            Self::Body => "slow_body",
+            Self::Stuck => "not_reading",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ClosedLabels {
+    reason: &'static str,
 }
 
 impl Drop for Inner {
@@ -74,6 +113,7 @@ impl Lifecycle {
                 waiting: Mutex::default(),
                 signals: Mutex::default(),
                 connections: Gauge::default(),
+                closed: Family::default(),
             }),
         }
     }
@@ -196,6 +236,16 @@ impl Lifecycle {
 
     pub(crate) fn connections(&self) -> &Gauge {
         &self.inner.connections
+    }
+
+    /// Counts what the server has ended by itself.
+    pub(crate) fn closed(&self, why: Closed) {
+        let labels = ClosedLabels { reason: why.as_str() };
+        self.inner.closed.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn closed_connections(&self) -> &Family<ClosedLabels, Counter> {
+        &self.inner.closed
     }
 
     /// Begins the shutdown if nothing has, and waits until every task has ended. After `deadline`, or a second signal,

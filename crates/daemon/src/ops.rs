@@ -34,7 +34,7 @@ impl std::fmt::Debug for Ops {
 }
 
 impl Ops {
-    /// An ops port that tells how `life` is going, with the number of open connections as its one metric.
+    /// An ops port that tells how `life` is going, with what there is to say of connections as its metrics.
     #[must_use]
     pub fn new(life: &Lifecycle) -> Self {
         let mut own = Registry::default();
@@ -42,6 +42,13 @@ impl Ops {
             "ccag_open_connections",
             "Client connections that are open now",
             life.connections().clone(),
+        );
+        own.register(
+            "ccag_connections_closed",
+            "Client connections, and requests on them, that were ended for taking too much: `slow_head` said nothing in time, \
+             `idle` had no request for too long, `made_room` had none when another needed the room, `no_room` was refused, \
+             `slow_body` did not finish its request, `not_reading` did not take its answer",
+            life.closed_connections().clone(),
         );
         Self {
             life: life.clone(),

@@ -5,6 +5,7 @@ use crate::noticed::Dropped;
 use crate::profile::Profile;
 use crate::request::{Headers, Peeked, Target, prepare_for, prepare_with};
 use crate::search::Terms;
+use crate::spliced::Spliced;
 use ccag_domain::{Code, Problem};
 
 /// A body for `CountTokens`.
@@ -42,12 +43,29 @@ pub fn prepare_count_with(
     let inner = prepare_with(peeked, headers, profile, terms)?;
     let mut body = String::with_capacity(inner.body.len() * 4 / 3 + 48);
     body.push_str(r#"{"input":{"invokeModel":{"body":""#);
-    base64_simd::STANDARD.encode_append(&inner.body, &mut body);
+    encode(&inner.body, &mut body);
     body.push_str("\"}}}");
     Ok(PreparedCount {
         body: body.into_bytes(),
         dropped: inner.dropped,
     })
+}
+
+/// Appends a text in base64. Pieces have to be a multiple of three bytes long for that: what is over goes with the next.
+fn encode(text: &Spliced<'_>, out: &mut String) {
+    let mut over: Vec<u8> = Vec::with_capacity(3);
+    for piece in text.pieces() {
+        let (first, rest) = piece.as_bytes().split_at(piece.len().min((3 - over.len()) % 3));
+        over.extend_from_slice(first);
+        if over.len().is_multiple_of(3) {
+            base64_simd::STANDARD.encode_append(&over, out);
+            let whole = rest.len() - rest.len() % 3;
+            base64_simd::STANDARD.encode_append(&rest[..whole], out);
+            over.clear();
+            over.extend_from_slice(&rest[whole..]);
+        }
+    }
+    base64_simd::STANDARD.encode_append(&over, out);
 }
 
 /// A body for a lane that counts tokens in Anthropic's own way, with its headers.
@@ -90,7 +108,8 @@ pub fn prepare_lane_count(
     };
     let prepared = prepare_for(peeked, headers, profile, target)?;
     let unreadable = || Problem::new(Code::InvalidRequest, "The request body is not valid JSON");
-    let text = std::str::from_utf8(&prepared.body).map_err(|_| unreadable())?;
+    let whole = prepared.body.to_vec();
+    let text = std::str::from_utf8(&whole).map_err(|_| unreadable())?;
     let doc = Doc::parse(text, 1).map_err(|_| unreadable())?;
     let counted = |key: &Value<'_>| COUNTED.iter().any(|name| key.is_text(name));
     let removed: Vec<usize> = doc
@@ -137,4 +156,29 @@ pub fn read_answer(body: &[u8]) -> Option<u64> {
     serde_json::from_slice::<Answer>(body)
         .ok()
         .map(|a| a.input_tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spliced::Part;
+
+    #[test]
+    fn pieces_of_any_length_become_the_base64_of_the_whole() {
+        let long = "abcdefgh".repeat(4_000);
+        for cuts in [
+            [1, 2, 3],
+            [2, 2, 2],
+            [20_001, 20_002, 1],
+            [16_384, 3, 20_000],
+            [0, 20_003, 31_999],
+        ] {
+            let parts: Vec<Part<'_, '_>> = cuts.iter().map(|&n| Part::Kept(&long[..n])).collect();
+            let spliced = Spliced::of(&parts);
+            let mut out = String::from("so: ");
+            encode(&spliced, &mut out);
+            let whole = base64_simd::STANDARD.encode_to_string(spliced.to_vec());
+            assert_eq!(out, format!("so: {whole}"), "{cuts:?}");
+        }
+    }
 }

@@ -23,7 +23,9 @@ pub mod profile;
 pub mod request;
 pub mod response;
 pub mod search;
+mod spliced;
 pub mod stream;
 mod usage;
 
 pub use json::SyntaxError;
+pub use spliced::Spliced;

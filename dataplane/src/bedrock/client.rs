@@ -1,15 +1,14 @@
 //! The product's own HTTP client for Bedrock Runtime.
 
 use super::{BoxError, Call, CallError, Reply, Upstream};
-use bytes::Bytes;
 use ccag_aws::settings::{AwsSettings, resolve};
 use ccag_aws::sign::ToSign;
 use ccag_aws::tls::BadBundle;
-use ccag_aws::{ConnectionConfig, Connections, CredentialStore, connections, public_url};
+use ccag_aws::{ConnectionConfig, Connections, CredentialStore, Pieces, connections, public_url};
 use ccag_domain::{Clock, Endpoint, Subject};
 use futures_util::future::{BoxFuture, FutureExt};
 use http::{Request, header};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,14 +105,14 @@ impl AwsUpstream {
         Ok(format!("{base}{}", call.operation.path(call.model)))
     }
 
-    async fn request(&self, call: &Call<'_>) -> Result<Request<Full<Bytes>>, CallError> {
+    async fn request(&self, call: &Call<'_>) -> Result<Request<Pieces>, CallError> {
         let region = self.region(call.endpoint)?;
         let url = self.url(call, region)?;
         let accept = call.operation.accept();
         let mut request = Request::post(&url)
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, accept)
-            .body(Full::new(call.body.clone()))
+            .body(call.body.clone())
             .map_err(|e| CallError::Misconfigured(e.to_string()))?;
         request.headers_mut().extend(call.headers.iter().cloned());
         let to_sign = || ToSign {

@@ -4,19 +4,24 @@ use super::attempt::Bedrock;
 use super::lanes::{Asked, guard};
 use crate::profiles::Rules;
 use bytes::Bytes;
+use ccag_aws::Pieces;
 use ccag_domain::routing::Candidate;
 use ccag_domain::{Guardrail, Lane, Problem, ServiceTier, Subject};
+use ccag_translate::Spliced;
 use ccag_translate::noticed::Dropped;
 use ccag_translate::profile::{Profile, Reduction};
 use ccag_translate::request::{self, Headers, Operation as Kind, Target};
 use ccag_translate::search::Terms;
 use http::{HeaderName, HeaderValue};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What is to be done.
 pub(crate) struct Job {
     /// The body for Bedrock.
-    pub(crate) body: Bytes,
+    pub(crate) body: Pieces,
+    /// How many of its bytes are not the client's own.
+    pub(crate) copied: usize,
     /// What it was made of, to make it again with less.
     pub(crate) source: Source,
     /// The model in the client's words, which the answer repeats.
@@ -50,16 +55,16 @@ pub(crate) struct Source {
 
 impl Source {
     /// Makes the body of `InvokeModel`, without tags.
-    pub(crate) fn prepare(&self, peeked: &request::Peeked<'_>) -> Result<request::Prepared, Problem> {
+    pub(crate) fn prepare<'b>(&self, peeked: &request::Peeked<'b>) -> Result<request::Prepared<'b>, Problem> {
         self.prepare_by(peeked, self.rules.profile(), Target::default())
     }
 
-    fn prepare_by(
+    fn prepare_by<'b>(
         &self,
-        peeked: &request::Peeked<'_>,
+        peeked: &request::Peeked<'b>,
         profile: &Profile,
         target: Target<'_>,
-    ) -> Result<request::Prepared, Problem> {
+    ) -> Result<request::Prepared<'b>, Problem> {
         let betas: Vec<&str> = self.betas.iter().map(String::as_str).collect();
         let headers = Headers {
             betas: &betas,
@@ -72,6 +77,15 @@ impl Source {
         };
         request::prepare_for(peeked, headers, profile, target)
     }
+}
+
+/// The body for Bedrock, which shares what is long with the client's, `source`.
+pub(crate) fn pieces(source: &Bytes, body: Spliced<'_>) -> Pieces {
+    let piece = |piece| match piece {
+        Cow::Borrowed(kept) => source.slice_ref(str::as_bytes(kept)),
+        Cow::Owned(new) => Bytes::from(String::into_bytes(new)),
+    };
+    body.into_pieces().into_iter().map(piece).collect()
 }
 
 /// What a job knows of lanes and guardrails.
@@ -212,7 +226,7 @@ impl Job {
     pub(crate) fn bound_output(&mut self, tokens: u64) {
         self.source.most_output = Some(tokens);
         // It is made again for whom it goes to.
-        self.body = Bytes::new();
+        self.body = Pieces::default();
     }
 
     /// The rules of the same conversation on a lane.
@@ -273,7 +287,8 @@ impl Job {
                 Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
             })
             .collect();
-        self.body = prepared.body.into();
+        self.copied = prepared.body.copied();
+        self.body = pieces(&self.source.body, prepared.body);
         self.betas = prepared.betas;
         self.dropped = prepared.dropped;
         self.passed = prepared.passed;

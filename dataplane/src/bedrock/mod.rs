@@ -19,7 +19,7 @@ pub use ccag_aws::{AwsCredentials, AwsSettings};
 pub use client::{AwsUpstream, ClientConfig};
 
 use bytes::Bytes;
-use ccag_aws::SEGMENT;
+use ccag_aws::{Pieces, SEGMENT};
 use ccag_domain::{Endpoint, Subject};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -109,7 +109,7 @@ pub struct Call<'a> {
     /// Headers beside those that every request has; they are signed.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The JSON body.
-    pub body: Bytes,
+    pub body: Pieces,
 }
 
 /// What came back: the status may be an error.

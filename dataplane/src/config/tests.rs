@@ -41,6 +41,44 @@ fn the_defaults_and_a_control_plane_are_enough() {
 }
 
 #[test]
+fn what_connections_may_take_is_set_by_variables_and_is_by_default_what_it_is_in_the_library() {
+    let cp = ("CCAG_CONTROL_PLANE", "http://127.0.0.1:8082");
+    assert_eq!(load_with(&[cp]).unwrap().connections, ConnectionLimits::default());
+    let set = load_with(&[
+        cp,
+        ("CCAG_MAX_CONNECTIONS", "100"),
+        ("CCAG_HEAD_TIMEOUT_S", "1"),
+        ("CCAG_IDLE_TIMEOUT_S", "2"),
+        ("CCAG_BODY_PAUSE_S", "3"),
+        ("CCAG_BODY_TIMEOUT_S", "4"),
+        ("CCAG_WRITE_TIMEOUT_S", "5"),
+        ("CCAG_HTTP2_STREAMS", "6"),
+        ("CCAG_HTTP2_PING_S", "7"),
+        ("CCAG_BODY_MEMORY_BYTES", "1000000000"),
+    ])
+    .unwrap();
+    let seconds = Duration::from_secs;
+    let wanted = ConnectionLimits {
+        max: 100,
+        head: seconds(1),
+        idle: seconds(2),
+        body_pause: seconds(3),
+        body: seconds(4),
+        write: seconds(5),
+        http2_streams: 6,
+        http2_ping: seconds(7),
+    };
+    assert_eq!(
+        (set.connections, set.plane.body_memory_bytes),
+        (wanted, 1_000_000_000)
+    );
+    let wrong = load_with(&[cp, ("CCAG_WRITE_TIMEOUT_S", "0")])
+        .unwrap_err()
+        .to_string();
+    assert!(wrong.contains("connections.write_s"), "{wrong}");
+}
+
+#[test]
 fn mistakes_are_named_with_their_remedy() {
     let message = |vars: &[(&str, &str)]| load_with(vars).unwrap_err().to_string();
     assert!(message(&[]).contains("CCAG_CONTROL_PLANE"));

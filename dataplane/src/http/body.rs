@@ -1,15 +1,15 @@
 //! Reading request bodies: once, within a limit, and politely when it is exceeded.
 
-use super::memory::{BodyMemory, bound};
+use super::Gateway;
+use super::memory::{Held, bound};
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use ccag_domain::{Code, Problem};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
-
-/// How long a client may pause while it sends its request.
-const PAUSE: Duration = Duration::from_secs(60);
 
 /// What is set aside for a body that does not say how long it is.
 const FIRST_PART: usize = 64 * 1_024;
@@ -22,13 +22,15 @@ const DRAIN_TIME: Duration = Duration::from_secs(10);
 /// Reads the whole body.
 ///
 /// # Errors
-/// 413 above the limit, 400 for an encoding that we do not read or a body that breaks off, 504 for a client that pauses too
-/// long, 503 where there is no memory for it.
+/// 413 above the limit, 400 for an encoding that we do not read or a body that breaks off, 504 for a client that pauses or takes
+/// too long, 503 where there is no memory for it so many times.
 pub(super) async fn read(
     headers: &HeaderMap,
     mut body: Body,
-    (limit, memory): (usize, &BodyMemory),
-) -> Result<Bytes, Problem> {
+    gateway: &Gateway,
+    copies: usize,
+) -> Result<(Bytes, Arc<Held>), Problem> {
+    let (limit, memory) = (gateway.body_bytes, &gateway.body_memory);
     if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
         && encoding != "identity"
     {
@@ -44,7 +46,7 @@ pub(super) async fn read(
         return Err(too_large(limit));
     }
     let known = declared.and_then(|n| usize::try_from(n).ok());
-    let mut held = match memory.take(known.unwrap_or(FIRST_PART)).await {
+    let held = match memory.take(known.unwrap_or(FIRST_PART), copies).await {
         Ok(held) => held,
         Err(problem) => {
             drain(headers, body).await;
@@ -53,9 +55,9 @@ pub(super) async fn read(
     };
     let mut bytes = BytesMut::with_capacity(known.unwrap_or(0));
     loop {
-        match tokio::time::timeout(PAUSE, body.frame()).await {
-            Ok(None) => return Ok(bound(bytes.freeze(), held)),
-            Ok(Some(Ok(frame))) => {
+        match body.frame().await {
+            None => return Ok(bound(bytes.freeze(), held)),
+            Some(Ok(frame)) => {
                 let Ok(data) = frame.into_data() else { continue };
                 if bytes.len() + data.len() > limit {
                     drop(bytes);
@@ -67,7 +69,7 @@ pub(super) async fn read(
                 }
                 let length = bytes.len() + data.len();
                 if length > held.room()
-                    && let Err(problem) = memory.extend(&mut held, length.next_power_of_two().min(limit))
+                    && let Err(problem) = memory.extend(&held, length.next_power_of_two().min(limit))
                 {
                     drop((bytes, held));
                     drain(headers, body).await;
@@ -75,14 +77,14 @@ pub(super) async fn read(
                 }
                 bytes.extend_from_slice(&data);
             }
-            Ok(Some(Err(_))) => {
-                return Err(Problem::new(Code::InvalidRequest, "the request body broke off"));
-            }
-            Err(_) => {
+            Some(Err(error)) if took_too_long(&error) => {
                 return Err(Problem::new(
                     Code::Timeout,
                     "the request body did not arrive in time",
                 ));
+            }
+            Some(Err(_)) => {
+                return Err(Problem::new(Code::InvalidRequest, "the request body broke off"));
             }
         }
     }
@@ -105,6 +107,14 @@ pub(super) async fn drain(headers: &HeaderMap, mut body: Body) {
         }
     };
     let _ = tokio::time::timeout(DRAIN_TIME, read).await;
+}
+
+/// Whether the server has given up on the body.
+fn took_too_long(error: &axum::Error) -> bool {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {

@@ -2,6 +2,7 @@
 //! endpoint has that lane, else an estimate that says so. It is free and leaves no usage record.
 
 use super::error::{render, set_request_id};
+use super::memory::COUNT_COPIES;
 use super::messages::{Admitted, identify, route, subject};
 use super::{Gateway, body};
 use crate::admission;
@@ -13,6 +14,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
+use ccag_aws::Pieces;
 use ccag_domain::routing::{self, Candidate};
 use ccag_domain::{Lane, Model, Problem, RequestId, Subject};
 use ccag_translate::count_tokens::{
@@ -61,7 +63,7 @@ impl Counter {
 struct Ask {
     counter: Counter,
     candidate: Candidate,
-    body: Bytes,
+    body: Pieces,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -98,7 +100,7 @@ async fn count(gateway: Arc<Gateway>, request: Request, request_id: RequestId) -
             return Err(problem);
         }
     };
-    let body = body::read(&head.headers, body, (gateway.body_bytes, &gateway.body_memory)).await?;
+    let (body, _held) = body::read(&head.headers, body, &gateway, COUNT_COPIES).await?;
     let plan = plan(&gateway.bedrock, &admitted, &head.headers, &body, &request_id)?;
     let counted = ask_in_turn(&gateway.bedrock, &plan).await;
     let (count, by) = counted.map_or((plan.estimate, "estimate"), |(count, by)| (count, by.as_str()));

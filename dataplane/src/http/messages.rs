@@ -8,12 +8,13 @@ pub(super) mod route;
 pub(super) use ending::{failed, not_recorded};
 
 use super::error::{render, set_aws_request_id, set_request_id};
+use super::memory::COPIES;
 use super::{Gateway, body, search, session, sse};
 use crate::admission;
 use crate::allowance::{self, Notice, Reservation, Size};
 use crate::auth::{Authenticated, authenticate};
 use crate::bedrock::attempt::{self, Answer};
-use crate::bedrock::job::{Job, LaneJob, Source};
+use crate::bedrock::job::{Job, LaneJob, Source, pieces};
 use crate::bedrock::lanes::Asked;
 use crate::conversation::ConversationKey;
 use crate::explain::{Arrived, Stage};
@@ -220,11 +221,12 @@ async fn understand(
             return Err(problem.into());
         }
     };
-    let body = body::read(&head.headers, body, (gateway.body_bytes, &gateway.body_memory))
+    let (body, held) = body::read(&head.headers, body, &gateway, COPIES)
         .await
         .inspect_err(|problem| {
             explained::refused(&gateway, (&admitted, arrived), Stage::Body, problem, (None, None));
         })?;
+    let length = body.len();
     let planned = if body.len() < OFFLOAD_BYTES {
         plan(&gateway, &admitted, &head.headers, &body, request_id)
     } else {
@@ -247,6 +249,7 @@ async fn understand(
             planned,
         );
     })?;
+    held.needs_only(length + plan.job.copied);
     gateway
         .bedrock
         .learning
@@ -391,7 +394,8 @@ fn translate(
     };
     let prepared = source.prepare(peeked)?;
     Ok(Job {
-        body: prepared.body.into(),
+        copied: prepared.body.copied(),
+        body: pieces(body, prepared.body),
         source,
         model_said: peeked.model().to_owned(),
         streaming: peeked.stream(),

@@ -15,8 +15,8 @@ mod telemetry;
 mod usage;
 
 pub(crate) use forward::Forward;
-pub(crate) use memory::{BodyMemory, COPIES, half_of_all};
-pub(crate) use routes::{inference, with_fallback};
+pub(crate) use memory::{BodyMemory, COUNT_COPIES, half_of_all};
+pub(crate) use routes::{inference, no_room, with_fallback};
 pub(crate) use telemetry::Relay;
 
 use crate::admission::Admission;

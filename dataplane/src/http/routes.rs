@@ -48,6 +48,18 @@ pub(crate) fn with_fallback(gateway: Arc<Gateway>) -> Router {
         .with_state(gateway)
 }
 
+/// A refusal for every request, where there are more connections than may be open.
+pub(crate) fn no_room(gateway: Arc<Gateway>) -> Router {
+    Router::new().fallback(full).with_state(gateway)
+}
+
+async fn full(State(gateway): Shared, request: Request<Body>) -> Response {
+    super::body::drain(&request.headers().clone(), request.into_body()).await;
+    let message = "this gateway has as many connections as it takes; try again in a moment";
+    let problem = Problem::new(Code::Unavailable, message).retry_after(2);
+    render(&problem, &gateway.request_id())
+}
+
 async fn hello() -> StatusCode {
     StatusCode::OK
 }

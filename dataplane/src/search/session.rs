@@ -3,7 +3,7 @@
 use super::call::{self, Broken};
 use super::{Wanted, run};
 use crate::bedrock::attempt::{Answer, Bedrock, Failure, Opened, walk};
-use crate::bedrock::job::{Job, LaneJob, Source};
+use crate::bedrock::job::{Job, LaneJob, Source, pieces};
 use crate::metrics::Metrics;
 use crate::usage::{Ending, Ticket};
 use bytes::Bytes;
@@ -327,7 +327,8 @@ fn job(mut source: Source, lane: LaneJob, said: &[String], model_said: String) -
     let body = source.body.clone();
     let prepared = source.prepare(&peek(&body, Operation::Messages)?)?;
     Ok(Job {
-        body: prepared.body.into(),
+        copied: prepared.body.copied(),
+        body: pieces(&body, prepared.body),
         source,
         model_said,
         streaming: true,

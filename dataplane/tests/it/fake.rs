@@ -71,7 +71,7 @@ impl Upstream for FakeBedrock {
         self.asked.lock().unwrap().push(Asked {
             endpoint: call.endpoint.name.clone(),
             model: call.model.to_owned(),
-            body: call.body.clone(),
+            body: call.body.whole(),
         });
         let script = self.scripts.lock().unwrap().pop_front();
         async move {

@@ -15,6 +15,7 @@ mod client_sessions;
 mod cold_start;
 #[path = "../../../crates/aws/tests/it/connect_proxy.rs"]
 mod connect_proxy;
+mod connections;
 mod control;
 mod error_table;
 mod exchanges;

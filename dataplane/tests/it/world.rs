@@ -3,7 +3,7 @@
 use crate::control::{ControlPlane, JOIN_TOKEN, KEY, usual};
 use crate::fake::{Fake, FakeBedrock};
 use bytes::Bytes;
-use ccag_daemon::{Lifecycle, OsRng, SystemClock};
+use ccag_daemon::{ConnectionLimits, Lifecycle, OsRng, Server, SystemClock};
 use ccag_dataplane::{ControlLink, DataPlane, DataPlaneConfig, World};
 use ccag_domain::{Clock, ConfigObject, UnixMs};
 use http_body_util::{BodyExt, Full};
@@ -50,7 +50,7 @@ impl Control {
         let addr = listener.local_addr().unwrap();
         let life = Lifecycle::new();
         let router = plane.routes().prepare().into_axum_router();
-        serve(&life, listener, router);
+        serve(&life, listener, Server::new(router));
         Self { plane, addr, life }
     }
 
@@ -61,12 +61,11 @@ impl Control {
     }
 }
 
-fn serve(life: &Lifecycle, listener: TcpListener, router: axum::Router) {
+fn serve(life: &Lifecycle, listener: TcpListener, server: Server) {
     let server_life = life.clone();
+    let server = server.deadline(Duration::from_secs(5));
     life.spawn("test server", async move {
-        ccag_daemon::serve(&server_life, listener, router, Duration::from_secs(5))
-            .await
-            .unwrap();
+        server.run(&server_life, listener).await.unwrap();
     });
 }
 
@@ -86,6 +85,8 @@ pub struct Rig {
 pub struct Options {
     pub dir: Arc<TempDir>,
     pub change: Box<dyn FnOnce(&mut DataPlaneConfig) + Send>,
+    /// What client connections may take.
+    pub connections: ConnectionLimits,
     /// Asks AWS, or what the configuration names in its place, instead of the scripted Bedrock.
     pub real_client: bool,
 }
@@ -95,6 +96,7 @@ impl Default for Options {
         Self {
             dir: Arc::new(tempfile::tempdir().unwrap()),
             change: Box::new(|_| {}),
+            connections: ConnectionLimits::default(),
             real_client: false,
         }
     }
@@ -138,7 +140,10 @@ impl Rig {
         let plane = DataPlane::start_in(config, &life, world).await.unwrap();
         let listener = ccag_daemon::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let addr = listener.local_addr().unwrap();
-        serve(&life, listener, plane.router_with_fallback());
+        let server = Server::new(plane.router_with_fallback())
+            .limits(options.connections)
+            .refusal(plane.refusal());
+        serve(&life, listener, server);
         let http = Client::builder(TokioExecutor::new()).build_http();
         Self {
             plane,

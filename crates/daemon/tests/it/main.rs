@@ -6,6 +6,7 @@
     reason = "tests"
 )]
 
+mod bounds;
 mod config;
 mod lifecycle;
 mod ops;
@@ -34,9 +35,8 @@ async fn start_with_notice(
     let addr = listener.local_addr().unwrap();
     let life = life.clone();
     let server = tokio::spawn(async move {
-        ccag_daemon::serve_with_notice(&life, listener, router, notice, deadline)
-            .await
-            .unwrap();
+        let server = ccag_daemon::Server::new(router).notice(notice).deadline(deadline);
+        server.run(&life, listener).await.unwrap();
     });
     (addr, server)
 }

@@ -1,6 +1,7 @@
 //! Changing a text by splicing.
 
 use super::value::Value;
+use crate::spliced::{Part, Spliced};
 use std::borrow::Cow;
 
 #[derive(Debug)]
@@ -82,6 +83,12 @@ impl<'a> Edits<'a> {
         }
     }
 
+    /// The text with all changes made, sharing what is long with the text as it was.
+    pub(crate) fn splice<'t>(mut self, text: &'t str) -> Spliced<'t> {
+        self.sort();
+        Spliced::of(&self.parts(text, 0, text.len()))
+    }
+
     /// The text with all changes made.
     pub(crate) fn apply(self, text: &str) -> Vec<u8> {
         self.apply_range(text, 0, text.len()).into_bytes()
@@ -89,20 +96,33 @@ impl<'a> Edits<'a> {
 
     /// A part of the text, with the changes made that fall into it.
     pub(crate) fn apply_range(mut self, text: &str, start: usize, end: usize) -> String {
-        self.list.sort_by_key(|e| (e.start, e.end));
+        self.sort();
         let grown: usize = self.list.iter().map(|e| e.with.len()).sum();
         let mut out = String::with_capacity(end - start + grown);
+        for part in self.parts(text, start, end) {
+            out.push_str(part.text());
+        }
+        out
+    }
+
+    fn sort(&mut self) {
+        self.list.sort_by_key(|e| (e.start, e.end));
+    }
+
+    /// A part of the text, in pieces, once the changes are in order.
+    fn parts<'t, 'n>(&'n self, text: &'t str, start: usize, end: usize) -> Vec<Part<'t, 'n>> {
+        let mut parts = Vec::with_capacity(2 * self.list.len() + 1);
         let mut cursor = start;
         for edit in self.list.iter().filter(|e| e.end <= end) {
             if edit.start < cursor {
                 continue;
             }
-            out.push_str(&text[cursor..edit.start]);
-            out.push_str(&edit.with);
+            parts.push(Part::Kept(&text[cursor..edit.start]));
+            parts.push(Part::New(&edit.with));
             cursor = edit.end;
         }
-        out.push_str(&text[cursor..end]);
-        out
+        parts.push(Part::Kept(&text[cursor..end]));
+        parts
     }
 }
 

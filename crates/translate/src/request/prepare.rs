@@ -10,6 +10,7 @@ use crate::json::{Kind, Value, quoted};
 use crate::noticed::{Dropped, DroppedKind};
 use crate::profile::{Action, DisabledThinking, Feature, Profile};
 use crate::search::{Terms, asked, upstream_name};
+use crate::spliced::Spliced;
 use ccag_domain::{Code, Lane, Problem};
 use std::borrow::Cow;
 
@@ -36,9 +37,9 @@ pub struct Headers<'h> {
 
 /// A body for Bedrock, and what was done to make it.
 #[derive(Debug, Clone)]
-pub struct Prepared {
-    /// The body.
-    pub body: Vec<u8>,
+pub struct Prepared<'t> {
+    /// The body, which shares what is long with the client's.
+    pub body: Spliced<'t>,
     /// The headers of Anthropic's that go with it; none for `InvokeModel`, where the body says it all.
     pub headers: Vec<(&'static str, String)>,
     /// The most output tokens that Bedrock is asked for: the client's wish, bounded by the model's maximum.
@@ -74,7 +75,11 @@ struct Parts<'d> {
 ///
 /// # Errors
 /// As [`prepare_for`].
-pub fn prepare(peeked: &Peeked<'_>, headers: Headers<'_>, profile: &Profile) -> Result<Prepared, Problem> {
+pub fn prepare<'t>(
+    peeked: &Peeked<'t>,
+    headers: Headers<'_>,
+    profile: &Profile,
+) -> Result<Prepared<'t>, Problem> {
     prepare_for(peeked, headers, profile, Target::default())
 }
 
@@ -82,12 +87,12 @@ pub fn prepare(peeked: &Peeked<'_>, headers: Headers<'_>, profile: &Profile) -> 
 ///
 /// # Errors
 /// As [`prepare_for`].
-pub fn prepare_with(
-    peeked: &Peeked<'_>,
+pub fn prepare_with<'t>(
+    peeked: &Peeked<'t>,
     headers: Headers<'_>,
     profile: &Profile,
     terms: &Terms,
-) -> Result<Prepared, Problem> {
+) -> Result<Prepared<'t>, Problem> {
     let target = Target {
         terms: Some(terms),
         ..Target::default()
@@ -101,12 +106,12 @@ pub fn prepare_with(
 ///
 /// # Errors
 /// A [`Problem`] for what the profile refuses.
-pub fn prepare_for<'t>(
-    peeked: &Peeked<'_>,
+pub fn prepare_for<'t, 'r>(
+    peeked: &Peeked<'t>,
     headers: Headers<'_>,
-    profile: &'t Profile,
-    target: Target<'t>,
-) -> Result<Prepared, Problem> {
+    profile: &'r Profile,
+    target: Target<'r>,
+) -> Result<Prepared<'t>, Problem> {
     asked(peeked)?;
     let lane = profile.lane();
     let root = peeked.root();
@@ -185,7 +190,7 @@ pub fn prepare_for<'t>(
     plan.edits.insert(root.start() + 1, front.text);
     plan.edits.remove_children(root, &removed);
     Ok(Prepared {
-        body: plan.edits.apply(peeked.doc.text),
+        body: plan.edits.splice(peeked.doc.text),
         headers: target::headers(lane, target::header_version(strict), &betas),
         max_tokens,
         betas,

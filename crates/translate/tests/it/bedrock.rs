@@ -89,7 +89,7 @@ fn translated(body: &Value, betas: &str, profile: &Profile, counting: bool) -> R
         return Ok(serde_json::from_slice(&inner).unwrap());
     }
     let peeked = peek(text.as_bytes(), Operation::Messages)?;
-    Ok(serde_json::from_slice(&prepare(&peeked, headers, profile)?.body).unwrap())
+    Ok(serde_json::from_slice(&prepare(&peeked, headers, profile)?.body.to_vec()).unwrap())
 }
 
 /// As [`translated`], with what the client does by itself after a refusal that names `safeguards`.

@@ -197,7 +197,7 @@ fn run(vector: &Value) -> (Vec<String>, Seen) {
             .passed
             .into_iter()
             .find(|p| p.kind == DroppedKind::ToolType);
-        asked.push(String::from_utf8(prepared.body).unwrap());
+        asked.push(String::from_utf8(prepared.body.to_vec()).unwrap());
         let error = match answer(reply, peeked.model()) {
             Came::Seen(seen) => return (asked, seen),
             Came::Failed(error) => match unheard_of {

@@ -15,8 +15,13 @@ fn profile(lane: Lane, model: &str) -> Profile {
     RuleBook::of(lane).profile(&name, known.map_or(128_000, |m| m.max_output_tokens))
 }
 
-fn prepared(lane: Lane, body: &Value, betas: &[&str], version: Option<&str>) -> Result<Prepared, Problem> {
-    let body = body.to_string();
+fn prepared(
+    lane: Lane,
+    body: &Value,
+    betas: &[&str],
+    version: Option<&str>,
+) -> Result<Prepared<'static>, Problem> {
+    let body = body.to_string().leak();
     let peeked = peek(body.as_bytes(), Operation::Messages)?;
     let target = Target {
         model: "us.anthropic.x",
@@ -34,11 +39,11 @@ fn prepared(lane: Lane, body: &Value, betas: &[&str], version: Option<&str>) -> 
     )
 }
 
-fn body_of(prepared: &Prepared) -> Value {
-    serde_json::from_slice(&prepared.body).unwrap()
+fn body_of(prepared: &Prepared<'_>) -> Value {
+    serde_json::from_slice(&prepared.body.to_vec()).unwrap()
 }
 
-fn header<'p>(prepared: &'p Prepared, name: &str) -> Option<&'p str> {
+fn header<'p>(prepared: &'p Prepared<'_>, name: &str) -> Option<&'p str> {
     let found = prepared.headers.iter().find(|(n, _)| *n == name);
     found.map(|(_, value)| value.as_str())
 }

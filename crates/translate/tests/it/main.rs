@@ -42,8 +42,9 @@ pub(crate) fn max_output_tokens(name: &ModelName) -> u32 {
     known.map_or(128_000, |m| m.max_output_tokens)
 }
 
-/// Translates a request body for its own model.
-pub(crate) fn translate(body: &str, betas: &[&str]) -> Result<Prepared, Problem> {
+/// Translates a request body for its own model. The body is never freed.
+pub(crate) fn translate(body: &str, betas: &[&str]) -> Result<Prepared<'static>, Problem> {
+    let body: &'static str = body.to_owned().leak();
     let peeked = peek(body.as_bytes(), Operation::Messages)?;
     prepare(
         &peeked,
@@ -54,5 +55,5 @@ pub(crate) fn translate(body: &str, betas: &[&str]) -> Result<Prepared, Problem>
 
 /// The translated body as text.
 pub(crate) fn sent(body: &str) -> String {
-    String::from_utf8(translate(body, &[]).unwrap().body).unwrap()
+    String::from_utf8(translate(body, &[]).unwrap().body.to_vec()).unwrap()
 }

@@ -99,7 +99,9 @@ fn translated(file: &Path) -> String {
                 );
             }
             Ok(prepared) => {
-                out.push_str(&summary(&serde_json::from_slice(&prepared.body).unwrap()));
+                out.push_str(&summary(
+                    &serde_json::from_slice(&prepared.body.to_vec()).unwrap(),
+                ));
                 for dropped in &prepared.dropped {
                     let _ = writeln!(
                         out,

@@ -166,7 +166,7 @@ fn context_edits_that_bedrock_takes_bring_their_betas() {
         prepared.betas,
         ["context-management-2025-06-27", "compact-2026-01-12"]
     );
-    let body: Value = serde_json::from_slice(&prepared.body).unwrap();
+    let body: Value = serde_json::from_slice(&prepared.body.to_vec()).unwrap();
     assert_eq!(body["context_management"]["edits"].as_array().unwrap().len(), 2);
 }
 
@@ -180,7 +180,7 @@ fn cache_markers_keep_type_and_ttl_only() {
             {"type": "text", "text": "x", "cache_control": marker}]}]}]});
     let prepared = translate(&with("claude-opus-5-5", &body).to_string(), &[]).unwrap();
     assert!(prepared.writes_1h);
-    let sent: Value = serde_json::from_slice(&prepared.body).unwrap();
+    let sent: Value = serde_json::from_slice(&prepared.body.to_vec()).unwrap();
     for at in ["/system/0", "/tools/0", "/messages/0/content/0/content/0"] {
         let marker = sent.pointer(&format!("{at}/cache_control")).unwrap();
         assert_eq!(*marker, json!({"type": "ephemeral", "ttl": "1h"}), "{at}");
@@ -275,7 +275,7 @@ fn tools_keep_what_bedrock_knows() {
         {"type": "tool_search_tool_bm25_20251119", "name": "tool_search_tool_bm25"},
         {"type": "brand_new_20300101", "name": "n", "x": 1}]});
     let prepared = translate(&with("claude-opus-5-5", &tools).to_string(), &[]).unwrap();
-    let sent: Value = serde_json::from_slice(&prepared.body).unwrap();
+    let sent: Value = serde_json::from_slice(&prepared.body.to_vec()).unwrap();
     assert_eq!(
         sent["tools"],
         json!([
@@ -337,7 +337,7 @@ fn the_strict_version_is_passed_on_or_kept_by_the_gateway() {
             },
             &profile(model),
         )
-        .map(|p| serde_json::from_slice::<Value>(&p.body).unwrap()["anthropic_version"].clone())
+        .map(|p| serde_json::from_slice::<Value>(&p.body.to_vec()).unwrap()["anthropic_version"].clone())
     };
     assert_eq!(ask("claude-opus-5-5", &json!({})).unwrap(), "2026-10-21");
     assert_eq!(ask("claude-haiku-4-5", &json!({})).unwrap(), "bedrock-2023-05-31");
@@ -379,7 +379,7 @@ fn a_reduced_profile_sends_less() {
         .unwrap();
         (
             prepared.betas,
-            serde_json::from_slice::<Value>(&prepared.body).unwrap(),
+            serde_json::from_slice::<Value>(&prepared.body.to_vec()).unwrap(),
         )
     };
     assert_eq!(

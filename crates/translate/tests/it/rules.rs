@@ -118,7 +118,7 @@ fn outcome(book: &RuleBook, vector: &Map<String, Value>, model: &str) -> Value {
             return json!({"refused": problem.code.anthropic_type(), "says": problem.message});
         }
     };
-    let mut sent: Map<String, Value> = serde_json::from_slice(&prepared.body).unwrap();
+    let mut sent: Map<String, Value> = serde_json::from_slice(&prepared.body.to_vec()).unwrap();
     let plain = plain(model);
     let usual = json!({"anthropic_version": "bedrock-2023-05-31", "max_tokens": plain["max_tokens"], "messages": plain["messages"]});
     for (key, value) in usual.as_object().unwrap() {

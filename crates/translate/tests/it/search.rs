@@ -29,13 +29,14 @@ fn peeked(body: &[u8]) -> Peeked<'_> {
     peek(body, Operation::Messages).unwrap()
 }
 
-fn prepared(body: &[u8], terms: &Terms) -> Result<Prepared, Problem> {
+fn prepared<'t>(body: &'t [u8], terms: &Terms) -> Result<Prepared<'t>, Problem> {
     prepare_with(&peeked(body), Headers::default(), &profile(MODEL), terms)
 }
 
 fn sent(body: &Value) -> Value {
-    let prepared = prepared(body.to_string().as_bytes(), &terms()).unwrap();
-    serde_json::from_slice(&prepared.body).unwrap()
+    let body = body.to_string();
+    let prepared = prepared(body.as_bytes(), &terms()).unwrap();
+    serde_json::from_slice(&prepared.body.to_vec()).unwrap()
 }
 
 fn search_tool() -> Value {
@@ -161,7 +162,7 @@ fn serve(body: &Value, calls: &[(Vec<Said>, &str)], outcome: impl Fn(&str) -> Se
     let mut merged = Merged::new(tool, key());
     let (mut upstream, mut out) = (Vec::new(), Vec::new());
     for n in 0.. {
-        upstream.push(prepared(&body, &terms()).unwrap().body);
+        upstream.push(prepared(&body, &terms()).unwrap().body.to_vec());
         let (said, reason) = calls.get(n).or(calls.last()).unwrap();
         feed(&mut merged, &call(n, said, reason), &mut out);
         let Next::Search(wanted) = merged.call_ended(&mut out) else {
@@ -425,7 +426,10 @@ fn next_turn(body: &Value, sse: &str, user: &Value) -> Vec<u8> {
     let list = body["messages"].as_array_mut().unwrap();
     list.push(json!({"role": "assistant", "content": accumulated(sse)["content"]}));
     list.push(json!({"role": "user", "content": user}));
-    prepared(body.to_string().as_bytes(), &terms()).unwrap().body
+    prepared(body.to_string().as_bytes(), &terms())
+        .unwrap()
+        .body
+        .to_vec()
 }
 
 #[test]
@@ -568,7 +572,12 @@ fn ten_calls_end_with_a_pause_that_can_be_gone_on_from() {
         .as_array_mut()
         .unwrap()
         .push(json!({"role": "assistant", "content": message["content"]}));
-    let after = messages(&prepared(going_on.to_string().as_bytes(), &terms()).unwrap().body);
+    let after = messages(
+        &prepared(going_on.to_string().as_bytes(), &terms())
+            .unwrap()
+            .body
+            .to_vec(),
+    );
     assert!(after.starts_with(messages(&served.upstream[9]).strip_suffix(']').unwrap()));
     let parsed: Value = serde_json::from_str(&after).unwrap();
     assert_eq!(parsed.as_array().unwrap().last().unwrap()["role"], "user");
@@ -653,7 +662,7 @@ fn results_of_searches_and_what_follows_them_are_tagged_for_the_guardrail() {
         list.push(json!({"role": "user", "content": "go \"on\""}));
         let text = body.to_string();
         let prepared = prepare_for(&peeked(text.as_bytes()), Headers::default(), &rules, target).unwrap();
-        let sent: Value = serde_json::from_slice(&prepared.body).unwrap();
+        let sent: Value = serde_json::from_slice(&prepared.body.to_vec()).unwrap();
         let mut texts = Vec::new();
         let users = sent["messages"].as_array().unwrap().iter();
         for message in users.filter(|m| m["role"] == "user") {

@@ -35,7 +35,7 @@ fn upstream(vector: &Value) -> Result<Vec<u8>, ccag_domain::Problem> {
         return Ok(base64_simd::STANDARD.decode_to_vec(inner).unwrap());
     }
     let peeked = peek(body.as_bytes(), Operation::Messages)?;
-    prepare(&peeked, headers, &profile(peeked.model())).map(|p| p.body)
+    prepare(&peeked, headers, &profile(peeked.model())).map(|p| p.body.to_vec())
 }
 
 fn holds(claim: &Value, raw: &str, body: &Value) -> bool {

@@ -97,7 +97,7 @@ pub(crate) async fn check_input(
     guardrail: &Guardrail,
     job: &Job,
 ) -> Result<(), Fault> {
-    let Ok(body) = serde_json::from_slice::<Value>(&job.body) else {
+    let Ok(body) = serde_json::from_slice::<Value>(&job.body.whole()) else {
         // Nested more deeply than is read here.
         return Err(needs_invoke_model(
             "the guardrail cannot be applied to this request here",
@@ -217,7 +217,7 @@ async fn apply(
         },
         subject,
         headers: Vec::new(),
-        body: Bytes::from(json!({"source": source, "content": content}).to_string()),
+        body: Bytes::from(json!({"source": source, "content": content}).to_string()).into(),
     };
     let reply = bedrock
         .upstream

@@ -6,6 +6,7 @@ use super::Asked;
 use crate::profiles::Rules;
 use crate::usage::{Ending, Ticket};
 use bytes::Bytes;
+use ccag_aws::Pieces;
 use ccag_domain::routing::Candidate;
 use ccag_domain::{Outcome, Tokens};
 use std::sync::Arc;
@@ -23,7 +24,8 @@ pub(crate) async fn run(
         "messages": [{"role": "user", "content": "."}],
     });
     let mut job = Job {
-        body: Bytes::new(),
+        body: Pieces::default(),
+        copied: 0,
         source: Source {
             body: Bytes::from(body.to_string()),
             betas: Vec::new(),
