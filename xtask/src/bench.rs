@@ -10,6 +10,8 @@ use std::process::Command;
 pub(crate) enum Subject {
     /// What budgets and limits cost a data plane
     Governance,
+    /// How much memory large bodies and open streams take in a data plane
+    Memory,
 }
 
 /// Builds the programs and the benchmark, and runs it.
@@ -17,8 +19,9 @@ pub(crate) fn run_one(root: &Path, subject: Subject, args: &[String]) -> Result<
     if args.iter().any(|arg| arg == "--instructions") && !on_path("callgrind_control") {
         bail!("to count instructions takes valgrind:\n  apt-get install valgrind");
     }
-    let (name, programs) = match subject {
-        Subject::Governance => ("governance", ["ccag-controlplane", "ccag-dataplane"]),
+    let name = match subject {
+        Subject::Governance => "governance",
+        Subject::Memory => "memory",
     };
     let target = target_dir(root);
     let cargo = |words: &[&str]| {
@@ -30,7 +33,7 @@ pub(crate) fn run_one(root: &Path, subject: Subject, args: &[String]) -> Result<
         command
     };
     let mut build = cargo(&["build", "--release", "--locked", "--bins"]);
-    for program in programs {
+    for program in ["ccag-controlplane", "ccag-dataplane"] {
         build.args(["-p", program]);
     }
     run(&mut build)?;

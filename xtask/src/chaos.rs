@@ -1,6 +1,7 @@
-//! `cargo xtask chaos`: the test in which everything goes wrong, for as long and with the seed that one wants.
+//! `cargo xtask chaos` and `cargo xtask affinity`: tests that are run in a small way with all others, as large as one wants.
 
-use crate::tools::{run, target_dir};
+use crate::postgres::Postgres;
+use crate::tools::{self, run, target_dir};
 use anyhow::Result;
 use std::path::Path;
 use std::process::Command;
@@ -16,6 +17,28 @@ pub(crate) enum Database {
 
 /// Builds the programs and lets things go wrong with them for so many seconds.
 pub(crate) fn run_one(root: &Path, seconds: u64, seed: u64, database: Database) -> Result<()> {
+    let database = match database {
+        Database::Sqlite => "sqlite",
+        Database::Postgres => "postgres",
+    };
+    let variables = [
+        ("CCAG_CHAOS_SECONDS", seconds.to_string()),
+        ("CCAG_CHAOS_SEED", seed.to_string()),
+        ("CCAG_CHAOS_DATABASE", database.to_owned()),
+    ];
+    alone(root, "chaos::", &variables)
+}
+
+/// Builds the programs and lets so many conversations find their caches.
+pub(crate) fn run_affinity(root: &Path, conversations: usize) -> Result<()> {
+    let variables = [("CCAG_TEST_CONVERSATIONS", conversations.to_string())];
+    alone(root, "affinity::", &variables)
+}
+
+/// Runs end-to-end tests by themselves.
+fn alone(root: &Path, tests: &str, variables: &[(&str, String)]) -> Result<()> {
+    let tools = tools::ensure(root)?;
+    let postgres = Postgres::start()?;
     let target = target_dir(root);
     let cargo = |words: &[&str]| {
         let mut command = Command::new(env!("CARGO"));
@@ -29,15 +52,10 @@ pub(crate) fn run_one(root: &Path, seconds: u64, seed: u64, database: Database) 
     run(&mut cargo(&["build", "--workspace", "--bins", "--locked"]))?;
     // Not nextest, which ends a test that takes longer than five minutes.
     let mut test = cargo(&["test", "--locked", "-p", "ccag-standalone", "--test", "it"]);
-    test.args(["--", "--nocapture", "--test-threads", "1", "chaos::"])
-        .env("CCAG_CHAOS_SECONDS", seconds.to_string())
-        .env("CCAG_CHAOS_SEED", seed.to_string())
-        .env(
-            "CCAG_CHAOS_DATABASE",
-            match database {
-                Database::Sqlite => "sqlite",
-                Database::Postgres => "postgres",
-            },
-        );
+    test.args(["--", "--nocapture", "--test-threads", "1", tests])
+        .env("CCAG_TEST_PYTHON", &tools.python)
+        .env("CCAG_TEST_NODE_DIR", &tools.node_dir)
+        .env("CCAG_TEST_POSTGRES_URL", postgres.url())
+        .envs(variables.iter().map(|(name, value)| (name, value)));
     run(&mut test)
 }

@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask test | chaos | bench | arrows | gen`.
+//! Project tasks: `cargo xtask test | chaos | affinity | bench | arrows | gen`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -61,6 +61,12 @@ enum Task {
         #[arg(long, value_enum, default_value = "postgres")]
         database: chaos::Database,
     },
+    /// Let conversations find their prompts in caches over four data planes and six endpoints, and while one is out
+    Affinity {
+        /// How many conversations, each of twenty turns
+        #[arg(long, default_value_t = 500)]
+        conversations: usize,
+    },
     /// Check which crate may depend on which
     Arrows,
     /// Regenerate committed code from the .proto files
@@ -108,6 +114,7 @@ fn run() -> Result<()> {
             seed,
             database,
         } => chaos::run_one(&root, seconds, seed, database),
+        Task::Affinity { conversations } => chaos::run_affinity(&root, conversations),
         Task::Arrows => arrows::run(&root),
         Task::Gen { check } => generate::run(&root, check),
     }

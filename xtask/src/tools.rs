@@ -63,6 +63,14 @@ fn system_packages() -> Result<()> {
             missing.push(package);
         }
     }
+    // The clocks of the chaos test.
+    let clocks = format!(
+        "/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1",
+        std::env::consts::ARCH
+    );
+    if !Path::new(&clocks).is_file() {
+        missing.push("faketime");
+    }
     let can_make_environments = Command::new("python3")
         .args(["-c", "import venv, ensurepip"])
         .output()

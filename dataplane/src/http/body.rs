@@ -1,9 +1,10 @@
 //! Reading request bodies: once, within a limit, and politely when it is exceeded.
 
 use super::Gateway;
+use super::buffer::Buffer;
 use super::memory::{Held, bound};
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use ccag_domain::{Code, Problem};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
@@ -53,29 +54,29 @@ pub(super) async fn read(
             return Err(problem);
         }
     };
-    let mut bytes = BytesMut::with_capacity(known.unwrap_or(0));
+    let mut buffer = Buffer::new(known);
     loop {
         match body.frame().await {
-            None => return Ok(bound(bytes.freeze(), held)),
+            None => return Ok(bound(buffer, held)),
             Some(Ok(frame)) => {
                 let Ok(data) = frame.into_data() else { continue };
-                if bytes.len() + data.len() > limit {
-                    drop(bytes);
+                if buffer.len() + data.len() > limit {
+                    drop(buffer);
                     drain(headers, body).await;
                     return Err(too_large(limit));
                 }
-                if bytes.is_empty() && declared == Some(data.len() as u64) {
-                    return Ok(bound(data, held));
+                if buffer.len() == 0 && declared == Some(data.len() as u64) {
+                    return Ok(bound(Buffer::Whole(data), held));
                 }
-                let length = bytes.len() + data.len();
+                let length = buffer.len() + data.len();
                 if length > held.room()
                     && let Err(problem) = memory.extend(&held, length.next_power_of_two().min(limit))
                 {
-                    drop((bytes, held));
+                    drop((buffer, held));
                     drain(headers, body).await;
                     return Err(problem);
                 }
-                bytes.extend_from_slice(&data);
+                buffer.push(&data, known.unwrap_or(limit));
             }
             Some(Err(error)) if took_too_long(&error) => {
                 return Err(Problem::new(

@@ -1,6 +1,7 @@
 //! How much memory the bodies of requests may take together: more is refused politely, instead of the process being killed
 //! with everything that it serves.
 
+use super::buffer::Buffer;
 use bytes::Bytes;
 use ccag_domain::{Code, Problem};
 use prometheus_client::metrics::counter::Counter;
@@ -92,18 +93,18 @@ impl Drop for Held {
 
 /// A body with the memory that it takes.
 struct Owner {
-    body: Bytes,
+    body: Buffer,
     _held: Arc<Held>,
 }
 
 impl AsRef<[u8]> for Owner {
     fn as_ref(&self) -> &[u8] {
-        &self.body
+        self.body.as_ref()
     }
 }
 
 /// The memory is given back with the last piece of the body.
-pub(super) fn bound(body: Bytes, held: Held) -> (Bytes, Arc<Held>) {
+pub(super) fn bound(body: Buffer, held: Held) -> (Bytes, Arc<Held>) {
     let held = Arc::new(held);
     let owner = Owner {
         body,
@@ -207,7 +208,7 @@ mod tests {
     async fn what_is_held_is_free_again_with_the_last_piece_of_the_body() {
         let (memory, in_use, refused) = memory(100 << 10);
         let held = memory.take(40 << 10, 2).await.unwrap();
-        let (body, held) = bound(Bytes::from(vec![0; 40 << 10]), held);
+        let (body, held) = bound(Buffer::Whole(vec![0; 40 << 10].into()), held);
         drop(held);
         let piece = body.slice(5..6);
         drop(body);
@@ -247,7 +248,7 @@ mod tests {
     async fn what_turns_out_not_to_be_needed_is_free_at_once() {
         let (memory, in_use, _) = memory(100 << 10);
         let (body, held) = bound(
-            Bytes::from(vec![0; 40 << 10]),
+            Buffer::Whole(vec![0; 40 << 10].into()),
             memory.take(40 << 10, 2).await.unwrap(),
         );
         held.needs_only((41 << 10) + 1);

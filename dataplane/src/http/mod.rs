@@ -1,6 +1,7 @@
 //! What clients see.
 
 mod body;
+mod buffer;
 mod count_tokens;
 mod error;
 mod forward;

@@ -137,7 +137,7 @@ impl Rig {
             rng: Arc::new(OsRng),
             upstream: (!options.real_client).then(|| Arc::clone(&bedrock) as _),
         };
-        let plane = DataPlane::start_in(config, &life, world).await.unwrap();
+        let plane = Box::pin(DataPlane::start_in(config, &life, world)).await.unwrap();
         let listener = ccag_daemon::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let server = Server::new(plane.router_with_fallback())

@@ -37,4 +37,5 @@ mod sign_in;
 mod silence;
 mod skew;
 mod split;
+mod stopping;
 mod web_search;

@@ -43,6 +43,10 @@ pub(super) enum Fault {
     StopControlPlane(usize),
     /// The way from a data plane to all control planes.
     BetweenPlanes(usize, Way),
+    /// The way from some of the clients to the load balancer.
+    BeforeClients(Way),
+    /// The wall clock of a data plane jumps by so many seconds; what measures durations does not.
+    StepClock(usize, i64),
     /// The way from a control plane to the database.
     BeforeDatabase(usize, Way),
     /// The database crashes.
@@ -52,13 +56,15 @@ pub(super) enum Fault {
 /// Draws what goes wrong next: one thing, or two of different kinds at once.
 pub(super) fn draw(dice: &mut Dice, world: &World) -> Vec<Fault> {
     let (planes, controls) = (world.planes.len(), world.controls.len());
-    let kinds = if world.cluster.is_some() { 4 } else { 3 };
+    let kinds = if world.cluster.is_some() { 6 } else { 5 };
     let first = dice.below(kinds);
     let mut chosen = vec![first];
     if dice.below(2) == 0 {
         chosen.push((first + 1 + dice.below(kinds - 1)) % kinds);
     }
-    let ways = [Way::Slow(Duration::from_millis(150)), Way::Stalled, Way::Cut];
+    let slow = [Way::Slow(Duration::from_millis(150)), Way::Throttled(20_000)];
+    let ways = [slow[0], slow[1], Way::Stalled, Way::Cut];
+    let steps = [-90, -5, 5, 90];
     chosen
         .into_iter()
         .map(|kind| match kind {
@@ -67,6 +73,8 @@ pub(super) fn draw(dice: &mut Dice, world: &World) -> Vec<Fault> {
             1 if dice.below(3) == 0 => Fault::StopControlPlane(dice.below(controls)),
             1 => Fault::KillControlPlane(dice.below(controls)),
             2 => Fault::BetweenPlanes(dice.below(planes), ways[dice.below(ways.len())]),
+            3 => Fault::BeforeClients([Way::Throttled(8_000), slow[0], Way::Stalled][dice.below(3)]),
+            4 => Fault::StepClock(dice.below(planes), steps[dice.below(steps.len())]),
             _ if dice.below(2) == 0 => Fault::CrashDatabase,
             _ => Fault::BeforeDatabase(dice.below(controls), ways[dice.below(ways.len())]),
         })
@@ -85,6 +93,8 @@ impl Fault {
             Self::KillControlPlane(n) => world.controls[n].kill(),
             Self::StopControlPlane(n) => world.controls[n].process.as_ref().unwrap().terminate(),
             Self::BetweenPlanes(n, way) => world.links[n].iter().for_each(|link| link.set(way)),
+            Self::BeforeClients(way) => world.client_link.set(way),
+            Self::StepClock(n, seconds) => world.clocks[n].set(seconds),
             Self::BeforeDatabase(n, way) => world.database_links[n].set(way),
             Self::CrashDatabase => {
                 let cluster = world.cluster.as_ref().unwrap();
@@ -113,6 +123,8 @@ impl Fault {
                 plane.resume().await;
             }
             Self::BetweenPlanes(n, _) => world.links[n].iter().for_each(|link| link.set(Way::Open)),
+            Self::BeforeClients(_) => world.client_link.set(Way::Open),
+            Self::StepClock(n, _) => world.clocks[n].set(0),
             Self::BeforeDatabase(n, _) => world.database_links[n].set(Way::Open),
             Self::CrashDatabase => {
                 let cluster = world.cluster.as_ref().unwrap();
@@ -124,7 +136,9 @@ impl Fault {
     /// The later, the more it needs of what else is put right.
     pub(super) fn order(self) -> u8 {
         match self {
-            Self::CrashDatabase | Self::BeforeDatabase(..) => 0,
+            Self::CrashDatabase | Self::BeforeDatabase(..) | Self::BeforeClients(_) | Self::StepClock(..) => {
+                0
+            }
             Self::BetweenPlanes(..) => 1,
             Self::KillControlPlane(_) | Self::StopControlPlane(_) => 2,
             Self::KillDataPlane(_) | Self::StopDataPlane(_) => 3,

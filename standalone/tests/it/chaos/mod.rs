@@ -4,6 +4,7 @@
 //! `cargo xtask chaos` runs it for longer, with another seed, and on SQLite.
 
 mod faults;
+mod sdk;
 mod traffic;
 mod world;
 
@@ -11,6 +12,7 @@ use crate::harness::{Admin, Answer, Client, MODEL, Tally, wait_until};
 use bedrock_sim::Ending;
 use ccag_domain::{Geography, Lane, ModelName, NanoUsd, PriceBook, Tokens, catalogue};
 use faults::{Dice, draw};
+use sdk::Sdk;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::time::{Duration, Instant, SystemTime};
@@ -118,8 +120,12 @@ fn check_ledger(world: &World, ledger: &[Value], account: &[Answer]) -> usize {
             let end = entry.ended_at_ms.unwrap_or(entry.started_at_ms);
             assert!(
                 killed_meanwhile(&world.kills, entry.started_at_ms, end),
-                "no record of {entry:?}; killed at {:?}",
-                world.kills
+                "no record of {entry:?}; killed at {:?}; rows without an answer: {:#?}",
+                world.kills,
+                ledger
+                    .iter()
+                    .filter(|row| row["aws_request_id"].is_null())
+                    .collect::<Vec<_>>(),
             );
         })
         .count()
@@ -167,28 +173,43 @@ async fn whatever_goes_wrong_no_answer_is_lost_and_everything_recovers() {
     let length = Duration::from_secs(setting("CCAG_CHAOS_SECONDS", 45));
     let sqlite = std::env::var("CCAG_CHAOS_DATABASE").is_ok_and(|name| name == "sqlite");
     let mut world = World::start(sqlite).await;
-    let url = world.balancer.url.clone();
+    let (url, far) = (world.balancer.url.clone(), world.client_link.url());
     let clients = |secret: &str, count: usize| -> Vec<Client> {
         let pooled = Client::new(&url, secret);
-        let client = |n: usize| match n % 2 {
+        let client = |n: usize| match n % 4 {
             0 => pooled.clone(),
+            1 => Client::without_pool(&far, secret),
             _ => Client::without_pool(&url, secret),
         };
         (0..count).map(client).collect()
     };
+    let sdks = [
+        Sdk::python(&url, &world.secret, MODEL, PROMPT),
+        Sdk::typescript(&far, &world.secret, MODEL, PROMPT),
+    ];
     let free = Traffic::start(clients(&world.secret, 12), MODEL, PROMPT);
     let bounded = Traffic::start(clients(&world.bounded.1, 4), BOUNDED_MODEL, PROMPT);
     let told = rounds(&mut world, seed, length).await;
     let (free, bounded) = (free.finish().await, bounded.finish().await);
+    let [python, typescript] = sdks;
+    let sdks = [python.finish().await, typescript.finish().await];
 
     let admin = recovered(&world).await;
     check_traffic(&world, &free, "without a budget");
     check_traffic(&world, &bounded, "with a budget");
+    for seen in &sdks {
+        check_traffic(&world, seen, "with an SDK of Anthropic's");
+    }
+    let by_sdks = sdks.iter().map(|seen| seen.completed.len()).sum::<usize>();
     let account = world.sim.settled().await;
     let ledger = admin.ledger().await;
     let lost = check_ledger(&world, &ledger, &account);
     let tally = Tally {
-        completed: [free.completed.as_slice(), &bounded.completed].concat(),
+        completed: [&free, &bounded]
+            .into_iter()
+            .chain(&sdks)
+            .flat_map(|seen| seen.completed.iter().cloned())
+            .collect(),
         failed: Vec::new(),
     };
     tally.assert_billed(&ledger, &account);
@@ -197,7 +218,7 @@ async fn whatever_goes_wrong_no_answer_is_lost_and_everything_recovers() {
 
     eprintln!(
         "chaos with seed {seed} on {}: {} rounds, {} data planes killed
-  {} answers complete, {} attempts repeated, {} answers broken off by kills, longest wait {:?}
+  {} answers complete, {by_sdks} of them with Anthropic's SDKs, {} attempts repeated, {} answers broken off by kills, longest wait {:?}
   {} answers of Bedrock's, {} rows in the ledger, {lost} without a record because of kills
   hard budget of {limit}: {truth} spent, {} requests refused",
         if sqlite { "SQLite" } else { "PostgreSQL" },
@@ -205,7 +226,7 @@ async fn whatever_goes_wrong_no_answer_is_lost_and_everything_recovers() {
         world.kills.len(),
         tally.completed.len(),
         free.retries + bounded.retries,
-        free.broken.len() + bounded.broken.len(),
+        [&free, &bounded].into_iter().chain(&sdks).map(|seen| seen.broken.len()).sum::<usize>(),
         free.longest,
         account.len(),
         ledger.len(),

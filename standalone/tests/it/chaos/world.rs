@@ -1,6 +1,6 @@
 //! Three data planes, two control planes, a database, and a network between them that can be cut.
 
-use crate::harness::{Admin, Balancer, Cluster, ControlPlane, DataPlane, Link, PASSWORD, Sim};
+use crate::harness::{Admin, Balancer, Cluster, ControlPlane, DataPlane, Link, PASSWORD, Sim, SteppedClock};
 use serde_json::json;
 
 /// Everything that can go wrong, and what does not: Bedrock and the load balancer.
@@ -15,6 +15,10 @@ pub(super) struct World {
     /// From each control plane to the database.
     pub(super) database_links: Vec<Link>,
     pub(super) balancer: Balancer,
+    /// From some of the clients to the load balancer.
+    pub(super) client_link: Link,
+    /// Of each data plane.
+    pub(super) clocks: Vec<SteppedClock>,
     /// When data planes were killed, in Unix milliseconds.
     pub(super) kills: Vec<i64>,
     /// A key that nothing bounds.
@@ -58,7 +62,7 @@ impl World {
             "scope": "key", "key_id": bounded.0, "amount_usd": BUDGET_USD, "period": "total", "mode": "hard",
         });
         admin.post("/admin/budgets", &budget).await;
-        let (mut planes, mut links) = (Vec::new(), Vec::new());
+        let (mut planes, mut links, mut clocks) = (Vec::new(), Vec::new(), Vec::new());
         for n in 0..3 {
             let mut own = Vec::new();
             for control in &controls {
@@ -66,14 +70,20 @@ impl World {
             }
             let mut list: Vec<String> = own.iter().map(Link::url).collect();
             list.rotate_left(n % controls.len());
-            let notice = [("CCAG_DRAIN_NOTICE_S", "1".to_owned())];
+            let clock = SteppedClock::new();
+            let mut variables = clock.environment();
+            variables.push(("CCAG_DRAIN_NOTICE_S", "1".to_owned()));
             let name = format!("data-{}", n + 1);
-            planes.push(DataPlane::start_at_with(&name, &list.join(","), &sim, &notice).await);
+            planes.push(DataPlane::start_at_with(&name, &list.join(","), &sim, &variables).await);
+            clocks.push(clock);
             links.push(own);
         }
         admin.fleet_of(3).await;
+        let balancer = Balancer::start(&planes).await;
         Self {
-            balancer: Balancer::start(&planes).await,
+            client_link: Link::to(&balancer.url).await,
+            clocks,
+            balancer,
             sim,
             cluster,
             controls,

@@ -13,6 +13,8 @@ pub(crate) enum Way {
     Open,
     /// Whatever is sent takes so long.
     Slow(Duration),
+    /// So many bytes a second pass, each way on each connection.
+    Throttled(u32),
     /// Nothing moves, and nobody is told.
     Stalled,
     /// Connections are broken, and new ones at once.
@@ -116,8 +118,13 @@ async fn pump(
         let Ok(way) = state.wait_for(|way| *way != Way::Stalled).await.map(|way| *way) else {
             return;
         };
-        if let Way::Slow(by) = way {
-            tokio::time::sleep(by).await;
+        match way {
+            Way::Slow(by) => tokio::time::sleep(by).await,
+            Way::Throttled(rate) => {
+                let read = u32::try_from(read).unwrap();
+                tokio::time::sleep(Duration::from_secs(1) * read / rate).await;
+            }
+            Way::Open | Way::Stalled | Way::Cut => {}
         }
         if to.write_all(&buffer[..read]).await.is_err() {
             return;

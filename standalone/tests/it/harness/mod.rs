@@ -4,6 +4,7 @@ mod admin;
 mod balancer;
 mod claude;
 mod client;
+mod clock;
 mod gateway;
 mod identity;
 mod link;
@@ -19,6 +20,7 @@ pub(crate) use admin::Admin;
 pub(crate) use balancer::Balancer;
 pub(crate) use claude::{Machine, Session};
 pub(crate) use client::{Client, Reply, message};
+pub(crate) use clock::SteppedClock;
 pub(crate) use gateway::{
     ControlPlane, DataPlane, MODEL, PASSWORD, Standalone, Started, standalone, standalone_logging,
 };
