@@ -1,7 +1,6 @@
 //! A control plane, a data plane and a simulated Bedrock.
 
-use crate::harness::{ControlPlane, DataPlane, MODEL, Sim, message, wait_until};
-use crate::resident::Resident;
+use crate::harness::{ControlPlane, DataPlane, MODEL, Resident, Sim, message, wait_until};
 use std::time::Duration;
 
 /// As much as the bodies need twice, and more than any machine's default.

@@ -15,7 +15,6 @@ mod harness;
 
 mod arena;
 mod bodies;
-mod resident;
 mod streams;
 
 use arena::Arena;

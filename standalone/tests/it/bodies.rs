@@ -1,6 +1,6 @@
 //! Bodies of every size and shape.
 
-use crate::harness::{Client, MODEL, Reply, message, standalone};
+use crate::harness::{Client, MODEL, Reply, Resident, message, standalone, wait_until};
 use bedrock_sim::{Action, Pace};
 use serde_json::{Value, json};
 
@@ -57,6 +57,41 @@ async fn thirty_megabytes_pass_and_thirty_three_are_refused() {
     let refused = it.client.raw(pictures(33 * 1024 * 1024)).await;
     assert_refused(&refused, 413, "request_too_large");
     assert!(it.sim.requests().is_empty(), "Bedrock was bothered with it");
+}
+
+/// `cargo xtask bench memory` does it with a hundred.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_bodies_that_bedrock_is_thinking_about_are_in_memory_once() {
+    const COUNT: usize = 20;
+    let it = standalone().await;
+    let body = pictures(10_000_000).replace("what do you see?", "what do you see? [sim: head=600000]");
+    let resident = Resident::new(it.gateway.process.pid());
+    let idle = resident.now();
+    resident.forget_peak();
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..COUNT {
+        let request = it.client.request().body(body.clone());
+        clients.spawn(request.send());
+    }
+    wait_until(
+        "Bedrock has all of them",
+        std::time::Duration::from_secs(60),
+        || async { (it.sim.account().len() == COUNT).then_some(()) },
+    )
+    .await;
+    let (in_flight, taken) = ((COUNT * body.len()) as u64, resident.peak() - idle);
+    assert!(
+        taken > in_flight,
+        "they are not all there: {taken} of {in_flight}"
+    );
+    assert!(2 * taken < 3 * in_flight, "{taken} for {in_flight}");
+    clients.shutdown().await;
+    wait_until(
+        "the memory is free again",
+        std::time::Duration::from_secs(10),
+        || async { (resident.now() < idle + in_flight / 2).then_some(()) },
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
