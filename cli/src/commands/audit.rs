@@ -7,6 +7,7 @@ use crate::table::Table;
 use ccag_admin_api::{
     AuditEntryView, AuditList, AuditVerification, ListAudit, Timestamp, VerifyAudit, paths,
 };
+use ccag_domain::changes::field_changes;
 use clap::{Args, Subcommand};
 use std::fs::File;
 use std::io::{self, Write};
@@ -15,7 +16,9 @@ use std::path::PathBuf;
 /// Who changed what.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
-    /// List changes, the newest first
+    /// List changes, the newest first, with what each made of which field
+    ///
+    /// What is long is cut; --json shows the whole.
     List {
         #[command(flatten)]
         of: Selection,
@@ -135,7 +138,7 @@ async fn export(context: &Context, of: &Selection, output: Option<PathBuf>) -> R
 }
 
 fn table(list: &AuditList) -> String {
-    let mut table = Table::new(&[">NUMBER", "WHEN", "WHO", "WHAT", "ON"]);
+    let mut table = Table::new(&[">NUMBER", "WHEN", "WHO", "WHAT", "ON", "CHANGED"]);
     for entry in &list.entries {
         table.row([
             entry.seq.map_or_else(String::new, |seq| seq.to_string()),
@@ -143,6 +146,7 @@ fn table(list: &AuditList) -> String {
             who(entry),
             entry.action.clone(),
             entry.object_id.clone(),
+            changed(entry),
         ]);
     }
     let mut text = table.render("There is no such entry.");
@@ -150,6 +154,20 @@ fn table(list: &AuditList) -> String {
         text.push_str(&format!("\n\nMore: ccag audit list --cursor {cursor}"));
     }
     text
+}
+
+/// The longest line of changes, in characters.
+const CHANGES: usize = 100;
+
+/// What the change made of each field, as far as a line holds it.
+fn changed(entry: &AuditEntryView) -> String {
+    let changes = field_changes(&entry.details);
+    let all: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    let line = printable_line(&all.join("; "));
+    match line.char_indices().nth(CHANGES) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
 }
 
 fn who(entry: &AuditEntryView) -> String {

@@ -7,6 +7,7 @@ use crate::part::field::{button_form, filter_bar};
 use crate::part::list::{Column, cell, name_cell, pagination, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::UnixMs;
+use ccag_domain::changes::FieldChange;
 use leptos::prelude::*;
 
 /// One change.
@@ -22,6 +23,8 @@ pub struct AuditRow {
     pub action: String,
     /// The id of what it was done to.
     pub object: String,
+    /// What it was before and is after, where that differs.
+    pub changes: Vec<FieldChange>,
     /// What there is to say about it, as JSON.
     pub details: String,
 }
@@ -114,6 +117,7 @@ fn row(entry: &AuditRow) -> AnyView {
     let what = view! {
         <details>
             <summary><code>{entry.action.clone()}</code></summary>
+            {changes(&entry.changes)}
             <pre class="code"><code>{entry.details.clone()}</code></pre>
         </details>
     };
@@ -128,4 +132,24 @@ fn row(entry: &AuditRow) -> AnyView {
         </tr>
     }
     .into_any()
+}
+
+/// What a change made of each field: a list, of which a reader need not open the rest.
+fn changes(changes: &[FieldChange]) -> AnyView {
+    if changes.is_empty() {
+        return nothing();
+    }
+    let side = |value: &Option<String>| match value {
+        Some(text) => view! { <code>{text.clone()}</code> }.into_any(),
+        None => text("–"),
+    };
+    let rows = changes.iter().map(|change| {
+        view! {
+            <div>
+                <dt>{change.field.clone()}</dt>
+                <dd>{side(&change.before)} " → " {side(&change.after)}</dd>
+            </div>
+        }
+    });
+    view! { <dl class="facts">{rows.collect_view()}</dl> }.into_any()
 }

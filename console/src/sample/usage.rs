@@ -7,6 +7,7 @@ use crate::page::{
     QuarantinePage, QuarantinedRow, Rejected, ReplicaRow, SecretsAtRest, Share, Spend, TroubleRow,
 };
 use crate::{Tone, path};
+use ccag_domain::changes::FieldChange;
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{NanoUsd, Role, Tokens, Trouble};
 
@@ -245,6 +246,18 @@ fn audit() -> AuditPage {
         actor: HOSTILE.to_owned(),
         action: "key.revoke".to_owned(),
         object: format!("key_01KB{n:022}"),
+        changes: vec![
+            FieldChange {
+                field: "name".to_owned(),
+                before: Some("laptop".to_owned()),
+                after: Some(HOSTILE.to_owned()),
+            },
+            FieldChange {
+                field: "team_id".to_owned(),
+                before: None,
+                after: Some("team_01KB".to_owned()),
+            },
+        ],
         details: format!("{{\n  \"name\": \"{HOSTILE}\"\n}}"),
     };
     AuditPage {

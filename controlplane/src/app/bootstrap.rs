@@ -1,7 +1,7 @@
 //! The first start, and every start: schema, catalogue, first admin. Safe to run on several control planes at once.
 
 use super::identity::providers;
-use super::{App, capabilities, clients, keys, users, validate};
+use super::{App, Changed, capabilities, clients, keys, users, validate};
 use crate::store::{Store, rows};
 use ccag_admin_api::{CreateKey, CreateUser, Secret};
 use ccag_domain::ids::ulid;
@@ -171,10 +171,10 @@ async fn crown(app: &App) -> Result<(), Problem> {
     let Some(mut heir) = tx.find_heir().await? else {
         return Ok(());
     };
+    let before = heir.clone();
     heir.role = Role::Owner.as_str().to_owned();
     tx.update_user(heir.clone()).await?;
-    let details =
-        json!({"role": heir.role, "team_id": heir.team_id, "reason": "no active user was an owner"});
+    let details = Changed::updated(&before, &heir).with("reason", &"no active user was an owner");
     let entry = app.audit(&Actor::System, "user.update", ObjectKind::User, &heir.id, details);
     tx.commit(app.now_ms(), entry).await?;
     tracing::info!(user = heir.id, "the first admin is now an owner");

@@ -3,7 +3,7 @@
 //! A version is never changed. Whatever changes the rules (a rule of an admin's, or a release with newer ones) makes a new
 //! version; conversations that are running keep to theirs, so the last versions are kept and pushed too.
 
-use super::{App, not_found};
+use super::{App, Changed, not_found};
 use crate::store::entity::{capability_book, capability_rule};
 use crate::store::{Seen, Tx, rows};
 use ccag_admin_api::{
@@ -129,7 +129,7 @@ pub async fn add_rule(app: &App, actor: &Actor, request: WriteRule) -> Result<Ru
         return Err(Problem::new(Code::InvalidRequest, text));
     }
     let id = RuleId::generate(&*app.clock, &*app.rng);
-    write_rule(app, actor, tx, id, request, "capability.rule.add").await
+    write_rule(app, actor, tx, id, request, None).await
 }
 
 /// Replaces a rule.
@@ -155,7 +155,7 @@ pub async fn replace_rule(
         );
         return Err(Problem::new(Code::InvalidRequest, text).field("surface"));
     }
-    write_rule(app, actor, tx, id.clone(), request, "capability.rule.replace").await
+    write_rule(app, actor, tx, id.clone(), request, Some(old)).await
 }
 
 async fn write_rule(
@@ -164,7 +164,7 @@ async fn write_rule(
     mut tx: Tx,
     id: RuleId,
     request: WriteRule,
-    action: &'static str,
+    before: Option<capability_rule::Model>,
 ) -> Result<RuleView, Problem> {
     let text = request.rule.to_string();
     if text.len() > MAX_RULE_BYTES {
@@ -183,7 +183,10 @@ async fn write_rule(
     let named = request.rule.get("name").and_then(Value::as_str).unwrap_or("");
     let reason = format!("rule for `{named}` in `{}`", row.book_table);
     publish(app, &mut tx, actor, &row.surface, &reason).await?;
-    let details = json!({"surface": row.surface, "table": row.book_table, "rule": request.rule});
+    let (action, details) = match &before {
+        Some(before) => ("capability.rule.replace", Changed::updated(before, &row)),
+        None => ("capability.rule.add", Changed::created(&row)),
+    };
     let entry = app.audit(actor, action, ObjectKind::CapabilityBook, id.as_str(), details);
     tx.commit(app.now_ms(), entry).await?;
     rule_view(&row).ok_or_else(|| Problem::new(Code::Internal, "the rule cannot be shown"))
@@ -201,7 +204,7 @@ pub async fn delete_rule(app: &App, actor: &Actor, id: &RuleId) -> Result<(), Pr
     let old = old.ok_or_else(|| not_found("rule", id.as_str()))?;
     tx.delete_rule(id.as_str()).await?;
     publish(app, &mut tx, actor, &old.surface, "a rule was taken away").await?;
-    let details = json!({"surface": old.surface, "table": old.book_table, "rule": old.rule});
+    let details = Changed::deleted(&old);
     let entry = app.audit(
         actor,
         "capability.rule.delete",
@@ -223,7 +226,7 @@ pub async fn forget(app: &App, actor: &Actor, id: &str) -> Result<(), Problem> {
     let row = tx.find_fact(id).await?;
     let row = row.ok_or_else(|| not_found("lesson", id))?;
     tx.delete_fact(id).await?;
-    let details = json!({"endpoint_id": row.endpoint_id, "kind": row.kind, "value": row.value});
+    let details = Changed::deleted(&row);
     let entry = app.audit(actor, "capability.forget", ObjectKind::LearntFact, id, details);
     tx.commit(app.now_ms(), entry).await?;
     Ok(())

@@ -9,7 +9,7 @@ mod edit;
 mod network;
 
 use self::edit::{changed, checked, replaced};
-use super::{App, duplicate, not_found, routing, views};
+use super::{App, Changed, duplicate, not_found, routing, views};
 use crate::store::entity::endpoint;
 use crate::store::{Assignment, Tx, rows};
 use ccag_admin_api::{
@@ -56,7 +56,7 @@ pub async fn create(app: &App, actor: &Actor, request: CreateEndpoint) -> Result
     tx.insert_endpoint(row.clone())
         .await
         .map_err(|e| taken(e, &row.name))?;
-    commit(app, actor, tx, "endpoint.create", &row).await?;
+    commit(app, actor, tx, "endpoint.create", &row, Changed::created(&row)).await?;
     Ok(views::endpoint(&row, &[])?)
 }
 
@@ -141,7 +141,8 @@ async fn change(
     tx.update_endpoint(row.clone())
         .await
         .map_err(|e| taken(e, &row.name))?;
-    commit(app, actor, tx, "endpoint.update", &row).await?;
+    let changed = Changed::updated(&before, &row);
+    commit(app, actor, tx, "endpoint.update", &row, changed).await?;
     view(app, row).await
 }
 
@@ -153,7 +154,7 @@ pub async fn set_default(app: &App, actor: &Actor, id: &EndpointId) -> Result<En
     actor.require_all(Permission::Change(Area::Endpoints))?;
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
-    let mut chosen = None;
+    let (mut chosen, mut before) = (None, Vec::new());
     // The new default comes first: at no revision is there none.
     let mut rows = tx.list_endpoints().await?;
     rows.sort_by_key(|row| row.id != id.as_str());
@@ -166,6 +167,9 @@ pub async fn set_default(app: &App, actor: &Actor, id: &EndpointId) -> Result<En
                  Enable it first.",
             ));
         }
+        if row.is_default {
+            before.push(row.id.clone());
+        }
         if row.is_default != is_chosen {
             row.is_default = is_chosen;
             tx.update_endpoint(row.clone()).await?;
@@ -177,7 +181,8 @@ pub async fn set_default(app: &App, actor: &Actor, id: &EndpointId) -> Result<En
         }
     }
     let row = chosen.ok_or_else(|| missing(id))?;
-    commit(app, actor, tx, "endpoint.set_default", &row).await?;
+    let changed = Changed::updated(&json!({"default": before}), &json!({"default": [row.id]}));
+    commit(app, actor, tx, "endpoint.set_default", &row, changed).await?;
     view(app, row).await
 }
 
@@ -206,7 +211,7 @@ pub async fn delete(app: &App, actor: &Actor, id: &EndpointId) -> Result<(), Pro
         another_default(&tx, &row.id).await?;
     }
     tx.delete_endpoint(&row.id).await?;
-    commit(app, actor, tx, "endpoint.delete", &row).await
+    commit(app, actor, tx, "endpoint.delete", &row, Changed::deleted(&row)).await
 }
 
 /// The endpoints that a team may use.
@@ -271,9 +276,9 @@ pub async fn assign(
         wanted.push((i64::from(assigned.priority.unwrap_or(place)), id));
     }
     wanted.sort();
+    let held = tx.list_team_endpoints(&row.id).await?;
+    let before = json!({"endpoints": held, "strategy": rows::routing(&row)?.strategy});
     tx.set_team_endpoints(&row.id, &wanted).await?;
-    let ids: Vec<_> = wanted.iter().map(|(_, id)| id).collect();
-    let details = json!({"team": row.name, "endpoints": ids, "strategy": request.routing_strategy});
     if let Some(strategy) = request.routing_strategy {
         let policy = RoutingPolicy {
             strategy: Some(strategy),
@@ -282,6 +287,9 @@ pub async fn assign(
         row.routing = rows::routing_json(&policy);
         tx.update_team(row.clone()).await?;
     }
+    let ids: Vec<_> = wanted.iter().map(|(_, id)| id).collect();
+    let after = json!({"endpoints": ids, "strategy": rows::routing(&row)?.strategy});
+    let details = Changed::updated(&before, &after).with("team", &row.name);
     let entry = app.audit(actor, "team.endpoints", ObjectKind::Team, &row.id, details);
     tx.commit(app.now_ms(), entry).await?;
     of_team(app, actor, team).await
@@ -332,24 +340,9 @@ async fn commit(
     tx: Tx,
     action: &'static str,
     row: &endpoint::Model,
+    changed: Changed,
 ) -> Result<(), Problem> {
-    let details = json!({
-        "name": row.name,
-        "region": row.region,
-        "role_arn": row.role_arn,
-        "geography": row.geography,
-        "runtime_url": row.runtime_url,
-        "lanes": row.lanes,
-        "mantle_url": row.mantle_url,
-        "guardrail": row.guardrail,
-        "access": row.access,
-        "network": crate::store::network::noted(row),
-        "weight": row.weight,
-        "enabled": row.enabled,
-        "draining": row.draining,
-        "is_default": row.is_default,
-    });
-    let entry = app.audit(actor, action, ObjectKind::Endpoint, &row.id, details);
+    let entry = app.audit(actor, action, ObjectKind::Endpoint, &row.id, changed);
     tx.commit(app.now_ms(), entry).await?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Virtual keys.
 
-use super::{App, authority, duplicate, validate, views};
+use super::{App, Changed, authority, duplicate, validate, views};
 use crate::store::entity::virtual_key;
 use crate::store::{KeyQuery, Tx};
 use ccag_admin_api::{CreateKey, CreatedKey, KeyView, Patch, Secret, Timestamp, UpdateKey};
@@ -8,7 +8,6 @@ use ccag_domain::{
     Actor, Area, Caller, Code, KeyDigest, KeyId, KeySecret, ObjectKind, Permission, Problem, Reach, Target,
     TeamId, UserId,
 };
-use serde_json::json;
 
 /// Makes a key. A member makes it for themselves, with their own team paying; a team manager also for a member of their
 /// team, and, where they name the team and nobody, for the team.
@@ -44,10 +43,15 @@ pub async fn issue(app: &App, actor: &Actor, request: CreateKey) -> Result<Creat
     tx.insert_key(row.clone())
         .await
         .map_err(|e| duplicate(e, || "Try again.".to_owned(), "key"))?;
-    let details = json!({"name": row.name, "user_id": row.user_id, "team_id": row.team_id});
     tx.commit(
         now,
-        app.audit(actor, "key.issue", ObjectKind::Key, &row.id, details),
+        app.audit(
+            actor,
+            "key.issue",
+            ObjectKind::Key,
+            &row.id,
+            Changed::created(&row),
+        ),
     )
     .await?;
     Ok(CreatedKey {
@@ -150,6 +154,7 @@ pub async fn update(app: &App, actor: &Actor, id: &KeyId, request: UpdateKey) ->
     let now = app.now_ms();
     let mut tx = app.store.change().await?;
     let mut row = authority::change_key(&tx, actor, id).await?;
+    let before = row.clone();
     check_fields(&tx, actor, &row, &request).await?;
     if row.state != "active" {
         return Err(Problem::new(
@@ -178,10 +183,7 @@ pub async fn update(app: &App, actor: &Actor, id: &KeyId, request: UpdateKey) ->
     row.rate_limit_rpm = map(request.rate_limit_rpm, i64::from).apply(row.rate_limit_rpm);
     row.expires_at_ms = map(request.expires_at, Timestamp::ms).apply(row.expires_at_ms);
     tx.update_key(row.clone()).await?;
-    let details = json!({
-        "name": row.name, "user_id": row.user_id, "team_id": row.team_id,
-        "rate_limit_rpm": row.rate_limit_rpm, "expires_at_ms": row.expires_at_ms,
-    });
+    let details = Changed::updated(&before, &row);
     tx.commit(
         now,
         app.audit(actor, "key.update", ObjectKind::Key, &row.id, details),
@@ -241,6 +243,7 @@ pub async fn revoke(app: &App, actor: &Actor, id: &KeyId) -> Result<KeyView, Pro
     let mut tx = app.store.change().await?;
     let mut row = authority::change_key(&tx, actor, id).await?;
     if row.state == "active" {
+        let before = row.clone();
         mark_revoked(&mut row, actor, now);
         tx.update_key(row.clone()).await?;
         let entry = app.audit(
@@ -248,7 +251,7 @@ pub async fn revoke(app: &App, actor: &Actor, id: &KeyId) -> Result<KeyView, Pro
             "key.revoke",
             ObjectKind::Key,
             &row.id,
-            json!({"name": row.name}),
+            Changed::updated(&before, &row),
         );
         tx.commit(now, entry).await?;
     }
@@ -272,7 +275,9 @@ pub async fn delete(app: &App, actor: &Actor, id: &KeyId) -> Result<(), Problem>
         "key.delete",
         ObjectKind::Key,
         &row.id,
-        json!({"name": row.name, "budgets": budgets, "limits": limits}),
+        Changed::deleted(&row)
+            .with("budgets", &budgets)
+            .with("limits", &limits),
     );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())

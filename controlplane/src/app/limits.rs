@@ -2,7 +2,7 @@
 
 use super::budgets::check::{self, invalid};
 use super::budgets::view::Names;
-use super::{App, authority, not_found};
+use super::{App, Changed, authority, not_found};
 use crate::store::entity::limit as entity;
 use crate::store::limits::{LimitQuery, limit, limit_row};
 use crate::store::{StoreError, Tx};
@@ -11,7 +11,6 @@ use ccag_domain::{
     Actor, Area, BudgetScope, Code, Limit, LimitId, LimitKind, ObjectKind, Permission, Problem, Target,
     TokenWeights,
 };
-use serde_json::json;
 
 /// The most that a limit can be; what is beyond limits nobody.
 const MAX_AMOUNT: u64 = 1_000_000_000_000;
@@ -40,7 +39,13 @@ pub async fn create(app: &App, actor: &Actor, request: CreateLimit) -> Result<Li
     check::scope(&tx, &new.scope).await?;
     let row = limit_row(&new, now, now);
     tx.insert_limit(row.clone()).await.map_err(taken)?;
-    let entry = app.audit(actor, "limit.create", ObjectKind::Limit, &row.id, details(&row));
+    let entry = app.audit(
+        actor,
+        "limit.create",
+        ObjectKind::Limit,
+        &row.id,
+        Changed::created(&row),
+    );
     tx.commit(now, entry).await?;
     one(app, row).await
 }
@@ -128,9 +133,16 @@ pub async fn update(
         weights(held.kind.into(), request.weights, before)?,
     );
     let now = app.now_ms();
-    let row = limit_row(&held, row.created_at_ms, now);
+    let held_row = row;
+    let row = limit_row(&held, held_row.created_at_ms, now);
     tx.update_limit(row.clone()).await.map_err(taken)?;
-    let entry = app.audit(actor, "limit.update", ObjectKind::Limit, &row.id, details(&row));
+    let entry = app.audit(
+        actor,
+        "limit.update",
+        ObjectKind::Limit,
+        &row.id,
+        Changed::updated(&held_row, &row),
+    );
     tx.commit(now, entry).await?;
     one(app, row).await
 }
@@ -145,7 +157,13 @@ pub async fn delete(app: &App, actor: &Actor, id: &LimitId) -> Result<(), Proble
     let row = tx.find_limit(id.as_str()).await?;
     let row = row.ok_or_else(|| not_found("limit", id.as_str()))?;
     tx.delete_limit(&row.id).await?;
-    let entry = app.audit(actor, "limit.delete", ObjectKind::Limit, &row.id, details(&row));
+    let entry = app.audit(
+        actor,
+        "limit.delete",
+        ObjectKind::Limit,
+        &row.id,
+        Changed::deleted(&row),
+    );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())
 }
@@ -222,14 +240,6 @@ fn kind(kind: LimitKindSpec, weights: TokenWeights) -> LimitKind {
         LimitKindSpec::TokensPerMinute => LimitKind::Tokens(weights),
         LimitKindSpec::ConcurrentRequests => LimitKind::Concurrency,
     }
-}
-
-/// What the audit log keeps of a limit.
-fn details(row: &entity::Model) -> serde_json::Value {
-    json!({
-        "scope": row.scope_key, "kind": row.kind, "amount": row.amount, "models": row.models,
-        "weights": row.weights,
-    })
 }
 
 async fn one(app: &App, row: entity::Model) -> Result<LimitView, Problem> {

@@ -11,6 +11,7 @@ pub mod breaker;
 pub mod budgets;
 pub mod capabilities;
 mod catalogue;
+pub(crate) mod changed;
 pub mod clients;
 mod costing;
 pub mod discovery;
@@ -28,6 +29,7 @@ pub mod policies;
 mod price_list;
 pub mod pricing;
 pub mod quarantine;
+pub(crate) mod refusals;
 pub mod reprice;
 mod rollup;
 pub mod routing;
@@ -51,6 +53,7 @@ use crate::metrics::Metrics;
 use crate::store::{AuditEntry, Store, StoreError};
 use ccag_domain::ids::ulid;
 use ccag_domain::{Actor, Clock, Code, ObjectKind, Problem, Rng, UnixMs, UserId};
+pub(crate) use changed::Changed;
 use std::net::IpAddr;
 use std::sync::Arc;
 use url::Url;
@@ -73,6 +76,8 @@ pub struct Inner {
     pub(crate) known: identity::Known,
     /// Who was not let in, on the way to the audit log.
     pub(crate) refused: sessions::Refused,
+    /// Requests that were refused, as they are counted.
+    pub(crate) windows: refusals::Windows,
     /// What the operator has said.
     pub terms: Terms,
     /// Names this process among the control planes on one database.
@@ -133,6 +138,7 @@ impl App {
             aws,
             known,
             refused,
+            windows: refusals::Windows::default(),
             terms,
             instance: format!("cp_{}", ulid(&*clock, &*rng)),
             started_at_ms: clock.now_ms(),
@@ -161,7 +167,7 @@ impl App {
         action: &'static str,
         kind: ObjectKind,
         object_id: &str,
-        details: serde_json::Value,
+        details: impl Into<serde_json::Value>,
     ) -> AuditEntry {
         AuditEntry {
             id: format!("aud_{}", ulid(&*self.clock, &*self.rng)),
@@ -171,7 +177,7 @@ impl App {
             action,
             kind: kind.as_str(),
             object_id: object_id.to_owned(),
-            details,
+            details: details.into(),
         }
     }
 }
@@ -202,7 +208,7 @@ impl App {
         actor: &Actor,
         action: &'static str,
         id: &str,
-        details: serde_json::Value,
+        details: impl Into<serde_json::Value>,
     ) -> AuditEntry {
         AuditEntry {
             kind: "usage",

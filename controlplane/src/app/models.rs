@@ -1,6 +1,6 @@
 //! The models that the gateway serves: for everybody to see, for admins to change without a release.
 
-use super::{App, catalogue, duplicate, not_found, validate};
+use super::{App, Changed, catalogue, duplicate, not_found, validate};
 use crate::store::entity::model;
 use crate::store::routing::REMOVED;
 use crate::store::rows;
@@ -9,7 +9,6 @@ use ccag_domain::model::OUTPUT_BURNDOWN;
 use ccag_domain::{
     Actor, Area, Code, Model, ModelName, ObjectKind, Permission, Problem, catalogue as built_in,
 };
-use serde_json::json;
 
 /// The most aliases that a model can have.
 const MAX_ALIASES: usize = 50;
@@ -70,7 +69,7 @@ pub async fn create(app: &App, actor: &Actor, spec: ModelSpec) -> Result<ModelVi
             .await
             .map_err(|e| duplicate(e, || taken(&model.name).message, "name"))?,
     }
-    commit(app, actor, tx, "model.create", &row).await?;
+    commit(app, actor, tx, "model.create", &row, Changed::created(&row)).await?;
     view(&row, &priced(app).await?)
 }
 
@@ -103,7 +102,15 @@ pub async fn replace(app: &App, actor: &Actor, said: &str, spec: ModelSpec) -> R
     catalogue::refuse_collisions(&model, &others)?;
     let row = rows::model_row(&model, ADMIN, before.created_at_ms);
     tx.update_model(row.clone()).await?;
-    commit(app, actor, tx, "model.update", &row).await?;
+    commit(
+        app,
+        actor,
+        tx,
+        "model.update",
+        &row,
+        Changed::updated(before, &row),
+    )
+    .await?;
     view(&row, &priced(app).await?)
 }
 
@@ -130,7 +137,7 @@ pub async fn delete(app: &App, actor: &Actor, said: &str) -> Result<(), Problem>
     } else {
         tx.delete_model(&row.name).await?;
     }
-    commit(app, actor, tx, "model.delete", &row).await
+    commit(app, actor, tx, "model.delete", &row, Changed::deleted(&row)).await
 }
 
 fn taken(name: &ModelName) -> Problem {
@@ -143,17 +150,9 @@ async fn commit(
     tx: crate::store::Tx,
     action: &'static str,
     row: &model::Model,
+    changed: Changed,
 ) -> Result<(), Problem> {
-    let details = json!({
-        "aliases": row.aliases,
-        "bedrock_id": row.bedrock_id,
-        "geographies": row.geographies,
-        "on_demand": row.on_demand,
-        "context_tokens": row.context_tokens,
-        "max_output_tokens": row.max_output_tokens,
-        "output_burndown": row.output_burndown,
-    });
-    let entry = app.audit(actor, action, ObjectKind::Model, &row.name, details);
+    let entry = app.audit(actor, action, ObjectKind::Model, &row.name, changed);
     tx.commit(app.now_ms(), entry).await?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! last word.
 
 use super::budgets::check;
-use super::{App, authority, duplicate, not_found, validate};
+use super::{App, Changed, authority, duplicate, not_found, validate};
 use crate::store::Tx;
 use crate::store::entity::{policy, user};
 use crate::store::rows::{groups, read};
@@ -88,7 +88,7 @@ pub async fn create(app: &App, actor: &Actor, request: WritePolicy) -> Result<Po
         "policy.create",
         ObjectKind::ModelPolicy,
         &row.id,
-        details(&row),
+        Changed::created(&details(&row)),
     );
     tx.commit(now, entry).await?;
     view(&row)
@@ -114,7 +114,7 @@ pub async fn update(
     tx.update_policy(row.clone())
         .await
         .map_err(|error| taken(error, &row.name))?;
-    let changed = json!({"before": details(&before), "after": details(&row)});
+    let changed = Changed::updated(&details(&before), &details(&row));
     let entry = app.audit(actor, "policy.update", ObjectKind::ModelPolicy, &row.id, changed);
     tx.commit(now, entry).await?;
     view(&row)
@@ -134,7 +134,7 @@ pub async fn delete(app: &App, actor: &Actor, id: &PolicyId) -> Result<(), Probl
         "policy.delete",
         ObjectKind::ModelPolicy,
         &row.id,
-        details(&row),
+        Changed::deleted(&details(&row)),
     );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())

@@ -4,7 +4,7 @@
 //! when it began (see [`super::intake`]).
 
 use super::price_list::{self, Offer};
-use super::{App, catalogue, not_found};
+use super::{App, Changed, catalogue, not_found};
 use crate::store::entity::price;
 use crate::store::{Tx, rows};
 use ccag_admin_api::{
@@ -16,7 +16,7 @@ use ccag_domain::{
     Actor, Area, Code, Model, ModelName, NanoUsd, ObjectKind, Permission, Price, PriceId, Problem, Rates,
     catalogue as built_in,
 };
-use serde_json::json;
+use std::collections::BTreeMap;
 
 /// The most that a million tokens can cost, in dollars: far above any price, so that a slip of the point is noticed.
 const MAX_RATE: NanoUsd = NanoUsd::from_usd(100_000);
@@ -63,8 +63,10 @@ pub async fn set(app: &App, actor: &Actor, said: &str, spec: PriceSpec) -> Resul
     let model = resolve(&catalogue::models(&tx.list_models().await?)?, said)?;
     let sku = spec.aws_sku.clone();
     let price = checked(app, model, spec)?;
+    let before = tx.list_prices().await?;
+    let before = before.iter().find(|row| row.model == price.model.as_str());
     let row = put(app, &mut tx, &price, sku).await?;
-    commit(app, actor, tx, "price.set", &row).await?;
+    commit(app, actor, tx, "price.set", &row.model, (before, Some(&row))).await?;
     Ok(view(&row)?)
 }
 
@@ -81,21 +83,22 @@ pub async fn reset(app: &App, actor: &Actor, said: &str) -> Result<(), Problem> 
     let held = tx.list_prices().await?;
     let held = held.into_iter().find(|row| row.model == model.as_str());
     let built_in = built_in::prices().into_iter().find(|p| p.model == model);
-    let row = match (held, built_in) {
+    let row = match (&held, built_in) {
         (None, None) => return Err(not_found("price of", said)),
         (Some(row), None) => {
             tx.retire_price(&row.model, app.now_ms()).await?;
-            row
+            None
         }
         (_, Some(price)) => {
             let price = Price {
                 id: PriceId::generate(&*app.clock, &*app.rng),
                 ..price
             };
-            put(app, &mut tx, &price, None).await?
+            Some(put(app, &mut tx, &price, None).await?)
         }
     };
-    commit(app, actor, tx, "price.reset", &row).await
+    let change = (held.as_ref(), row.as_ref());
+    commit(app, actor, tx, "price.reset", model.as_str(), change).await
 }
 
 /// Takes in AWS's price list. Prices that an admin has set stay unless `overwrite` says otherwise; models that are not in
@@ -174,8 +177,12 @@ pub async fn import(
         ));
     }
     if !dry_run && !report.changed.is_empty() {
-        let models: Vec<_> = report.changed.iter().map(|c| &c.model).collect();
-        let details = json!({"published": report.published, "models": models});
+        let of = |change: fn(&PriceChange) -> Option<&PriceView>| {
+            let all = report.changed.iter();
+            all.map(|c| (&c.model, change(c))).collect::<BTreeMap<_, _>>()
+        };
+        let details = Changed::updated(&of(|c| c.before.as_ref()), &of(|c| Some(&c.after)))
+            .with("published", &report.published);
         let entry = app.audit(actor, "price.import", ObjectKind::Price, "price-list", details);
         tx.commit(app.now_ms(), entry).await?;
     }
@@ -300,18 +307,15 @@ async fn commit(
     actor: &Actor,
     tx: Tx,
     action: &'static str,
-    row: &price::Model,
+    model: &str,
+    (before, after): (Option<&price::Model>, Option<&price::Model>),
 ) -> Result<(), Problem> {
-    let details = json!({
-        "price_id": row.id,
-        "source": row.source,
-        "input": row.input,
-        "output": row.output,
-        "cache_read": row.cache_read,
-        "cache_write_5m": row.cache_write_5m,
-        "cache_write_1h": row.cache_write_1h,
-    });
-    let entry = app.audit(actor, action, ObjectKind::Price, &row.model, details);
+    let changed = match (before, after) {
+        (Some(before), Some(after)) => Changed::updated(before, after),
+        (Some(before), None) => Changed::deleted(before),
+        (None, after) => Changed::created(&after),
+    };
+    let entry = app.audit(actor, action, ObjectKind::Price, model, changed);
     tx.commit(app.now_ms(), entry).await?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Usage records that were put aside: they are in no sum until somebody has seen to them.
 
-use super::{App, intake, not_found};
+use super::{App, Changed, intake, not_found};
 use crate::store::{QuarantineQuery, QuarantineRow};
 use ccag_admin_api::{QuarantinedView, RetriedView, Timestamp};
 use ccag_domain::{Actor, Area, Code, Permission, Problem};
@@ -80,7 +80,9 @@ async fn forget(app: &App, actor: &Actor, row: &QuarantineRow, action: &'static 
     if !tx.delete_quarantine(&row.id).await? {
         return Err(not_found("record put aside with the id", &row.id));
     }
-    let details = json!({"replica_id": row.replica_id, "reason": row.reason, "payload": row.payload});
+    let details = Changed::deleted(
+        &json!({"replica_id": row.replica_id, "reason": row.reason, "payload": row.payload}),
+    );
     tx.commit(app.now_ms(), app.audit_usage(actor, action, &row.id, details))
         .await?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::budgets::check;
 use super::catalogue;
-use super::{App, not_found, validate_aws};
+use super::{App, Changed, not_found, validate_aws};
 use crate::store::entity::team;
 use crate::store::rows;
 use ccag_admin_api::{
@@ -13,7 +13,6 @@ use ccag_domain::{
     Actor, Area, Code, Model, ModelName, ObjectKind, Permission, Problem, RegionPattern, RoutingPolicy,
     Strategy, Team, TeamId,
 };
-use serde_json::json;
 
 /// The most entries of any of the lists.
 const MAX_ENTRIES: usize = 100;
@@ -39,8 +38,8 @@ pub async fn set_organisation(
     actor.require_all(Permission::Change(Area::Routing))?;
     let policy = read(app, request).await?;
     let mut tx = app.store.change().await?;
+    let details = Changed::updated(&tx.find_routing().await?, &policy);
     tx.put_routing(&policy).await?;
-    let details = json!(policy);
     let entry = app.audit(actor, "routing.update", ObjectKind::Settings, "settings", details);
     tx.commit(app.now_ms(), entry).await?;
     organisation(app, actor).await
@@ -71,8 +70,8 @@ pub async fn set_team(
     let mut tx = app.store.change().await?;
     let row = tx.find_team(id.as_str()).await?;
     let mut row = row.ok_or_else(|| not_found("team", id.as_str()))?;
+    let details = Changed::updated(&rows::routing(&row)?, &policy).with("team", &row.name);
     row.routing = rows::routing_json(&policy);
-    let details = json!({"team": row.name, "routing": policy});
     tx.update_team(row).await?;
     let entry = app.audit(actor, "team.routing", ObjectKind::Team, id.as_str(), details);
     tx.commit(app.now_ms(), entry).await?;

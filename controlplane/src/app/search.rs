@@ -1,6 +1,6 @@
 //! Web search: the rules for everybody, and each user's own service.
 
-use super::App;
+use super::{App, Changed};
 use crate::store::entity::search_provider;
 use crate::store::search::{GLOBAL, provider, row};
 use ccag_admin_api::{
@@ -9,7 +9,7 @@ use ccag_admin_api::{
 use ccag_domain::search::{DEFAULT_RESULTS, MAX_RESULTS};
 use ccag_domain::{
     Actor, Area, Code, DomainFilter, ObjectKind, Permission, Problem, SearchKind, SearchProvider,
-    ServiceSecret, UserId, WebSearchMode,
+    ServiceSecret, UserId, WebSearch, WebSearchMode,
 };
 use ccag_search::guard::{Reach, check_url};
 use ccag_search::{Query, Searcher};
@@ -56,8 +56,10 @@ pub async fn rules(app: &App, actor: &Actor) -> Result<WebSearchView, Problem> {
 /// [`Code::InvalidRequest`] if the service for everybody is not complete, or missing where it is to be used.
 pub async fn set_rules(app: &App, actor: &Actor, request: SetWebSearch) -> Result<WebSearchView, Problem> {
     actor.require_all(Permission::Change(Area::WebSearch))?;
-    let mut rules = app.store.find_web_search().await?;
     let mut tx = app.store.change().await?;
+    tx.serialize().await?;
+    let mut rules = tx.find_web_search(app.store.secrets()).await?;
+    let before = told(&rules);
     rules.mode = request.mode;
     if let Some(price) = request.price_nano_usd {
         if price.0 < 0 {
@@ -81,12 +83,7 @@ pub async fn set_rules(app: &App, actor: &Actor, request: SetWebSearch) -> Resul
         ));
     }
     tx.update_web_search(&rules).await?;
-    let details = json!({
-        "mode": rules.mode,
-        "provider": rules.provider.as_ref().map(|p| p.kind),
-        "price_nano_usd": rules.price,
-        "shortcut": rules.shortcut,
-    });
+    let details = Changed::updated(&before, &told(&rules));
     let entry = app.audit(
         actor,
         "web_search.update",
@@ -96,6 +93,16 @@ pub async fn set_rules(app: &App, actor: &Actor, request: SetWebSearch) -> Resul
     );
     tx.commit(app.now_ms(), entry).await?;
     self::rules(app, actor).await
+}
+
+/// What the audit log keeps of the rules.
+fn told(rules: &WebSearch) -> serde_json::Value {
+    json!({
+        "mode": rules.mode,
+        "provider": rules.provider.as_ref().map(|provider| view(provider, true)),
+        "price_nano_usd": rules.price,
+        "shortcut": rules.shortcut,
+    })
 }
 
 /// Searches once with the service for everybody.
@@ -175,10 +182,10 @@ pub async fn activate(app: &App, actor: &Actor, kind: SearchKind) -> Result<Sear
 pub async fn delete(app: &App, actor: &Actor, kind: SearchKind) -> Result<(), Problem> {
     let owner = user(actor)?;
     let mut tx = app.store.change().await?;
-    if !tx.delete_search_provider(owner.as_str(), kind).await? {
-        return Err(none(kind));
-    }
-    let details = json!({ "kind": kind });
+    let before = tx.find_search_provider(owner.as_str(), kind.as_str()).await?;
+    let before = before.ok_or_else(|| none(kind))?;
+    tx.delete_search_provider(owner.as_str(), kind).await?;
+    let details = Changed::deleted(&before);
     let entry = app.audit(
         actor,
         "search_provider.delete",
@@ -236,9 +243,15 @@ async fn store(
     row: search_provider::Model,
     action: &'static str,
 ) -> Result<SearchProviderList, Problem> {
-    let details = json!({"kind": row.kind, "url": row.url});
-    let entry = app.audit(actor, action, ObjectKind::User, &row.owner, details);
     let mut tx = app.store.change().await?;
+    let details = match tx.find_search_provider(&row.owner, &row.kind).await? {
+        Some(before) => {
+            let new_key = before.api_key != row.api_key;
+            Changed::updated(&before, &row).with("new_api_key", &new_key)
+        }
+        None => Changed::created(&row),
+    };
+    let entry = app.audit(actor, action, ObjectKind::User, &row.owner, details);
     tx.put_search_provider(row).await?;
     tx.commit(app.now_ms(), entry).await?;
     own(app, actor).await

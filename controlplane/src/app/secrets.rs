@@ -1,6 +1,6 @@
 //! Secrets at rest: under which master keys they are kept, and bringing them under the current one.
 
-use super::App;
+use super::{App, Changed};
 use crate::secrets::Under;
 use crate::store::AuditEntry;
 use crate::store::sealed::{Sealed, SealedKind};
@@ -142,7 +142,7 @@ async fn reseal_batch(
         return Ok(0);
     }
     let to = BTreeMap::from([(secrets.current().to_string(), done)]);
-    let details = json!({ "before": { "under": from }, "after": { "under": to } });
+    let details = Changed::updated(&json!({ "under": from }), &json!({ "under": to }));
     let entry = AuditEntry {
         kind: "secrets",
         ..app.audit(

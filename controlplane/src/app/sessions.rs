@@ -1,6 +1,6 @@
 //! Signing in and out.
 
-use super::{App, sign_on, throttle, views};
+use super::{App, refusals, sign_on, throttle, views};
 use crate::store::AuditEntry;
 use crate::store::entity::session;
 use ccag_admin_api::{SESSION_TOKEN_PREFIX, Secret, UserView};
@@ -8,6 +8,7 @@ use ccag_daemon::CancellationToken;
 use ccag_domain::key::random_token;
 use ccag_domain::{AccountState, Actor, Code, KeyDigest, Problem, SessionId, UnixMs};
 use std::net::IpAddr;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// How many refusals may wait to be written down.
@@ -110,23 +111,41 @@ fn refused(app: &App, user: &UserView, action: &'static str, address: Option<IpA
     }
 }
 
-/// Writes down who was not let in, until the process ends.
+/// How often it is looked which refusals have been counted for long enough.
+const LOOK: Duration = Duration::from_secs(1);
+
+async fn write(app: &App, at_ms: UnixMs, entry: AuditEntry) {
+    let written = async { app.store.change().await?.commit(at_ms, entry).await };
+    if let Err(error) = written.await {
+        tracing::warn!(%error, "it cannot be written to the audit log that somebody was refused");
+    }
+}
+
+/// Writes down who was not let in and what was refused, until the process ends.
 pub(crate) async fn write_refused(
     app: App,
     mut inbox: mpsc::Receiver<(UnixMs, AuditEntry)>,
     shutdown: CancellationToken,
 ) {
+    let mut tick = tokio::time::interval(LOOK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        let next = tokio::select! {
+        tokio::select! {
             biased;
-            next = inbox.recv() => next,
-            () = shutdown.cancelled() => return,
-        };
-        let Some((at_ms, entry)) = next else { return };
-        let written = async { app.store.change().await?.commit(at_ms, entry).await };
-        if let Err(error) = written.await {
-            tracing::warn!(%error, "it cannot be written to the audit log that somebody was not let in");
+            next = inbox.recv() => {
+                let Some((at_ms, entry)) = next else { return };
+                write(&app, at_ms, entry).await;
+            }
+            () = shutdown.cancelled() => break,
+            _ = tick.tick() => {
+                for entry in refusals::over(&app, false) {
+                    write(&app, app.now_ms(), entry).await;
+                }
+            }
         }
+    }
+    for entry in refusals::over(&app, true) {
+        write(&app, app.now_ms(), entry).await;
     }
 }
 

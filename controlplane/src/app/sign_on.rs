@@ -1,7 +1,7 @@
 //! How people sign in, as admins have set it.
 
-use super::App;
 use super::sessions::Session;
+use super::{App, Changed};
 use ccag_admin_api::SignInSettings;
 use ccag_domain::{Actor, Area, Code, ObjectKind, Permission, Problem};
 use serde_json::json;
@@ -82,10 +82,8 @@ pub async fn set(app: &App, who: &Session, request: SignInSettings) -> Result<Si
     tx.put_setting(PASSWORDS, request.password_sign_in.to_string())
         .await?;
     tx.put_setting(NOTICE, notice.clone()).await?;
-    let details = json!({
-        "before": before,
-        "after": {"password_sign_in": request.password_sign_in, "login_notice": notice},
-    });
+    let after = json!({"password_sign_in": request.password_sign_in, "login_notice": notice});
+    let details = Changed::updated(&before, &after);
     let entry = app.audit(
         &actor,
         "sign_in.update",

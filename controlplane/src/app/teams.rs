@@ -1,12 +1,11 @@
 //! Teams.
 
-use super::{App, authority, budgets, duplicate, limits, not_found, validate, validate_aws, views};
+use super::{App, Changed, authority, budgets, duplicate, limits, not_found, validate, validate_aws, views};
 use crate::store::TeamQuery;
 use crate::store::entity::team;
 use crate::store::rows;
 use ccag_admin_api::{CreateTeam, RoutingSpec, TeamView, UpdateTeam};
 use ccag_domain::{AccountState, Actor, Area, Code, ObjectKind, Permission, Problem, Target, TeamId};
-use serde_json::json;
 
 /// Makes a team.
 ///
@@ -34,7 +33,7 @@ pub async fn create(app: &App, actor: &Actor, request: CreateTeam) -> Result<Tea
         "team.create",
         ObjectKind::Team,
         &row.id,
-        json!({"name": row.name}),
+        Changed::created(&row),
     );
     tx.commit(now, entry).await?;
     Ok(views::team(&row, 0)?)
@@ -94,6 +93,7 @@ pub async fn update(app: &App, actor: &Actor, id: &TeamId, request: UpdateTeam) 
     let mut tx = app.store.change().await?;
     let row = tx.find_team(id.as_str()).await?;
     let mut row = row.ok_or_else(|| not_found("team", id.as_str()))?;
+    let before = row.clone();
     if let Some(name) = &request.name {
         row.name = validate::name("name", name)?;
         row.name_key = row.name.to_lowercase();
@@ -107,7 +107,7 @@ pub async fn update(app: &App, actor: &Actor, id: &TeamId, request: UpdateTeam) 
     tx.update_team(row.clone())
         .await
         .map_err(|e| taken(e, &row.name))?;
-    let details = json!({"name": row.name, "state": row.state, "guardrail": row.guardrail});
+    let details = Changed::updated(&before, &row);
     let entry = app.audit(actor, "team.update", ObjectKind::Team, &row.id, details);
     tx.commit(app.now_ms(), entry).await?;
     view(app, row).await
@@ -143,7 +143,9 @@ pub async fn delete(app: &App, actor: &Actor, id: &TeamId) -> Result<(), Problem
         "team.delete",
         ObjectKind::Team,
         &row.id,
-        json!({"name": row.name, "budgets": budgets, "limits": limits}),
+        Changed::deleted(&row)
+            .with("budgets", &budgets)
+            .with("limits", &limits),
     );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())

@@ -2,7 +2,7 @@
 //!
 //! A token is a session that nobody signed in to begin, and that has a name. Whatever ends a user's sessions ends their tokens.
 
-use super::{App, authority, not_found, validate};
+use super::{App, Changed, authority, not_found, validate};
 use crate::store::entity::session;
 use crate::store::rows::read;
 use crate::store::{StoreError, Tx};
@@ -12,7 +12,6 @@ use ccag_domain::time::DAY_MS;
 use ccag_domain::{
     Actor, Area, Code, KeyDigest, ObjectKind, Permission, Problem, SessionId, UserId, UserKind,
 };
-use serde_json::json;
 
 /// How long a token is good that does not say.
 const LIFE_MS: i64 = 365 * DAY_MS;
@@ -61,7 +60,7 @@ pub async fn issue(
         name: Some(name),
     };
     tx.insert_session(row.clone()).await?;
-    note(app, actor, tx, "token.issue", &row).await?;
+    note(app, actor, tx, "token.issue", &row, Changed::created(&row)).await?;
     Ok(CreatedToken {
         token,
         record: view(&row)?,
@@ -92,7 +91,7 @@ pub async fn revoke(app: &App, actor: &Actor, id: &UserId, token: &SessionId) ->
     let row = tokens.into_iter().find(|row| row.id == token.as_str());
     let row = row.ok_or_else(|| not_found("token", token.as_str()))?;
     tx.delete_session(&row.id).await?;
-    note(app, actor, tx, "token.revoke", &row).await
+    note(app, actor, tx, "token.revoke", &row, Changed::deleted(&row)).await
 }
 
 async fn note(
@@ -101,9 +100,9 @@ async fn note(
     tx: Tx,
     action: &'static str,
     row: &session::Model,
+    changed: Changed,
 ) -> Result<(), Problem> {
-    let details = json!({"token": row.id, "name": row.name, "expires_at_ms": row.expires_at_ms});
-    let entry = app.audit(actor, action, ObjectKind::User, &row.user_id, details);
+    let entry = app.audit(actor, action, ObjectKind::User, &row.user_id, changed);
     tx.commit(app.now_ms(), entry).await?;
     Ok(())
 }

@@ -2,14 +2,13 @@
 
 use super::clients::sessions::end_all_of;
 use super::keys::{check_team, mark_revoked};
-use super::{App, authority, budgets, duplicate, limits, not_found, validate, views};
+use super::{App, Changed, authority, budgets, duplicate, limits, not_found, validate, views};
 use crate::store::entity::user;
 use crate::store::{Tx, UserQuery};
 use ccag_admin_api::{CreateUser, Patch, UpdateUser, UserView};
 use ccag_domain::{
     AccountState, Actor, Area, Code, ObjectKind, Permission, Problem, Role, Target, TeamId, UserId, UserKind,
 };
-use serde_json::json;
 
 /// Adds a user.
 ///
@@ -74,10 +73,15 @@ pub(super) async fn create_with_hash(
         };
         duplicate(e, message, "username")
     })?;
-    let details = json!({"username": row.username, "role": row.role, "team_id": row.team_id});
     tx.commit(
         now,
-        app.audit(actor, "user.create", ObjectKind::User, &row.id, details),
+        app.audit(
+            actor,
+            "user.create",
+            ObjectKind::User,
+            &row.id,
+            Changed::created(&row),
+        ),
     )
     .await?;
     Ok(views::user(&row)?)
@@ -147,6 +151,7 @@ pub async fn update(app: &App, actor: &Actor, id: &UserId, request: UpdateUser) 
     let mut tx = app.store.change().await?;
     tx.serialize().await?;
     let mut row = changeable(&tx, actor, id).await?;
+    let before = row.clone();
     if row.kind == UserKind::Service.as_str() {
         check_service(request.role, matches!(password, Patch::Set(_)))?;
     }
@@ -181,8 +186,8 @@ pub async fn update(app: &App, actor: &Actor, id: &UserId, request: UpdateUser) 
         tx.delete_sessions_of(&row.id).await?;
         end_all_of(&mut tx, actor, &row.id, app.now_ms()).await?;
     }
-    let details = json!({"role": row.role, "team_id": row.team_id, "new_password": new_password});
-    save(app, actor, tx, row, "user.update", details).await
+    let changed = Changed::updated(&before, &row).with("new_password", &new_password);
+    save(app, actor, tx, row, "user.update", changed).await
 }
 
 /// Gives a user a team, or none. Managers take members into their team who have none, and let members of it go.
@@ -203,9 +208,10 @@ pub async fn assign(
     let tx = app.store.change().await?;
     let mut row = member(&tx, actor, id, team).await?;
     check_team(&tx, team).await?;
+    let before = row.clone();
     row.team_id = team.map(ToString::to_string);
-    let details = json!({"team_id": row.team_id});
-    save(app, actor, tx, row, "user.assign", details).await
+    let changed = Changed::updated(&before, &row);
+    save(app, actor, tx, row, "user.assign", changed).await
 }
 
 /// Takes a user out of a team.
@@ -219,8 +225,10 @@ pub async fn unassign(app: &App, actor: &Actor, team: &TeamId, id: &UserId) -> R
     if row.team_id.as_deref() != Some(team.as_str()) {
         return Err(not_found("member of this team", id.as_str()));
     }
+    let before = row.clone();
     row.team_id = None;
-    save(app, actor, tx, row, "user.assign", json!({"team_id": null})).await?;
+    let changed = Changed::updated(&before, &row);
+    save(app, actor, tx, row, "user.assign", changed).await?;
     Ok(())
 }
 
@@ -253,10 +261,12 @@ pub async fn suspend(app: &App, actor: &Actor, id: &UserId) -> Result<UserView, 
     tx.serialize().await?;
     let mut row = changeable(&tx, actor, id).await?;
     keep_somebody(&tx, &row).await?;
+    let before = row.clone();
     row.state = AccountState::Suspended.as_str().to_owned();
     tx.delete_sessions_of(&row.id).await?;
     end_all_of(&mut tx, actor, &row.id, app.now_ms()).await?;
-    save(app, actor, tx, row, "user.suspend", json!({})).await
+    let changed = Changed::updated(&before, &row);
+    save(app, actor, tx, row, "user.suspend", changed).await
 }
 
 /// Lets a suspended user in again.
@@ -267,8 +277,10 @@ pub async fn activate(app: &App, actor: &Actor, id: &UserId) -> Result<UserView,
     actor.require_all(Permission::Change(Area::Users))?;
     let tx = app.store.change().await?;
     let mut row = changeable(&tx, actor, id).await?;
+    let before = row.clone();
     row.state = AccountState::Active.as_str().to_owned();
-    save(app, actor, tx, row, "user.activate", json!({})).await
+    let changed = Changed::updated(&before, &row);
+    save(app, actor, tx, row, "user.activate", changed).await
 }
 
 /// Deletes a user and the budgets that are about them, and revokes their keys. What they have used stays in the ledger.
@@ -293,7 +305,9 @@ pub async fn delete(app: &App, actor: &Actor, id: &UserId) -> Result<(), Problem
     let limits = tx.list_limits_of_user(&row.id).await?;
     let limits = limits::forget(&mut tx, limits).await?;
     tx.delete_user(&row.id).await?;
-    let details = json!({"username": row.username, "budgets": budgets, "limits": limits});
+    let details = Changed::deleted(&row)
+        .with("budgets", &budgets)
+        .with("limits", &limits);
     tx.commit(
         now,
         app.audit(actor, "user.delete", ObjectKind::User, &row.id, details),
@@ -316,12 +330,12 @@ async fn save(
     mut tx: Tx,
     row: user::Model,
     action: &'static str,
-    details: serde_json::Value,
+    changed: Changed,
 ) -> Result<UserView, Problem> {
     tx.update_user(row.clone()).await?;
     tx.commit(
         app.now_ms(),
-        app.audit(actor, action, ObjectKind::User, &row.id, details),
+        app.audit(actor, action, ObjectKind::User, &row.id, changed),
     )
     .await?;
     Ok(views::user(&row)?)

@@ -2,15 +2,18 @@
 //! everybody.
 
 use super::auth::SignedIn;
-use super::{HttpState, console, problem};
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method, Uri, header};
+use super::{HttpState, client_address, console, problem};
+use crate::app::refusals::{self, Refused};
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ccag_admin_api::paths;
 use ccag_domain::gate::{Gate, Route};
-use ccag_domain::{Area, Permission};
+use ccag_domain::{Actor, Area, Permission};
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::LazyLock;
 
 const fn get(path: &'static str, gate: Gate) -> Route {
@@ -234,11 +237,12 @@ pub(super) async fn gate(State(state): State<HttpState>, request: Request, next:
         ref method => method.as_str(),
     };
     let gate = GATES.get(&(path.as_str(), method)).copied();
+    let route = format!("{method} {}", path.as_str());
     let (method, uri) = (request.method().clone(), request.uri().clone());
     match gate {
         Some(Gate::Public | Gate::Other(_)) => next.run(request).await,
-        Some(gate) if is_page(path.as_str()) => console::gate(&state, gate, request, next).await,
-        Some(gate) => api(&state, gate, request, next).await,
+        Some(gate) if is_page(path.as_str()) => console::gate(&state, gate, &route, request, next).await,
+        Some(gate) => api(&state, gate, &route, request, next).await,
         None if routes().any(|route| route.path == path.as_str()) => {
             no_such_method(path.as_str(), method, uri).await
         }
@@ -273,7 +277,36 @@ async fn no_such_method(path: &str, method: Method, uri: Uri) -> Response {
     response
 }
 
-async fn api(state: &HttpState, gate: Gate, request: Request, next: Next) -> Response {
+/// Remembers that somebody was refused who is signed in. What is answered as if it were not there is no refusal here.
+pub(super) fn refused(
+    state: &HttpState,
+    response: Response,
+    who: Actor,
+    route: &str,
+    asked: (String, Option<IpAddr>),
+) -> Response {
+    if response.status() == StatusCode::FORBIDDEN {
+        let (path, address) = asked;
+        let refused = Refused {
+            actor: who,
+            route: route.to_owned(),
+            path,
+            address,
+        };
+        refusals::note(&state.app, refused);
+    }
+    response
+}
+
+/// What is remembered of a request that is refused: its path, and where it came from.
+pub(super) fn asked(state: &HttpState, parts: &Parts) -> (String, Option<IpAddr>) {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(peer)| *peer);
+    let address = client_address(&parts.headers, peer, &state.trusted_proxies);
+    (parts.uri.path().to_owned(), address)
+}
+
+async fn api(state: &HttpState, gate: Gate, route: &str, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let who = match SignedIn::from_request_parts(&mut parts, state).await {
         Ok(who) => who,
@@ -282,8 +315,11 @@ async fn api(state: &HttpState, gate: Gate, request: Request, next: Next) -> Res
     if let Gate::May(permission) = gate
         && let Err(problem) = who.actor().require_some(permission)
     {
-        return super::Refusal(problem).into_response();
+        let response = super::Refusal(problem).into_response();
+        return refused(state, response, who.actor(), route, asked(state, &parts));
     }
+    let (actor, asked) = (who.actor(), asked(state, &parts));
     parts.extensions.insert(who);
-    next.run(Request::from_parts(parts, body)).await
+    let response = next.run(Request::from_parts(parts, body)).await;
+    refused(state, response, actor, route, asked)
 }

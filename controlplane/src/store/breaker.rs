@@ -243,6 +243,14 @@ impl Store {
 }
 
 impl Tx {
+    pub(crate) async fn find_session_breaker(
+        &self,
+        scope: &str,
+    ) -> Result<Option<BreakerPolicy>, StoreError> {
+        let row = session_breaker::Entity::find_by_id(scope).one(&self.tx).await?;
+        Ok(row.as_ref().map(policy))
+    }
+
     /// Sets the policy of a scope.
     pub(crate) async fn put_session_breaker(&self, row: session_breaker::Model) -> Result<(), StoreError> {
         session_breaker::Entity::delete_by_id(row.scope.as_str())

@@ -247,12 +247,12 @@ impl Tx {
     }
 
     /// Signs a user out everywhere.
-    pub(crate) async fn delete_sessions_of(&self, user_id: &str) -> Result<(), StoreError> {
-        session::Entity::delete_many()
+    pub(crate) async fn delete_sessions_of(&self, user_id: &str) -> Result<u64, StoreError> {
+        let gone = session::Entity::delete_many()
             .filter(session::Column::UserId.eq(user_id))
             .exec(&self.tx)
             .await?;
-        Ok(())
+        Ok(gone.rows_affected)
     }
 
     /// How many active users with this role there are besides this one.

@@ -71,15 +71,20 @@ pub(crate) fn put(secrets: &Secrets, row: &mut endpoint::Model, network: &Networ
 }
 
 /// The way as an audit entry notes it: of certificates, how many there are.
-pub(crate) fn noted(row: &endpoint::Model) -> serde_json::Value {
-    let Ok(network) = without_secrets(row) else {
-        return serde_json::Value::Null;
-    };
-    let proxy = network.proxy.as_ref();
-    serde_json::json!({
-        "proxy": proxy.map(|proxy| &proxy.url),
-        "proxy_user": proxy.and_then(|proxy| proxy.login.as_ref()).map(|login| &login.user),
-        "ca_certificates": network.ca_certificates.map_or(0, |pem| pem.matches("BEGIN CERTIFICATE").count()),
-        "use_fips": network.use_fips,
-    })
+pub(crate) fn noted<S: serde::Serializer>(
+    network: &Option<String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let open: OpenNetwork = network
+        .as_deref()
+        .and_then(|json| serde_json::from_str(json).ok())
+        .unwrap_or_default();
+    let certificates = open.ca_certificates.as_deref().unwrap_or_default();
+    let noted = serde_json::json!({
+        "proxy": open.proxy_url,
+        "proxy_user": open.proxy_user,
+        "ca_certificates": certificates.matches("BEGIN CERTIFICATE").count(),
+        "use_fips": open.use_fips,
+    });
+    serde::Serialize::serialize(&noted, serializer)
 }

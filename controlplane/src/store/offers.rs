@@ -227,6 +227,19 @@ impl Tx {
         Ok(())
     }
 
+    /// A profile that was chosen for a model.
+    pub(crate) async fn find_pinned(
+        &self,
+        endpoint_id: &str,
+        model: &str,
+    ) -> Result<Option<endpoint_profile::Model>, StoreError> {
+        Ok(endpoint_profile::Entity::find()
+            .filter(endpoint_profile::Column::EndpointId.eq(endpoint_id))
+            .filter(endpoint_profile::Column::Model.eq(model))
+            .one(&self.tx)
+            .await?)
+    }
+
     /// Takes a chosen profile away; says whether there was one.
     pub(crate) async fn delete_pinned(&mut self, endpoint_id: &str, model: &str) -> Result<bool, StoreError> {
         let gone = endpoint_profile::Entity::delete_many()

@@ -135,6 +135,21 @@ impl Store {
 
 impl Tx {
     /// Says for the organisation what holds for routes.
+    pub(crate) async fn find_routing(&self) -> Result<RoutingPolicy, StoreError> {
+        organisation(&self.tx).await
+    }
+
+    /// The ids of the endpoints that a team may use, in their order.
+    pub(crate) async fn list_team_endpoints(&self, team_id: &str) -> Result<Vec<String>, StoreError> {
+        let rows = team_endpoint::Entity::find()
+            .filter(team_endpoint::Column::TeamId.eq(team_id))
+            .order_by_asc(team_endpoint::Column::Position)
+            .order_by_asc(team_endpoint::Column::EndpointId)
+            .all(&self.tx)
+            .await?;
+        Ok(rows.into_iter().map(|row| row.endpoint_id).collect())
+    }
+
     pub(crate) async fn put_routing(&mut self, policy: &RoutingPolicy) -> Result<(), StoreError> {
         let json = serde_json::to_string(policy).map_err(|error| StoreError::Other(error.to_string()))?;
         self.put_setting(ROUTING, json).await

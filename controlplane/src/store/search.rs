@@ -134,6 +134,21 @@ impl Store {
 }
 
 impl Tx {
+    /// The rules of web search, with the service for everybody.
+    pub(crate) async fn find_web_search(&self, secrets: &Secrets) -> Result<WebSearch, StoreError> {
+        rules(&self.tx, secrets).await
+    }
+
+    /// A service of an owner's.
+    pub(crate) async fn find_search_provider(
+        &self,
+        owner: &str,
+        kind: &str,
+    ) -> Result<Option<search_provider::Model>, StoreError> {
+        let id = (owner.to_owned(), kind.to_owned());
+        Ok(search_provider::Entity::find_by_id(id).one(&self.tx).await?)
+    }
+
     /// Whether search results can be sealed already.
     pub(crate) async fn has_sealing_key(&self) -> Result<bool, StoreError> {
         Ok(setting::Entity::find_by_id(SEALING_KEY)

@@ -9,6 +9,7 @@
 
 mod allowances;
 mod audit;
+mod audit_walk;
 mod authorisation;
 mod backlog;
 mod breaker;

@@ -10,6 +10,7 @@ pub mod breaker;
 pub mod budget;
 pub mod capability;
 pub mod catalogue;
+pub mod changes;
 pub mod config;
 pub mod endpoint;
 pub mod explanation;

@@ -1,6 +1,6 @@
 //! Sessions that are paused: seen and resumed by whose they are, by the managers of the teams that pay, and by admins.
 
-use crate::app::{App, authority, not_found};
+use crate::app::{App, Changed, authority, not_found};
 use crate::store::StoreError;
 use crate::store::breaker::PauseQuery;
 use crate::store::entity::paused_session;
@@ -66,7 +66,9 @@ pub async fn resume(app: &App, actor: &Actor, id: &PauseId) -> Result<PausedSess
             "This session has been resumed already. If it is paused again, that pause has an id of its own.",
         ));
     }
-    let details = json!({"owner": row.owner, "session_id": row.session_id});
+    let details = Changed::updated(&json!({"state": "paused"}), &json!({"state": "resumed"}))
+        .with("owner", &row.owner)
+        .with("session_id", &row.session_id);
     let entry = app.audit(
         actor,
         "session.resume",

@@ -1,6 +1,6 @@
 //! What sessions may do within a minute: the organisation's word, and that of teams, which replaces it.
 
-use crate::app::{App, not_found};
+use crate::app::{App, Changed, not_found};
 use crate::store::breaker::ORGANISATION;
 use crate::store::entity::session_breaker;
 use ccag_admin_api::{BreakerSource, SessionBreakerView, SetSessionBreaker, Usd};
@@ -41,6 +41,7 @@ pub async fn set_organisation(
     actor.require_all(Permission::Change(Area::Breaker))?;
     let policy = read(request)?;
     let tx = app.store.change().await?;
+    let before = tx.find_session_breaker(ORGANISATION).await?.unwrap_or_default();
     if policy.limits() {
         tx.put_session_breaker(row(ORGANISATION, policy, app.now_ms()))
             .await?;
@@ -52,7 +53,7 @@ pub async fn set_organisation(
         "session_breaker.update",
         ObjectKind::Settings,
         "settings",
-        details(policy),
+        Changed::updated(&details(before), &details(policy)),
     );
     tx.commit(app.now_ms(), entry).await?;
     organisation(app, actor).await
@@ -92,6 +93,10 @@ pub async fn set_team(
     if tx.find_team(id.as_str()).await?.is_none() {
         return Err(not_found("team", id.as_str()));
     }
+    let changed = match tx.find_session_breaker(id.as_str()).await? {
+        Some(before) => Changed::updated(&details(before), &details(policy)),
+        None => Changed::created(&details(policy)),
+    };
     tx.put_session_breaker(row(id.as_str(), policy, app.now_ms()))
         .await?;
     let entry = app.audit(
@@ -99,7 +104,7 @@ pub async fn set_team(
         "session_breaker.update",
         ObjectKind::Team,
         id.as_str(),
-        details(policy),
+        changed,
     );
     tx.commit(app.now_ms(), entry).await?;
     Ok(view(Some((policy, BreakerSource::Team))))
@@ -115,13 +120,14 @@ pub async fn clear_team(app: &App, actor: &Actor, id: &TeamId) -> Result<(), Pro
     if tx.find_team(id.as_str()).await?.is_none() {
         return Err(not_found("team", id.as_str()));
     }
-    if tx.delete_session_breaker(id.as_str()).await? {
+    if let Some(before) = tx.find_session_breaker(id.as_str()).await? {
+        tx.delete_session_breaker(id.as_str()).await?;
         let entry = app.audit(
             actor,
             "session_breaker.delete",
             ObjectKind::Team,
             id.as_str(),
-            json!({}),
+            Changed::deleted(&details(before)),
         );
         tx.commit(app.now_ms(), entry).await?;
     }

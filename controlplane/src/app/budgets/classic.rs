@@ -1,9 +1,9 @@
 //! Budgets as the existing gateway has them: a team's and its members', everybody's, and a user's own.
 
 use super::status::policy_of;
-use super::{DEFAULT_POSTURE, authority, check, details, insert, recipients, view};
+use super::{DEFAULT_POSTURE, authority, check, insert, recipients, view};
 use crate::app::authority::reached;
-use crate::app::{App, not_found};
+use crate::app::{App, Changed, not_found};
 use crate::store::budgets::{BudgetQuery, budget, budget_row};
 use crate::store::entity::budget as entity;
 use crate::store::{StoreError, Tx};
@@ -42,16 +42,32 @@ fn spoken_of(rows: &[entity::Model], period: Option<Period>) -> Option<&entity::
     }
 }
 
-/// Makes the budgets of a scope what is wanted, and says what was done for the audit log.
+/// What became of the budgets of a scope, for the audit log: those that there were, and those that there are.
+struct Settled {
+    before: Vec<entity::Model>,
+    after: Vec<entity::Model>,
+}
+
+impl Settled {
+    fn changed(&self) -> Changed {
+        Changed::updated(&json!({"budgets": self.before}), &json!({"budgets": self.after}))
+    }
+}
+
+/// Makes the budgets of a scope what is wanted, and says what became of them.
 async fn settle(
     app: &App,
     tx: &mut Tx,
     scope: &BudgetScope,
     wanted: Option<&Terms>,
-) -> Result<serde_json::Value, Problem> {
+) -> Result<Settled, Problem> {
     let rows = tx.list_budgets_of(scope).await?;
     let Some(terms) = wanted else {
-        return Ok(json!({"deleted": super::forget(tx, rows).await?}));
+        super::forget(tx, rows.clone()).await?;
+        return Ok(Settled {
+            before: rows,
+            after: Vec::new(),
+        });
     };
     let same = rows.iter().find(|row| row.period == terms.period.as_str());
     let before = match (same, rows.as_slice()) {
@@ -89,7 +105,11 @@ async fn settle(
     };
     let made_at = before.filter(|_| stays).map_or(now, |row| row.created_at_ms);
     let row = budget_row(&new, terms.notify.as_str(), made_at, now);
-    let done = json!({"id": row.id, "budget": details(&row)});
+    // Budgets with other periods stay as they are.
+    let done = Settled {
+        before: before.cloned().into_iter().collect(),
+        after: vec![row.clone()],
+    };
     if stays {
         tx.update_budget(row).await?;
     } else {
@@ -221,7 +241,9 @@ pub async fn set_team(
         with(each).as_ref(),
     )
     .await?;
-    let details = json!({"team": team, "each_member": members});
+    let before = json!({"team": team.before, "each_member": members.before});
+    let after = json!({"team": team.after, "each_member": members.after});
+    let details = Changed::updated(&before, &after);
     let entry = app.audit(actor, "team.set_budget", ObjectKind::Team, id.as_str(), details);
     tx.commit(app.now_ms(), entry).await?;
     team_budget(app, actor, id).await
@@ -285,7 +307,7 @@ pub async fn set_default_budget(
         "settings.default_budget",
         ObjectKind::Settings,
         "default-budget",
-        done,
+        done.changed(),
     );
     tx.commit(app.now_ms(), entry).await?;
     default_budget(app, actor).await
@@ -358,7 +380,13 @@ pub async fn set_spend_limit(
         notify,
     });
     let done = settle(app, &mut tx, &scope, wanted.as_ref()).await?;
-    let entry = app.audit(actor, "user.set_spend_limit", ObjectKind::User, id.as_str(), done);
+    let entry = app.audit(
+        actor,
+        "user.set_spend_limit",
+        ObjectKind::User,
+        id.as_str(),
+        done.changed(),
+    );
     tx.commit(app.now_ms(), entry).await?;
     spend_limit(app, actor, id).await
 }

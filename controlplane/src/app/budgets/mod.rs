@@ -13,7 +13,7 @@ pub use classic::{
 pub(crate) use status::standings;
 pub use status::{status, status_of_user};
 
-use super::{App, not_found, validate};
+use super::{App, Changed, not_found, validate};
 use crate::store::budgets::{BudgetQuery, budget, budget_row, scope_key};
 use crate::store::entity::budget as entity;
 use crate::store::{StoreError, Tx};
@@ -66,7 +66,13 @@ pub async fn create(app: &App, actor: &Actor, request: CreateBudget) -> Result<B
     check::scope(&tx, &new.scope).await?;
     let row = budget_row(&new, notify.as_str(), now, now);
     insert(&mut tx, row.clone()).await?;
-    let entry = app.audit(actor, "budget.create", ObjectKind::Budget, &row.id, details(&row));
+    let entry = app.audit(
+        actor,
+        "budget.create",
+        ObjectKind::Budget,
+        &row.id,
+        Changed::created(&row),
+    );
     tx.commit(now, entry).await?;
     view::one(app, row).await
 }
@@ -160,7 +166,7 @@ pub async fn update(
     let changed = Change {
         action: "budget.update",
         notify,
-        details: None,
+        raise: None,
     };
     save(app, actor, tx, row, held, changed).await
 }
@@ -176,7 +182,13 @@ pub async fn delete(app: &App, actor: &Actor, id: &BudgetId) -> Result<(), Probl
     authority::require_row(&tx, actor, row.as_ref()).await?;
     let row = row.ok_or_else(|| not_found("budget", id.as_str()))?;
     tx.delete_budget(&row.id).await?;
-    let entry = app.audit(actor, "budget.delete", ObjectKind::Budget, &row.id, details(&row));
+    let entry = app.audit(
+        actor,
+        "budget.delete",
+        ObjectKind::Budget,
+        &row.id,
+        Changed::deleted(&row),
+    );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())
 }
@@ -215,13 +227,13 @@ pub async fn raise(
         until_ms,
         reason,
     };
-    let details = json!({"raise": from_ms.to_string(), "amount_nano_usd": amount, "until_ms": until_ms, "reason": raise.reason});
+    let details = json!({"id": from_ms.to_string(), "amount_nano_usd": amount, "until_ms": until_ms, "reason": raise.reason});
     held.raises.push(raise);
     authority::within_team(&tx, actor, &held, now).await?;
     let changed = Change {
         action: "budget.raise",
         notify: recipients(&row),
-        details: Some(details),
+        raise: Some(details),
     };
     save(app, actor, tx, row, held, changed).await
 }
@@ -249,12 +261,11 @@ pub async fn withdraw(
         return Err(Problem::new(Code::Conflict, "This raise has ended already."));
     }
     raise.until_ms = now;
-    let details =
-        json!({"raise": raise_id, "amount_nano_usd": raise.amount_nano_usd, "reason": raise.reason});
+    let details = json!({"id": raise_id, "amount_nano_usd": raise.amount_nano_usd, "reason": raise.reason});
     let changed = Change {
         action: "budget.withdraw_raise",
         notify: recipients(&row),
-        details: Some(details),
+        raise: Some(details),
     };
     save(app, actor, tx, row, held, changed).await
 }
@@ -311,7 +322,8 @@ async fn held(tx: &Tx, actor: &Actor, id: &BudgetId) -> Result<(entity::Model, B
 struct Change {
     action: &'static str,
     notify: Recipients,
-    details: Option<serde_json::Value>,
+    /// The raise that it is about.
+    raise: Option<serde_json::Value>,
 }
 
 async fn save(
@@ -326,7 +338,10 @@ async fn save(
     new.raises.retain(|raise| raise.until_ms > now - RAISES_KEPT_MS);
     let row = budget_row(&new, change.notify.as_str(), before.created_at_ms, now);
     tx.update_budget(row.clone()).await?;
-    let details = change.details.unwrap_or_else(|| details(&row));
+    let mut details = Changed::updated(&before, &row);
+    if let Some(raise) = change.raise {
+        details = details.with("raise", &raise);
+    }
     let entry = app.audit(actor, change.action, ObjectKind::Budget, &row.id, details);
     tx.commit(now, entry).await?;
     view::one(app, row).await
@@ -346,15 +361,6 @@ async fn insert(tx: &mut Tx, row: entity::Model) -> Result<(), Problem> {
 
 fn recipients(row: &entity::Model) -> Recipients {
     Recipients::parse(&row.notify_recipients).unwrap_or_default()
-}
-
-/// What the audit log keeps of a budget.
-fn details(row: &entity::Model) -> serde_json::Value {
-    json!({
-        "scope": row.scope_key, "amount_nano_usd": row.amount_nano_usd, "period": row.period,
-        "time_zone": row.time_zone, "mode": row.mode, "rules": row.rules, "posture": row.posture,
-        "grace_nano_usd": row.grace_nano_usd, "notify_recipients": row.notify_recipients,
-    })
 }
 
 /// The posture of budgets that do not say.

@@ -7,7 +7,7 @@
 use super::sessions::{self, Opened};
 use super::{Device, Surface};
 use crate::app::sessions::{LoggedIn, Session, begin as begin_session};
-use crate::app::{App, throttle, views};
+use crate::app::{App, Changed, throttle, views};
 use crate::store::entity::device_grant;
 use ccag_domain::key::random_token;
 use ccag_domain::{Code, KeyDigest, ObjectKind, Problem, Rng, UnixMs};
@@ -181,11 +181,14 @@ pub async fn decide(
     } else {
         ("denied", "device.deny")
     };
+    let before = json!({ "state": row.state });
     state.clone_into(&mut row.state);
     row.user_id = Some(who.user.id.to_string());
     let surface = Surface::parse(Some(&row.surface));
-    let details =
-        json!({"surface": row.surface, "device": Device::read(&row.device), "confirmed_at": address});
+    let details = Changed::updated(&before, &json!({ "state": row.state }))
+        .with("surface", &row.surface)
+        .with("device", &Device::read(&row.device))
+        .with("confirmed_at", &address);
     tx.update_device(row).await?;
     let entry = app.audit(
         &who.actor(),

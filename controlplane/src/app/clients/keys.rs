@@ -3,7 +3,7 @@
 //! Data planes verify with public keys that are pushed to them, so a new key has to be known there before anything is signed
 //! with it: for its first minute the one before it goes on signing, and that one is kept until its last token is over.
 
-use crate::app::App;
+use crate::app::{App, Changed};
 use crate::secrets::name;
 use crate::store::Tx;
 use crate::store::entity::signing_key;
@@ -75,7 +75,7 @@ pub async fn rotate(app: &App, actor: &Actor) -> Result<(), Problem> {
         "signing_key.rotate",
         ObjectKind::SigningKey,
         &made,
-        json!({ "made": made }),
+        Changed::created(&json!({ "id": made })),
     );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())

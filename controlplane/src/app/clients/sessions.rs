@@ -1,7 +1,7 @@
 //! Tokens of clients: issued, renewed, and taken back.
 
 use super::{Device, keys};
-use crate::app::{App, authority, keys as virtual_keys, not_found};
+use crate::app::{App, Changed, authority, keys as virtual_keys, not_found};
 use crate::store::Tx;
 use crate::store::clients::{ClientSessionQuery, RefreshToken};
 use crate::store::entity::{client_session, user, virtual_key};
@@ -342,7 +342,7 @@ pub async fn revoke(app: &App, actor: &Actor, id: &KeyId) -> Result<(), Problem>
     }
     let now = app.now_ms();
     end(&mut tx, actor, id.as_str(), now).await?;
-    let details = json!({"user_id": key.user_id, "name": key.name});
+    let details = Changed::deleted(&json!({"user_id": key.user_id, "name": key.name}));
     let entry = app.audit(
         actor,
         "client_session.revoke",
@@ -370,9 +370,12 @@ pub async fn sign_out(app: &App, actor: &Actor, id: &UserId) -> Result<usize, Pr
     if !own {
         authority::require_over(actor, authority::person(&row).role)?;
     }
-    tx.delete_sessions_of(id.as_str()).await?;
+    let sessions = tx.delete_sessions_of(id.as_str()).await?;
     let ended = end_all_of(&mut tx, actor, id.as_str(), now).await?;
-    let details = json!({"client_sessions": ended});
+    let details = Changed::updated(
+        &json!({"sessions": sessions, "client_sessions": ended}),
+        &json!({"sessions": 0, "client_sessions": 0}),
+    );
     let entry = app.audit(actor, "user.sign_out", ObjectKind::User, id.as_str(), details);
     tx.commit(now, entry).await?;
     Ok(ended)

@@ -1,6 +1,6 @@
 //! Application inference profiles that admins choose instead of AWS's own.
 
-use super::super::{App, catalogue, duplicate, not_found, validate};
+use super::super::{App, Changed, catalogue, duplicate, not_found, validate};
 use super::{load, refused};
 use crate::store::entity::endpoint_profile;
 use crate::store::offers;
@@ -11,7 +11,6 @@ use ccag_domain::model::BedrockArn;
 use ccag_domain::{
     Actor, Area, Code, Endpoint, EndpointId, Geography, ObjectKind, Offers, Permission, Problem,
 };
-use serde_json::json;
 
 /// The application inference profiles that are invoked instead of AWS's own.
 ///
@@ -100,7 +99,7 @@ pub async fn pin(
             "model_id",
         )
     })?;
-    let details = json!({"model": row.model, "arn": row.arn, "reason": row.reason});
+    let details = Changed::created(&row);
     let entry = app.audit(actor, "endpoint.pin", ObjectKind::Endpoint, id.as_str(), details);
     tx.commit(app.now_ms(), entry).await?;
     pinned_view(&row)
@@ -146,15 +145,15 @@ pub async fn unpin(app: &App, actor: &Actor, id: &EndpointId, said: &str) -> Res
     let known = catalogue::models(&app.store.list_models().await?)?;
     let name = catalogue::find(&known, said).map_or_else(|| said.to_owned(), |m| m.name.to_string());
     let mut tx = app.store.change().await?;
-    if !tx.delete_pinned(id.as_str(), &name).await? {
-        return Err(not_found("profile chosen for", said));
-    }
+    let before = tx.find_pinned(id.as_str(), &name).await?;
+    let before = before.ok_or_else(|| not_found("profile chosen for", said))?;
+    tx.delete_pinned(id.as_str(), &name).await?;
     let entry = app.audit(
         actor,
         "endpoint.unpin",
         ObjectKind::Endpoint,
         id.as_str(),
-        json!({"model": name}),
+        Changed::deleted(&before),
     );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::claims::Person;
 use super::{Provider, groups};
-use crate::app::{App, views};
+use crate::app::{App, Changed, views};
 use crate::store::entity::{identity, user};
 use crate::store::{AuditEntry, Tx};
 use ccag_admin_api::UserView;
@@ -28,15 +28,13 @@ pub(super) async fn admit(app: &App, provider: &Provider, person: &Person) -> Re
                 return let_in(&row);
             }
             tx.update_user(row.clone()).await?;
-            let details = json!({"role": row.role, "team_id": row.team_id, "groups": row.groups, "provider_id": provider.id});
+            let details = Changed::updated(&before, &row).with("provider_id", &provider.id);
             let entry = app.audit(&Actor::System, "user.sign_on", ObjectKind::User, &row.id, details);
             (row, entry)
         }
         None => {
             let row = made(app, &mut tx, provider, person, now).await?;
-            let details = json!({
-                "username": row.username, "role": row.role, "team_id": row.team_id, "provider_id": provider.id
-            });
+            let details = Changed::created(&row).with("provider_id", &provider.id);
             let entry = app.audit(
                 &Actor::System,
                 "user.provision",

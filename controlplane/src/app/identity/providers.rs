@@ -2,7 +2,7 @@
 
 use super::checks::{checked, invalid, is_local, issuer};
 use super::{Provider, groups, rules};
-use crate::app::{App, duplicate, not_found, validate};
+use crate::app::{App, Changed, duplicate, not_found, validate};
 use crate::secrets::name;
 use crate::store::Tx;
 use crate::store::entity::identity_provider;
@@ -110,7 +110,13 @@ pub async fn create(
     tx.insert_provider(row.clone())
         .await
         .map_err(|error| taken(error, &row.name))?;
-    let entry = app.audit(actor, "idp.create", ObjectKind::Settings, &row.id, details(&row));
+    let entry = app.audit(
+        actor,
+        "idp.create",
+        ObjectKind::Settings,
+        &row.id,
+        Changed::created(&details(&row)),
+    );
     tx.commit(now, entry).await?;
     view(&row, base_url)
 }
@@ -141,7 +147,8 @@ pub async fn update(
     if row.settings != before.settings {
         reapply(&mut tx, &row, &rules(&before)?).await?;
     }
-    let changed = json!({"before": details(&before), "after": details(&row)});
+    let changed = Changed::updated(&details(&before), &details(&row))
+        .with("new_client_secret", &(row.client_secret != before.client_secret));
     let entry = app.audit(actor, "idp.update", ObjectKind::Settings, &row.id, changed);
     tx.commit(now, entry).await?;
     view(&row, base_url)
@@ -157,7 +164,13 @@ pub async fn delete(app: &App, actor: &Actor, id: &ProviderId) -> Result<(), Pro
     let row = tx.find_provider(id.as_str()).await?.ok_or_else(|| missing(id))?;
     require_over(&tx, actor, &row).await?;
     tx.delete_provider(id.as_str()).await?;
-    let entry = app.audit(actor, "idp.delete", ObjectKind::Settings, &row.id, details(&row));
+    let entry = app.audit(
+        actor,
+        "idp.delete",
+        ObjectKind::Settings,
+        &row.id,
+        Changed::deleted(&details(&row)),
+    );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())
 }
@@ -260,7 +273,7 @@ pub(crate) async fn seed(app: &App, described: &Described) -> Result<(), Problem
         "idp.create",
         ObjectKind::Settings,
         &row.id,
-        details(&row),
+        Changed::created(&details(&row)),
     );
     tx.commit(now, entry).await?;
     tracing::info!(

@@ -3,7 +3,7 @@
 use super::TOKEN_PREFIX;
 use crate::app::identity::providers::{reapply, require_over};
 use crate::app::identity::rules;
-use crate::app::{App, not_found, validate};
+use crate::app::{App, Changed, not_found, validate};
 use crate::store::entity::{identity_provider, scim_token};
 use crate::store::{AuditEntry, Tx};
 use ccag_admin_api::{
@@ -31,7 +31,7 @@ async fn provider_in(tx: &Tx, id: &ProviderId) -> Result<identity_provider::Mode
 }
 
 /// An entry of the audit log about a provider.
-fn entry(app: &App, actor: &Actor, action: &'static str, id: &str, details: serde_json::Value) -> AuditEntry {
+fn entry(app: &App, actor: &Actor, action: &'static str, id: &str, details: Changed) -> AuditEntry {
     AuditEntry {
         kind: "identity_provider",
         ..app.audit(actor, action, ObjectKind::Settings, id, details)
@@ -90,7 +90,7 @@ pub async fn create_token(
         last_used_at_ms: None,
     };
     tx.insert_scim_token(row.clone()).await?;
-    let details = json!({"token_id": row.id, "name": row.name, "expires_at_ms": row.expires_at_ms});
+    let details = Changed::created(&row);
     tx.commit(now, entry(app, actor, "scim.create_token", id.as_str(), details))
         .await?;
     Ok(CreatedScimToken {
@@ -122,7 +122,7 @@ pub async fn revoke_token(app: &App, actor: &Actor, id: &ProviderId, token_id: &
     let row = tx.find_scim_token(&provider.id, token_id).await?;
     let row = row.ok_or_else(|| not_found("SCIM token", token_id))?;
     tx.delete_scim_token(&row.id).await?;
-    let details = json!({"token_id": row.id, "name": row.name});
+    let details = Changed::deleted(&row);
     tx.commit(
         app.now_ms(),
         entry(app, actor, "scim.revoke_token", id.as_str(), details),
@@ -156,7 +156,9 @@ pub async fn enable(
         } else {
             "scim.disable"
         };
-        let entry = entry(app, actor, action, id.as_str(), json!({"name": row.name}));
+        let on = |enabled: bool| json!({ "scim_enabled": enabled });
+        let details = Changed::updated(&on(!request.enabled), &on(request.enabled)).with("name", &row.name);
+        let entry = entry(app, actor, action, id.as_str(), details);
         tx.commit(app.now_ms(), entry).await?;
     }
     status(app, actor, id, base_url).await
@@ -242,7 +244,7 @@ pub async fn set_admin_groups(
     };
     write_rules(app, &tx, &mut row, &rules).await?;
     reapply(&mut tx, &row, &before).await?;
-    let details = json!({"groups": names});
+    let details = Changed::updated(&admins_of(&before), &admins_of(&rules));
     tx.commit(
         app.now_ms(),
         entry(app, actor, "scim.set_admin_groups", id.as_str(), details),

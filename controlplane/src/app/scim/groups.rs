@@ -3,7 +3,7 @@
 use super::{
     Client, Shown, Versions, attributes, check_version, checked, missing, people, stored, taken, text, views,
 };
-use crate::app::App;
+use crate::app::{App, Changed};
 use crate::store::Tx;
 use crate::store::entity::scim_group;
 use ccag_domain::ids::ulid;
@@ -86,7 +86,7 @@ pub(crate) async fn create_group(app: &App, client: &Client, body: &Value) -> Re
     let wanted = members.into_iter().map(|id| (id, true)).collect();
     let moved = move_members(&mut tx, client, &row.id, &wanted).await?;
     people::regroup(&mut tx, client, &moved.came).await?;
-    let details = details(client, &row, &moved);
+    let details = details(Changed::created(&row), client, &moved);
     let entry = client.group_entry(app, "group.create", &row.id, details);
     let mut members = tx.scim().list_members(std::slice::from_ref(&row.id)).await?;
     tx.commit(now, entry).await?;
@@ -109,15 +109,16 @@ async fn check_name(tx: &Tx, client: &Client, row: &scim_group::Model) -> Result
     }
 }
 
-fn details(client: &Client, row: &scim_group::Model, moved: &Moved) -> Value {
+fn details(changed: Changed, client: &Client, moved: &Moved) -> Changed {
     /// So many are named in the audit log.
     const NAMED: usize = 50;
     let some = |ids: &[String]| ids.iter().take(NAMED).cloned().collect::<Vec<_>>();
-    json!({
-        "provider": client.provider.name, "name": row.display_name,
-        "added": moved.came.len(), "removed": moved.left.len(),
-        "added_ids": some(&moved.came), "removed_ids": some(&moved.left),
-    })
+    changed
+        .with("provider", &client.provider.name)
+        .with("added", &moved.came.len())
+        .with("removed", &moved.left.len())
+        .with("added_ids", &some(&moved.came))
+        .with("removed_ids", &some(&moved.left))
 }
 
 /// Puts people into a group and takes them out. Only users of the provider can be in its groups.
@@ -267,7 +268,7 @@ async fn change_group(
         None
     };
     if changed {
-        let details = details(client, &row, &moved);
+        let details = details(Changed::updated(&before, &row), client, &moved);
         let entry = client.group_entry(app, "group.update", &row.id, details);
         tx.commit(app.now_ms(), entry).await?;
     }
@@ -302,7 +303,12 @@ pub(crate) async fn delete_group(
     };
     tx.delete_scim_group(&row.id).await?;
     people::regroup(&mut tx, client, &moved.left).await?;
-    let entry = client.group_entry(app, "group.delete", &row.id, details(client, &row, &moved));
+    let entry = client.group_entry(
+        app,
+        "group.delete",
+        &row.id,
+        details(Changed::deleted(&row), client, &moved),
+    );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())
 }

@@ -16,8 +16,8 @@ pub(crate) use groups::{create_group, delete_group, find_group, patch_group, rep
 pub(crate) use search::search;
 pub(crate) use users::{create_user, delete_user, find_user, patch_user, replace_user};
 
-use super::App;
 use super::identity::rules;
+use super::{App, Changed};
 use crate::store::entity::identity_provider;
 use crate::store::{AuditEntry, StoreError};
 use ccag_admin_api::ProviderRules;
@@ -125,7 +125,7 @@ pub(crate) async fn authenticate(app: &App, token: Option<&str>, base: String) -
 
 impl Client {
     /// An entry of the audit log about something that the provider has done.
-    fn entry(&self, app: &App, action: &'static str, id: &str, details: serde_json::Value) -> AuditEntry {
+    fn entry(&self, app: &App, action: &'static str, id: &str, details: Changed) -> AuditEntry {
         AuditEntry {
             actor: format!("scim:{}", self.token_id),
             ..app.audit(&Actor::System, action, ObjectKind::User, id, details)
@@ -133,13 +133,7 @@ impl Client {
     }
 
     /// The same about a group, which is not pushed to data planes.
-    fn group_entry(
-        &self,
-        app: &App,
-        action: &'static str,
-        id: &str,
-        details: serde_json::Value,
-    ) -> AuditEntry {
+    fn group_entry(&self, app: &App, action: &'static str, id: &str, details: Changed) -> AuditEntry {
         AuditEntry {
             kind: "scim_group",
             ..self.entry(app, action, id, details)

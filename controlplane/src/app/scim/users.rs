@@ -3,15 +3,16 @@
 use super::{
     Client, Shown, Versions, attributes, check_version, checked, missing, people, stored, taken, text, views,
 };
-use crate::app::App;
 use crate::app::identity::groups;
+use crate::app::{App, Changed};
 use crate::store::Tx;
 use crate::store::entity::{scim_user, user};
 use crate::store::scim::Person;
 use ccag_domain::{AccountState, UserId, UserKind};
 use ccag_scim::patch::Operation;
 use ccag_scim::{Kind, Object, Projection, ScimError, patch, resource};
-use serde_json::{Value, json};
+use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// What a provider says of a user, taken apart.
 struct Said {
@@ -100,10 +101,11 @@ pub(crate) async fn create_user(app: &App, client: &Client, body: &Value) -> Res
     } else {
         tx.update_scim_user(person.scim.clone()).await?;
     }
-    let details = json!({
-        "provider": client.provider.name, "username": person.user.username,
-        "state": person.user.state, "role": person.user.role, "team_id": person.user.team_id,
-    });
+    let details = match is_new {
+        true => Changed::created(&person.user),
+        false => Changed::updated(&before, &person.user),
+    };
+    let details = details.with("provider", &client.provider.name);
     let entry = client.entry(app, "user.create", &person.user.id, details);
     tx.commit(app.now_ms(), entry).await?;
     Ok(views::user(client, &person, None)?)
@@ -293,9 +295,11 @@ async fn change(
         .list_groups_of(std::slice::from_ref(&person.user.id))
         .await?;
     if person != before {
-        let details = json!({
-            "provider": client.provider.name, "username": person.user.username, "state": person.user.state,
-        });
+        let other = |name: &&String| held.get(*name) != said.attributes.get(*name);
+        let names: BTreeSet<&String> = held.keys().chain(said.attributes.keys()).filter(other).collect();
+        let details = Changed::updated(&before.user, &person.user)
+            .with("provider", &client.provider.name)
+            .with("attributes", &names);
         let entry = client.entry(app, action, &person.user.id, details);
         tx.commit(app.now_ms(), entry).await?;
     }
@@ -357,7 +361,7 @@ pub(crate) async fn delete_user(
     scim.version += 1;
     scim.updated_at_ms = app.now_ms();
     tx.update_scim_user(scim).await?;
-    let details = json!({"provider": client.provider.name, "username": user.username});
+    let details = Changed::deleted(&before.user).with("provider", &client.provider.name);
     let entry = client.entry(app, "user.delete", &user.id, details);
     tx.commit(app.now_ms(), entry).await?;
     Ok(())

@@ -10,6 +10,7 @@ use ccag_admin_api::{AuditEntryView, VerifyAudit};
 use ccag_console::page::{AuditPage, AuditRow, PAGE_SIZE};
 use ccag_console::{Tone, path};
 use ccag_domain::Problem;
+use ccag_domain::changes::field_changes;
 
 pub(super) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
     let asked = pairs(query.as_deref());
@@ -54,6 +55,7 @@ fn row(entry: AuditEntryView) -> AuditRow {
         actor: entry.actor_name.unwrap_or(entry.actor),
         action: entry.action,
         object: entry.object_id,
+        changes: field_changes(&entry.details),
         details: format!("{:#}", entry.details),
     }
 }

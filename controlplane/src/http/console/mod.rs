@@ -50,7 +50,7 @@ mod web_search;
 
 pub(crate) use cookies::CookieKeys;
 
-use super::HttpState;
+use super::{HttpState, access};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
 use axum::http::{StatusCode, Uri, header};
@@ -274,7 +274,13 @@ fn of_budgets() -> Router<HttpState> {
 }
 
 /// Lets a visitor in to a page or form, or shows them where else to go.
-pub(super) async fn gate(state: &HttpState, gate: Gate, request: Request, next: Next) -> Response {
+pub(super) async fn gate(
+    state: &HttpState,
+    gate: Gate,
+    route: &str,
+    request: Request,
+    next: Next,
+) -> Response {
     let (mut parts, body) = request.into_parts();
     let visitor = match Visitor::from_request_parts(&mut parts, state).await {
         Ok(visitor) => visitor,
@@ -283,10 +289,14 @@ pub(super) async fn gate(state: &HttpState, gate: Gate, request: Request, next: 
     if let Gate::May(permission) = gate
         && let Err(problem) = visitor.actor().require_some(permission)
     {
-        return visitor.refuse(problem);
+        let actor = visitor.actor();
+        let response = visitor.refuse(problem);
+        return access::refused(state, response, actor, route, access::asked(state, &parts));
     }
+    let (actor, asked) = (visitor.actor(), access::asked(state, &parts));
     parts.extensions.insert(visitor.session.clone());
-    next.run(Request::from_parts(parts, body)).await
+    let response = next.run(Request::from_parts(parts, body)).await;
+    access::refused(state, response, actor, route, asked)
 }
 
 async fn to_console() -> Redirect {

@@ -2,16 +2,18 @@
 
 use sea_orm::entity::prelude::*;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize)]
 #[sea_orm(table_name = "endpoint_profiles")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
+    #[serde(skip)]
     pub endpoint_id: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub model: String,
     pub arn: String,
     pub geography: String,
     pub reason: Option<String>,
+    #[serde(skip)]
     pub created_at_ms: i64,
 }
 

@@ -51,3 +51,9 @@ pub mod usage_record;
 pub mod usage_rollup;
 pub mod user;
 pub mod virtual_key;
+
+/// Whether a secret is set: all that the audit log says of it. Fields that are skipped are in the log under another name, are made
+/// of others, or are no part of what somebody changes.
+fn is_set<S: serde::Serializer>(secret: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(secret.is_some())
+}

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize)]
 #[sea_orm(table_name = "models")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -19,6 +19,7 @@ pub struct Model {
     pub output_burndown: i64,
     pub released_at_s: i64,
     pub source: String,
+    #[serde(skip)]
     pub created_at_ms: i64,
 }
 

@@ -2,12 +2,13 @@
 
 use sea_orm::entity::prelude::*;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize)]
 #[sea_orm(table_name = "prices")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
     pub model: String,
+    #[serde(skip)]
     pub current_for: Option<String>,
     pub input: i64,
     pub output: i64,
@@ -27,6 +28,7 @@ pub struct Model {
     pub aws_sku: Option<String>,
     pub source: String,
     pub effective_from_ms: i64,
+    #[serde(skip)]
     pub replaced_at_ms: Option<i64>,
 }
 

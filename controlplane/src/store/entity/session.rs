@@ -2,14 +2,18 @@
 
 use sea_orm::entity::prelude::*;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize)]
 #[sea_orm(table_name = "sessions")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
+    #[serde(skip)]
     pub digest: String,
+    #[serde(skip)]
     pub user_id: String,
+    #[serde(skip)]
     pub csrf: String,
+    #[serde(skip)]
     pub created_at_ms: i64,
     pub expires_at_ms: i64,
     /// What a token is called; sessions of people have no name.

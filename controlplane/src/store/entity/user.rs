@@ -2,20 +2,25 @@
 
 use sea_orm::entity::prelude::*;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize)]
 #[sea_orm(table_name = "users")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
+    #[serde(skip)]
     pub id: String,
     pub username: String,
+    #[serde(skip)]
     pub username_key: String,
     pub email: Option<String>,
     pub display_name: Option<String>,
     pub role: String,
     pub state: String,
     pub team_id: Option<String>,
+    #[serde(skip)]
     pub search_key: String,
+    #[serde(rename = "has_password", serialize_with = "super::is_set")]
     pub password_hash: Option<String>,
+    #[serde(skip)]
     pub created_at_ms: i64,
     /// The provider that they come from.
     pub provider_id: Option<String>,
