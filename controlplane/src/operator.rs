@@ -56,15 +56,20 @@ impl Command {
                     ..ControlConfig::default()
                 };
                 let (aws, clock) = (AwsSettings::default(), Arc::new(SystemClock));
-                master_key::new_in_kms(aws, client, clock, &key, region.as_deref()).await?
+                Box::pin(master_key::new_in_kms(
+                    aws,
+                    client,
+                    clock,
+                    &key,
+                    region.as_deref(),
+                ))
+                .await?
             }
             MasterKey::Ids => {
                 let config = config::load(file)?.plane;
                 let clock = Arc::new(SystemClock);
-                let keys = config
-                    .master_keys
-                    .open(&config.aws, &config.aws_client, clock)
-                    .await?;
+                let opening = config.master_keys.open(&config.aws, &config.aws_client, clock);
+                let keys = Box::pin(opening).await?;
                 keys.ids().join("\n")
             }
         };

@@ -104,7 +104,7 @@ impl ControlPlane {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: ControlPlaneConfig, life: &Lifecycle) -> Result<Self, StartError> {
-        Self::start_in(config, life, World::default()).await
+        Box::pin(Self::start_in(config, life, World::default())).await
     }
 
     /// The same with another clock or generator.
@@ -120,10 +120,8 @@ impl ControlPlane {
         // Another part of the process may have installed it already.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let clock = Arc::clone(&world.clock);
-        let keys = config
-            .master_keys
-            .open(&config.aws, &config.aws_client, clock)
-            .await?;
+        let opening = config.master_keys.open(&config.aws, &config.aws_client, clock);
+        let keys = Box::pin(opening).await?;
         let store = Store::connect(&config.database, &keys).await?;
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);

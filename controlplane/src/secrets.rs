@@ -26,6 +26,11 @@ pub(crate) mod name {
         format!("credentials of the endpoint {id}")
     }
 
+    /// The password of an endpoint's proxy.
+    pub(crate) fn proxy(id: &str) -> String {
+        format!("proxy of the endpoint {id}")
+    }
+
     /// The secret that a provider of identities has given us.
     pub(crate) fn provider(id: &str) -> String {
         format!("identity provider {id}")

@@ -1,7 +1,7 @@
 //! Setting up Claude Code on people's machines: what the script does, and tokens with which it gets a key.
 
 use super::identity::providers;
-use super::{App, authority};
+use super::{App, Changed, authority};
 use crate::store::entity::setup_token;
 use ccag_admin_api::{
     ConnectMode, CreateSetupToken, CreatedKey, CreatedSetupToken, Secret, SetupSettings, Timestamp,
@@ -64,8 +64,8 @@ pub async fn set(app: &App, actor: &Actor, request: SetupSettings) -> Result<Set
     let stored = serde_json::to_string(&request)
         .map_err(|_| Problem::new(Code::Internal, "The settings could not be written."))?;
     tx.put_setting(SETTING, stored).await?;
-    let details = json!({"before": before, "after": request});
-    let entry = app.audit(actor, "setup.update", ObjectKind::Settings, SETTING, details);
+    let changed = Changed::updated(&before, &request);
+    let entry = app.audit(actor, "setup.update", ObjectKind::Settings, SETTING, changed);
     tx.commit(app.now_ms(), entry).await?;
     Ok(request)
 }
@@ -107,8 +107,8 @@ pub async fn issue(
         expires_at_ms,
     })
     .await?;
-    let details = json!({"name": key.name, "expires_at_ms": expires_at_ms});
-    let entry = app.audit(actor, "key.setup_token", ObjectKind::Key, &key.id, details);
+    let made = Changed::created(&json!({"expires_at_ms": expires_at_ms})).with("name", &key.name);
+    let entry = app.audit(actor, "key.setup_token", ObjectKind::Key, &key.id, made);
     tx.commit(now, entry).await?;
     Ok(CreatedSetupToken {
         token,
@@ -144,12 +144,9 @@ pub async fn redeem(app: &App, token: &str) -> Result<CreatedKey, Problem> {
     let before = std::mem::replace(&mut key.prefix, secret.shown_prefix());
     key.digest = secret.digest().to_hex();
     tx.update_key(key.clone()).await?;
-    let details = json!({
-        "name": key.name,
-        "before": {"prefix": before},
-        "after": {"prefix": key.prefix},
-    });
-    let entry = app.audit(&Actor::System, "key.redeem", ObjectKind::Key, &key.id, details);
+    let (before, after) = (json!({"prefix": before}), json!({"prefix": key.prefix}));
+    let changed = Changed::updated(&before, &after).with("name", &key.name);
+    let entry = app.audit(&Actor::System, "key.redeem", ObjectKind::Key, &key.id, changed);
     tx.commit(now, entry).await?;
     Ok(CreatedKey {
         key: Secret::new(secret.reveal()),

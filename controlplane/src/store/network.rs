@@ -3,7 +3,7 @@
 use super::StoreError;
 use super::entity::endpoint;
 use super::rows::read;
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, name};
 use ccag_domain::{Network, Proxy, ProxyLogin, ServiceSecret};
 
 /// What is not secret.
@@ -17,11 +17,6 @@ struct OpenNetwork {
     #[serde(skip_serializing_if = "Option::is_none")]
     ca_certificates: Option<String>,
     use_fips: bool,
-}
-
-/// What the password of an endpoint's proxy is sealed as.
-fn sealed_as(endpoint_id: &str) -> String {
-    format!("proxy of the endpoint {endpoint_id}")
 }
 
 /// The way to the endpoint of a row. One that cannot be read makes the whole row unreadable: another is never used instead.
@@ -44,7 +39,7 @@ pub(crate) fn without_secrets(row: &endpoint::Model) -> Result<Network, StoreErr
 pub(super) fn add_secrets(secrets: &Secrets, row: &endpoint::Model, network: &mut Network) {
     let login = network.proxy.as_mut().and_then(|proxy| proxy.login.as_mut());
     if let (Some(login), Some(sealed)) = (login, &row.network_secrets) {
-        let opened = secrets.open(&sealed_as(&row.id), sealed);
+        let opened = secrets.open(&name::proxy(&row.id), sealed);
         login.password = opened.and_then(|bytes| std::str::from_utf8(&bytes).map(ServiceSecret::new).ok());
     }
 }
@@ -54,7 +49,7 @@ pub(crate) fn put(secrets: &Secrets, row: &mut endpoint::Model, network: &Networ
     let login = network.proxy.as_ref().and_then(|proxy| proxy.login.as_ref());
     match login.map(|login| &login.password) {
         Some(Some(password)) => {
-            row.network_secrets = Some(secrets.seal(&sealed_as(&row.id), password.reveal().as_bytes()));
+            row.network_secrets = Some(secrets.seal(&name::proxy(&row.id), password.reveal().as_bytes()));
         }
         Some(None) => {}
         None => row.network_secrets = None,

@@ -10,6 +10,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SealedKind {
     EndpointCredentials,
+    ProxyPasswords,
     ProviderSecrets,
     SearchServiceKeys,
     SearchResultKey,
@@ -18,8 +19,9 @@ pub(crate) enum SealedKind {
 }
 
 impl SealedKind {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::EndpointCredentials,
+        Self::ProxyPasswords,
         Self::ProviderSecrets,
         Self::SearchServiceKeys,
         Self::SearchResultKey,
@@ -31,6 +33,7 @@ impl SealedKind {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::EndpointCredentials => "endpoint_credentials",
+            Self::ProxyPasswords => "proxy_passwords",
             Self::ProviderSecrets => "provider_secrets",
             Self::SearchServiceKeys => "search_service_keys",
             Self::SearchResultKey => "search_result_key",
@@ -64,6 +67,10 @@ impl Store {
         match kind {
             SealedKind::EndpointCredentials => {
                 self.sealed::<endpoint::Entity>(columns!(endpoint, Id, AccessSecrets), name::endpoint)
+                    .await
+            }
+            SealedKind::ProxyPasswords => {
+                self.sealed::<endpoint::Entity>(columns!(endpoint, Id, NetworkSecrets), name::proxy)
                     .await
             }
             SealedKind::ProviderSecrets => {
@@ -144,6 +151,10 @@ impl Tx {
         match kind {
             SealedKind::EndpointCredentials => {
                 self.swap::<endpoint::Entity>(columns!(endpoint, Id, AccessSecrets), row, value)
+                    .await
+            }
+            SealedKind::ProxyPasswords => {
+                self.swap::<endpoint::Entity>(columns!(endpoint, Id, NetworkSecrets), row, value)
                     .await
             }
             SealedKind::ProviderSecrets => {

@@ -13,7 +13,7 @@ on_both!(
     quotas_that_may_not_be_asked_for_are_shown_as_they_were,
 );
 
-fn quota<'q>(quotas: &'q EndpointQuotas, scope: QuotaScope, kind: QuotaKind) -> &'q QuotaView {
+fn quota(quotas: &EndpointQuotas, scope: QuotaScope, kind: QuotaKind) -> &QuotaView {
     let is_its =
         |q: &&QuotaView| q.model.as_deref() == Some("claude-opus-5-5") && q.scope == scope && q.kind == kind;
     quotas.quotas.iter().find(is_its).unwrap()

@@ -277,15 +277,14 @@ fn aws(sim: &Sim) -> AwsSettings {
 async fn a_key_of_kms_is_opened_at_the_start(db: TestDb) {
     let sim = Sim::builder().start().await.unwrap();
     let clock = Arc::new(SystemClock);
-    let made = new_in_kms(
+    let making = new_in_kms(
         aws(&sim),
         ControlConfig::default(),
         clock,
         "alias/ccag",
         Some("eu-central-1"),
-    )
-    .await
-    .unwrap();
+    );
+    let made = Box::pin(making).await.unwrap();
     assert!(made.starts_with("kms:eu-central-1:"), "{made}");
     let config = |others: Vec<KeySource>| ControlPlaneConfig {
         master_keys: MasterKeys {

@@ -159,7 +159,9 @@ impl Plane {
             clock: clock.clone(),
             rng: Arc::new(OsRng),
         };
-        let plane = ControlPlane::start_in(config, &life, world).await.unwrap();
+        let plane = Box::pin(ControlPlane::start_in(config, &life, world))
+            .await
+            .unwrap();
         Self { plane, life, clock }
     }
 

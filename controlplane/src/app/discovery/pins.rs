@@ -62,7 +62,7 @@ pub async fn pin(
                 .to_owned(),
         ));
     }
-    let (foundation_model, geography) = behind(app, &endpoint, arn).await?;
+    let (foundation_model, geography) = Box::pin(behind(app, &endpoint, arn)).await?;
     if foundation_model != model.bedrock_id {
         return Err(invalid(
             "aip_arn",

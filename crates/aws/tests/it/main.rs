@@ -1,6 +1,11 @@
 //! The control operations against bedrock-sim, which checks signatures as AWS does.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
 
 mod availability;
 #[expect(unreachable_pub, reason = "shared with other tests")]

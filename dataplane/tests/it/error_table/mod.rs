@@ -189,7 +189,7 @@ async fn everywhere(place: Place) {
         for sim in &accounts.0 {
             sim.script(Rule::always(row.action(place)));
         }
-        let seen = send(&accounts, &row, place).await;
+        let seen = Box::pin(send(&accounts, &row, place)).await;
         if place == Place::Middle {
             seen.check_broken_stream(&row);
             assert_eq!(seen.attempts(&accounts), ONE, "{}", seen.what);
