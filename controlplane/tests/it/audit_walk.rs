@@ -241,6 +241,20 @@ async fn of_people(walk: &mut Walk, idp: &Idp) {
     )
     .await;
     walk.step(
+        ("POST", paths::KEY_SETUP_TOKEN),
+        &[&key],
+        json!({}),
+        ("key.setup_token", After),
+    )
+    .await;
+    walk.step(
+        ("PUT", paths::SETUP_SETTINGS),
+        &[],
+        json!({"mode": "key"}),
+        ("setup.update", Both),
+    )
+    .await;
+    walk.step(
         ("POST", paths::KEY_REVOKE),
         &[&key],
         json!({}),
