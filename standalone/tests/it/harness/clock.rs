@@ -32,7 +32,8 @@ impl SteppedClock {
                 "FAKETIME_TIMESTAMP_FILE",
                 self.offset.path().display().to_string(),
             ),
-            ("FAKETIME_NO_CACHE", "1".to_owned()),
+            // It reads the file again after so many seconds, not with every look at the clock.
+            ("FAKETIME_CACHE_DURATION", "1".to_owned()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
         ]
     }
