@@ -180,13 +180,14 @@ async fn one_command_sets_up_a_machine_and_undo_restores_its_settings_byte_for_b
             .send(&crate::harness::message(crate::harness::MODEL, "hello"))
             .await;
         assert_eq!(reply.status, 401);
-        assert!(
-            it.admin
-                .ledger()
-                .await
+        wait_until("the ledger has it", Duration::from_secs(10), || async {
+            let ledger = it.admin.ledger().await;
+            ledger
                 .iter()
                 .any(|row| row["key_id"] == id.as_str())
-        );
+                .then_some(())
+        })
+        .await;
         // Once more changes nothing.
         let key = settings["env"]["ANTHROPIC_AUTH_TOKEN"].as_str().unwrap();
         let (worked, said) = machine
