@@ -92,6 +92,11 @@ struct It {
 
 impl It {
     async fn start(limits: ConnectionLimits) -> Self {
+        Self::start_with(limits, Duration::ZERO).await
+    }
+
+    /// What is open has so long after a stop.
+    async fn start_with(limits: ConnectionLimits, deadline: Duration) -> Self {
         let (life, open) = (Lifecycle::new(), Open::default());
         let endless = open.clone();
         // Silent in between, as Bedrock is, for much longer than the limits of these tests.
@@ -113,6 +118,7 @@ impl It {
         let serving = life.clone();
         let server = tokio::spawn(async move {
             let server = Server::new(router).limits(limits).refusal(refusal);
+            let server = server.deadline(deadline);
             server.run(&serving, listener).await.unwrap();
         });
         Self {
@@ -434,7 +440,7 @@ async fn more_requests_at_once_than_were_allowed_are_refused_one_by_one() {
 
 #[tokio::test]
 async fn an_http_2_client_is_told_to_go_and_gets_its_answer() {
-    let it = It::start(ample()).await;
+    let it = It::start_with(ample(), Duration::from_secs(30)).await;
     let mut raw = RawH2::connect(&it).await;
     raw.send(&request(1, "/slow")).await;
     raw.until(HEADERS).await;
