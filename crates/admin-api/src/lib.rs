@@ -37,6 +37,7 @@ mod scim_paths;
 mod secret;
 mod secrets;
 mod setup;
+mod setup_paths;
 mod teams;
 mod timestamp;
 mod tokens;

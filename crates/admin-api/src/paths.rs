@@ -4,6 +4,10 @@ pub use crate::scim_paths::{
     IDP_SCIM, IDP_SCIM_ADMIN_GROUPS, IDP_SCIM_TOKEN, IDP_SCIM_TOKENS, SCIM, idp_scim, idp_scim_admin_groups,
     idp_scim_token, idp_scim_tokens,
 };
+pub use crate::setup_paths::{
+    KEY_SETUP_TOKEN, SETUP, SETUP_HELPER, SETUP_MANAGED, SETUP_REDEEM, SETUP_SETTINGS, SETUP_WINDOWS,
+    key_setup_token,
+};
 use ccag_domain::{
     BudgetId, EndpointId, KeyId, LimitId, PauseId, RuleId, SearchKind, SessionId, TeamId, UserId,
 };
@@ -30,20 +34,6 @@ pub const PROVIDER: &str = "/admin/idps/{id}";
 pub const PROVIDER_TEST: &str = "/admin/idps/{id}/test";
 /// `GET`, `PUT`: how people sign in.
 pub const SIGN_IN: &str = "/admin/sign-in";
-/// `GET`, `PUT`: what the setup script does.
-pub const SETUP_SETTINGS: &str = "/admin/setup";
-/// `GET`: the script that sets up Claude Code.
-pub const SETUP: &str = "/setup";
-/// `GET`: the same for PowerShell.
-pub const SETUP_WINDOWS: &str = "/setup/windows";
-/// `GET`: the helper that gets tokens for Claude Code.
-pub const SETUP_HELPER: &str = "/setup/helper";
-/// `GET`: what machines are given so that `/login` knows the gateway.
-pub const SETUP_MANAGED: &str = "/setup/managed-settings.json";
-/// `POST`: a setup token for a key.
-pub const SETUP_REDEEM: &str = "/setup/redeem";
-/// `POST`: a setup token of a key.
-pub const KEY_SETUP_TOKEN: &str = "/admin/keys/{id}/setup-token";
 /// `POST`: let another key take over that tokens of clients are signed with; 204.
 pub const SIGNING_KEYS_ROTATE: &str = "/admin/signing-keys/rotate";
 
@@ -228,12 +218,6 @@ pub const LEARNT_FACT: &str = "/admin/capabilities/learnt/{id}";
 #[must_use]
 pub fn key(id: &KeyId) -> String {
     fill(KEY, "{id}", id.as_str())
-}
-
-/// Makes a setup token of a key.
-#[must_use]
-pub fn key_setup_token(id: &KeyId) -> String {
-    fill(KEY_SETUP_TOKEN, "{id}", id.as_str())
 }
 
 /// Revokes a key.
@@ -503,6 +487,6 @@ pub(crate) fn segment(text: &str) -> String {
 }
 
 /// Ids hold only letters, digits, `_` and `-`: nothing in them needs escaping.
-fn fill(template: &str, name: &str, id: &str) -> String {
+pub(crate) fn fill(template: &str, name: &str, id: &str) -> String {
     template.replacen(name, id, 1)
 }
