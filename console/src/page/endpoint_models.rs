@@ -41,6 +41,12 @@ pub struct EndpointModelsPage {
     pub left_out: Vec<String>,
 }
 
+/// The button that asks AWS what an endpoint offers, and how much of it.
+pub(super) fn ask_aws(context: &PageContext, id: &str, name: &str) -> AnyView {
+    let action = path::discover_endpoint(id);
+    button_form(context, action, &[], "Ask AWS now", name, "primary")
+}
+
 impl Page for EndpointModelsPage {
     fn title(&self) -> String {
         format!("Models of {}", self.name)
@@ -55,14 +61,7 @@ impl Page for EndpointModelsPage {
             Some(at) => view! { "AWS was asked " {ago(at, context.now_ms)} "." }.into_any(),
             None => text("AWS has not been asked: this is what the catalogue says."),
         };
-        let ask = button_form(
-            context,
-            path::discover_endpoint(&self.id),
-            &[],
-            "Ask AWS now",
-            &self.name,
-            "primary",
-        );
+        let ask = ask_aws(context, &self.id, &self.name);
         let error = self.error.clone().map(|error| {
             view! {
                 <div class="flash flash-bad" role="alert">

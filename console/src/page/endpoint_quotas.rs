@@ -1,10 +1,10 @@
 //! What AWS lets an endpoint's account use, beside what of it was used.
 
+use super::endpoint_models::ask_aws;
 use super::{Page, Section};
 use crate::format::ago;
 use crate::format::count;
 use crate::part::block::{Colour, badge, nothing, page_head, text};
-use crate::part::field::button_form;
 use crate::part::list::{Column, name_cell, number_cell, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::{QuotaKind, QuotaScope, UnixMs};
@@ -62,14 +62,7 @@ impl Page for EndpointQuotasPage {
             Some(at) => view! { "AWS was asked " {ago(at, context.now_ms)} "." }.into_any(),
             None => text("AWS has not said what the account may use."),
         };
-        let ask = button_form(
-            context,
-            path::discover_endpoint(&self.id),
-            &[],
-            "Ask AWS now",
-            &self.name,
-            "primary",
-        );
+        let ask = ask_aws(context, &self.id, &self.name);
         let error = self.error.clone().map(|error| {
             view! {
                 <div class="flash flash-bad" role="alert">

@@ -10,7 +10,7 @@ pub use test::test;
 
 use super::{App, catalogue, not_found};
 use crate::store::entity::endpoint_discovery;
-use crate::store::{offers, rows};
+use crate::store::{StoreError, offers, rows};
 use ccag_admin_api::{
     AvailabilityView, EndpointModels, InvokedAs, LeftOut, OfferedModel, ProfileView, Timestamp,
 };
@@ -83,6 +83,16 @@ struct Kept {
     /// Not there either in what earlier versions kept.
     #[serde(default)]
     quotas: KeptQuotas,
+}
+
+impl Kept {
+    /// What a row holds, if AWS has answered before.
+    fn of(row: Option<&endpoint_discovery::Model>) -> Result<Option<Self>, StoreError> {
+        let found = row.and_then(|row| row.found.as_ref());
+        let read =
+            |text: &String| rows::read("endpoint_discoveries", "found", serde_json::from_str(text).ok());
+        found.map(read).transpose()
+    }
 }
 
 /// What AWS lets the account use, when it said so last.
@@ -230,14 +240,7 @@ pub async fn models(app: &App, actor: &Actor, id: &EndpointId) -> Result<Endpoin
     actor.require_all(Permission::Read(Area::Endpoints))?;
     let endpoint = load(app, id).await?;
     let row = app.store.find_discovery(id.as_str()).await?;
-    let kept: Option<Kept> = match row.as_ref().and_then(|row| row.found.as_ref()) {
-        Some(text) => Some(rows::read(
-            "endpoint_discoveries",
-            "found",
-            serde_json::from_str(text).ok(),
-        )?),
-        None => None,
-    };
+    let kept = Kept::of(row.as_ref())?;
     let known = catalogue::models(&app.store.list_models().await?)?;
     let home_region = app.aws.home_region();
     let mut models: Vec<_> = known

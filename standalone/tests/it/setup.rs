@@ -231,6 +231,30 @@ async fn what_somebody_has_changed_since_outlives_the_undoing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_there_before_is_kept_until_it_is_back() {
+    let it = standalone().await;
+    let machine = Machine::with("python3");
+    machine.write_settings(THEIRS);
+    let (worked, said) = machine
+        .run(&format!(
+            "export CCAG_KEY={}; {}",
+            it.secret,
+            command(&it, "--mode key")
+        ))
+        .await;
+    assert!(worked, "{said}");
+    machine.install("tee", &found("false"));
+    let said = machine.refused(&it, "--undo").await;
+    assert!(
+        said.contains("cannot be written. How it was before is in"),
+        "{said}"
+    );
+    machine.install("tee", &found("tee"));
+    machine.set_up(&it, "--undo").await;
+    assert_eq!(std::fs::read_to_string(machine.settings()).unwrap(), THEIRS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_done_changes_nothing_and_uses_up_no_token() {
     let it = standalone().await;
     let (token, ..) = token(&it, "spare").await;

@@ -2,7 +2,7 @@
 
 use super::{Kept, load};
 use crate::app::{App, catalogue};
-use crate::store::{QuotaSum, rows};
+use crate::store::QuotaSum;
 use ccag_admin_api::{EndpointQuotas, QuotaUsage, QuotaView, Timestamp};
 use ccag_domain::{Actor, Area, EndpointId, Model, Permission, Problem, Quota, QuotaKind, quota};
 
@@ -18,14 +18,7 @@ pub async fn quotas(app: &App, actor: &Actor, id: &EndpointId) -> Result<Endpoin
     actor.require_all(Permission::Read(Area::Endpoints))?;
     load(app, id).await?;
     let row = app.store.find_discovery(id.as_str()).await?;
-    let kept: Option<Kept> = match row.as_ref().and_then(|row| row.found.as_ref()) {
-        Some(text) => Some(rows::read(
-            "endpoint_discoveries",
-            "found",
-            serde_json::from_str(text).ok(),
-        )?),
-        None => None,
-    };
+    let kept = Kept::of(row.as_ref())?;
     let held = kept.map(|kept| kept.quotas).unwrap_or_default();
     let known = catalogue::models(&app.store.list_models().await?)?;
     let now = app.now_ms();

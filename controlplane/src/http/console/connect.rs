@@ -1,17 +1,16 @@
 //! How to connect Claude Code.
 
-use super::form::{Posted, is_about_input};
+use super::form::{Posted, again};
 use super::keys::find;
 use super::visitor::Visitor;
 use crate::app::setup;
 use axum::extract::Path;
-use axum::http::StatusCode;
 use axum::response::Response;
 use ccag_admin_api::{ConnectMode, CreateSetupToken, SetupSettings};
 use ccag_console::form::Field;
-use ccag_console::page::{ConnectPage, FormPage, SetupCommandPage, SetupForm};
+use ccag_console::page::{ConnectPage, SetupCommandPage, SetupForm};
 use ccag_console::{Tone, path};
-use ccag_domain::{Area, Permission, Problem};
+use ccag_domain::{Area, Code, Permission, Problem};
 
 pub(super) async fn show(visitor: Visitor) -> Response {
     let page = gather(&visitor).await;
@@ -38,14 +37,11 @@ pub(super) async fn set(Posted { visitor, form }: Posted) -> Response {
     let known = ConnectMode::parse(&mode);
     let request = SetupSettings {
         mode: known,
-        one_hour_cache: form.text("one_hour_cache") == "yes",
-        model_discovery: form.text("model_discovery") == "yes",
+        one_hour_cache: form.ticked("one_hour_cache"),
+        model_discovery: form.ticked("model_discovery"),
     };
     let problem = if known.is_none() && !mode.is_empty() {
-        let unknown = Problem::new(
-            ccag_domain::Code::InvalidRequest,
-            "Choose one of the offered ways.",
-        );
+        let unknown = Problem::new(Code::InvalidRequest, "Choose one of the offered ways.");
         unknown.field("mode")
     } else {
         match setup::set(&visitor.state().app, &visitor.actor(), request).await {
@@ -57,14 +53,8 @@ pub(super) async fn set(Posted { visitor, form }: Posted) -> Response {
             Err(problem) => problem,
         }
     };
-    if !is_about_input(&problem) {
-        return visitor.refuse(problem);
-    }
     match gather(&visitor).await {
-        Ok(mut page) => {
-            page.blame(problem.field.as_deref(), problem.message);
-            visitor.show(StatusCode::UNPROCESSABLE_ENTITY, &page)
-        }
+        Ok(page) => again(visitor, page, Some(problem)),
         Err(problem) => visitor.refuse(problem),
     }
 }

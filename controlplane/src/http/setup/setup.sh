@@ -221,9 +221,8 @@ as_owner() {
 
 # write FILE, from standard input. A file that is there keeps its place, be it a link, and its owner.
 write() {
-    as_owner mkdir -p "$(dirname "$1")"
-    as_owner tee "$1" >/dev/null
-    if [ "$MODE" = login ]; then as_owner chmod 644 "$1"; else chmod 600 "$1"; fi
+    if [ "$MODE" = login ]; then rights=644; else rights=600; fi
+    as_owner mkdir -p "$(dirname "$1")" && as_owner tee "$1" >/dev/null && as_owner chmod "$rights" "$1"
 }
 
 # --- Undoing -----------------------------------------------------------------------------------------------------------------
@@ -236,10 +235,10 @@ undo_one() {
     [ ! -f "$kept/managed" ] || managed_file=$file
     if [ -f "$kept/written" ] && cmp -s "$kept/written" "$file"; then
         if [ -f "$kept/before" ]; then
-            write "$file" <"$kept/before"
+            write "$file" <"$kept/before" || fail "$file cannot be written. How it was before is in $kept/before."
             say "Put back $file as it was."
         else
-            as_owner rm -f "$file"
+            as_owner rm -f "$file" || fail "$file cannot be removed."
             rmdir "$(dirname "$file")" 2>/dev/null || true
             say "Removed $file, which was not there before."
         fi
@@ -247,7 +246,7 @@ undo_one() {
         can_edit || fail "$file has changed since, and there is neither node nor python3 to edit it with. How it was before is in $kept/before."
         text=$(edit undo "$(cat "$file")" "$(cat "$kept/record")") ||
             fail "$file has changed since and is not JSON any more. How it was before is in $kept/before."
-        printf '%s\n' "$text" | write "$file"
+        printf '%s\n' "$text" | write "$file" || fail "$file cannot be written. How it was before is in $kept/before."
         say "Took the gateway out of $file; what you have changed there since stays."
     fi
     rm -rf "$kept"
@@ -441,7 +440,7 @@ settle() {
     printf '%s' "$MODE" >"$kept/mode"
     [ -z "$managed_file" ] || : >"$kept/managed"
     printf '%s\n' "$new" >"$kept/written"
-    write "$file" <"$kept/written"
+    write "$file" <"$kept/written" || fail "$file cannot be written."
     say "Wrote $file:"
     wanted | sed 's/ .*//; s/^env\.//; s/^/  set       /'
     if grep -q '"before"' "$kept/record"; then say "What stood there instead is kept, and comes back with --undo."; fi
