@@ -4,7 +4,7 @@ use super::budget_form::{
     AMOUNT, BudgetForm, GRACE, KEY, MODE, NOTIFY, PERIOD, POLICY, POSTURE, SCOPE, STEP_ASKS, StepForm, TEAM,
     USER, ZONE, about_modes, actions, modes, periods, policies, postures, recipients, zones,
 };
-use super::budgets::SCOPES;
+use super::budgets::{OF_MEMBER, SCOPES, sets_wider};
 use super::{Page, Section};
 use crate::form::Choice;
 use crate::part::block::{facts, nothing, page_head, text};
@@ -116,7 +116,7 @@ impl BudgetEditPage {
             <form method="post" action=action class="stack card">
                 {csrf(context)}
                 {summary(&fields, self.trouble.as_deref())}
-                {self.whose()}
+                {self.whose(context)}
                 {input(AMOUNT, &form.amount, &[])}
                 {self.when()}
                 {select(MODE, &form.mode, &modes())}
@@ -134,7 +134,7 @@ impl BudgetEditPage {
         .into_any()
     }
 
-    fn whose(&self) -> AnyView {
+    fn whose(&self, context: &PageContext) -> AnyView {
         let form = &self.form;
         if let Some(fixed) = &self.fixed {
             return view! {
@@ -143,17 +143,20 @@ impl BudgetEditPage {
             }
             .into_any();
         }
+        let wider = sets_wider(context);
         let scopes: Vec<_> = SCOPES
             .iter()
+            .filter(|(value, _)| wider || *value == OF_MEMBER)
             .map(|(value, label)| Choice::new(*value, *label))
             .collect();
         let mut teams = vec![Choice::new("", "none")];
         teams.extend(self.teams.iter().cloned());
+        let key = wider.then(|| input(KEY, &form.key, &[]));
         view! {
             {select(SCOPE, &form.scope, &scopes)}
             {select(TEAM, &form.team, &teams)}
             {input(USER, &form.user, &[])}
-            {input(KEY, &form.key, &[])}
+            {key}
         }
         .into_any()
     }

@@ -8,7 +8,7 @@ use crate::part::budget::{resets, state_badge, used};
 use crate::part::field::{filter_bar, options, page_link};
 use crate::part::list::{Column, cell, name_cell, pagination, row_head, table};
 use crate::{PageContext, path};
-use ccag_domain::{BudgetMode, NanoUsd, Period};
+use ccag_domain::{Area, BudgetMode, NanoUsd, Period, Permission, Reach};
 use leptos::prelude::*;
 
 /// One budget.
@@ -55,6 +55,14 @@ pub(crate) const SCOPES: [(&str, &str); 7] = [
     ("user", "One user"),
     ("key", "One key"),
 ];
+
+/// The scope of a member's own budget in their team: the one that managers set.
+pub(crate) const OF_MEMBER: &str = "member";
+
+/// Whether the viewer sets budgets of any scope, and not only those of their team's members.
+pub(crate) fn sets_wider(context: &PageContext) -> bool {
+    context.reach(Permission::Change(Area::WiderBudgets)) == Reach::Everything
+}
 
 /// A mode in a word.
 pub(crate) const fn mode_word(mode: BudgetMode) -> &'static str {
@@ -130,6 +138,28 @@ impl BudgetsPage {
                 view! { <a class="button" href=path::BUDGETS>"Show all budgets"</a> }.into_any(),
             );
         }
+        let for_scope = |scope, label, class| {
+            page_link(
+                context,
+                path::with_query(path::NEW_BUDGET, &[("scope", scope)]),
+                label,
+                class,
+            )
+        };
+        let (first, offers) = if sets_wider(context) {
+            (
+                "Most begin with one for each user and one for everybody together.",
+                vec![
+                    for_scope("each_user", "Create one for each user", "button primary"),
+                    for_scope("organisation", "Create one for everybody together", "button"),
+                ],
+            )
+        } else {
+            (
+                "An administrator bounds your team. Within that you bound its members.",
+                vec![for_scope(OF_MEMBER, "Create one for a member", "button primary")],
+            )
+        };
         empty(
             "No budgets yet: nobody's spending is bounded",
             view! {
@@ -139,16 +169,10 @@ impl BudgetsPage {
                     "down, or leave only cheaper models; at its end it can refuse. What has been spent in the current "
                     "period counts from the start."
                 </p>
-                <p>"Most begin with one for each user and one for everybody together."</p>
+                <p>{first}</p>
             }
             .into_any(),
-            view! {
-                <p class="actions">
-                    {page_link(context, path::with_query(path::NEW_BUDGET, &[("scope", "each_user")]), "Create one for each user", "button primary")}
-                    {page_link(context, path::with_query(path::NEW_BUDGET, &[("scope", "organisation")]), "Create one for everybody together", "button")}
-                </p>
-            }
-            .into_any(),
+            view! { <p class="actions">{offers}</p> }.into_any(),
         )
     }
 

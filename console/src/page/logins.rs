@@ -3,10 +3,10 @@
 use super::{PAGE_SIZE, Page, Section};
 use crate::format::{date, past};
 use crate::part::block::{empty, nothing, page_head, text};
-use crate::part::field::button_form;
+use crate::part::field::{button_form, filter_bar};
 use crate::part::list::{Column, cell, name_cell, pagination, row_head, table};
 use crate::{PageContext, path};
-use ccag_domain::UnixMs;
+use ccag_domain::{Area, Permission, Reach, UnixMs};
 use leptos::prelude::*;
 
 /// One session of a Claude Code.
@@ -31,8 +31,8 @@ pub struct LoginRow {
 /// One page of the sessions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoginsPage {
-    /// Whether they are everybody's.
-    pub everybody: bool,
+    /// What was searched for in whose they are.
+    pub search: String,
     /// Which page, from 1.
     pub page: u64,
     /// The newest first.
@@ -61,12 +61,36 @@ impl Page for LoginsPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        let lead = if self.everybody {
-            "Where people's Claude Code is signed in with /login. Ending a session holds within a second."
-        } else {
-            "Where your Claude Code is signed in with /login. Ending a session holds within a second."
+        let reach = context.reach(Permission::Read(Area::Keys));
+        let lead = match reach {
+            Reach::Everything => {
+                "Where people's Claude Code is signed in with /login. Ending a session holds within a second."
+            }
+            Reach::Team => {
+                "Where your and your team's Claude Code is signed in with /login. Ending a session holds within a second."
+            }
+            Reach::Own | Reach::Nothing => {
+                "Where your Claude Code is signed in with /login. Ending a session holds within a second."
+            }
         };
-        let list = if self.rows.is_empty() {
+        let filter = if reach > Reach::Own {
+            filter_bar(
+                path::LOGINS,
+                "Whose: name or mail address",
+                &self.search,
+                nothing(),
+            )
+        } else {
+            nothing()
+        };
+        let list = if self.rows.is_empty() && !self.search.is_empty() {
+            let all = view! { <a class="button" href=path::LOGINS>"Show all devices"</a> };
+            empty(
+                "Nobody with this in their name is signed in",
+                nothing(),
+                all.into_any(),
+            )
+        } else if self.rows.is_empty() {
             empty(
                 "No device is signed in",
                 view! {
@@ -86,6 +110,7 @@ impl Page for LoginsPage {
         };
         view! {
             {page_head(self.title(), text(lead), nothing())}
+            {filter}
             {list}
         }
         .into_any()
@@ -128,7 +153,10 @@ impl LoginsPage {
             .into_any()
         };
         let pages = pagination("devices", self.page, self.total, |page| {
-            path::with_query(path::LOGINS, &[("page", &page.to_string())])
+            let page = page.to_string();
+            let search = (!self.search.is_empty()).then_some(("q", self.search.as_str()));
+            let query: Vec<_> = search.into_iter().chain([("page", page.as_str())]).collect();
+            path::with_query(path::LOGINS, &query)
         });
         view! { {table("Signed-in devices", columns.into(), self.rows.iter().map(row).collect())} {pages} }
             .into_any()

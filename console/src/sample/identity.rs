@@ -199,8 +199,8 @@ pub(super) fn samples() -> Vec<Sample> {
             "devices",
             context(Role::Admin, path::LOGINS),
             LoginsPage {
-                everybody: true,
                 page: 1,
+                search: String::new(),
                 rows: vec![login("Mira Novak", Some("claude-code/2.1.332")), login(HOSTILE, None)],
                 total: 2,
                 managed: String::new(),

@@ -86,7 +86,11 @@ pub(super) fn reached_key(
             || actor.may(permission, used)
             || owner.is_some_and(|owner| actor.may(permission, owner))
     };
-    row.filter(may).ok_or_else(|| not_found("key", id.as_str()))
+    match row {
+        Some(row) if may(&row) => Ok(row),
+        Some(_) => Err(not_found("key", id.as_str()).concealing()),
+        None => Err(not_found("key", id.as_str())),
+    }
 }
 
 /// The key and whose it is, if the actor may see it.

@@ -248,7 +248,7 @@ pub async fn learn(app: &App, facts: Vec<LearntFact>) -> Result<(), Problem> {
         }
     }
     if !news.is_empty() {
-        let details = json!({ "learnt": news });
+        let details = Changed::created(&json!({ "facts": news }));
         let entry = app.audit(
             &Actor::System,
             "capability.learn",

@@ -8,7 +8,7 @@ pub use pins::{pin, pinned, unpin};
 pub use quotas::quotas;
 pub use test::test;
 
-use super::{App, catalogue, not_found};
+use super::{App, Changed, catalogue, not_found};
 use crate::store::entity::endpoint_discovery;
 use crate::store::{StoreError, offers, rows};
 use ccag_admin_api::{
@@ -220,7 +220,14 @@ async fn keep(app: &App, actor: &Actor, endpoint: &Endpoint, mut kept: Kept) -> 
         error: None,
     };
     tx.set_discovery(row, is_news).await?;
-    let details = json!({"profiles": kept.discovery.profiles.len(), "changed": is_news});
+    let profiles = |found: &Discovery| -> Vec<String> {
+        found.profiles.iter().map(|profile| profile.id.clone()).collect()
+    };
+    let told = |found: &Discovery| json!({"profiles": profiles(found), "on_demand": found.on_demand});
+    let details = match &before {
+        Some(before) => Changed::updated(&told(before), &told(&kept.discovery)),
+        None => Changed::created(&told(&kept.discovery)),
+    };
     let entry = app.audit(
         actor,
         "endpoint.discover",

@@ -155,13 +155,13 @@ pub async fn preview(app: &App, actor: &Actor, id: &UserId) -> Result<PolicyPrev
             .as_ref()
             .map(|policy| policy.models.iter().map(ToString::to_string).collect()),
         models_by: by_models.map(|policy| policy.name),
-        settings: about.document(),
+        settings: about.document(&row)?,
     })
 }
 
-/// The managed settings of a user; `None` if no policy says anything of settings.
+/// The managed settings of a user; `None` if no policy says anything of settings or models.
 pub(crate) async fn settings_of(app: &App, user: &user::Model) -> Result<Option<ManagedSettings>, Problem> {
-    Ok(about(app, user).await?.document())
+    about(app, user).await?.document(user)
 }
 
 /// The policies about somebody, those that have the last word last.
@@ -225,19 +225,47 @@ fn of_models(policy: &PolicyView) -> Option<ModelPolicy> {
 }
 
 impl About {
-    fn document(&self) -> Option<ManagedSettings> {
+    fn document(&self, row: &user::Model) -> Result<Option<ManagedSettings>, Problem> {
         let mut said = self.views.iter().filter_map(|policy| policy.settings.as_ref());
-        let mut merged = said.next()?.clone();
+        let mut merged = said.next().cloned();
         for more in said {
-            merge(&mut merged, more);
+            merge(merged.get_or_insert_default(), more);
         }
-        let settings = Value::Object(merged);
-        let checksum = checksum(&settings);
-        Some(ManagedSettings {
-            uuid: uuid(&checksum),
-            checksum,
-            settings,
-        })
+        if let Some(policy) = model_policy(&self.models, &Who::of(row)?.subject()) {
+            offer_only(&policy.models, &mut merged);
+        }
+        Ok(merged.map(|merged| {
+            let settings = Value::Object(merged);
+            let checksum = checksum(&settings);
+            ManagedSettings {
+                uuid: uuid(&checksum),
+                checksum,
+                settings,
+            }
+        }))
+    }
+}
+
+/// Has Claude Code offer the models that somebody may use and no others, unless the settings say themselves which it offers
+/// (its settings `availableModels`, `availableModelsMatch` and `enforceAvailableModels`). Of a policy that allows none it is
+/// told nothing: an empty list would leave it the model that it begins with.
+fn offer_only(models: &[ModelName], settings: &mut Option<Map<String, Value>>) {
+    const LIST: &str = "availableModels";
+    let says_so = settings
+        .as_ref()
+        .is_some_and(|settings| settings.contains_key(LIST));
+    if models.is_empty() || says_so {
+        return;
+    }
+    let settings = settings.get_or_insert_default();
+    let names = models.iter().map(|name| Value::from(name.as_str())).collect();
+    settings.insert(LIST.to_owned(), Value::Array(names));
+    for (name, value) in [
+        ("availableModelsMatch", Value::from("exact")),
+        // What it begins with is one of them, too.
+        ("enforceAvailableModels", Value::from(true)),
+    ] {
+        settings.entry(name).or_insert(value);
     }
 }
 

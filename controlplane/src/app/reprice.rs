@@ -1,7 +1,7 @@
 //! Costs that the ledger holds, worked out anew from the prices that are in the history now.
 
 use super::costing::{Costed, Costing, Used};
-use super::{App, allowances, rollup, usage};
+use super::{App, Changed, allowances, rollup, usage};
 use crate::store::entity::usage_record;
 use crate::store::{LedgerFilter, Repriced, StoreError};
 use ccag_admin_api::{Reprice, RepriceQuery, RepriceReport, RepricedModel};
@@ -43,22 +43,29 @@ pub async fn apply(app: &App, actor: &Actor, request: Reprice) -> Result<Reprice
         model: request.model.clone(),
     };
     let filter = filter(app, &query).await?;
-    let about = json!({"from": query.from, "to": query.to, "model": filter.model, "reason": reason});
-    note(app, actor, "usage.reprice.begin", about.clone()).await?;
+    let about = |changed: Changed| {
+        changed
+            .with("from", &query.from)
+            .with("to", &query.to)
+            .with("model", &filter.model)
+            .with("reason", &reason)
+    };
+    // What it comes to is known at the end; if it is interrupted, this says who began it.
+    note(app, actor, "usage.reprice.begin", about(Changed::default())).await?;
     let report = walk(app, &query, &filter, true).await?;
-    let mut about = about;
-    about["rows"] = report.changed_rows.into();
-    about["difference_nano_usd"] = report.difference_nano_usd.0.into();
-    note(app, actor, "usage.reprice", about).await?;
+    let cost = |amount: NanoUsd| json!({ "cost_nano_usd": amount });
+    let changed = Changed::updated(&cost(report.stored_nano_usd), &cost(report.recomputed_nano_usd));
+    note(
+        app,
+        actor,
+        "usage.reprice",
+        about(changed).with("rows", &report.changed_rows),
+    )
+    .await?;
     Ok(report)
 }
 
-async fn note(
-    app: &App,
-    actor: &Actor,
-    action: &'static str,
-    details: serde_json::Value,
-) -> Result<(), Problem> {
+async fn note(app: &App, actor: &Actor, action: &'static str, details: Changed) -> Result<(), Problem> {
     let tx = app.store.change().await?;
     let entry = app.audit_usage(actor, action, "ledger", details);
     tx.commit(app.now_ms(), entry).await?;

@@ -2,7 +2,8 @@
 //! everybody.
 
 use super::auth::SignedIn;
-use super::{HttpState, client_address, console, problem};
+use super::problem::{self, Concealed};
+use super::{HttpState, client_address, console};
 use crate::app::refusals::{self, Refused};
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
@@ -277,7 +278,7 @@ async fn no_such_method(path: &str, method: Method, uri: Uri) -> Response {
     response
 }
 
-/// Remembers that somebody was refused who is signed in. What is answered as if it were not there is no refusal here.
+/// Remembers that somebody was refused who is signed in, also where the answer was that there is no such thing.
 pub(super) fn refused(
     state: &HttpState,
     response: Response,
@@ -285,7 +286,8 @@ pub(super) fn refused(
     route: &str,
     asked: (String, Option<IpAddr>),
 ) -> Response {
-    if response.status() == StatusCode::FORBIDDEN {
+    let concealed = response.extensions().get::<Concealed>().is_some();
+    if concealed || response.status() == StatusCode::FORBIDDEN {
         let (path, address) = asked;
         let refused = Refused {
             actor: who,

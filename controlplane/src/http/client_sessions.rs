@@ -20,6 +20,8 @@ pub(super) async fn list(
     let limit = page::limit(query.limit)?;
     let filter = ClientSessionQuery {
         user_id: query.user_id.map(Into::into),
+        search: None,
+        within: None,
         before: query.cursor.as_deref().map(page::before).transpose()?,
         offset: 0,
         limit: limit as u64 + 1,

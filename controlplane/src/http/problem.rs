@@ -18,8 +18,22 @@ impl From<Problem> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = status(&self.0).into_response();
+        Concealed::mark(self.0.conceals, &mut response);
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+/// Marks an answer that stands in place of a refusal: [`Problem::conceals`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Concealed;
+
+impl Concealed {
+    /// Marks the answer if it is such a one.
+    pub(super) fn mark(conceals: bool, response: &mut Response) {
+        if conceals {
+            response.extensions_mut().insert(Self);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Budgets, and the steps of them that were reached.
 
 use super::entity::{budget, budget_account, budget_event, team, user, virtual_key};
+use super::identity::users_like;
 use super::rows::read;
 use super::{Store, StoreError, Tx, contains, dialect, starting_with};
 use ccag_domain::{
@@ -56,17 +57,13 @@ fn named_like(text: &str) -> Condition {
         .select_only()
         .column(team::Column::Id)
         .filter(team::Column::NameKey.like(contains(text)));
-    let users = user::Entity::find()
-        .select_only()
-        .column(user::Column::Id)
-        .filter(user::Column::SearchKey.like(contains(text)));
     let keys = virtual_key::Entity::find()
         .select_only()
         .column(virtual_key::Column::Id)
         .filter(virtual_key::Column::NameKey.like(contains(text)));
     Condition::any()
         .add(C::TeamId.in_subquery(teams.into_query()))
-        .add(C::UserId.in_subquery(users.into_query()))
+        .add(C::UserId.in_subquery(users_like(text)))
         .add(C::KeyId.in_subquery(keys.into_query()))
 }
 

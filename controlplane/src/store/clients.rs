@@ -1,7 +1,8 @@
 //! Sessions of clients: devices that wait to be let in, refresh tokens, and what tokens are signed with.
 
 use super::entity::{client_session, device_grant, signing_key, spent_refresh_token, virtual_key};
-use super::{Store, StoreError, Tx};
+use super::identity::users_like;
+use super::{KeysWithin, Store, StoreError, Tx};
 use ccag_domain::{ObjectKind, UnixMs};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -12,8 +13,12 @@ use sea_orm::{
 /// Which sessions of clients to list.
 #[derive(Debug, Clone, Default)]
 pub struct ClientSessionQuery {
+    /// Only those that somebody may see; `None` is all.
+    pub within: Option<KeysWithin>,
     /// Only this user's.
     pub user_id: Option<String>,
+    /// Part of the name or the address of whose they are, whatever the case.
+    pub search: Option<String>,
     /// Only those made before this time and id, which is where a page ends.
     pub before: Option<(UnixMs, String)>,
     /// How many to skip.
@@ -90,7 +95,14 @@ impl Store {
         });
         let wanted = Condition::all()
             .add(C::ExpiresAtMs.gt(now_ms))
+            .add_option(
+                query
+                    .within
+                    .as_ref()
+                    .map(|within| C::KeyId.in_subquery(within.ids())),
+            )
             .add_option(query.user_id.as_ref().map(|id| C::UserId.eq(id)))
+            .add_option((query.search.as_deref()).map(|text| C::UserId.in_subquery(users_like(text))))
             .add_option(before);
         let select = client_session::Entity::find().filter(wanted);
         let total = select.clone().count(&self.db).await?;

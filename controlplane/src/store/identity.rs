@@ -3,9 +3,10 @@
 use super::entity::{session, team, team_endpoint, user, virtual_key};
 use super::{Store, StoreError, Tx, contains};
 use ccag_domain::{AccountState, ObjectKind, Role, UserKind};
+use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, QueryTrait,
 };
 use std::collections::HashMap;
 
@@ -47,6 +48,15 @@ pub struct TeamQuery {
     pub offset: u64,
     /// How many at most.
     pub limit: u64,
+}
+
+/// The ids of users with this text in their name or address, whatever the case.
+pub(super) fn users_like(text: &str) -> SelectStatement {
+    user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(user::Column::SearchKey.like(contains(&text.to_lowercase())))
+        .into_query()
 }
 
 impl UserQuery {

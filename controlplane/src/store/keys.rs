@@ -4,6 +4,7 @@ use super::entity::user;
 use super::entity::virtual_key::{self, Column as C};
 use super::{Store, StoreError, Tx, contains};
 use ccag_domain::{ObjectKind, UnixMs};
+use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, Order, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, QueryTrait,
@@ -42,6 +43,15 @@ pub struct KeysWithin {
 }
 
 impl KeysWithin {
+    /// The ids of those keys.
+    pub(super) fn ids(&self) -> SelectStatement {
+        virtual_key::Entity::find()
+            .select_only()
+            .column(C::Id)
+            .filter(self.condition())
+            .into_query()
+    }
+
     fn condition(&self) -> Condition {
         let Some(team) = &self.team_id else {
             return Condition::all().add(C::UserId.eq(&self.user_id));

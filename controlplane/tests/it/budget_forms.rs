@@ -208,3 +208,43 @@ async fn a_teams_budget_keeps_its_own_steps_unless_others_are_chosen() {
     assert!(teams.text.contains("0 % of $600.00"), "{}", teams.text);
     plane.stop().await;
 }
+
+#[tokio::test]
+async fn a_manager_is_offered_what_they_may_make() {
+    let db = TestDb::sqlite().await;
+    let plane = Plane::start(&db).await;
+    let admin = plane.admin().await;
+    let team = admin.post("/admin/teams", json!({"name": "Red"})).await.id();
+    let (boss, id) = admin.new_member("boss").await;
+    for (method, path, value) in [
+        ("PUT", format!("/admin/users/{id}/team"), json!({"team_id": team})),
+        (
+            "PATCH",
+            format!("/admin/users/{id}"),
+            json!({"role": "team_manager"}),
+        ),
+    ] {
+        let changed = admin.send(method, &path, &value.to_string()).await;
+        assert!(changed.status.is_success(), "{}", changed.text);
+    }
+    let scopes = |page: &str| -> usize {
+        let select = &page[page.find("name=\"scope\"").unwrap()..];
+        select[..select.find("</select>").unwrap()]
+            .matches("<option")
+            .count()
+    };
+    let page = Browser::of(&boss).get(NEW).await.text;
+    assert_eq!(scopes(&page), 1, "{page}");
+    assert!(
+        page.contains("One member of a team") && !page.contains("Everybody together"),
+        "{page}"
+    );
+    assert!(!page.contains("id=\"key\""), "{page}");
+    let list = Browser::of(&boss).get(LIST).await.text;
+    assert!(
+        list.contains("Create one for a member") && !list.contains("for each user</a>"),
+        "{list}"
+    );
+    assert_eq!(scopes(&Browser::of(&admin).get(NEW).await.text), 7);
+    plane.stop().await;
+}

@@ -13,6 +13,7 @@ on_both!(
     codes_cannot_be_tried_out,
     refresh_tokens_are_good_once,
     sessions_end_when_they_are_ended,
+    managers_see_and_end_the_sessions_of_their_team_and_no_others,
     policies_say_what_claude_code_is_told,
     policies_are_looked_at_before_they_are_stored,
     tokens_outlive_the_key_that_signed_them,
@@ -371,9 +372,12 @@ async fn policies_say_what_claude_code_is_told(db: TestDb) {
     let settings = second.json()["settings"].clone();
     assert_eq!(
         settings,
-        json!({"env": {"A": "2", "B": "ü"}, "permissions": {"deny": ["WebFetch"]}})
+        json!({
+            "availableModels": ["claude-haiku-4-5"], "availableModelsMatch": "exact", "enforceAvailableModels": true,
+            "env": {"A": "2", "B": "ü"}, "permissions": {"deny": ["WebFetch"]},
+        })
     );
-    let canonical = r#"{"env":{"A":"2","B":"ü"},"permissions":{"deny":["WebFetch"]}}"#;
+    let canonical = r#"{"availableModels":["claude-haiku-4-5"],"availableModelsMatch":"exact","enforceAvailableModels":true,"env":{"A":"2","B":"ü"},"permissions":{"deny":["WebFetch"]}}"#;
     let checksum = format!("sha256:{}", hex::encode(Sha256::digest(canonical)));
     assert_eq!(second.json()["checksum"], json!(checksum));
     let tag = second.headers["etag"].to_str().unwrap().to_owned();
@@ -421,6 +425,127 @@ async fn policies_say_what_claude_code_is_told(db: TestDb) {
         (401, &json!("authentication_error"))
     );
     assert_eq!(nobody.headers["x-should-retry"], "false");
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn models_are_told_alone_and_never_over_what_the_settings_say_of_them() {
+    let db = TestDb::sqlite().await;
+    let plane = Plane::start(&db).await;
+    let admin = plane.admin().await;
+    let (ada, _) = admin.new_member("ada").await;
+    let claude = client(&plane, &let_in(&plane, &ada).await);
+    let told = async || claude.get("/managed/settings").await;
+    let policy = json!({"name": "Models", "models": ["claude-haiku-4-5"]});
+    let id = admin.post("/admin/policies", policy).await.id();
+    assert_eq!(
+        told().await.json()["settings"]["availableModels"],
+        json!(["claude-haiku-4-5"])
+    );
+    let own = json!({"name": "Own", "settings": {"availableModels": ["haiku", "sonnet"]}});
+    admin.post("/admin/policies", own).await;
+    assert_eq!(
+        told().await.json()["settings"],
+        json!({"availableModels": ["haiku", "sonnet"]})
+    );
+    // A policy that allows no model is the server's to hold.
+    let path = format!("/admin/policies/{id}");
+    let none = json!({"name": "Models", "models": []}).to_string();
+    assert_eq!(admin.send("PUT", &path, &none).await.status, 200);
+    let list = admin.get("/admin/policies").await.json();
+    let own = list["policies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|p| p["name"] == "Own")
+        .unwrap();
+    let gone = format!("/admin/policies/{}", own["id"].as_str().unwrap());
+    assert_eq!(admin.send("DELETE", &gone, "").await.status, 204);
+    assert_eq!(told().await.status, 404);
+    plane.stop().await;
+}
+
+async fn managers_see_and_end_the_sessions_of_their_team_and_no_others(db: TestDb) {
+    let plane = Plane::start(&db).await;
+    let admin = plane.admin().await;
+    let mut people = Vec::new();
+    for (team, names) in [("Red", ["boss", "ada"]), ("Blue", ["chief", "bob"])] {
+        let team = admin.post("/admin/teams", json!({"name": team})).await.id();
+        for name in names {
+            let (person, id) = admin.new_member(name).await;
+            let moved = json!({"team_id": team}).to_string();
+            assert!(
+                admin
+                    .send("PUT", &format!("/admin/users/{id}/team"), &moved)
+                    .await
+                    .status
+                    .is_success()
+            );
+            people.push((person, id));
+        }
+    }
+    let [(boss, boss_id), (ada, ada_id), (chief, chief_id), (bob, _)] = people.try_into().ok().unwrap();
+    for id in [&boss_id, &chief_id] {
+        let role = json!({"role": "team_manager"}).to_string();
+        assert!(
+            admin
+                .send("PATCH", &format!("/admin/users/{id}"), &role)
+                .await
+                .status
+                .is_success()
+        );
+    }
+    let claude = client(&plane, &let_in(&plane, &ada).await);
+    let_in(&plane, &bob).await;
+    let whose = async |person: &Caller| -> Vec<String> {
+        let list = person.get("/admin/client-sessions").await.json();
+        let sessions = list["sessions"].as_array().unwrap();
+        sessions
+            .iter()
+            .map(|s| s["user_id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(whose(&boss).await, [ada_id.clone()]);
+    assert_eq!(whose(&admin).await.len(), 2);
+    assert_eq!(whose(&ada).await, [ada_id.clone()]);
+    let page = Browser::of(&boss).get("/console/devices?q=ADA").await;
+    assert!(
+        page.text.contains("your team") && page.text.contains("ada"),
+        "{}",
+        page.text
+    );
+    assert!(!page.text.contains("bob"), "{}", page.text);
+    let none = Browser::of(&boss).get("/console/devices?q=bob").await;
+    assert!(
+        none.text.contains("Nobody with this in their name"),
+        "{}",
+        none.text
+    );
+    let list = admin.get("/admin/client-sessions").await.json();
+    let sessions = list["sessions"].as_array().unwrap();
+    let adas = sessions
+        .iter()
+        .find(|session| session["user_id"] == json!(ada_id))
+        .unwrap();
+    let path = format!("/admin/client-sessions/{}", adas["id"].as_str().unwrap());
+    // The other manager is told that there is no such session, and the log knows better.
+    assert_eq!(chief.send("DELETE", &path, "").await.status, 404);
+    let nothing = path.replace(adas["id"].as_str().unwrap(), "key_01K00000000000000000000000");
+    assert_eq!(chief.send("DELETE", &nothing, "").await.status, 404);
+    let refused = loop {
+        let list = admin.get("/admin/audit?q=request.refused").await.json();
+        if let Some(entry) = list["entries"].as_array().unwrap().first() {
+            break entry.clone();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    assert_eq!(refused["actor"], json!(chief_id));
+    assert_eq!(
+        (&refused["details"]["path"], &refused["details"]["count"]),
+        (&json!(path), &json!(1))
+    );
+    assert_eq!(boss.send("DELETE", &path, "").await.status, 204);
+    assert_eq!(claude.get("/managed/settings").await.status, 401);
     plane.stop().await;
 }
 

@@ -160,6 +160,9 @@ pub struct Problem {
     pub retry_after_s: Option<u32>,
     /// What `x-should-retry` says to Anthropic's clients; `None` leaves it to them.
     pub should_retry: Option<bool>,
+    /// Whether this is a refusal that does not say so: there is what was asked for, and the caller may not know of it. Never
+    /// shown; for the audit log.
+    pub conceals: bool,
 }
 
 impl Problem {
@@ -171,7 +174,15 @@ impl Problem {
             field: None,
             retry_after_s: None,
             should_retry: None,
+            conceals: false,
         }
+    }
+
+    /// The same, said in place of a refusal.
+    #[must_use]
+    pub fn concealing(mut self) -> Self {
+        self.conceals = true;
+        self
     }
 
     /// Names the field at fault.

@@ -105,7 +105,7 @@ pub async fn forget_old(app: &App) -> Result<(), StoreError> {
             .filter(|(_, open)| *open)
             .map(|(id, _)| id.as_str())
             .collect();
-        let details = json!({"forgotten": old.len(), "lifted": lifted});
+        let details = Changed::deleted(&json!({"pauses": old.len(), "still_paused": lifted}));
         let entry = app.audit(
             &Actor::System,
             "session.forget",

@@ -4,7 +4,7 @@
 //! requests of all data planes. What a session has done is judged by when its requests ended, not by when their records
 //! arrive: a backlog of an hour ago pauses nobody now.
 
-use crate::app::App;
+use crate::app::{App, Changed};
 use crate::metrics::Reason;
 use crate::store::StoreError;
 use crate::store::breaker::{ORGANISATION, SessionKey};
@@ -143,10 +143,13 @@ async fn pause(
         resumed_at_ms: None,
         resumed_by: None,
     };
-    let details = json!({
-        "owner": row.owner, "session_id": row.session_id, "key_id": row.key_id, "team_id": row.team_id,
-        "reason": row.reason, "measured": measured, "allowed": allowed,
-    });
+    let details = Changed::updated(&json!({"state": "running"}), &json!({"state": "paused"})).with(
+        "session",
+        &json!({
+            "owner": row.owner, "session_id": row.session_id, "key_id": row.key_id, "team_id": row.team_id,
+            "reason": row.reason, "measured": measured, "allowed": allowed,
+        }),
+    );
     let entry = app.audit(
         &Actor::System,
         "session.pause",

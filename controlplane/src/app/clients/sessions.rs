@@ -8,8 +8,7 @@ use crate::store::entity::{client_session, user, virtual_key};
 use ccag_admin_api::{ClientSessionView, Timestamp};
 use ccag_domain::key::random_token;
 use ccag_domain::{
-    Actor, Area, Code, KeyDigest, KeyId, KeySecret, ObjectKind, Permission, Problem, Revision, Target,
-    UnixMs, UserId,
+    Actor, Area, Code, KeyDigest, KeyId, KeySecret, ObjectKind, Permission, Problem, Revision, UnixMs, UserId,
 };
 use ccag_session_token::{Claims, TokenError, key_id};
 use serde_json::json;
@@ -291,7 +290,8 @@ pub(crate) async fn of_token(app: &App, token: &str) -> Result<(KeyId, user::Mod
     Ok((claims.session, user))
 }
 
-/// The open sessions of clients, the newest first, and how many there are in all. Members see their own.
+/// The open sessions of clients, the newest first, and how many there are in all. Members see their own, managers those of
+/// their team's members as well.
 ///
 /// # Errors
 /// [`Code::Unavailable`] without a database.
@@ -300,9 +300,7 @@ pub async fn list(
     actor: &Actor,
     mut query: ClientSessionQuery,
 ) -> Result<(Vec<ClientSessionView>, u64), Problem> {
-    if let (false, Some(own)) = (actor.may_all(Permission::Read(Area::Keys)), actor.user_id()) {
-        query.user_id = Some(own.to_string());
-    }
+    query.within = authority::keys_within(actor);
     let (rows, total) = app.store.list_client_sessions(&query, app.now_ms()).await?;
     let sessions = rows.iter().map(view).collect::<Result<_, _>>()?;
     Ok((sessions, total))
@@ -321,25 +319,22 @@ fn view(row: &client_session::Model) -> Result<ClientSessionView, Problem> {
     })
 }
 
-/// Ends a session of a client: one's own, or for admins anybody's.
+/// Ends a session of a client: one's own, for managers those of their team's members, and for admins anybody's.
 ///
 /// # Errors
 /// [`Code::NotFound`], also for somebody else's.
 pub async fn revoke(app: &App, actor: &Actor, id: &KeyId) -> Result<(), Problem> {
-    let missing = || not_found("session", id.as_str());
-    let mut tx = app.store.change().await?;
-    let key = tx.find_key(id.as_str()).await?;
-    let key = key
-        .filter(|key| key.kind == "session" && key.state == "active")
-        .ok_or_else(missing)?;
-    let target = Target::Owned {
-        user: key.user_id.as_deref(),
-        team: None,
+    let missing = |conceals| Problem {
+        conceals,
+        ..not_found("session", id.as_str())
     };
-    let permission = Permission::Change(Area::Keys);
-    if !actor.may_all(permission) && !actor.may(permission, target) {
-        return Err(missing());
-    }
+    let mut tx = app.store.change().await?;
+    let key = match authority::change_key(&tx, actor, id).await {
+        Ok(key) if key.kind == "session" && key.state == "active" => key,
+        Ok(_) => return Err(missing(false)),
+        Err(problem) if problem.code == Code::NotFound => return Err(missing(problem.conceals)),
+        Err(problem) => return Err(problem),
+    };
     let now = app.now_ms();
     end(&mut tx, actor, id.as_str(), now).await?;
     let details = Changed::deleted(&json!({"user_id": key.user_id, "name": key.name}));

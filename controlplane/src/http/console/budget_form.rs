@@ -16,7 +16,7 @@ use ccag_admin_api::{
 use ccag_console::form::Field;
 use ccag_console::page::{BudgetEditPage, BudgetForm, FixedTerms, STEPS, StepForm, step_names};
 use ccag_console::{Tone, path};
-use ccag_domain::{BudgetMode, Code, KeyId, Period, Problem, TeamId, UserId};
+use ccag_domain::{Area, BudgetMode, Code, KeyId, Period, Permission, Problem, TeamId, UserId};
 
 const CHOOSE: &str = "Choose one of those that are offered.";
 
@@ -27,6 +27,12 @@ pub(super) async fn blank(visitor: Visitor, RawQuery(query): RawQuery) -> Respon
 
 async fn blank_page(visitor: &Visitor, query: Option<&str>) -> Result<BudgetEditPage, Problem> {
     let mut form = BudgetForm::default();
+    let actor = visitor.actor();
+    if !actor.may_all(Permission::Change(Area::WiderBudgets)) {
+        // Managers set those of their team's members.
+        form.scope = Field::new(ScopeKind::Member.as_str());
+        form.team = Field::new(actor.team_id().map(ToString::to_string).unwrap_or_default());
+    }
     for (name, value) in pairs(query) {
         match name.as_ref() {
             "scope" if ScopeKind::parse(&value).is_some() => form.scope = Field::new(value),

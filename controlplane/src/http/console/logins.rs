@@ -10,20 +10,26 @@ use axum::response::Response;
 use ccag_admin_api::ClientSessionView;
 use ccag_console::page::{LoginRow, LoginsPage, PAGE_SIZE};
 use ccag_console::{Tone, path};
-use ccag_domain::{Area, Code, KeyId, Permission, Problem, UserId};
+use ccag_domain::{Code, KeyId, Problem, UserId};
 use serde_json::json;
 
 pub(super) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
-    let pairs = pairs(query.as_deref());
-    let page = pairs.iter().find(|(name, _)| name == "page");
-    let page = page.and_then(|(_, value)| value.parse().ok()).unwrap_or(1_u64);
-    let page = gather(&visitor, page.clamp(1, 1_000_000)).await;
+    let page = gather(&visitor, query.as_deref()).await;
     visitor.answer(page)
 }
 
-async fn gather(visitor: &Visitor, page: u64) -> Result<LoginsPage, Problem> {
+async fn gather(visitor: &Visitor, query: Option<&str>) -> Result<LoginsPage, Problem> {
+    let (mut page, mut search) = (1_u64, String::new());
+    for (name, value) in pairs(query) {
+        match name.as_ref() {
+            "q" => search = value.trim().chars().take(100).collect(),
+            "page" => page = value.parse().unwrap_or(1).clamp(1, 1_000_000),
+            _ => {}
+        }
+    }
     let (app, actor) = (&visitor.state().app, visitor.actor());
     let query = ClientSessionQuery {
+        search: Some(search.clone()).filter(|text| !text.is_empty()),
         offset: LoginsPage::offset(page),
         limit: PAGE_SIZE,
         ..ClientSessionQuery::default()
@@ -45,7 +51,7 @@ async fn gather(visitor: &Visitor, page: u64) -> Result<LoginsPage, Problem> {
     };
     let managed = json!({"forceLoginMethod": "gateway", "forceLoginGatewayUrl": visitor.base_url()});
     Ok(LoginsPage {
-        everybody: actor.may_all(Permission::Read(Area::Keys)),
+        search,
         page,
         rows: found.into_iter().map(row).collect(),
         total,

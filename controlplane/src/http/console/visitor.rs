@@ -4,6 +4,7 @@ use super::answer;
 use super::cookies::Cookies;
 use crate::app::VERSION;
 use crate::app::sessions::{self, Session};
+use crate::http::problem::Concealed;
 use crate::http::{HttpState, base};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -165,6 +166,13 @@ impl Guest {
 
     /// The page for a refusal that no form can show.
     pub(super) fn refuse(self, problem: Problem) -> Response {
+        let conceals = problem.conceals;
+        let mut response = self.words(problem);
+        Concealed::mark(conceals, &mut response);
+        response
+    }
+
+    fn words(self, problem: Problem) -> Response {
         let trouble = match problem.code {
             Code::NotFound | Code::MethodNotAllowed => Trouble::NotFound,
             Code::Forbidden => Trouble::Forbidden,
