@@ -505,9 +505,9 @@ async fn managers_see_and_end_the_sessions_of_their_team_and_no_others(db: TestD
             .map(|s| s["user_id"].as_str().unwrap().to_owned())
             .collect()
     };
-    assert_eq!(whose(&boss).await, [ada_id.clone()]);
+    assert_eq!(whose(&boss).await, std::slice::from_ref(&ada_id));
     assert_eq!(whose(&admin).await.len(), 2);
-    assert_eq!(whose(&ada).await, [ada_id.clone()]);
+    assert_eq!(whose(&ada).await, std::slice::from_ref(&ada_id));
     let page = Browser::of(&boss).get("/console/devices?q=ADA").await;
     assert!(
         page.text.contains("your team") && page.text.contains("ada"),

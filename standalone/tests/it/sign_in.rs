@@ -236,8 +236,10 @@ async fn the_real_claude_code_signs_in_in_a_terminal() {
     let mira_there = scim.send(reqwest::Method::POST, "/Users", &mira_there).await;
     let budget = json!({"budget_amount_usd": "500.00", "budget_period": "monthly"});
     admin.put("/admin/settings/default-budget", &budget).await;
-    let told =
-        json!({"name": "Everybody", "settings": {"companyAnnouncements": ["Read the handbook first"]}});
+    let told = json!({
+        "name": "Everybody", "settings": {"companyAnnouncements": ["Read the handbook first"]},
+        "models": ["claude-haiku-4-5"],
+    });
     admin.post("/admin/policies", &told).await;
     let notice = json!({"password_sign_in": true, "login_notice": "For work alone."});
     admin.put("/admin/sign-in", &notice).await;
@@ -282,6 +284,17 @@ async fn the_real_claude_code_signs_in_in_a_terminal() {
     terminal.shows("❯").await;
     terminal.enter("hello from the terminal").await;
     terminal.shows("You said: hello from the terminal").await;
+    // It knows which models there are for it, and has begun with one of them.
+    let rows = wait_until("the ledger has it", Duration::from_secs(10), || async {
+        let rows = admin.ledger().await;
+        (!rows.is_empty()).then_some(rows)
+    })
+    .await;
+    assert!(
+        rows.iter()
+            .all(|row| row["model"] == "claude-haiku-4-5" && row["status"] == 200),
+        "{rows:?}"
+    );
     terminal.enter("/usage").await;
     terminal.shows("/ $500.00 spent this month").await;
     terminal.press("Escape");
