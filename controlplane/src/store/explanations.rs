@@ -86,23 +86,22 @@ async fn insert<C: ConnectionTrait>(db: &C, rows: Vec<ExplanationRow>) -> Result
     Ok(())
 }
 
-/// Stores what explains records, in their own transaction. Whatever comes of it, the transaction goes on.
-pub(super) async fn add(tx: &DatabaseTransaction, rows: Vec<ExplanationRow>) {
+/// Stores what explains records, in a transaction within theirs: what the database refuses of it is let go, and theirs goes
+/// on.
+///
+/// # Errors
+/// If the connection is no good any more. Theirs must not be committed then: where a savepoint cannot be made, sqlx 0.9 takes
+/// the whole transaction for ended, and a commit after that reports success and does nothing.
+pub(super) async fn add(tx: &DatabaseTransaction, rows: Vec<ExplanationRow>) -> Result<(), DbErr> {
     if rows.is_empty() {
-        return;
+        return Ok(());
     }
     let count = rows.len();
-    let added = async {
-        let apart = tx.begin().await?;
-        match insert(&apart, rows).await {
-            Ok(()) => apart.commit().await,
-            Err(error) => {
-                apart.rollback().await?;
-                Err(error)
-            }
-        }
+    let apart = tx.begin().await?;
+    let Err(error) = insert(&apart, rows).await else {
+        return apart.commit().await;
     };
-    if let Err(error) = added.await {
-        tracing::warn!(%error, count, "what explains requests could not be stored and is let go; their records are kept");
-    }
+    apart.rollback().await?;
+    tracing::warn!(%error, count, "what explains requests could not be stored and is let go; their records are kept");
+    Ok(())
 }

@@ -80,7 +80,7 @@ impl Store {
         rollups::add(&tx, sum(&new)).await?;
         let accounts = settle(&tx, &new, drawn).await?;
         let explained = new.iter().filter_map(|row| explained.get(&row.id).cloned());
-        explanations::add(&tx, explained.collect()).await;
+        explanations::add(&tx, explained.collect()).await?;
         tx.commit().await?;
         Ok(Inserted {
             ids: inserted,

@@ -1,5 +1,6 @@
 //! How requests were decided: kept with their records, shown to those who may see it, and forgotten in time.
 
+use crate::breaking::Breaking;
 use crate::console::{Browser, element};
 use crate::support::{Caller, NOON, Plane, TestDb, config, on_both, record};
 use ccag_controlplane::app::explanations::forget_old;
@@ -208,6 +209,27 @@ async fn whatever_an_explanation_is_its_record_is_in_the_ledger(db: TestDb) {
     assert_eq!(db.count(ROWS).await, 1);
     let told = ask(&admin, &record(7).request_id).await;
     assert_eq!(told["source"], "ledger");
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_that_a_broken_connection_took_with_it() {
+    let db = TestDb::postgres().await;
+    let way = Breaking::start(&db, b"SAVEPOINT").await;
+    let mut config = config(&db);
+    config.database.url.clone_from(&way.url);
+    let plane = Plane::start_with(config).await;
+    let batch = || {
+        let message = v1::UsageRecord::from(explained(1)).encode_to_vec();
+        vec![understand(message)]
+    };
+    way.arm(true);
+    take_in(plane.app(), "rep_test", batch()).await.unwrap_err();
+    assert_eq!(db.count("SELECT COUNT(*) FROM usage_records").await, 0);
+    way.arm(false);
+    let receipt = take_in(plane.app(), "rep_test", batch()).await.unwrap();
+    assert_eq!((receipt.stored, receipt.duplicates), (1, 0));
+    assert_eq!(db.count(ROWS).await, 1);
     plane.stop().await;
 }
 

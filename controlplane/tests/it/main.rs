@@ -13,6 +13,7 @@ mod audit_walk;
 mod authorisation;
 mod backlog;
 mod breaker;
+mod breaking;
 mod breaker_forms;
 mod budget_forms;
 mod budgets;
