@@ -1,9 +1,9 @@
 //! The command line: every command and flag with its documentation.
 
 use crate::commands::{
-    audit, auth, budgets, capabilities, client_sessions, completions, endpoints, explain, idps, keys, limits,
-    master_keys, models, policies, pricing, routing, scim, sessions, setup, sign_in, teams, usage, users,
-    web_search,
+    analytics, audit, auth, budgets, capabilities, client_sessions, completions, endpoints, explain, idps,
+    keys, limits, master_keys, models, policies, pricing, routing, scim, sessions, setup, sign_in, teams,
+    usage, users, web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
@@ -130,6 +130,9 @@ pub(crate) enum Command {
     /// What was used, and what it cost
     #[command(subcommand)]
     Usage(usage::Usage),
+    /// What was used over time, by whom, how models do, and what the month will come to
+    #[command(subcommand)]
+    Analytics(analytics::Over),
     /// Show why a request went as it went: key, budgets, endpoints, translation and cost, by its id
     ///
     /// The id stands in the header request-id of every answer and in the body of every error, also of refusals. Explanations

@@ -1,5 +1,6 @@
 //! What the commands do.
 
+pub(crate) mod analytics;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod budgets;
@@ -68,6 +69,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::Limits(command) => command.run(&context(&global, out)?).await,
         Command::Routing(command) => command.run(&context(&global, out)?).await,
         Command::Sessions(command) => command.run(&context(&global, out)?).await,
+        Command::Analytics(command) => command.run(&context(&global, out)?).await,
         Command::Usage(command) => command.run(&context(&global, out)?).await,
         Command::Explain(command) => command.run(&context(&global, out)?).await,
         Command::Capabilities(command) => command.run(&context(&global, out)?).await,

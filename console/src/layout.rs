@@ -13,6 +13,8 @@ pub(crate) const PRODUCT: &str = "CCAG";
 pub enum Section {
     /// The overview.
     Home,
+    /// What was used over time.
+    Analytics,
     /// Budgets.
     Budgets,
     /// Limits.
@@ -65,6 +67,7 @@ const GROUPS: [(&str, &[Entry]); 3] = [
         "Usage",
         &[
             entry(Section::Home, "Overview", path::HOME),
+            entry(Section::Analytics, "Analytics", path::ANALYTICS),
             entry(Section::Budgets, "Budgets", path::BUDGETS),
             entry(Section::Limits, "Limits", path::LIMITS),
             entry(Section::Sessions, "Paused sessions", path::SESSIONS),

@@ -11,6 +11,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The overview.
 pub const HOME: &str = "/console";
+/// What was spent over time.
+pub const ANALYTICS: &str = "/console/analytics";
+/// Who is active, and when.
+pub const ANALYTICS_ACTIVITY: &str = "/console/analytics/activity";
+/// How models and endpoints do.
+pub const ANALYTICS_MODELS: &str = "/console/analytics/models";
+/// The numbers of analytics as a file.
+pub const ANALYTICS_EXPORT: &str = "/console/analytics/export";
 /// Page and form for signing in.
 pub const LOGIN: &str = "/console/login";
 /// Where people let devices in: page and form target.

@@ -6,7 +6,7 @@ mod when;
 
 pub use money::{exact_usd, short_usd};
 pub use number::{compact, grouped, percent};
-pub use when::{date, date_time, day_start, duration_ms, iso, month_start, past};
+pub use when::{date, date_time, day_start, duration_ms, iso, month_start, past, seconds};
 
 pub(crate) use money::money;
 pub(crate) use number::count;

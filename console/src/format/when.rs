@@ -58,6 +58,16 @@ pub fn month_start(at: UnixMs) -> UnixMs {
     day_start(at) - i64::from(day - 1) * DAY_MS
 }
 
+/// How long something took that is measured in milliseconds: `420 ms`, `1.3 s`, `75 s`.
+#[must_use]
+pub fn seconds(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..10_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        _ => format!("{} s", ms / 1_000),
+    }
+}
+
 /// A length of time in its largest fitting unit: `850 ms`, `42 s`, `3 min`, `5 h`, `12 days`.
 #[must_use]
 pub fn duration_ms(ms: i64) -> String {

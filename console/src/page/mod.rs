@@ -1,5 +1,6 @@
 //! The pages: one module each, a model that the control plane fills and the view of it.
 
+mod analytics;
 mod audit;
 mod budget_delete;
 mod budget_detail;
@@ -61,6 +62,11 @@ pub use crate::part::budget::{BudgetAccount, BudgetState};
 pub use crate::part::chart::DayUsage;
 pub use crate::part::key::{KeyState, KeySummary, Named};
 pub use crate::part::list::PAGE_SIZE;
+pub use crate::part::stacked::Series;
+pub use analytics::{
+    ActivityPage, AnalyticsFilter, DoingRow, ModelsReportPage, Outlook, RANGES, RankRow, Ranking, SpendPage,
+    TIME_STEPS, Tick,
+};
 pub use audit::{AuditPage, AuditRow};
 pub use budget_delete::DeleteBudgetPage;
 pub use budget_detail::{BudgetPage, RaiseForm, RaiseRow, ReachedRow, StepRow};

@@ -35,7 +35,7 @@ pub(crate) fn scale_top(most: i64) -> i64 {
 }
 
 /// A value's height on a scale of 10,000.
-fn height(value: i64, top: i64) -> i64 {
+pub(super) fn height(value: i64, top: i64) -> i64 {
     let exact = i128::from(value.max(0)) * 10_000 / i128::from(top.max(1));
     i64::try_from(exact).unwrap_or(10_000)
 }

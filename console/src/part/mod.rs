@@ -9,3 +9,4 @@ pub(crate) mod connect;
 pub(crate) mod field;
 pub(crate) mod key;
 pub(crate) mod list;
+pub(crate) mod stacked;

@@ -3,6 +3,7 @@
 //! Names among the content try to break out of the markup; a page on which they do anything but stand there is wrong.
 
 mod access;
+mod analytics;
 mod budgets;
 mod capabilities;
 mod identity;
@@ -79,6 +80,7 @@ fn sample(name: &'static str, context: PageContext, page: impl Page + 'static) -
 pub fn all() -> Vec<Sample> {
     let mut samples = doors();
     samples.extend(usage::samples());
+    samples.extend(analytics::samples());
     samples.extend(access::samples());
     samples.extend(budgets::samples());
     samples.extend(limits::samples());

@@ -4,6 +4,7 @@
 //! HTTP handlers, the console and the gRPC services above know no SQL; the store below knows no rules.
 
 pub mod allowances;
+pub mod analytics;
 pub mod audit;
 mod authority;
 pub mod bootstrap;

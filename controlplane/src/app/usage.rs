@@ -2,7 +2,7 @@
 //! members their own.
 
 use super::{App, catalogue, views};
-use crate::store::{GroupBy, LedgerFilter, RollupFilter, RollupSum};
+use crate::store::{GroupBy, LedgerFilter, OnlyOf, Piece, RollupFilter, RollupSum};
 use ccag_admin_api::{
     ExportQuery, GroupBy as ApiGroupBy, LedgerRow, Percentiles, TimeRange, Timestamp, UsageGroup, UsageQuery,
     UsageSummary, UsageTotals,
@@ -31,6 +31,8 @@ pub struct Scope {
     pub key_id: Option<KeyId>,
     /// Only this model's, by its canonical name.
     pub model: Option<String>,
+    /// Of these only.
+    pub only: OnlyOf,
 }
 
 impl Scope {
@@ -44,10 +46,11 @@ impl Scope {
             team_id: None,
             key_id: None,
             model: None,
+            only: OnlyOf::default(),
         }
     }
 
-    fn filter(&self, actor: &Actor) -> Result<RollupFilter, Problem> {
+    pub(super) fn filter(&self, actor: &Actor) -> Result<RollupFilter, Problem> {
         let (user_id, team_id) = whose(actor, self.user_id.as_ref(), self.team_id.as_ref())?;
         Ok(RollupFilter {
             from_ms: Some(hour_bucket(self.from_ms)),
@@ -56,6 +59,7 @@ impl Scope {
             team_id,
             key_id: self.key_id.as_ref().map(ToString::to_string),
             model: self.model.clone(),
+            of: self.only.clone(),
             ..RollupFilter::default()
         })
     }
@@ -112,6 +116,7 @@ pub async fn summary(app: &App, actor: &Actor, query: UsageQuery) -> Result<Usag
         team_id: query.team_id,
         key_id: query.key_id,
         model: model_name(app, query.model.as_deref()).await?,
+        only: OnlyOf::default(),
     };
     let total = total(app, actor, &scope).await?;
     let groups = match query.group_by {
@@ -142,19 +147,23 @@ pub async fn summary(app: &App, actor: &Actor, query: UsageQuery) -> Result<Usag
 /// As [`summary`].
 pub async fn total(app: &App, actor: &Actor, scope: &Scope) -> Result<UsageTotals, Problem> {
     let filter = scope.filter(actor)?;
-    let sums = app.store.sum_rollups(&filter, GroupBy::Nothing).await?;
+    let sums = app
+        .store
+        .sum_rollups(&filter, GroupBy::Nothing, Piece::Whole)
+        .await?;
     let mut total = sums.first().map(totals).unwrap_or_default();
     let latency = app.store.sum_latency(&filter).await?;
-    total.duration = latency
-        .duration_ms(500)
-        .zip(latency.duration_ms(950))
-        .zip(latency.duration_ms(990))
-        .map(|((p50_ms, p95_ms), p99_ms)| Percentiles {
-            p50_ms,
-            p95_ms,
-            p99_ms,
-        });
+    total.duration = percentiles(|permille| latency.duration_ms(permille));
     Ok(total)
+}
+
+/// The percentiles that are shown, if there was anything to measure.
+pub(super) fn percentiles(of: impl Fn(u64) -> Option<u64>) -> Option<Percentiles> {
+    Some(Percentiles {
+        p50_ms: of(500)?,
+        p95_ms: of(950)?,
+        p99_ms: of(990)?,
+    })
 }
 
 /// Sums by intervals of `step_ms` (whole hours), those without usage left out.
@@ -170,7 +179,7 @@ pub async fn series(
     let step = step_ms.max(HOUR_MS);
     let hours = app
         .store
-        .sum_rollups(&scope.filter(actor)?, GroupBy::Hour)
+        .sum_rollups(&scope.filter(actor)?, GroupBy::Nothing, Piece::Hour)
         .await?;
     let mut buckets: BTreeMap<UnixMs, UsageTotals> = BTreeMap::new();
     for hour in &hours {
@@ -191,15 +200,10 @@ pub async fn top(
     by: ApiGroupBy,
     count: usize,
 ) -> Result<Vec<UsageGroup>, Problem> {
-    let group_by = match by {
-        ApiGroupBy::Team => GroupBy::Team,
-        ApiGroupBy::User => GroupBy::User,
-        ApiGroupBy::Key => GroupBy::Key,
-        ApiGroupBy::Model => GroupBy::Model,
-        ApiGroupBy::Endpoint => GroupBy::Endpoint,
-        ApiGroupBy::Day => GroupBy::Hour,
-    };
-    let mut sums = app.store.sum_rollups(&scope.filter(actor)?, group_by).await?;
+    let mut sums = app
+        .store
+        .sum_rollups(&scope.filter(actor)?, grouped(by), Piece::Whole)
+        .await?;
     sums.truncate(count);
     let ids: Vec<_> = sums.iter().map(|sum| sum.group.clone()).collect();
     let names = names(app, by, &ids).await?;
@@ -209,6 +213,18 @@ pub async fn top(
         totals: totals(sum),
     };
     Ok(sums.iter().map(group).collect())
+}
+
+/// What is kept apart for a question of the API; days are told apart by time.
+pub(super) const fn grouped(by: ApiGroupBy) -> GroupBy {
+    match by {
+        ApiGroupBy::Team => GroupBy::Team,
+        ApiGroupBy::User => GroupBy::User,
+        ApiGroupBy::Key => GroupBy::Key,
+        ApiGroupBy::Model => GroupBy::Model,
+        ApiGroupBy::Endpoint => GroupBy::Endpoint,
+        ApiGroupBy::Day => GroupBy::Nothing,
+    }
 }
 
 /// What these keys have been used for since `from_ms`; keys without usage are left out.
@@ -225,7 +241,7 @@ pub async fn of_keys(
         key_ids: Some(ids.iter().map(ToString::to_string).collect()),
         ..Scope::new(from_ms, i64::MAX).filter(actor)?
     };
-    let sums = app.store.sum_rollups(&filter, GroupBy::Key).await?;
+    let sums = app.store.sum_rollups(&filter, GroupBy::Key, Piece::Whole).await?;
     let of = |sum: RollupSum| {
         let of_key = KeyUse {
             totals: totals(&sum),
@@ -279,7 +295,7 @@ pub async fn export(
     ))
 }
 
-fn range(
+pub(super) fn range(
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     days: Option<u32>,
@@ -306,7 +322,11 @@ pub(super) async fn model_name(app: &App, asked: Option<&str>) -> Result<Option<
     ))
 }
 
-async fn names(app: &App, by: ApiGroupBy, ids: &[String]) -> Result<HashMap<String, String>, Problem> {
+pub(super) async fn names(
+    app: &App,
+    by: ApiGroupBy,
+    ids: &[String],
+) -> Result<HashMap<String, String>, Problem> {
     let store = &app.store;
     let mut found = Vec::new();
     // A statement takes only so many values.
@@ -332,7 +352,7 @@ async fn names(app: &App, by: ApiGroupBy, ids: &[String]) -> Result<HashMap<Stri
     Ok(found.into_iter().collect())
 }
 
-fn totals(sum: &RollupSum) -> UsageTotals {
+pub(super) fn totals(sum: &RollupSum) -> UsageTotals {
     UsageTotals {
         requests: sum.requests,
         errors: sum.errors,
@@ -346,7 +366,7 @@ fn totals(sum: &RollupSum) -> UsageTotals {
     }
 }
 
-fn add(sum: &mut UsageTotals, other: &UsageTotals) {
+pub(super) fn add(sum: &mut UsageTotals, other: &UsageTotals) {
     sum.requests += other.requests;
     sum.errors += other.errors;
     sum.input_tokens += other.input_tokens;

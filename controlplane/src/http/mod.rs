@@ -1,6 +1,7 @@
 //! The HTTP surface: sign-in, the admin API, and what the console is built on.
 
 mod access;
+mod analytics;
 mod audit;
 mod auth;
 mod base;
@@ -168,6 +169,10 @@ fn api() -> Router<HttpState> {
         .route(paths::USER_ACTIVATE, post(users::activate))
         .route(paths::USAGE_SUMMARY, get(usage::summary))
         .route(paths::USAGE_EXPORT, get(usage::export))
+        .route(paths::ANALYTICS, get(analytics::cells))
+        .route(paths::ANALYTICS_ACTIVITY, get(analytics::activity))
+        .route(paths::ANALYTICS_PERFORMANCE, get(analytics::performance))
+        .route(paths::ANALYTICS_FORECAST, get(analytics::forecast))
         .route(paths::REPRICE, get(usage::show_reprice).post(usage::reprice))
         .route(paths::AUDIT, get(audit::list))
         .route(paths::AUDIT_VERIFY, get(audit::verify))

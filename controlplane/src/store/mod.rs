@@ -52,7 +52,8 @@ pub(crate) use ledger::{Drawn, LedgerFilter};
 pub(crate) use quarantine::{QuarantineQuery, QuarantineRow};
 pub(crate) use quotas::QuotaSum;
 pub(crate) use reprice::Repriced;
-pub(crate) use rollups::{GroupBy, RollupFilter, RollupSum};
+pub use rollups::OnlyOf;
+pub(crate) use rollups::{GroupBy, Piece, RollupFilter, RollupSum};
 pub(crate) use routing::Assignment;
 pub(crate) use tx::Tx;
 

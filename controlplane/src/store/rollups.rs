@@ -3,11 +3,13 @@
 use super::entity::usage_rollup::{Column as C, Entity, Model};
 use super::{Store, StoreError, dialect};
 use crate::latency::Latency;
+use ccag_domain::time::DAY_MS;
 use ccag_domain::{NanoUsd, Tokens, UnixMs};
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, OnConflict, SimpleExpr};
+use futures_util::TryStreamExt;
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, OnConflict, Query, SelectStatement, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, FromQueryResult, IntoActiveModel, Iterable,
-    QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult,
+    IntoActiveModel, Iterable, QueryFilter, QueryOrder, QuerySelect,
 };
 use std::collections::HashMap;
 
@@ -24,13 +26,52 @@ pub(crate) struct RollupFilter {
     pub(crate) model: Option<String>,
     /// Only these keys'.
     pub(crate) key_ids: Option<Vec<String>>,
+    /// Of these only.
+    pub(crate) of: OnlyOf,
+}
+
+/// A choice of several of each kind; what is empty does not matter, and the empty text stands for "none".
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OnlyOf {
+    /// Teams.
+    pub teams: Vec<String>,
+    /// Users.
+    pub users: Vec<String>,
+    /// Keys.
+    pub keys: Vec<String>,
+    /// Models, by their canonical names.
+    pub models: Vec<String>,
+    /// Endpoints.
+    pub endpoints: Vec<String>,
+}
+
+/// How finely times are kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// Not at all.
+    Whole,
+    /// By the hour.
+    Hour,
+    /// By the day, in UTC.
+    Day,
+}
+
+impl Piece {
+    /// The start of the piece that an hour belongs to.
+    fn start(self) -> Option<SimpleExpr> {
+        match self {
+            Self::Whole => None,
+            Self::Hour => Some(Expr::col(C::BucketMs)),
+            // Written out, so that databases see that it is the same wherever it stands.
+            Self::Day => Some(Expr::cust(format!("(bucket_ms - bucket_ms % {DAY_MS})"))),
+        }
+    }
 }
 
 /// What to keep apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GroupBy {
     Nothing,
-    Hour,
     Team,
     User,
     Key,
@@ -43,7 +84,7 @@ pub(crate) enum GroupBy {
 pub(crate) struct RollupSum {
     /// The id or name of the group, empty for "none" and where nothing is kept apart.
     pub(crate) group: String,
-    /// The start of the hour, where hours are kept apart.
+    /// The start of the piece of time, where times are kept apart.
     pub(crate) bucket_ms: UnixMs,
     /// The start of the last hour with any usage.
     pub(crate) last_bucket_ms: UnixMs,
@@ -142,44 +183,125 @@ fn merged(stored: &str, new: &str) -> String {
 }
 
 impl Store {
-    /// Adds up the sums that a filter selects, dearest group first, or hours in order.
+    /// Adds up the sums that a filter selects: pieces of time in order, and within each the dearest group first.
     pub(crate) async fn sum_rollups(
         &self,
         filter: &RollupFilter,
         group_by: GroupBy,
+        piece: Piece,
     ) -> Result<Vec<RollupSum>, StoreError> {
         let mut query = Entity::find().select_only().filter(condition(filter));
         for column in SUMS {
             query = query.expr_as(sum_of(column), sea_orm::IdenStatic::as_str(&column));
         }
         query = query.expr_as(Expr::col(C::BucketMs).max(), "last_bucket");
-        let by = match group_by {
-            GroupBy::Nothing | GroupBy::Hour => None,
-            GroupBy::Team => Some(C::TeamId),
-            GroupBy::User => Some(C::UserId),
-            GroupBy::Key => Some(C::KeyId),
-            GroupBy::Model => Some(C::Model),
-            GroupBy::Endpoint => Some(C::EndpointId),
+        query = match piece.start() {
+            Some(start) => query
+                .expr_as(start.clone(), "bucket")
+                .group_by(start.clone())
+                .order_by_asc(start),
+            None => query.expr_as(Expr::val(Option::<i64>::None).cast_as("bigint"), "bucket"),
         };
-        query = match by {
+        query = match group_by.column() {
             Some(column) => query
                 .expr_as(Expr::col(column), "group_key")
-                .expr_as(Expr::val(Option::<i64>::None).cast_as("bigint"), "bucket")
                 .group_by(column)
                 .order_by_desc(sum_of(C::CostNanoUsd))
                 .order_by_asc(column),
             None => query.expr_as(Expr::val(Option::<String>::None).cast_as("text"), "group_key"),
         };
-        if group_by == GroupBy::Hour {
-            query = query
-                .expr_as(Expr::col(C::BucketMs), "bucket")
-                .group_by(C::BucketMs)
-                .order_by_asc(C::BucketMs);
-        } else if by.is_none() {
-            query = query.expr_as(Expr::val(Option::<i64>::None).cast_as("bigint"), "bucket");
-        }
         let rows = query.into_model::<SumRow>().all(&self.db).await?;
         Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    /// How many users have asked anything, by day.
+    pub(crate) async fn count_active(&self, filter: &RollupFilter) -> Result<Vec<(UnixMs, u64)>, StoreError> {
+        let day = Expr::cust(format!("(bucket_ms - bucket_ms % {DAY_MS})"));
+        let rows: Vec<(i64, i64)> = Entity::find()
+            .select_only()
+            .expr_as(day.clone(), "day")
+            .expr_as(Expr::col(C::UserId).count_distinct(), "users")
+            .filter(condition(filter))
+            .filter(C::UserId.ne(""))
+            .group_by(day.clone())
+            .order_by_asc(day)
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(day, users)| (day, count(Some(users))))
+            .collect())
+    }
+
+    /// How many different users have asked anything.
+    pub(crate) async fn count_askers(&self, filter: &RollupFilter) -> Result<u64, StoreError> {
+        let users: Option<i64> = Entity::find()
+            .select_only()
+            .expr_as(Expr::col(C::UserId).count_distinct(), "users")
+            .filter(condition(filter))
+            .filter(C::UserId.ne(""))
+            .into_tuple()
+            .one(&self.db)
+            .await?;
+        Ok(count(users))
+    }
+
+    /// How many users have asked for the first time at all, by day, and how many different ones there are in the range.
+    /// "At all" knows no filter but the range.
+    pub(crate) async fn count_new(
+        &self,
+        filter: &RollupFilter,
+    ) -> Result<(Vec<(UnixMs, u64)>, u64), StoreError> {
+        let first = Query::select()
+            .column(C::UserId)
+            .expr_as(Expr::col(C::BucketMs).min(), "first")
+            .from(Entity)
+            .and_where(C::UserId.in_subquery(self::active(filter)))
+            .group_by_col(C::UserId)
+            .to_owned();
+        let day = Expr::cust(format!("(first - first % {DAY_MS})"));
+        let query = Query::select()
+            .expr_as(day.clone(), "day")
+            .expr_as(Expr::cust("COUNT(*)"), "users")
+            .from_subquery(first, "firsts")
+            .add_group_by([day])
+            .to_owned();
+        let rows = self.db.query_all(&query).await?;
+        let (mut days, mut all) = (Vec::new(), 0);
+        for row in rows {
+            let (day, users) = (row.try_get::<i64>("", "day")?, row.try_get::<i64>("", "users")?);
+            all += count(Some(users));
+            if filter
+                .from_ms
+                .is_none_or(|from| day >= from - from.rem_euclid(DAY_MS))
+            {
+                days.push((day, count(Some(users))));
+            }
+        }
+        days.sort_unstable();
+        Ok((days, all))
+    }
+
+    /// The latency histograms by model and endpoint.
+    pub(crate) async fn sum_latencies(
+        &self,
+        filter: &RollupFilter,
+    ) -> Result<HashMap<(String, String), Latency>, StoreError> {
+        let mut rows = Entity::find()
+            .select_only()
+            .columns([C::Model, C::EndpointId, C::Latency])
+            .filter(condition(filter))
+            .into_tuple::<(String, String, String)>()
+            .stream(&self.db)
+            .await?;
+        let mut sums: HashMap<(String, String), Latency> = HashMap::new();
+        while let Some((model, endpoint, text)) = rows.try_next().await? {
+            sums.entry((model, endpoint))
+                .or_default()
+                .merge(&read_latency(&text)?);
+        }
+        Ok(sums)
     }
 
     /// The latency histogram over everything that a filter selects.
@@ -193,12 +315,43 @@ impl Store {
             .await?;
         let mut sum = Latency::default();
         for row in rows {
-            let one = Latency::from_json(&row)
-                .ok_or_else(|| StoreError::unreadable("usage_rollups_hourly", "bad value in latency"))?;
-            sum.merge(&one);
+            sum.merge(&read_latency(&row)?);
         }
         Ok(sum)
     }
+}
+
+fn read_latency(text: &str) -> Result<Latency, StoreError> {
+    Latency::from_json(text)
+        .ok_or_else(|| StoreError::unreadable("usage_rollups_hourly", "bad value in latency"))
+}
+
+/// The ids of the users who have asked anything.
+fn active(filter: &RollupFilter) -> SelectStatement {
+    Query::select()
+        .distinct()
+        .column(C::UserId)
+        .from(Entity)
+        .cond_where(condition(filter))
+        .and_where(C::UserId.ne(""))
+        .to_owned()
+}
+
+impl GroupBy {
+    const fn column(self) -> Option<C> {
+        match self {
+            Self::Nothing => None,
+            Self::Team => Some(C::TeamId),
+            Self::User => Some(C::UserId),
+            Self::Key => Some(C::KeyId),
+            Self::Model => Some(C::Model),
+            Self::Endpoint => Some(C::EndpointId),
+        }
+    }
+}
+
+fn count(n: Option<i64>) -> u64 {
+    u64::try_from(n.unwrap_or(0)).unwrap_or(0)
 }
 
 /// What everything that a filter selects has cost, in nano-USD.
@@ -219,7 +372,17 @@ fn sum_of(column: C) -> SimpleExpr {
 }
 
 fn condition(filter: &RollupFilter) -> Condition {
-    Condition::all()
+    let of = &filter.of;
+    let chosen = [
+        (C::TeamId, &of.teams),
+        (C::UserId, &of.users),
+        (C::KeyId, &of.keys),
+        (C::Model, &of.models),
+        (C::EndpointId, &of.endpoints),
+    ];
+    let chosen = chosen.into_iter().filter(|(_, ids)| !ids.is_empty());
+    chosen
+        .fold(Condition::all(), |all, (column, ids)| all.add(column.is_in(ids)))
         .add_option(filter.from_ms.map(|at| C::BucketMs.gte(at)))
         .add_option(filter.to_ms.map(|at| C::BucketMs.lt(at)))
         .add_option(filter.user_id.as_ref().map(|id| C::UserId.eq(id)))
@@ -231,7 +394,6 @@ fn condition(filter: &RollupFilter) -> Condition {
 
 impl From<SumRow> for RollupSum {
     fn from(row: SumRow) -> Self {
-        let count = |n: Option<i64>| u64::try_from(n.unwrap_or(0)).unwrap_or(0);
         Self {
             group: row.group_key.unwrap_or_default(),
             bucket_ms: row.bucket.unwrap_or(0),

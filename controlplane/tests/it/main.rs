@@ -8,13 +8,14 @@
 )]
 
 mod allowances;
+mod analytics;
 mod audit;
 mod audit_walk;
 mod authorisation;
 mod backlog;
 mod breaker;
-mod breaking;
 mod breaker_forms;
+mod breaking;
 mod budget_forms;
 mod budgets;
 mod capabilities;

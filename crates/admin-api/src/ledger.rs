@@ -182,7 +182,7 @@ impl LedgerRow {
 
 /// Appends a field and a comma. Text that a spreadsheet would take for a formula gets an apostrophe before it, since some
 /// of these texts come from clients.
-fn csv_field(line: &mut String, text: &str) {
+pub(crate) fn csv_field(line: &mut String, text: &str) {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if formula || text.contains(['"', ',', '\n', '\r']) {
         line.push('"');

@@ -6,6 +6,7 @@
 //! keeps its value and `null` clears it. Every refusal is a [`ProblemBody`].
 
 mod access;
+mod analytics;
 mod audit;
 mod auth;
 mod breaker;
@@ -47,6 +48,10 @@ mod users;
 mod web_search;
 
 pub use access::{CredentialSpec, CredentialView};
+pub use analytics::{
+    ActiveUsers, Activity, Analytics, AnalyticsCell, AnalyticsQuery, Forecast, Performance,
+    PerformanceReport, Step,
+};
 pub use audit::{AuditEntryView, AuditList, AuditVerification, ListAudit, VerifyAudit};
 pub use auth::{LoginRequest, LoginResponse, Me, SESSION_TOKEN_PREFIX};
 pub use breaker::{

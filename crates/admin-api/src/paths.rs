@@ -155,6 +155,14 @@ pub const USER_TOKEN: &str = "/admin/users/{id}/tokens/{token}";
 pub const USAGE_SUMMARY: &str = "/admin/usage/summary";
 /// `GET`: the ledger.
 pub const USAGE_EXPORT: &str = "/admin/usage/export";
+/// Sums over time.
+pub const ANALYTICS: &str = "/admin/analytics";
+/// Who is active, and when.
+pub const ANALYTICS_ACTIVITY: &str = "/admin/analytics/activity";
+/// How models and endpoints do.
+pub const ANALYTICS_PERFORMANCE: &str = "/admin/analytics/performance";
+/// What the month will come to.
+pub const ANALYTICS_FORECAST: &str = "/admin/analytics/forecast";
 /// `GET`: what a range would cost at the prices now in the history; `POST`: give it those costs.
 pub const REPRICE: &str = "/admin/usage/reprice";
 /// `GET`: who changed what.

@@ -5,6 +5,7 @@
 //! page.
 
 mod account;
+mod analytics;
 mod answer;
 mod audit;
 mod budget_form;
@@ -245,6 +246,10 @@ fn of_people() -> Router<HttpState> {
 fn of_budgets() -> Router<HttpState> {
     Router::new()
         .route(path::BUDGETS, get(budgets::list).post(budget_form::create))
+        .route(path::ANALYTICS, get(analytics::spend))
+        .route(path::ANALYTICS_ACTIVITY, get(analytics::activity))
+        .route(path::ANALYTICS_MODELS, get(analytics::models))
+        .route(path::ANALYTICS_EXPORT, get(analytics::export))
         .route(path::NEW_BUDGET, get(budget_form::blank))
         .route(path::LIMITS, get(limits::list).post(limits::create))
         .route(path::NEW_LIMIT, get(limits::blank))
