@@ -1,6 +1,7 @@
 //! The HTTP surface: which path is which operation, and who may call it.
 
 use crate::account::Received;
+use crate::admission::TokenQuota;
 use crate::guardrail::Guardrail;
 use crate::iam::{self, Denial, Session};
 use crate::invoke::Ask;
@@ -51,6 +52,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/_sim/script", post(add_rules).delete(clear_rules))
         .route("/_sim/guardrails", post(add_guardrail))
+        .route("/_sim/quotas", post(set_quota))
         .route("/_sim/denied", post(deny).delete(allow_all))
         .route("/_sim/sessions", get(sessions))
         .route("/_sim/requests", get(requests))
@@ -88,6 +90,11 @@ async fn add_guardrail(State(shared): State<Arc<Shared>>, Json(guardrail): Json<
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(guardrail);
+    StatusCode::NO_CONTENT
+}
+
+async fn set_quota(State(shared): State<Arc<Shared>>, Json(quota): Json<TokenQuota>) -> StatusCode {
+    shared.admission.set(quota);
     StatusCode::NO_CONTENT
 }
 

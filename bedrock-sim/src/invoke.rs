@@ -2,6 +2,7 @@
 
 use crate::Shared;
 use crate::account::{Ending, Entry, Usage};
+use crate::admission::Reserved;
 use crate::guardrail::{self, Outcome};
 use crate::http::{Answer, answer, refuse};
 use crate::models::{self, Model, Named};
@@ -208,6 +209,7 @@ async fn answer_invocation(
             model.context
         )));
     }
+    let reserved = reserve(shared, ask, &behind, prompt, &parsed, model)?;
     let (reply, usage, guarded) = decide(shared, &mut parsed, model, pace, guard.as_ref());
     let content = format!(
         "[{}]",
@@ -246,7 +248,8 @@ async fn answer_invocation(
             events,
             (pace, &framing),
             action.as_ref(),
-        );
+        )
+        .holding(reserved, usage);
         if let Framing::Sse(_) = framing {
             return Ok(answer(200, axum::body::Body::from_stream(body))
                 .with(header::CONTENT_TYPE, "text/event-stream; charset=utf-8"));
@@ -263,7 +266,30 @@ async fn answer_invocation(
         content: &content,
         guarded: guarded.as_ref(),
     };
-    Ok(whole(shared, call, &parts, ask.surface, action))
+    let answer = whole(shared, call, &parts, ask.surface, action);
+    reserved.settle(&usage, usage.output);
+    Ok(answer)
+}
+
+/// Sets aside what the request may use of the account's quota: all of its prompt, cached or not, and the most output that it
+/// may have. bedrock-mantle has quotas of its own, which are not simulated.
+fn reserve(
+    shared: &Shared,
+    ask: &Ask<'_>,
+    model_id: &str,
+    prompt: u64,
+    parsed: &Value,
+    model: &Model,
+) -> Result<Reserved, Refusal> {
+    let most = parsed["max_tokens"].as_u64().unwrap_or(model.max_output);
+    let tokens = match ask.surface {
+        Surface::InvokeModel | Surface::Messages => prompt.saturating_add(most),
+        Surface::Mantle => 0,
+    };
+    shared.admission.reserve(model_id, tokens).ok_or_else(|| {
+        let message = "Too many tokens, please wait before trying again.";
+        (429, "ThrottlingException".to_owned(), message.to_owned())
+    })
 }
 
 /// What is said and billed, with what a guardrail makes of both.

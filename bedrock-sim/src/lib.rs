@@ -4,6 +4,7 @@
 //! conversation, fails by script, and keeps an exact account of the tokens that it handed out.
 
 mod account;
+mod admission;
 mod billing;
 mod binding;
 mod control;
@@ -26,6 +27,7 @@ mod surface;
 mod sys;
 
 pub use account::{Ending, Entry, Received, Usage};
+pub use admission::TokenQuota;
 pub use guardrail::Guardrail;
 pub use iam::{Denial, Session};
 pub use script::{Action, Availability, Match, Pace, Rule};
@@ -78,6 +80,7 @@ pub(crate) struct Shared {
     pub(crate) script: Mutex<script::Script>,
     pub(crate) guardrails: Mutex<Vec<Guardrail>>,
     pub(crate) cache: Mutex<billing::PromptCache>,
+    pub(crate) admission: Arc<admission::Admission>,
     pub(crate) books: account::Books,
     pub(crate) counter: AtomicU64,
 }
@@ -171,6 +174,7 @@ impl Builder {
             script: Mutex::default(),
             guardrails: Mutex::default(),
             cache: Mutex::default(),
+            admission: Arc::default(),
             books: account::Books::new(self.log_capacity),
             counter: AtomicU64::new(1),
         });
@@ -275,6 +279,17 @@ impl Sim {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Sets a quota of tokens a minute, which Service Quotas lists and requests have to fit in. Without one they always do.
+    pub fn quota(&self, quota: TokenQuota) {
+        self.shared.admission.set(quota);
+    }
+
+    /// What counts now against the quota that models with this id share.
+    #[must_use]
+    pub fn counted(&self, model_id: &str) -> u64 {
+        self.shared.admission.counted(model_id)
     }
 
     /// Adds a guardrail.

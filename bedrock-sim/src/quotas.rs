@@ -47,7 +47,7 @@ pub(crate) fn list(shared: &Shared, request: &Signed<'_>) -> Answer {
     let size = usize::try_from(size.clamp(1, 100))
         .unwrap_or(100)
         .min(shared.page);
-    let all = quotas();
+    let all = quotas(shared);
     let page: Vec<&Value> = all.iter().skip(from).take(size).collect();
     let mut body = json!({"Quotas": page});
     if from + size < all.len() {
@@ -56,7 +56,7 @@ pub(crate) fn list(shared: &Shared, request: &Signed<'_>) -> Answer {
     answer(200, body.to_string()).with(header::CONTENT_TYPE, "application/x-amz-json-1.1")
 }
 
-fn quotas() -> Vec<Value> {
+fn quotas(shared: &Shared) -> Vec<Value> {
     let mut named = vec![
         ("Guardrails per account".to_owned(), 100),
         (
@@ -66,15 +66,16 @@ fn quotas() -> Vec<Value> {
     ];
     for model in MODELS.iter() {
         let name = format!("Anthropic {} V1", model.name);
+        let set = shared.admission.limit(&model.id);
         if model.geographies.iter().any(|g| g == "global") {
             named.push((
                 format!("Global cross-region model inference tokens per minute for {name}"),
-                2 * PER_MINUTE,
+                set.unwrap_or(2 * PER_MINUTE),
             ));
         }
         named.push((
             format!("Cross-region model inference tokens per minute for {name}"),
-            PER_MINUTE,
+            set.unwrap_or(PER_MINUTE),
         ));
         named.push((
             format!("Model invocation max tokens per day for {name} (doubled for cross-region calls)"),

@@ -2,6 +2,7 @@
 
 use crate::Shared;
 use crate::account::{Ending, Usage};
+use crate::admission::Reserved;
 use crate::eventstream;
 use crate::guardrail::Outcome;
 use crate::reply::{Block, Reply};
@@ -303,6 +304,8 @@ pub(crate) struct Body {
     tokens: u64,
     content: u64,
     ending: Ending,
+    /// What is set aside of the account's quota, and what the whole answer uses.
+    held: Option<(Reserved, Usage)>,
 }
 
 impl Body {
@@ -334,11 +337,21 @@ impl Body {
             tokens: 0,
             content: 0,
             ending,
+            held: None,
         }
+    }
+
+    /// It holds a part of a quota until its end.
+    pub(crate) fn holding(mut self, reserved: Reserved, usage: Usage) -> Self {
+        self.held = Some((reserved, usage));
+        self
     }
 
     fn close(&mut self, ending: Ending) {
         let (frames, tokens, content) = (self.frames, self.tokens, self.content);
+        if let Some((reserved, usage)) = self.held.take() {
+            reserved.settle(&usage, tokens);
+        }
         self.shared.books.change(self.place, &self.request_id, |entry| {
             if entry.ending == Ending::Open {
                 entry.ending = ending;
