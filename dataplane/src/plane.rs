@@ -7,6 +7,7 @@ use crate::bedrock::attempt::Bedrock;
 use crate::bedrock::health::EndpointHealth;
 use crate::bedrock::homes::Homes;
 use crate::bedrock::lanes::LaneTable;
+use crate::bedrock::quota::{QuotaGauges, Quotas};
 use crate::bedrock::throttling::Throttling;
 use crate::bedrock::uncounted::Uncounted;
 use crate::bedrock::{AwsUpstream, Upstream};
@@ -251,6 +252,7 @@ struct Parts {
     learning: Arc<Learning>,
     homes: Arc<Homes>,
     health: Arc<EndpointHealth>,
+    quotas: Arc<Quotas>,
     refusals: Arc<Refusals>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
@@ -281,9 +283,11 @@ impl Parts {
         let contact = disk.load_contact(clock.now_ms());
         let current = Arc::new(Current::new(disk.load(), contact, trust_ms, Arc::clone(&clock)));
         let gauges = TrustGauges(Arc::clone(&current));
-        registry
-            .sub_registry_with_prefix("ccag_dataplane")
-            .register_collector(Box::new(gauges));
+        let quotas = Arc::new(Quotas::new());
+        let ours = registry.sub_registry_with_prefix("ccag_dataplane");
+        ours.register_collector(Box::new(gauges));
+        ours.register_collector(Box::new(QuotaGauges(Arc::clone(&quotas))));
+        quotas.counters.register(ours);
         let recorder = Arc::new(Recorder {
             spool: spool.clone(),
             replica_id: replica_id.clone(),
@@ -315,6 +319,7 @@ impl Parts {
             learning: Arc::new(Learning::new(Arc::clone(&clock))),
             homes: Arc::default(),
             health,
+            quotas,
             refusals,
             clock,
             rng,
@@ -334,6 +339,7 @@ impl Parts {
                 homes: Arc::clone(&self.homes),
                 uncounted: Uncounted::new(Arc::clone(&self.clock)),
                 throttling: Throttling::new(Arc::clone(&self.clock)),
+                quotas: Arc::clone(&self.quotas),
                 lanes: LaneTable::new(Arc::clone(&self.clock)),
                 life: life.clone(),
                 metrics: Arc::clone(&self.metrics),
@@ -412,6 +418,7 @@ impl Parts {
             learning: self.learning,
             homes: self.homes,
             health: self.health,
+            quotas: self.quotas,
             clock: self.clock,
             rng: self.rng,
             life: life.clone(),

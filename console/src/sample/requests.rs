@@ -75,16 +75,26 @@ fn explanation(status: u16, outcome: &'static str) -> Explanation {
         route: Routed {
             strategy: "least_throttled".into(),
             moved: false,
+            waited_for_room_ms: Some(1_000),
             affinity: "session".into(),
             pool: "team".into(),
-            candidates: vec![CandidateSeen {
-                endpoint_id: "end_1".to_owned(),
-                endpoint: HOSTILE.to_owned(),
-                weight: 1,
-                geography: "eu".into(),
-                in_trouble: true,
-                throttled: 3,
-            }],
+            candidates: vec![
+                CandidateSeen {
+                    endpoint_id: "end_1".to_owned(),
+                    endpoint: HOSTILE.to_owned(),
+                    weight: 1,
+                    geography: "eu".into(),
+                    in_trouble: true,
+                    throttled: 3,
+                    quota: None,
+                },
+                CandidateSeen {
+                    endpoint_id: "end_3".to_owned(),
+                    endpoint: "spare".to_owned(),
+                    quota: Some("no_room".into()),
+                    ..CandidateSeen::default()
+                },
+            ],
             not_tried: vec![NotTried {
                 endpoint_id: "end_2".to_owned(),
                 endpoint: HOSTILE.to_owned(),

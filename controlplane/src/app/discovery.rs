@@ -200,6 +200,7 @@ async fn keep(app: &App, actor: &Actor, endpoint: &Endpoint, mut kept: Kept) -> 
         Some(row) => offers::found(row)?,
         None => None,
     };
+    let quotas_before = held.as_ref().map(offers::quotas).transpose()?.unwrap_or_default();
     if kept.quotas.error.is_some() {
         // What AWS does not say any more is shown as it was.
         let held = held.and_then(|row| row.found);
@@ -212,7 +213,8 @@ async fn keep(app: &App, actor: &Actor, endpoint: &Endpoint, mut kept: Kept) -> 
     let same = |before: &Discovery| {
         before.profiles == kept.discovery.profiles && before.on_demand == kept.discovery.on_demand
     };
-    let is_news = !before.as_ref().is_some_and(same);
+    let quotas = kept.quotas.quotas.iter().filter(|one| one.is_of_a_minute());
+    let is_news = !before.as_ref().is_some_and(same) || !quotas.eq(&quotas_before);
     let row = endpoint_discovery::Model {
         endpoint_id: endpoint.id.to_string(),
         at_ms: now,

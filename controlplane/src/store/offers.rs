@@ -3,7 +3,9 @@
 use super::entity::{endpoint, endpoint_discovery, endpoint_profile};
 use super::{Store, StoreError, Tx, access, rows};
 use crate::secrets::Secrets;
-use ccag_domain::{Discovery, Endpoint, Geography, ModelName, ObjectKind, Offers, PinnedProfile, UnixMs};
+use ccag_domain::{
+    Discovery, Endpoint, Geography, ModelName, ObjectKind, Offers, PinnedProfile, Quota, UnixMs,
+};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 use std::collections::HashMap;
@@ -17,7 +19,29 @@ pub(super) fn offers(
     Ok(Offers {
         discovery: discovery.map(found).transpose()?.flatten(),
         pinned: pinned.iter().map(pin).collect::<Result<_, _>>()?,
+        quotas: discovery.map(quotas).transpose()?.unwrap_or_default(),
     })
+}
+
+/// What of an answer of AWS's is about quotas; earlier versions kept none.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Quotas {
+    quotas: Vec<Quota>,
+}
+
+#[derive(serde::Deserialize)]
+struct WithQuotas {
+    #[serde(default)]
+    quotas: Quotas,
+}
+
+/// The quotas that data planes go by: those of a minute.
+pub(crate) fn quotas(row: &endpoint_discovery::Model) -> Result<Vec<Quota>, StoreError> {
+    let read = |text: &String| rows::read("endpoint_discoveries", "found", serde_json::from_str(text).ok());
+    let kept: Option<WithQuotas> = row.found.as_ref().map(read).transpose()?;
+    let all = kept.map(|kept| kept.quotas.quotas).unwrap_or_default();
+    Ok(all.into_iter().filter(Quota::is_of_a_minute).collect())
 }
 
 /// What AWS has listed; `None` if it never has.

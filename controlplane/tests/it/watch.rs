@@ -213,6 +213,7 @@ async fn what_a_data_plane_reports_stands_in_the_fleet(db: TestDb) {
                 since_ms: 1_000,
                 until_ms: 3_000,
             }],
+            quotas: Vec::new(),
         }),
     };
     let applied = v1::WatchRequest {

@@ -1,6 +1,6 @@
 //! What an endpoint offers: inference profiles and foundation models, as AWS itself lists them for the account and region.
 
-use crate::{BedrockModel, Endpoint, Geography, Model, ModelName, UnixMs};
+use crate::{BedrockModel, Endpoint, Geography, Model, ModelName, Quota, UnixMs};
 
 /// An inference profile that an endpoint can invoke.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -47,6 +47,8 @@ pub struct Offers {
     pub discovery: Option<Discovery>,
     /// The application inference profiles that are invoked instead of AWS's own.
     pub pinned: Vec<PinnedProfile>,
+    /// What the account may use in a minute, as far as AWS has said; see [`Quota::is_of_a_minute`].
+    pub quotas: Vec<Quota>,
 }
 
 impl Offers {
@@ -169,7 +171,7 @@ mod tests {
                 profiles,
                 on_demand: on_demand.iter().map(ToString::to_string).collect(),
             }),
-            pinned: Vec::new(),
+            ..Offers::default()
         });
         endpoint
     }

@@ -1,7 +1,7 @@
 //! What AWS lets an account use of a model in a region, and how use is counted against it.
 
 use crate::named::named;
-use crate::{Geography, Model, Tokens};
+use crate::{CredentialSource, Endpoint, Geography, Model, Tokens};
 
 named! {
     /// What is bounded.
@@ -93,6 +93,17 @@ impl Quota {
         })
     }
 
+    /// Whether it bounds what a model may use in a minute: what data planes go by when they let requests in. What was used in a
+    /// day no single run of a data plane knows.
+    #[must_use]
+    pub const fn is_of_a_minute(&self) -> bool {
+        let is_minute = matches!(
+            self.kind,
+            QuotaKind::TokensPerMinute | QuotaKind::RequestsPerMinute
+        );
+        is_minute && self.model.is_some()
+    }
+
     /// Whether it is about this model.
     #[must_use]
     pub fn is_of(&self, model: &Model) -> bool {
@@ -162,6 +173,13 @@ fn model_name(label: &str) -> Option<String> {
     })
 }
 
+/// What is set aside of a quota of tokens while a request runs: its whole prompt, cached or not, and the most output that it may
+/// have (AWS, "How tokens are counted in Amazon Bedrock").
+#[must_use]
+pub const fn reserved(prompt: u64, max_output: u64) -> u64 {
+    prompt.saturating_add(max_output)
+}
+
 /// What a request counts against a quota of tokens when it is over: what was read from a cache nothing, and output as many times
 /// as the model burns down (AWS, "How tokens are counted in Amazon Bedrock").
 #[must_use]
@@ -173,10 +191,47 @@ pub fn settled(tokens: &Tokens, output_burndown: u32) -> u64 {
         .saturating_add(tokens.output.saturating_mul(u64::from(output_burndown)))
 }
 
+/// A name for what data planes tell each other about, the same everywhere: FNV-1a, 64 bits.
+#[must_use]
+pub fn digest(parts: &[&str]) -> u64 {
+    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+/// Which account and region an endpoint's requests count in, as far as its configuration says: two endpoints of one role's
+/// account share quotas, and so do two with the same credentials. Those with URLs of their own are taken for accounts of
+/// their own.
+#[must_use]
+pub fn pool(endpoint: &Endpoint) -> u64 {
+    let region = endpoint.region.as_deref().unwrap_or_default();
+    // arn:aws:iam::111122223333:role/name
+    let account = endpoint.role_arn.as_deref().and_then(|arn| arn.split(':').nth(4));
+    let (kind, of) = match (account, &endpoint.access.credentials) {
+        (Some(account), _) => ("account", account),
+        (None, CredentialSource::Process) => ("process", ""),
+        (None, CredentialSource::Keys(Some(keys))) => ("key", keys.id.reveal()),
+        (None, CredentialSource::Profile(name)) => ("profile", name.as_str()),
+        (None, CredentialSource::Keys(None) | CredentialSource::ApiKey(_)) => {
+            ("endpoint", endpoint.id.as_str())
+        }
+    };
+    let url = endpoint.runtime_url.as_deref().unwrap_or_default();
+    digest(&[kind, of, region, url])
+}
+
+/// What the account of a quota is called among data planes: the same for all endpoints that share it.
+#[must_use]
+pub fn account(endpoint: &Endpoint, code: &str) -> u64 {
+    digest(&[&format!("{:016x}", pool(endpoint)), code])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue;
+    use crate::{Access, EndpointId, catalogue};
+    use std::sync::Arc;
 
     fn read(name: &str) -> Option<(QuotaScope, QuotaKind, Option<String>)> {
         let quota = Quota::read("L-1", name, 1_000.0)?;
@@ -267,6 +322,30 @@ mod tests {
     }
 
     #[test]
+    fn endpoints_of_one_account_and_region_share_its_quotas() {
+        let endpoint = |id: &str, region: &str, role: Option<&str>| Endpoint {
+            region: Some(region.to_owned()),
+            role_arn: role.map(|account| format!("arn:aws:iam::{account}:role/{id}")),
+            ..Endpoint::new(EndpointId::parse(id).unwrap(), id)
+        };
+        let one = pool(&endpoint("end_1", "eu-west-1", Some("111122223333")));
+        assert_eq!(one, pool(&endpoint("end_2", "eu-west-1", Some("111122223333"))));
+        assert_ne!(one, pool(&endpoint("end_2", "eu-west-2", Some("111122223333"))));
+        assert_ne!(one, pool(&endpoint("end_2", "eu-west-1", Some("444455556666"))));
+        let process = pool(&endpoint("end_1", "eu-west-1", None));
+        assert_eq!(process, pool(&endpoint("end_2", "eu-west-1", None)));
+        assert_ne!(one, process);
+        let keyless = |id: &str| Endpoint {
+            access: Arc::new(Access {
+                credentials: CredentialSource::Keys(None),
+                ..Access::default()
+            }),
+            ..endpoint(id, "eu-west-1", None)
+        };
+        assert_ne!(pool(&keyless("end_1")), pool(&keyless("end_2")));
+    }
+
+    #[test]
     fn scopes_do_not_overlap_where_aws_counts_apart() {
         for geography in [Geography::Global, Geography::Eu, Geography::InRegion] {
             let apart = [QuotaScope::CrossRegion, QuotaScope::Global, QuotaScope::OnDemand];
@@ -287,5 +366,6 @@ mod tests {
             ..Tokens::default()
         };
         assert_eq!(settled(&tokens, 10), 12_000);
+        assert_eq!(reserved(62_000, 128_000), 190_000, "while it runs");
     }
 }

@@ -9,6 +9,8 @@ use super::health::EndpointHealth;
 use super::homes::Homes;
 use super::job::Job;
 use super::lanes::{self, LaneTable, guard};
+use super::left::{Left, Next};
+use super::quota::{Asking, Quotas, Refused};
 use super::reading::{begin, whole};
 use super::throttling::Throttling;
 use super::uncounted::Uncounted;
@@ -19,8 +21,8 @@ use crate::usage::Ticket;
 use bytes::{Bytes, BytesMut};
 use ccag_daemon::Lifecycle;
 use ccag_domain::routing::{Candidate, drained_last};
-use ccag_domain::{Lane, Problem, Tokens};
-use ccag_translate::error::{Health, Retry, UpstreamError};
+use ccag_domain::{Lane, Problem, Tokens, quota};
+use ccag_translate::error::{Health, UpstreamError};
 use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +41,7 @@ pub(crate) struct Bedrock {
     pub(crate) homes: Arc<Homes>,
     pub(crate) uncounted: Uncounted,
     pub(crate) throttling: Throttling,
+    pub(crate) quotas: Arc<Quotas>,
     pub(crate) lanes: LaneTable,
     /// For the probes of lanes.
     pub(crate) life: Lifecycle,
@@ -48,12 +51,6 @@ pub(crate) struct Bedrock {
     /// How long a stream that has begun may stay without content until the client gets its status and a ping.
     pub(crate) patience: Duration,
 }
-
-/// How often a model that is not ready is asked in all (AWS's SDKs retry a `ModelNotReadyException` as often).
-const NOT_READY_TRIES: u32 = 5;
-
-/// How often a request is sent again with less, after Bedrock has refused a part of it.
-const MAX_REDUCTIONS: u32 = 4;
 
 /// Bedrock answers.
 pub(crate) enum Answer {
@@ -125,19 +122,31 @@ pub(crate) async fn walk(
         drained_last(&mut route);
     }
     let moved = is_sticky && bedrock.homes.lead(&conversation, &mut route);
-    bedrock.health.order(&mut route);
-    ticket.routed(&route, moved, &bedrock);
-    let mut spent = Tokens::default();
-    let mut left = Left {
-        again: true,
-        reductions: MAX_REDUCTIONS,
-        elsewhere: true,
-        not_ready: 0,
-        is_last: false,
+    let asking = asking(&job, &ticket);
+    let admitted = bedrock
+        .quotas
+        .admit(&mut route, &asking, |home| bedrock.health.is_out(home))
+        .await;
+    let judged = match admitted {
+        Ok(judged) => judged,
+        Err(refused) => {
+            let Refused { judged, fault } = *refused;
+            ticket.routed(&route, (moved, &judged), &bedrock);
+            return Err(failure(fault, Tokens::default(), ticket));
+        }
     };
+    bedrock.health.order(&mut route);
+    ticket.routed(&route, (moved, &judged), &bedrock);
+    let mut spent = Tokens::default();
+    let mut left = Left::new(judged.waited.is_some());
     let mut last = Fault::no_route();
     let tried = route.len().min(MAX_ENDPOINTS);
     for (place, endpoint) in route.iter().take(tried).enumerate() {
+        if place > 0 && last.error.health == Health::Throttled && judged.is_over_share(&endpoint.endpoint.id)
+        {
+            // Who has been throttled elsewhere does not take here what is left for others.
+            break;
+        }
         left.is_last = place + 1 == tried;
         let mut candidate = enter(&bedrock, endpoint, &job, &ticket);
         if let Err(problem) = job.meet(&candidate, &bedrock) {
@@ -150,6 +159,7 @@ pub(crate) async fn walk(
         loop {
             ticket.attempt(&candidate);
             ticket.trying(&candidate, &job, bedrock.upstream.home_region());
+            ticket.hold(bedrock.quotas.reserve(&candidate, &asking));
             let fault = match once(&bedrock, &candidate, &job, &mut ticket).await {
                 Ok((answered, aws_request_id)) => {
                     bedrock.health.succeeded(&candidate);
@@ -165,6 +175,7 @@ pub(crate) async fn walk(
             };
             report(&bedrock.metrics, &ticket, &candidate, &fault);
             ticket.faulted(&fault);
+            ticket.release(&fault.tokens);
             if !fault.reached {
                 ticket.not_reached();
             }
@@ -194,6 +205,9 @@ pub(crate) async fn walk(
             bedrock
                 .throttling
                 .noticed(&candidate.endpoint.id, last.error.health);
+            if last.error.health == Health::Throttled {
+                bedrock.quotas.throttled(&candidate, &asking.model);
+            }
             match left.next(&bedrock, &candidate, &mut job, &last) {
                 Next::Nothing => return Err(failure(last, spent, ticket)),
                 Next::Endpoint => break,
@@ -209,84 +223,16 @@ pub(crate) async fn walk(
     Err(failure(last, spent, ticket))
 }
 
-/// What a walk may still do at an endpoint.
-struct Left {
-    /// Whether the same may be asked once more, if it failed by no fault of the request's.
-    again: bool,
-    /// How often the request may be sent again with less.
-    reductions: u32,
-    /// Whether another one may still be asked after a failure of Bedrock's own.
-    elsewhere: bool,
-    /// How often the model was not ready.
-    not_ready: u32,
-    /// Whether there is no endpoint left after this one.
-    is_last: bool,
-}
-
-/// What comes after a failed attempt.
-enum Next {
-    /// The same endpoint, at once, in a moment or after a while.
-    Again,
-    InAMoment,
-    After(Duration),
-    /// Another one.
-    Endpoint,
-    Nothing,
-}
-
-impl Left {
-    fn next(&mut self, bedrock: &Bedrock, candidate: &Candidate, job: &mut Job, fault: &Fault) -> Next {
-        match &fault.error.retry {
-            Retry::Never => Next::Nothing,
-            Retry::SameOnce if self.again => self.once_more(Next::Again),
-            Retry::RefreshCredentials if self.again => {
-                let subject = job.lane.subject.as_deref();
-                bedrock.upstream.forget_credentials(&candidate.endpoint, subject);
-                self.once_more(Next::Again)
-            }
-            Retry::NextEndpoint
-                if self.again && worth_waiting(bedrock, candidate, job, fault.error.health) =>
-            {
-                self.once_more(Next::InAMoment)
-            }
-            Retry::OtherOnce if self.elsewhere => {
-                self.elsewhere = false;
-                Next::Endpoint
-            }
-            Retry::OtherOnce => Next::Nothing,
-            Retry::NotReady => {
-                self.not_ready += 1;
-                match self.not_ready {
-                    NOT_READY_TRIES.. => Next::Nothing,
-                    // Elsewhere it may be ready now.
-                    _ if !self.is_last => Next::Endpoint,
-                    n => Next::After(bedrock.health.backoff(n - 1)),
-                }
-            }
-            Retry::Reduced(by) => self.with_less(|| job.reduce(by)),
-            Retry::OtherHistory => self.with_less(|| job.other_history(candidate)),
-            Retry::NextEndpoint | Retry::SameOnce | Retry::RefreshCredentials => Next::Endpoint,
-        }
+/// What the request wants of quotas.
+fn asking(job: &Job, ticket: &Ticket) -> Asking {
+    let (prompt, most_output) = ticket.size();
+    Asking {
+        model: Arc::clone(&job.lane.asked.model),
+        party: ticket.party(),
+        tokens: quota::reserved(prompt, most_output),
+        is_warm: job.lane.asked.is_warm,
+        is_first: !ticket.reached_bedrock(),
     }
-
-    fn once_more(&mut self, next: Next) -> Next {
-        self.again = false;
-        next
-    }
-
-    fn with_less(&mut self, make: impl FnOnce() -> bool) -> Next {
-        if self.reductions == 0 || !make() {
-            return Next::Nothing;
-        }
-        self.reductions -= 1;
-        Next::Again
-    }
-}
-
-/// Whether the same endpoint is asked once more after a moment: a first throttle passes, and elsewhere the whole prompt would
-/// have to be read anew.
-fn worth_waiting(bedrock: &Bedrock, candidate: &Candidate, job: &Job, finding: Health) -> bool {
-    finding == Health::Throttled && job.lane.asked.is_warm && bedrock.health.throttles(candidate) <= 1
 }
 
 /// The lane that the job takes at an endpoint; a lane that it would rather take is looked for meanwhile.

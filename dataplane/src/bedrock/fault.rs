@@ -26,6 +26,9 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
+    /// The kind of a refusal because a team has its share of a quota that is short.
+    pub(crate) const OVER_SHARE: &'static str = "QuotaShare";
+
     fn new(error: UpstreamError, detail: String, reached: bool) -> Self {
         Self {
             error,

@@ -11,6 +11,8 @@ pub(crate) mod health;
 pub(crate) mod homes;
 pub(crate) mod job;
 pub(crate) mod lanes;
+mod left;
+pub(crate) mod quota;
 mod reading;
 pub(crate) mod throttling;
 pub(crate) mod uncounted;

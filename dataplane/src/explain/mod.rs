@@ -41,6 +41,7 @@ pub(crate) enum Stage {
     Request,
     Limit,
     Budget,
+    Quota,
     Endpoint,
 }
 
@@ -53,6 +54,7 @@ impl Stage {
             Self::Request => "request",
             Self::Limit => "limit",
             Self::Budget => "budget",
+            Self::Quota => "quota",
             Self::Endpoint => "endpoint",
         }
     }

@@ -4,6 +4,7 @@ use super::NAME;
 use crate::bedrock::attempt::Bedrock;
 use crate::bedrock::fault::Fault;
 use crate::bedrock::job::Job;
+use crate::bedrock::quota::{Judged, Verdict};
 use ccag_domain::explanation::{
     Attempted, CandidateSeen, Ended, MAX_ITEMS, NotTried, Routed, Translated, Word, short,
 };
@@ -47,21 +48,33 @@ pub(crate) fn routed(explanation: &mut Explanation, route: &[Candidate]) {
         geography: candidate.model.geography.as_str().into(),
         in_trouble: false,
         throttled: 0,
+        quota: None,
     };
     explanation.route.candidates = route.iter().map(seen).collect();
 }
 
 /// The same for a request that is about to go there, with what is known of the endpoints' troubles. A request that asks
 /// several times is routed once.
-pub(crate) fn looked_at(explanation: &mut Explanation, route: &[Candidate], moved: bool, bedrock: &Bedrock) {
+pub(crate) fn looked_at(
+    explanation: &mut Explanation,
+    route: &[Candidate],
+    (moved, judged): (bool, &Judged),
+    bedrock: &Bedrock,
+) {
     if !explanation.route.candidates.is_empty() {
         return;
     }
     routed(explanation, route);
     explanation.route.moved = moved;
+    explanation.route.waited_for_room_ms = judged.waited.map(millis);
     for (seen, candidate) in explanation.route.candidates.iter_mut().zip(route) {
         seen.in_trouble = bedrock.health.is_out(candidate);
         seen.throttled = bedrock.throttling.lately(&candidate.endpoint.id);
+        seen.quota = match judged.of(&candidate.endpoint.id) {
+            Verdict::Room => None,
+            Verdict::NoRoom => Some("no_room".into()),
+            Verdict::OverShare(_) => Some("over_share".into()),
+        };
     }
 }
 

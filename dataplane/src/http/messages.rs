@@ -436,6 +436,7 @@ fn ticket(
         started_at_ms,
         started,
         input_estimate: plan.size.input,
+        max_output: plan.size.max_output,
     };
     Ticket::new(Arc::clone(&gateway.recorder), start, reservation)
 }

@@ -185,7 +185,7 @@ mod tests {
             region: Some("us-east-1".into()),
             offers: Arc::new(Offers {
                 discovery,
-                pinned: Vec::new(),
+                ..Offers::default()
             }),
             ..Endpoint::new(EndpointId::parse("end_1").unwrap(), "e")
         }

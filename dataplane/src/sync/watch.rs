@@ -7,6 +7,7 @@ use super::link::Link;
 use crate::backoff::Backoff;
 use crate::bedrock::health::{EndpointHealth, Place, Standing};
 use crate::bedrock::homes::Homes;
+use crate::bedrock::quota::Quotas;
 use crate::metrics::Metrics;
 use crate::profiles::Learning;
 use crate::usage::Spool;
@@ -53,6 +54,7 @@ pub(crate) struct Watch {
     pub(crate) learning: Arc<Learning>,
     pub(crate) homes: Arc<Homes>,
     pub(crate) health: Arc<EndpointHealth>,
+    pub(crate) quotas: Arc<Quotas>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) life: Lifecycle,
@@ -177,6 +179,10 @@ impl Watch {
                 self.homes.heard(told.moved);
                 return None;
             }
+            Body::Quotas(shares) => {
+                self.quotas.heard(shares);
+                return None;
+            }
             Body::Snapshot(snapshot) => apply::snapshot(snapshot),
             Body::Changes(batch) => match self.current.held() {
                 Some(held) => apply::changes(&held, batch),
@@ -192,6 +198,7 @@ impl Watch {
         self.metrics.rejected_objects.inc_by(rejected.len() as u64);
         tracing::debug!(revision = %view.revision(), keys = view.key_count(), "configuration applied");
         self.health.keep(|id| view.has_endpoint(id));
+        self.quotas.keep(|id| view.has_endpoint(id));
         self.current.set(view);
         self.ready = None;
         Some(rejected)
@@ -221,6 +228,7 @@ impl Watch {
                 spooled_records: self.spool.backlog(),
                 draining: self.life.shutdown().is_cancelled(),
                 troubles: self.troubles(),
+                quotas: self.quotas.told(),
             }),
         };
         v1::WatchRequest {

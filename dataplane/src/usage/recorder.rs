@@ -4,9 +4,10 @@ mod explained;
 
 use super::spool::{NotSpooled, Pending, Spool};
 use crate::allowance::Reservation;
+use crate::bedrock::quota::{Hold, Party};
 use crate::metrics::Metrics;
 use ccag_domain::{
-    Caller, Clock, ModelName, Outcome, Problem, ReplicaId, RequestId, Rng, Tokens, UnixMs, UsageId,
+    Caller, Clock, KeyId, ModelName, Outcome, Problem, ReplicaId, RequestId, Rng, Tokens, UnixMs, UsageId,
     UsageRecord, routing::Candidate,
 };
 use ccag_proto::v1;
@@ -42,6 +43,8 @@ pub(crate) struct Start {
     pub(crate) started: Instant,
     /// What the prompt is taken for if Bedrock never says how long it is.
     pub(crate) input_estimate: u64,
+    /// The most output tokens that are asked for.
+    pub(crate) max_output: u64,
 }
 
 /// How a request ended.
@@ -62,6 +65,8 @@ pub(crate) struct Ticket {
     start: Start,
     /// What is set aside for the request in budgets.
     reservation: Option<Reservation>,
+    /// What Bedrock is taken to set aside of quotas for the present call.
+    held: Option<Hold>,
     attempt: Option<Attempt>,
     /// The attempt before, in case the present one turns out not to have reached Bedrock.
     before: Option<Attempt>,
@@ -90,6 +95,7 @@ impl Ticket {
             recorder,
             start,
             reservation,
+            held: None,
             attempt: None,
             before: None,
             first_token: None,
@@ -117,6 +123,7 @@ impl Ticket {
             started_at_ms: recorder.clock.now_ms(),
             started: Instant::now(),
             input_estimate: 16,
+            max_output: 1,
         };
         // What little it costs is noticed when its record arrives.
         Self::new(Arc::clone(recorder), start, None)
@@ -126,8 +133,34 @@ impl Ticket {
         &self.start.request_id
     }
 
+    pub(crate) fn key_id(&self) -> &KeyId {
+        &self.start.caller.key_id
+    }
+
     pub(crate) fn input_estimate(&self) -> u64 {
         self.start.input_estimate
+    }
+
+    /// About how many tokens the prompt has, and how many the answer may have.
+    pub(crate) fn size(&self) -> (u64, u64) {
+        (self.start.input_estimate, self.start.max_output)
+    }
+
+    /// Whose share of quotas it is.
+    pub(crate) fn party(&self) -> Party {
+        Party::of(&self.start.caller)
+    }
+
+    /// So much is set aside of quotas while the present call runs.
+    pub(crate) fn hold(&mut self, held: Option<Hold>) {
+        self.held = held;
+    }
+
+    /// The present call is over, and has used these tokens of quotas.
+    pub(crate) fn release(&mut self, tokens: &Tokens) {
+        if let Some(held) = self.held.take() {
+            held.settle(tokens);
+        }
     }
 
     /// Bedrock is about to be asked.
@@ -157,6 +190,7 @@ impl Ticket {
 
     /// A call that was answered whole is over, and the request goes on: its ending will be about the rest.
     pub(crate) fn carry(&mut self, tokens: Tokens, estimated: bool) {
+        self.release(&tokens);
         self.asking = false;
         self.carried += tokens;
         self.carried_estimated |= estimated;
@@ -232,6 +266,7 @@ impl Ticket {
     }
 
     fn spool(&mut self, ending: Ending) -> Option<Pending> {
+        self.release(&ending.tokens);
         let attempt = self.attempt.take()?;
         let recorder = &self.recorder;
         let start = &self.start;

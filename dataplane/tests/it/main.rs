@@ -28,6 +28,7 @@ mod limits;
 mod paused;
 mod process;
 mod profiles;
+mod quotas;
 mod recording;
 mod routing;
 mod search;

@@ -1,14 +1,12 @@
 //! Pushed configuration.
 
-use super::{InvalidMessage, access, geography, id, optional_id, routing};
+use super::{InvalidMessage, id, optional_id, routing};
 use crate::v1;
 use ccag_domain::config::{ChangeStep, Settings, UnpricedPolicy};
 use ccag_domain::identity::AccountState;
 use ccag_domain::{
-    Access, Change, ConfigObject, Endpoint, KeyDigest, KeyGrant, Lanes, ObjectKind, ObjectRef, Offers,
-    Revision, Role, Snapshot, Team, User,
+    Change, ConfigObject, KeyDigest, KeyGrant, ObjectKind, ObjectRef, Revision, Role, Snapshot, Team, User,
 };
-use std::sync::Arc;
 
 impl From<ConfigObject> for v1::Object {
     fn from(object: ConfigObject) -> Self {
@@ -246,71 +244,6 @@ impl TryFrom<v1::User> for User {
     }
 }
 
-impl From<Endpoint> for v1::Endpoint {
-    fn from(endpoint: Endpoint) -> Self {
-        Self {
-            id: endpoint.id.into(),
-            name: endpoint.name,
-            region: endpoint.region,
-            role_arn: endpoint.role_arn,
-            external_id: endpoint.external_id,
-            geography: endpoint.geography.map(|g| g.as_str().to_owned()),
-            runtime_url: endpoint.runtime_url,
-            weight: endpoint.weight,
-            enabled: endpoint.enabled,
-            is_default: endpoint.is_default,
-            lanes: endpoint
-                .lanes
-                .as_slice()
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-            mantle_url: endpoint.mantle_url,
-            guardrail: endpoint.guardrail.map(Into::into),
-            discovery: endpoint.offers.discovery.clone().map(Into::into),
-            pinned: endpoint.offers.pinned.iter().cloned().map(Into::into).collect(),
-            access: Some(endpoint.access.as_ref().into()),
-            network: access::network_to_wire(&endpoint.access.network),
-            draining: endpoint.draining,
-        }
-    }
-}
-
-impl TryFrom<v1::Endpoint> for Endpoint {
-    type Error = InvalidMessage;
-    fn try_from(message: v1::Endpoint) -> Result<Self, InvalidMessage> {
-        Ok(Self {
-            id: id("id", message.id)?,
-            name: message.name,
-            region: message.region,
-            role_arn: message.role_arn,
-            external_id: message.external_id,
-            geography: message.geography.as_deref().map(geography).transpose()?,
-            runtime_url: message.runtime_url,
-            weight: message.weight,
-            enabled: message.enabled,
-            is_default: message.is_default,
-            lanes: Lanes::parse(message.lanes.iter().map(String::as_str))
-                .map_err(|name| InvalidMessage::unusable("lanes", name))?,
-            mantle_url: message.mantle_url,
-            guardrail: message.guardrail.map(TryInto::try_into).transpose()?,
-            access: Arc::new(Access {
-                network: access::network_from_wire(message.network),
-                ..Access::try_from(message.access.unwrap_or_default())?
-            }),
-            draining: message.draining,
-            offers: Arc::new(Offers {
-                discovery: message.discovery.map(Into::into),
-                pinned: message
-                    .pinned
-                    .into_iter()
-                    .map(TryInto::try_into)
-                    .collect::<Result<_, _>>()?,
-            }),
-        })
-    }
-}
-
 impl From<Settings> for v1::Settings {
     fn from(settings: Settings) -> Self {
         let unpriced = match settings.unpriced {
@@ -349,8 +282,12 @@ impl TryFrom<v1::Settings> for Settings {
 mod tests {
     use super::*;
     use ccag_domain::{Discovery, Geography, OfferedProfile, PinnedProfile};
-    use ccag_domain::{EndpointId, Guardrail, GuardrailTrace, Lane, TeamId, catalogue};
+    use ccag_domain::{
+        Endpoint, EndpointId, Guardrail, GuardrailTrace, Lane, Lanes, Offers, Quota, QuotaKind, QuotaScope,
+        TeamId, catalogue,
+    };
     use ccag_domain::{ModelName, Price, RegionPattern, RoutingPolicy, Strategy};
+    use std::sync::Arc;
 
     #[test]
     fn the_whole_catalogue_survives_the_wire() {
@@ -393,6 +330,14 @@ mod tests {
                     model: ModelName::canonical("claude-opus-5-5"),
                     arn: "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/x".into(),
                     geography: Geography::Us,
+                }],
+                quotas: vec![Quota {
+                    code: "L-00000001".into(),
+                    name: String::new(),
+                    model: Some("Claude Opus 5.5".into()),
+                    scope: QuotaScope::CrossRegion,
+                    kind: QuotaKind::TokensPerMinute,
+                    limit: 1_000_000,
                 }],
             }),
             guardrail: Some(Guardrail {
@@ -437,6 +382,19 @@ mod tests {
         let mut wire = v1::Endpoint::from(guarded());
         wire.lanes.clear();
         assert_eq!(Endpoint::try_from(wire).unwrap().lanes, Lanes::default());
+    }
+
+    #[test]
+    fn an_endpoint_of_a_version_before_has_no_quotas_and_what_counts_in_new_ways_is_passed_over() {
+        let mut wire = v1::Endpoint::from(guarded());
+        let odd = v1::Quota {
+            kind: "tokens_per_fortnight".into(),
+            ..wire.quotas[0].clone()
+        };
+        wire.quotas.push(odd);
+        assert_eq!(Endpoint::try_from(wire.clone()), Ok(guarded()));
+        wire.quotas.clear();
+        assert!(Endpoint::try_from(wire).unwrap().offers.quotas.is_empty());
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod budget;
 mod capability;
 mod catalogue;
 mod config;
+mod endpoint;
 mod guardrail;
 mod limit;
 mod offers;

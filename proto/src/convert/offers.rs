@@ -2,7 +2,9 @@
 
 use super::{InvalidMessage, geography};
 use crate::v1;
-use ccag_domain::{Discovery, Geography, ModelName, OfferedProfile, PinnedProfile};
+use ccag_domain::{
+    Discovery, Geography, ModelName, OfferedProfile, PinnedProfile, Quota, QuotaKind, QuotaScope,
+};
 
 impl From<Discovery> for v1::Discovery {
     fn from(discovery: Discovery) -> Self {
@@ -69,4 +71,29 @@ impl TryFrom<v1::PinnedProfile> for PinnedProfile {
             geography: geography(&message.geography)?,
         })
     }
+}
+
+impl From<&Quota> for v1::Quota {
+    /// AWS's name of it is for people: data planes do without.
+    fn from(quota: &Quota) -> Self {
+        Self {
+            code: quota.code.clone(),
+            model: quota.model.clone(),
+            scope: quota.scope.as_str().to_owned(),
+            kind: quota.kind.as_str().to_owned(),
+            limit: quota.limit,
+        }
+    }
+}
+
+/// A quota; `None` if this version does not know how it counts: then nobody is let in or kept out by it.
+pub(super) fn quota(message: v1::Quota) -> Option<Quota> {
+    Some(Quota {
+        scope: QuotaScope::parse(&message.scope)?,
+        kind: QuotaKind::parse(&message.kind)?,
+        code: message.code,
+        name: String::new(),
+        model: message.model,
+        limit: message.limit,
+    })
 }

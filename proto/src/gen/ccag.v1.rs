@@ -477,6 +477,42 @@ pub struct ReplicaState {
     /// The endpoints, or models of them, that are out of order as this data plane sees it.
     #[prost(message, repeated, tag = "4")]
     pub troubles: ::prost::alloc::vec::Vec<EndpointTrouble>,
+    /// What counts against quotas of AWS's as this data plane knows of its own requests; those of which nothing counts are left out.
+    #[prost(message, repeated, tag = "5")]
+    pub quotas: ::prost::alloc::vec::Vec<QuotaUse>,
+}
+/// What counts against a quota of AWS's: what is set aside for requests that run, and what those of the last minute have used.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct QuotaUse {
+    /// A digest of the account and region, and of AWS's code of the quota.
+    #[prost(fixed64, tag = "1")]
+    pub quota: u64,
+    #[prost(uint64, tag = "2")]
+    pub counted: u64,
+    /// Those who have most of it.
+    #[prost(message, repeated, tag = "3")]
+    pub parties: ::prost::alloc::vec::Vec<PartyUse>,
+}
+/// What of it is a team's, or a user's or key's that has none.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PartyUse {
+    /// A digest of the id.
+    #[prost(fixed64, tag = "1")]
+    pub party: u64,
+    #[prost(uint64, tag = "2")]
+    pub counted: u64,
+}
+/// What all other data planes have said, added up. It is no configuration, and is sent with each sign of life.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct QuotaShares {
+    #[prost(message, repeated, tag = "1")]
+    pub others: ::prost::alloc::vec::Vec<QuotaUse>,
+    /// How many data planes there are, the one that is told included.
+    #[prost(uint32, tag = "2")]
+    pub data_planes: u32,
+    /// Of how many of the others it is known what they use.
+    #[prost(uint32, tag = "3")]
+    pub known: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EndpointTrouble {
@@ -537,7 +573,7 @@ pub struct SeenFeature {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchResponse {
-    #[prost(oneof = "watch_response::Body", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "watch_response::Body", tags = "1, 2, 3, 4, 5")]
     pub body: ::core::option::Option<watch_response::Body>,
 }
 /// Nested message and enum types in `WatchResponse`.
@@ -552,6 +588,8 @@ pub mod watch_response {
         Heartbeat(super::Heartbeat),
         #[prost(message, tag = "4")]
         Moved(super::MovedConversations),
+        #[prost(message, tag = "5")]
+        Quotas(super::QuotaShares),
     }
 }
 /// Sent every few seconds: the data plane may trust what it holds as long as these arrive.
@@ -803,6 +841,26 @@ pub struct Endpoint {
     /// Absent: the ordinary way.
     #[prost(message, optional, tag = "22")]
     pub network: ::core::option::Option<Network>,
+    /// What the account may use in a minute, as far as AWS has said. None: requests are let in without it.
+    #[prost(message, repeated, tag = "23")]
+    pub quotas: ::prost::alloc::vec::Vec<Quota>,
+}
+/// A quota of the account's in the region, as Service Quotas lists it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Quota {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    /// In AWS's words without the vendor: `Claude Sonnet 4.5`. Absent: all models share it.
+    #[prost(string, optional, tag = "2")]
+    pub model: ::core::option::Option<::prost::alloc::string::String>,
+    /// `cross_region`, `global`, `on_demand`, `regional` or `all`.
+    #[prost(string, tag = "3")]
+    pub scope: ::prost::alloc::string::String,
+    /// `tokens_per_minute` or `requests_per_minute`.
+    #[prost(string, tag = "4")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "5")]
+    pub limit: u64,
 }
 /// How connections for an endpoint are made.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

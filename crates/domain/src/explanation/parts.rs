@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub struct RefusedFor {
     /// What decided: `key`, `admission` (the key's rate, the spool), `body`, `request` (model, rules, route), `limit`,
-    /// `budget` or `endpoint`.
+    /// `budget`, `quota` (its team had its share of one that was short) or `endpoint`.
     pub stage: Word,
     /// The code of the refusal, as in `docs/errors.md`.
     pub code: Word,
@@ -130,6 +130,10 @@ pub struct Routed {
     /// Whether the conversation had moved to the first of them, or away from where the order would begin.
     #[serde(skip_serializing_if = "is_false")]
     pub moved: bool,
+    /// For how long room was waited for in the quota of the first one, where the conversation's prompts are cached; `None` if it
+    /// was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waited_for_room_ms: Option<u64>,
     /// The endpoints, in the order in which they were to be tried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<CandidateSeen>,
@@ -168,6 +172,10 @@ pub struct CandidateSeen {
     /// How often it had throttled within the last minute, as far as the data plane knew.
     #[serde(skip_serializing_if = "is_zero_u32")]
     pub throttled: u32,
+    /// What a quota of AWS's said: `no_room`, or `over_share` (it was short, and the team had its share); `None` if it had room, or
+    /// is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Word>,
 }
 
 /// One time that Bedrock was asked.

@@ -282,6 +282,7 @@ fn geographies_choose_among_the_profiles_of_an_endpoint_and_not_only_among_endpo
             arn: "arn:aws:bedrock:eu-west-1:111122223333:application-inference-profile/a".into(),
             geography: Geography::Global,
         }],
+        ..Offers::default()
     });
     let eu = within(&[Geography::Eu]);
     assert!(

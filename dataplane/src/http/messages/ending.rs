@@ -1,6 +1,7 @@
 //! How a request ends that is answered whole, or not at all.
 
 use crate::bedrock::attempt::{self, Failure};
+use crate::bedrock::fault::Fault;
 use crate::explain::Stage;
 use crate::http::Gateway;
 use crate::http::error::{render, set_aws_request_id, set_request_id};
@@ -52,10 +53,17 @@ pub(in crate::http) async fn failed(failure: Failure, gateway: &Gateway, request
             return render(&not_recorded(), request_id);
         }
     } else {
-        tracing::warn!(%request_id, error = name, "no endpoint could be reached");
+        let stage = if name == Fault::OVER_SHARE {
+            tracing::info!(%request_id, key_id = %ticket.key_id(), "refused: its team has its share of a quota that is short");
+            gateway.metrics.rate_limited.inc();
+            Stage::Quota
+        } else {
+            tracing::warn!(%request_id, error = name, "no endpoint could be reached");
+            Stage::Endpoint
+        };
         gateway.metrics.refused(problem.code.status(), None);
         if let Some(explanation) = ticket.take_explanation() {
-            gateway.refusals.note(explanation, Stage::Endpoint, &problem);
+            gateway.refusals.note(explanation, stage, &problem);
         }
     }
     if problem.code == Code::RateLimited {

@@ -4,6 +4,7 @@ use super::Ticket;
 use crate::bedrock::attempt::Bedrock;
 use crate::bedrock::fault::Fault;
 use crate::bedrock::job::Job;
+use crate::bedrock::quota::Judged;
 use crate::explain;
 use ccag_domain::routing::Candidate;
 use ccag_domain::{Explanation, UsageRecord};
@@ -26,9 +27,9 @@ impl Ticket {
         self
     }
 
-    /// Where the request may go, and whether its conversation has moved there.
-    pub(crate) fn routed(&mut self, route: &[Candidate], moved: bool, bedrock: &Bedrock) {
-        self.note(|explanation, _| explain::looked_at(explanation, route, moved, bedrock));
+    /// Where the request may go, whether its conversation has moved there, and what quotas say.
+    pub(crate) fn routed(&mut self, route: &[Candidate], judged: (bool, &Judged), bedrock: &Bedrock) {
+        self.note(|explanation, _| explain::looked_at(explanation, route, judged, bedrock));
     }
 
     /// Bedrock is about to be asked for this.

@@ -162,6 +162,10 @@ pub(super) fn route(explanation: &Explanation) -> Section {
             "the conversation had to move before, and begins where it was answered last: its prompts are cached there",
         );
     }
+    if let Some(ms) = route.waited_for_room_ms {
+        let text = format!("{ms} ms for room in the quota of the endpoint where the prompts are cached");
+        section.fact("Waited", text);
+    }
     let pool = match route.pool.as_ref() {
         "team" => "the team's own endpoints",
         "default" => "the default endpoints, since the team has none of its own",
@@ -169,10 +173,11 @@ pub(super) fn route(explanation: &Explanation) -> Section {
     };
     section.fact("Chosen from", pool);
     let rows = route.candidates.iter().enumerate().map(|(n, candidate)| {
-        let note = if candidate.in_trouble {
-            "last, because it was in trouble lately"
-        } else {
-            ""
+        let note = match candidate.quota.as_deref() {
+            _ if candidate.in_trouble => "last, because it was in trouble lately",
+            Some("over_share") => "its quota was short, and the team had its share",
+            Some("no_room") => "its quota had no room, by the data plane's estimate",
+            _ => "",
         };
         vec![
             (n + 1).to_string(),

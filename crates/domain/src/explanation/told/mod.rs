@@ -133,6 +133,7 @@ fn outcome(explanation: &Explanation) -> Section {
             "request" => "by what was asked for",
             "limit" => "by a limit",
             "budget" => "by a budget",
+            "quota" => "because its team has its share of a quota that is short",
             "endpoint" => "because no endpoint could be reached",
             other => other,
         };
@@ -368,6 +369,34 @@ mod tests {
                 .any(|(name, text)| *name == "Order" && text.contains("weighted"))
         );
         assert!(route.facts.iter().all(|(name, _)| *name != "Strategy"));
+    }
+
+    #[test]
+    fn what_quotas_have_changed_about_a_route_is_told() {
+        use super::super::CandidateSeen;
+        let seen = |quota: Option<&'static str>| CandidateSeen {
+            quota: quota.map(Into::into),
+            ..CandidateSeen::default()
+        };
+        let explanation = Explanation {
+            route: Routed {
+                strategy: "sticky".into(),
+                waited_for_room_ms: Some(1_000),
+                candidates: [None, Some("no_room"), Some("over_share")].map(seen).to_vec(),
+                ..Routed::default()
+            },
+            ..Explanation::default()
+        };
+        let route = section(&told(&explanation, &Names::default(), None), "route");
+        let remarks = route.table.unwrap().rows;
+        let remarks: Vec<_> = remarks.iter().map(|row| row.last().unwrap().as_str()).collect();
+        assert_eq!(remarks[0], "");
+        assert!(
+            remarks[1].contains("no room") && remarks[2].contains("its share"),
+            "{remarks:?}"
+        );
+        let waited = route.facts.iter().find(|(name, _)| *name == "Waited").unwrap();
+        assert!(waited.1.starts_with("1000 ms"), "{waited:?}");
     }
 
     #[test]
