@@ -6,7 +6,7 @@ use crate::app::discovery::{self, AwsAccess};
 use crate::app::identity::Known;
 use crate::app::{secrets, sessions};
 use crate::config::{ControlPlaneConfig, GrpcTls};
-use crate::grpc::{FleetWriter, Hub, Services};
+use crate::grpc::{FleetWriter, Hub, Services, Shares};
 use crate::http::{self, CookieKeys, HttpState};
 use crate::master_key::{MasterKeyError, OpenKeys};
 use crate::metrics::Metrics;
@@ -155,10 +155,13 @@ impl ControlPlane {
         }
         let fleet = FleetWriter::default();
         fleet.start(app.clone(), life);
+        let shares = Shares::default();
+        shares.start(app.clone(), life);
         let services = Services {
             app: app.clone(),
             hub,
             fleet,
+            shares,
             life: life.clone(),
             // A data plane in the same process delivers its last records while the shutdown is under way.
             end: match config.join_token {

@@ -120,6 +120,7 @@ async fn quotas() -> Json<EndpointQuotas> {
             limit: 1_000_000,
             used: Some(250_000),
             usage: Some(QuotaUsage::default()),
+            counted: Some(612_000),
         }],
         others: 7,
     })
@@ -134,7 +135,7 @@ fn quotas_are_shown_with_what_is_used_of_them() {
         .lines()
         .find(|line| line.starts_with("claude-opus-5-5"))
         .unwrap();
-    for part in ["tokens/min, cross-region", "1000000", "250000", "25 %"] {
+    for part in ["tokens/min, cross-region", "1000000", "250000", "25 %", "612000"] {
         assert!(line.contains(part), "{line}");
     }
     assert!(

@@ -27,6 +27,8 @@ pub struct QuotaRow {
     pub limit: u64,
     /// How many were used; `None` if that cannot be told.
     pub used: Option<u64>,
+    /// What counts at the moment, by the data planes' account; `None` if they keep none.
+    pub counted: Option<u64>,
     /// What that is made of, in words.
     pub made_of: String,
 }
@@ -89,6 +91,10 @@ impl Page for EndpointQuotasPage {
                  input, cache writes, and output as many times as its model burns down. Cache reads count nothing. While a request runs, \
                  AWS also sets aside all of its prompt and the most output that it may have."
             </p>
+            <p class="quiet-note">
+                "Counted now: what data planes take AWS to count at the moment, set aside and used, through all endpoints of the account. Where \
+                 that comes near to the limit, requests go to other endpoints, and each team has its share."
+            </p>
             {self.list()}
             {others}
         }
@@ -104,6 +110,7 @@ impl EndpointQuotasPage {
             Column::number("Limit"),
             Column::number("Used"),
             Column::number("Share"),
+            Column::number("Counted now"),
             Column::text("Made of"),
         ];
         let rows = self
@@ -114,6 +121,10 @@ impl EndpointQuotasPage {
                     (Some(name), _) => view! { <a href=path::model(name)>{name.clone()}</a> }.into_any(),
                     (None, true) => text("All models"),
                     (None, false) => badge(Colour::Muted, "not in the catalogue"),
+                };
+                let now = match row.counted {
+                    Some(counted) => view! { {count(counted)} " " {share(counted, row.limit)} }.into_any(),
+                    None => nothing(),
                 };
                 let (used, share) = match row.used {
                     Some(used) => (count(used), share(used, row.limit)),
@@ -126,6 +137,7 @@ impl EndpointQuotasPage {
                         {number_cell("Limit", count(row.limit))}
                         {number_cell("Used", used)}
                         {number_cell("Share", share)}
+                        {number_cell("Counted now", now)}
                         {name_cell("Made of", text(row.made_of.clone()))}
                     </tr>
                 }

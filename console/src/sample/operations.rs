@@ -145,6 +145,7 @@ fn endpoint_samples() -> Vec<Sample> {
         kind,
         limit: 1_000_000,
         used,
+        counted: (kind != QuotaKind::TokensPerDay).then_some(912_000),
         made_of: "12 requests: 2,000 input, 1,000 cache writes, 5,000 output × 10; 60,000 cache reads"
             .to_owned(),
     };

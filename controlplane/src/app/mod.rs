@@ -30,6 +30,7 @@ pub mod policies;
 mod price_list;
 pub mod pricing;
 pub mod quarantine;
+pub(crate) mod quota_use;
 pub(crate) mod refusals;
 pub mod reprice;
 mod rollup;

@@ -4,11 +4,13 @@ mod allowance;
 mod fleet;
 mod homes;
 mod hub;
+mod quotas;
 mod usage;
 mod watch;
 
 pub(crate) use fleet::FleetWriter;
 pub(crate) use hub::Hub;
+pub(crate) use quotas::Shares;
 
 use crate::app::App;
 use ccag_daemon::{CancellationToken, Lifecycle};
@@ -30,6 +32,7 @@ pub(crate) struct Services {
     pub(crate) app: App,
     pub(crate) hub: Arc<Hub>,
     pub(crate) fleet: FleetWriter,
+    pub(crate) shares: Shares,
     pub(crate) life: Lifecycle,
     /// When cancelled, streams end and data planes go to another control plane.
     pub(crate) end: CancellationToken,

@@ -1,7 +1,7 @@
 //! `Config.Watch`: one task for each data plane.
 
 use super::hub::{News, PAGE};
-use super::{Services, homes};
+use super::{Services, Shares, homes, quotas};
 use crate::app::capabilities;
 use crate::latency::Latency;
 use crate::store::Seen;
@@ -30,6 +30,9 @@ const SEND: Duration = Duration::from_secs(30);
 
 /// How often an unchanged state is written to the database.
 const WRITE_EVERY_MS: i64 = 15_000;
+
+/// How often it is written while requests count against quotas.
+const WRITE_QUOTAS_EVERY_MS: i64 = 5_000;
 
 /// How many messages may wait in a stream.
 const QUEUE: usize = 16;
@@ -134,6 +137,7 @@ async fn follow(
                     let now_ms = services.app.now_ms();
                     send(out, Down::Heartbeat(v1::Heartbeat { now_ms, revision })).await?;
                 }
+                send(out, Down::Quotas(services.shares.of_others(&member.row.id))).await?;
             }
         }
     }
@@ -200,6 +204,7 @@ async fn send(out: &Out, body: Down) -> Result<(), Status> {
 struct Member {
     row: replica::Model,
     fleet: super::FleetWriter,
+    shares: Shares,
     lag: Latency,
     written_at_ms: UnixMs,
 }
@@ -223,15 +228,18 @@ impl Member {
             spooled_records: 0,
             draining: false,
             troubles: "[]".to_owned(),
+            quota_use: "[]".to_owned(),
             last_seen_ms: app.now_ms(),
         };
         let member = Self {
             row,
             fleet: services.fleet.clone(),
+            shares: services.shares.clone(),
             lag: Latency::default(),
             written_at_ms: app.now_ms(),
         };
         member.fleet.seen(member.row.clone());
+        member.shares.joined(&member.row.id, &member.row.connected_to);
         Ok(member)
     }
 
@@ -245,6 +253,9 @@ impl Member {
             row.spooled_records = i64::try_from(state.spooled_records).unwrap_or(i64::MAX);
             row.draining = state.draining;
             row.troubles = troubles_json(&state.troubles);
+            let uses = quotas::read(state.quotas);
+            row.quota_use = serde_json::to_string(&uses).unwrap_or_else(|_| "[]".to_owned());
+            self.shares.said(&row.id, uses);
         }
         if row.applied_revision != before.applied_revision {
             if let Some(made_at) = services.hub.made_at(applied.revision) {
@@ -266,7 +277,11 @@ impl Member {
             || row.rejected != before.rejected
             || row.draining != before.draining
             || row.troubles != before.troubles;
-        if changed || now - self.written_at_ms >= WRITE_EVERY_MS {
+        let every = match row.quota_use == before.quota_use {
+            true => WRITE_EVERY_MS,
+            false => WRITE_QUOTAS_EVERY_MS,
+        };
+        if changed || now - self.written_at_ms >= every {
             self.written_at_ms = now;
             self.fleet.seen(row.clone());
         }
@@ -276,6 +291,7 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         self.fleet.gone(&self.row.id, &self.row.connected_to);
+        self.shares.left(&self.row.id, &self.row.connected_to);
     }
 }
 

@@ -26,6 +26,7 @@ impl Store {
                         C::SpooledRecords,
                         C::Draining,
                         C::Troubles,
+                        C::QuotaUse,
                         C::LastSeenMs,
                     ])
                     .to_owned(),

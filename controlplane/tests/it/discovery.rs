@@ -79,7 +79,7 @@ fn about(model: &str, action: Action) -> Rule {
     }
 }
 
-fn endpoint_of(change: &v1::Change) -> v1::Endpoint {
+pub(crate) fn endpoint_of(change: &v1::Change) -> v1::Endpoint {
     match change.step.clone().unwrap() {
         v1::change::Step::Put(object) => match object.object.unwrap() {
             v1::object::Object::Endpoint(endpoint) => endpoint,

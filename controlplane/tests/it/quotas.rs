@@ -1,16 +1,20 @@
 //! What AWS lets an endpoint's account use, beside what requests have used.
 
-use crate::discovery::plane;
-use crate::support::{NOON, SYSTEM, TestDb, on_both, record};
-use bedrock_sim::Sim;
+use crate::discovery::{endpoint_of, plane};
+use crate::support::{NOON, Plane, SYSTEM, TestDb, config, on_both, record};
+use crate::watch::Follower;
+use bedrock_sim::{Sim, TokenQuota};
 use ccag_admin_api::{EndpointQuotas, QuotaView};
 use ccag_controlplane::app::discovery;
 use ccag_controlplane::app::intake::{Incoming, take_in};
 use ccag_domain::{EndpointId, Geography, Lane, QuotaKind, QuotaScope, UsageRecord};
+use ccag_proto::v1;
 
 on_both!(
     quotas_are_shown_beside_what_requests_count_when_they_are_over,
     quotas_that_may_not_be_asked_for_are_shown_as_they_were,
+    data_planes_are_told_quotas_of_a_minute_and_when_one_changes,
+    data_planes_are_told_what_the_others_use_at_whichever_control_plane,
 );
 
 fn quota(quotas: &EndpointQuotas, scope: QuotaScope, kind: QuotaKind) -> &QuotaView {
@@ -106,6 +110,92 @@ async fn quotas_that_may_not_be_asked_for_are_shown_as_they_were(db: TestDb) {
         (kept.quotas.len(), kept.error.is_some()),
         (known.quotas.len(), true)
     );
+    plane.stop().await;
+    sim.shutdown().await;
+}
+
+fn endpoint_in(snapshot: v1::Snapshot) -> v1::Endpoint {
+    let mut objects = snapshot.objects.into_iter();
+    let endpoint = objects.find_map(|object| match object.object {
+        Some(v1::object::Object::Endpoint(endpoint)) => Some(endpoint),
+        _ => None,
+    });
+    endpoint.unwrap()
+}
+
+async fn data_planes_are_told_quotas_of_a_minute_and_when_one_changes(db: TestDb) {
+    let sim = Sim::builder().start().await.unwrap();
+    let (plane, id) = plane(&db, &sim).await;
+    let mut follower = Follower::start(&plane, "", 0).await;
+    follower.snapshot().await;
+    let limit = |endpoint: &v1::Endpoint| {
+        let opus = |one: &&v1::Quota| {
+            one.model.as_deref() == Some("Claude Opus 5.5")
+                && one.scope == "cross_region"
+                && one.kind == "tokens_per_minute"
+        };
+        endpoint.quotas.iter().find(opus).map(|one| one.limit)
+    };
+    discovery::discover(plane.app(), &SYSTEM, &id).await.unwrap();
+    let told = endpoint_of(&follower.changes(1).await[0]);
+    assert_eq!(limit(&told), Some(1_000_000));
+    assert!(told.quotas.iter().all(|one| one.kind != "tokens_per_day"));
+    // Nothing new, nothing told; a quota that was raised is.
+    discovery::discover(plane.app(), &SYSTEM, &id).await.unwrap();
+    sim.quota(TokenQuota {
+        model: "opus-5-5".into(),
+        tokens_per_minute: 3_000_000,
+        burndown: 10,
+    });
+    discovery::discover(plane.app(), &SYSTEM, &id).await.unwrap();
+    assert_eq!(
+        limit(&endpoint_of(&follower.changes(1).await[0])),
+        Some(3_000_000)
+    );
+    // Where AWS may not be asked any more, what it said goes on to count.
+    sim.deny("servicequotas:ListServiceQuotas");
+    let revision = db.count("SELECT revision FROM config_revision").await;
+    discovery::discover(plane.app(), &SYSTEM, &id).await.unwrap();
+    assert_eq!(db.count("SELECT revision FROM config_revision").await, revision);
+    let snapshot = Follower::start(&plane, "", 0).await.snapshot().await;
+    assert_eq!(limit(&endpoint_in(snapshot)), Some(3_000_000));
+    plane.stop().await;
+    sim.shutdown().await;
+}
+
+async fn data_planes_are_told_what_the_others_use_at_whichever_control_plane(db: TestDb) {
+    let sim = Sim::builder().start().await.unwrap();
+    let (plane, id) = plane(&db, &sim).await;
+    discovery::discover(plane.app(), &SYSTEM, &id).await.unwrap();
+    let found = discovery::quotas(plane.app(), &SYSTEM, &id).await.unwrap();
+    let opus = quota(&found, QuotaScope::CrossRegion, QuotaKind::TokensPerMinute);
+    assert_eq!(opus.counted, Some(0));
+    let mut one = Follower::start_as(&plane, "rep_one", ("", 0)).await;
+    let endpoint = endpoint_in(one.snapshot().await).try_into().unwrap();
+    let account = ccag_domain::quota::account(&endpoint, &opus.code);
+    let uses = |counted| v1::QuotaUse {
+        quota: account,
+        counted,
+        parties: vec![v1::PartyUse { party: 7, counted }],
+    };
+    assert!(one.quotas(1, 0).await.is_empty());
+    let mut two = Follower::start_as(&plane, "rep_two", ("", 0)).await;
+    two.quotas(2, 0).await;
+    one.uses(vec![uses(700)], true).await;
+    assert_eq!(two.quotas(2, 1).await, [uses(700)]);
+    two.uses(vec![uses(50)], true).await;
+    assert_eq!(one.quotas(2, 1).await, [uses(50)]);
+    // Another control plane has it from the database.
+    let other = Plane::start_with(config(&db)).await;
+    let mut three = Follower::start_as(&other, "rep_three", ("", 0)).await;
+    let mut told = Vec::new();
+    while told != [uses(750)] {
+        told = three.quotas(3, 2).await;
+    }
+    let found = discovery::quotas(other.app(), &SYSTEM, &id).await.unwrap();
+    let opus = quota(&found, QuotaScope::CrossRegion, QuotaKind::TokensPerMinute);
+    assert_eq!(opus.counted, Some(750));
+    other.stop().await;
     plane.stop().await;
     sim.shutdown().await;
 }

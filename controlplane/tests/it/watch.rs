@@ -28,9 +28,14 @@ pub(crate) struct Follower {
 
 impl Follower {
     pub(crate) async fn start(plane: &Plane, epoch: &str, revision: u64) -> Self {
+        Self::start_as(plane, "rep_test", (epoch, revision)).await
+    }
+
+    /// The same as one data plane of several.
+    pub(crate) async fn start_as(plane: &Plane, id: &str, (epoch, revision): (&str, u64)) -> Self {
         let (out, outbound) = mpsc::channel(8);
         let hello = v1::Hello {
-            replica_id: "rep_test".into(),
+            replica_id: id.into(),
             name: "test".into(),
             version: "1".into(),
             epoch: epoch.into(),
@@ -50,15 +55,42 @@ impl Follower {
         Self { out, inbound }
     }
 
-    /// The next message that is not a heartbeat.
+    /// The next message that is not sent again and again.
     async fn next(&mut self) -> Down {
         loop {
             let message = tokio::time::timeout(Duration::from_secs(10), self.inbound.message());
             match message.await.unwrap().unwrap().unwrap().body.unwrap() {
-                Down::Heartbeat(_) => {}
+                Down::Heartbeat(_) | Down::Quotas(_) => {}
                 other => return other,
             }
         }
+    }
+
+    /// Waits until it is told of this many data planes, of which so many others are known, and returns what these use.
+    pub(crate) async fn quotas(&mut self, data_planes: u32, known: u32) -> Vec<v1::QuotaUse> {
+        loop {
+            let message = tokio::time::timeout(Duration::from_secs(10), self.inbound.message());
+            if let Down::Quotas(told) = message.await.unwrap().unwrap().unwrap().body.unwrap()
+                && (told.data_planes, told.known) == (data_planes, known)
+                && (known == 0 || !told.others.is_empty())
+            {
+                return told.others;
+            }
+        }
+    }
+
+    /// Says what it uses of quotas, and whether it is about to stop: that is written down at once.
+    pub(crate) async fn uses(&self, quotas: Vec<v1::QuotaUse>, draining: bool) {
+        let applied = v1::Applied {
+            state: Some(v1::ReplicaState {
+                quotas,
+                draining,
+                ..v1::ReplicaState::default()
+            }),
+            ..v1::Applied::default()
+        };
+        let body = Some(Up::Applied(applied));
+        self.out.send(v1::WatchRequest { body }).await.unwrap();
     }
 
     /// Says where a conversation has moved to.

@@ -38,6 +38,10 @@ pub struct QuotaView {
     pub used: Option<u64>,
     /// What that is made of.
     pub usage: Option<QuotaUsage>,
+    /// What counts against it at the moment, by the data planes' account: what is set aside for requests that run, and what those
+    /// of the last minute have used, through all endpoints of the account; some seconds old. `null` of quotas of a day.
+    #[serde(default)]
+    pub counted: Option<u64>,
 }
 
 /// What was used in a quota's time.

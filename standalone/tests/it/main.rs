@@ -28,6 +28,7 @@ mod logs;
 mod matrix;
 mod outage;
 mod propagation;
+mod quotas;
 mod recorded_requests;
 mod rolling;
 mod runaway;

@@ -20,7 +20,15 @@ pub(super) async fn run(context: &Context, endpoint: &str, discover: bool) -> Re
 }
 
 fn text(found: &EndpointQuotas) -> String {
-    let mut table = Table::new(&["MODEL", "QUOTA", ">LIMIT", ">USED", ">SHARE", "NAME"]);
+    let mut table = Table::new(&[
+        "MODEL",
+        "QUOTA",
+        ">LIMIT",
+        ">USED",
+        ">SHARE",
+        ">COUNTED NOW",
+        "NAME",
+    ]);
     for quota in &found.quotas {
         let share = quota
             .used
@@ -31,6 +39,9 @@ fn text(found: &EndpointQuotas) -> String {
             quota.limit.to_string(),
             quota.used.map_or_else(|| "-".to_owned(), |used| used.to_string()),
             share.unwrap_or_else(|| "-".to_owned()),
+            quota
+                .counted
+                .map_or_else(|| "-".to_owned(), |counted| counted.to_string()),
             quota.name.clone(),
         ]);
     }

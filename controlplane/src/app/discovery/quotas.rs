@@ -1,10 +1,11 @@
 //! What AWS lets an endpoint's account use, beside what of it was used.
 
 use super::{Kept, load};
-use crate::app::{App, catalogue};
+use crate::app::{App, catalogue, quota_use};
 use crate::store::QuotaSum;
 use ccag_admin_api::{EndpointQuotas, QuotaUsage, QuotaView, Timestamp};
 use ccag_domain::{Actor, Area, EndpointId, Model, Permission, Problem, Quota, QuotaKind, quota};
+use std::collections::HashMap;
 
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
@@ -16,7 +17,7 @@ const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 /// [`ccag_domain::Code::NotFound`], [`ccag_domain::Code::Forbidden`] for members.
 pub async fn quotas(app: &App, actor: &Actor, id: &EndpointId) -> Result<EndpointQuotas, Problem> {
     actor.require_all(Permission::Read(Area::Endpoints))?;
-    load(app, id).await?;
+    let endpoint = load(app, id).await?;
     let row = app.store.find_discovery(id.as_str()).await?;
     let kept = Kept::of(row.as_ref())?;
     let held = kept.map(|kept| kept.quotas).unwrap_or_default();
@@ -30,6 +31,10 @@ pub async fn quotas(app: &App, actor: &Actor, id: &EndpointId) -> Result<Endpoin
             app.store.sum_quota_use(id.as_str(), now - DAY_MS).await?,
         )
     };
+    let counted = match held.quotas.is_empty() {
+        true => HashMap::new(),
+        false => quota_use::counted(app).await?,
+    };
     let mut quotas: Vec<_> = held
         .quotas
         .into_iter()
@@ -38,7 +43,12 @@ pub async fn quotas(app: &App, actor: &Actor, id: &EndpointId) -> Result<Endpoin
                 QuotaKind::TokensPerDay => &day,
                 QuotaKind::TokensPerMinute | QuotaKind::RequestsPerMinute => &minute,
             };
-            view(quota, &known, sums)
+            let account = quota::account(&endpoint, &quota.code);
+            let counts = quota.is_of_a_minute().then(|| counted.get(&account).copied());
+            QuotaView {
+                counted: counts.map(Option::unwrap_or_default),
+                ..view(quota, &known, sums)
+            }
         })
         .collect();
     // What is nearest to its end first, then what is served.
@@ -100,5 +110,6 @@ fn view(quota: Quota, known: &[Model], sums: &[QuotaSum]) -> QuotaView {
         limit: quota.limit,
         used: can_tell.then_some(used),
         usage: can_tell.then_some(usage),
+        counted: None,
     }
 }

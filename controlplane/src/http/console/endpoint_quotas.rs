@@ -40,6 +40,7 @@ fn row(quota: QuotaView) -> QuotaRow {
         kind: quota.kind,
         limit: quota.limit,
         used: quota.used,
+        counted: quota.counted,
     }
 }
 

@@ -19,6 +19,7 @@ pub struct Model {
     pub spooled_records: i64,
     pub draining: bool,
     pub troubles: String,
+    pub quota_use: String,
     pub last_seen_ms: i64,
 }
 

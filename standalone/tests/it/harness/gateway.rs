@@ -27,12 +27,21 @@ pub(crate) struct ControlPlane {
     database: String,
     password: Option<&'static str>,
     name: String,
+    environment: Vec<(&'static str, String)>,
     pub(crate) process: Option<Process>,
 }
 
 impl ControlPlane {
     pub(crate) async fn start(name: &str, database: &str) -> Self {
         let mut plane = Self::new(name, database, Some(PASSWORD));
+        plane.resume().await;
+        plane
+    }
+
+    /// One that asks a simulated account.
+    pub(crate) async fn start_asking(sim: &Sim, database: &str) -> Self {
+        let mut plane = Self::new("control", database, Some(PASSWORD));
+        plane.environment = sim.environment();
         plane.resume().await;
         plane
     }
@@ -46,6 +55,7 @@ impl ControlPlane {
             database: database.to_owned(),
             password,
             name: name.to_owned(),
+            environment: Vec::new(),
             process: None,
         }
     }
@@ -64,6 +74,7 @@ impl ControlPlane {
             .env("CCAG_JOIN_TOKEN", JOIN_TOKEN)
             .env("ADMIN_USERNAME", "admin")
             .envs(self.password.map(|password| ("ADMIN_PASSWORD", password)))
+            .envs(self.environment.iter().cloned())
             .env("RUST_LOG", "info");
         let mut process = Process::start(&self.name, &mut command);
         let ready = format!("http://127.0.0.1:{}/readyz", self.ops_port);

@@ -70,6 +70,11 @@ impl Sim {
         self.0.script(rule);
     }
 
+    /// Sets a quota of its account.
+    pub(crate) fn quota(&self, quota: bedrock_sim::TokenQuota) {
+        self.0.quota(quota);
+    }
+
     /// Forgets all rules.
     pub(crate) fn clear_script(&self) {
         self.0.clear_script();
