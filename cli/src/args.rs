@@ -1,16 +1,16 @@
 //! The command line: every command and flag with its documentation.
 
 use crate::commands::{
-    analytics, audit, auth, budgets, capabilities, client_sessions, completions, endpoints, explain, idps,
-    keys, limits, master_keys, models, policies, pricing, routing, scim, sessions, setup, sign_in, teams,
+    analytics, audit, auth, budgets, capabilities, client_sessions, completions, endpoints, explain, idps, keys, limits,
+    master_keys, models, notifications, policies, pricing, routing, scim, sessions, setup, sign_in, teams,
     usage, users, web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
-Names or ids: wherever a KEY, TEAM, USER, ENDPOINT, IDP or POLICY is asked for, its id (`key_…`, `team_…`, `user_…`, \
-`end_…`, `idp_…`, `pol_…`) or its name will do, as long as only one has that name. A key may also be given by its secret or \
+Names or ids: wherever a KEY, TEAM, USER, ENDPOINT, IDP, POLICY or DESTINATION is asked for, its id (`key_…`, `team_…`, `user_…`, \
+`end_…`, `idp_…`, `pol_…`, `dst_…`) or its name will do, as long as only one has that name. A key may also be given by its secret or \
 by the prefix that lists show.
 
 Exit codes:
@@ -112,6 +112,9 @@ pub(crate) enum Command {
     /// Policies: which models people may use, and what their Claude Code is told
     #[command(subcommand)]
     Policies(policies::Policies),
+    /// Notifications: who is told what happens, and what became of telling them
+    #[command(subcommand)]
+    Notifications(notifications::Notifications),
     /// Endpoints: the AWS accounts, regions and roles that requests leave through
     #[command(subcommand)]
     Endpoints(endpoints::Endpoints),

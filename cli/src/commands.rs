@@ -16,6 +16,7 @@ pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod master_keys;
 pub(crate) mod models;
+pub(crate) mod notifications;
 pub(crate) mod policies;
 pub(crate) mod pricing;
 mod quarantine;
@@ -63,6 +64,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::SignIn(command) => command.run(&context(&global, out)?).await,
         Command::Setup(command) => command.run(&context(&global, out)?).await,
         Command::ClientSessions(command) => command.run(&context(&global, out)?).await,
+        Command::Notifications(command) => command.run(&context(&global, out)?).await,
         Command::Policies(command) => command.run(&context(&global, out)?).await,
         Command::Endpoints(command) => command.run(&context(&global, out)?).await,
         Command::Budgets(command) => command.run(&context(&global, out)?).await,

@@ -5,12 +5,12 @@ use crate::error::CliError;
 use crate::human::NONE;
 use crate::output::Output;
 use ccag_admin_api::{
-    BudgetList, BudgetView, EndpointList, KeyList, KeyView, LimitList, LimitView, ListBudgets, ListKeys,
-    ListLimits, ListTeams, ListUsers, MAX_PAGE, PolicyList, ProviderList, TeamList, TeamView, UserList,
-    UserView, paths,
+    BudgetList, BudgetView, DestinationList, EndpointList, KeyList, KeyView, LimitList, LimitView,
+    ListBudgets, ListKeys, ListLimits, ListTeams, ListUsers, MAX_PAGE, PolicyList, ProviderList, TeamList,
+    TeamView, UserList, UserView, paths,
 };
 use ccag_domain::key::KEY_PREFIX;
-use ccag_domain::{EndpointId, KeyId, PolicyId, ProviderId, TeamId, UserId};
+use ccag_domain::{DestinationId, EndpointId, KeyId, PolicyId, ProviderId, TeamId, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -214,6 +214,21 @@ pub(crate) async fn policy(client: &Client, text: &str) -> Result<PolicyId, CliE
     one("policy", text, found)
 }
 
+/// The destination of notifications with this id or name.
+pub(crate) async fn destination(client: &Client, text: &str) -> Result<DestinationId, CliError> {
+    if let Ok(id) = DestinationId::parse(text) {
+        return Ok(id);
+    }
+    let list: DestinationList = client.get(paths::DESTINATIONS).await?;
+    let found = list
+        .destinations
+        .into_iter()
+        .filter(|destination| destination.name.to_lowercase() == text.to_lowercase())
+        .map(|destination| (destination.id, "known"))
+        .collect();
+    one("destination", text, found)
+}
+
 /// The teams with these ids or names.
 pub(crate) async fn teams(client: &Client, texts: &[String]) -> Result<Vec<TeamId>, CliError> {
     let mut ids = Vec::new();
@@ -250,6 +265,7 @@ pub(crate) async fn maybe_key(client: &Client, text: Option<&str>) -> Result<Opt
 fn one<I: std::fmt::Display>(what: &str, text: &str, mut found: Vec<(I, &str)>) -> Result<I, CliError> {
     let all = match what {
         "policy" => "policies".to_owned(),
+        "destination" => "notifications".to_owned(),
         what => format!("{what}s"),
     };
     match (found.pop(), found.is_empty()) {

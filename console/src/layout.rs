@@ -37,6 +37,8 @@ pub enum Section {
     SignIn,
     /// Which models people may use, and what their Claude Code is told.
     Policies,
+    /// Notifications.
+    Notifications,
     /// Where Claude Code is signed in.
     Logins,
     /// Web search.
@@ -94,6 +96,7 @@ const GROUPS: [(&str, &[Entry]); 3] = [
             entry(Section::Endpoints, "Endpoints", path::ENDPOINTS),
             entry(Section::Models, "Models and prices", path::MODELS),
             entry(Section::Fleet, "Fleet", path::FLEET),
+            entry(Section::Notifications, "Notifications", path::NOTIFICATIONS),
             entry(Section::Audit, "Audit log", path::AUDIT),
         ],
     ),

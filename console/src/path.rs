@@ -1,7 +1,12 @@
 //! Every address of the console, in one place for links, forms and handlers.
 
+mod notifications;
 mod people;
 
+pub use notifications::{
+    activate_destination, delete_destination, deliveries, destination, destination_draft, discard_draft,
+    new_destination, resend_delivery, test_destination,
+};
 pub use people::{
     delete_team, delete_user, remove_team_member, revoke_user_token, sign_out_user, team, team_members, user,
     user_tokens,
@@ -19,6 +24,12 @@ pub const ANALYTICS_ACTIVITY: &str = "/console/analytics/activity";
 pub const ANALYTICS_MODELS: &str = "/console/analytics/models";
 /// The numbers of analytics as a file.
 pub const ANALYTICS_EXPORT: &str = "/console/analytics/export";
+/// Destinations of notifications, and the form target that makes one.
+pub const NOTIFICATIONS: &str = "/console/notifications";
+/// Page with the form for a new destination.
+pub const NEW_DESTINATION: &str = "/console/notifications/new";
+/// What became of telling destinations.
+pub const DELIVERIES: &str = "/console/notifications/history";
 /// Page and form for signing in.
 pub const LOGIN: &str = "/console/login";
 /// Where people let devices in: page and form target.

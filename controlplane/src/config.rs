@@ -11,7 +11,7 @@ use ccag_admin_api::Secret;
 use ccag_aws::{AwsSettings, ControlConfig};
 use ccag_daemon::TelemetryConfig;
 use ccag_daemon::config::ConfigError;
-use file::{DatabaseSection, File, LogFormat, OidcSection, dump};
+use file::{DatabaseSection, File, LogFormat, OidcSection, dump, notification_url};
 use secrecy::SecretString;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -66,6 +66,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("OIDC_JWKS_URL", "oidc.jwks_url"),
     ("OIDC_USER_CLAIM", "oidc.user_claim"),
     ("OIDC_SCOPES", "oidc.scopes"),
+    ("BUDGET_NOTIFICATION_URL", "notification_url"),
 ];
 
 /// What a control plane needs to run, as a library takes it.
@@ -95,6 +96,9 @@ pub struct ControlPlaneConfig {
     pub client_session_ttl: Duration,
     /// For how many days it is kept how requests were decided; 0 is not at all.
     pub explanation_days: u32,
+    /// Who is told of budgets as long as there is no destination of notifications: a web address, or the ARN of a topic or an
+    /// event bus.
+    pub notification_url: Option<String>,
     /// How AWS is reached to ask what endpoints offer.
     pub aws: AwsSettings,
     /// How connections to AWS are made.
@@ -126,6 +130,7 @@ impl ControlPlaneConfig {
             client_token_ttl: Duration::from_secs(3_600),
             client_session_ttl: Duration::from_secs(30 * 24 * 3_600),
             explanation_days: 30,
+            notification_url: None,
             aws: AwsSettings::default(),
             aws_client: ControlConfig::default(),
             discover_every: None,
@@ -271,6 +276,7 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
                 return Err(wrong("explanation_days", reason));
             }
         },
+        notification_url: notification_url(&file)?,
     };
     Ok(ProcessConfig {
         dump: dump(&file),

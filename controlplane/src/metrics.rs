@@ -21,6 +21,15 @@ pub(crate) struct Reason {
     pub(crate) reason: &'static str,
 }
 
+/// What came of an attempt to tell a destination of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Delivered {
+    /// `webhook`, `slack`, `sns`, `eventbridge`, `smtp`, or `unknown` of a destination that is gone.
+    pub(crate) kind: &'static str,
+    /// `delivered`, `failed` (it is tried again) or `given_up`.
+    pub(crate) outcome: &'static str,
+}
+
 /// The control plane's metrics. Clones count together.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -35,6 +44,10 @@ pub struct Metrics {
     pub(crate) sessions_paused: Family<Reason, Counter>,
     pub(crate) login_failed: Counter,
     pub(crate) login_throttled: Counter,
+    pub(crate) deliveries: Family<Delivered, Counter>,
+    pub(crate) notifications_pending: Gauge,
+    pub(crate) notifications_dead: Gauge,
+    pub(crate) notifications_oldest_seconds: Gauge,
 }
 
 impl Metrics {
@@ -56,6 +69,10 @@ impl Metrics {
             sessions_paused: Family::default(),
             login_failed: Counter::default(),
             login_throttled: Counter::default(),
+            deliveries: Family::default(),
+            notifications_pending: Gauge::default(),
+            notifications_dead: Gauge::default(),
+            notifications_oldest_seconds: Gauge::default(),
         };
         let m = metrics.clone();
         registry.register(
@@ -108,6 +125,26 @@ impl Metrics {
             "ccag_control_login_throttled",
             "Log-ins refused after too many attempts",
             m.login_throttled,
+        );
+        registry.register(
+            "ccag_control_notification_attempts",
+            "Attempts to tell a destination of an event, by its kind and what came of it",
+            m.deliveries,
+        );
+        registry.register(
+            "ccag_control_notifications_pending",
+            "Notifications that wait to be sent, or to be sent again, in the whole installation",
+            m.notifications_pending,
+        );
+        registry.register(
+            "ccag_control_notifications_dead",
+            "Notifications that could not be sent and were given up, in the whole installation",
+            m.notifications_dead,
+        );
+        registry.register(
+            "ccag_control_notifications_oldest_seconds",
+            "Age of the oldest notification that waits, in seconds; 0 if none does",
+            m.notifications_oldest_seconds,
         );
         metrics
     }

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::app::bootstrap::{self, BootstrapReport};
 use crate::app::discovery::{self, AwsAccess};
 use crate::app::identity::Known;
-use crate::app::{secrets, sessions};
+use crate::app::{notifications, secrets, sessions};
 use crate::config::{ControlPlaneConfig, GrpcTls};
 use crate::grpc::{FleetWriter, Hub, Services, Shares};
 use crate::http::{self, CookieKeys, HttpState};
@@ -135,6 +135,7 @@ impl ControlPlane {
             client_session_ttl_ms: ms(config.client_session_ttl),
             explanation_days: config.explanation_days,
             public_url: config.public_url.clone(),
+            notification_url: config.notification_url.clone(),
         };
         let (refused, not_let_in) = mpsc::channel(sessions::REFUSED_AT_ONCE);
         let app = App::new(store, world, metrics, aws, known, refused, terms);
@@ -153,6 +154,10 @@ impl ControlPlane {
                 }
             });
         }
+        life.spawn(
+            "notifications",
+            notifications::worker::run(app.clone(), life.shutdown()),
+        );
         let fleet = FleetWriter::default();
         fleet.start(app.clone(), life);
         let shares = Shares::default();

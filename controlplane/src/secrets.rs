@@ -36,6 +36,16 @@ pub(crate) mod name {
         format!("identity provider {id}")
     }
 
+    /// What is secret of how a destination of notifications is reached.
+    pub(crate) fn destination(id: &str) -> String {
+        format!("destination {id}")
+    }
+
+    /// The same of its draft.
+    pub(crate) fn destination_draft(id: &str) -> String {
+        format!("draft of the destination {id}")
+    }
+
     /// A key that tokens of clients are signed with.
     pub(crate) fn signing_key(id: &str) -> String {
         format!("signing key {id}")

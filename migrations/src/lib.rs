@@ -36,6 +36,7 @@ mod m20261128_000023_scim;
 mod m20261128_000024_roles;
 mod m20261129_000025_networks;
 mod m20261129_000027_setup_tokens;
+mod m20261129_000028_notifications;
 mod m20261130_000030_quota_use;
 mod table;
 
@@ -77,6 +78,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000024_roles::Migration),
             Box::new(m20261129_000025_networks::Migration),
             Box::new(m20261129_000027_setup_tokens::Migration),
+            Box::new(m20261129_000028_notifications::Migration),
             Box::new(m20261130_000030_quota_use::Migration),
         ]
     }

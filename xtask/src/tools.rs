@@ -5,8 +5,14 @@ use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Python packages that exercise the simulator and the gateway as strangers.
-const PYTHON: &[&str] = &["boto3>=1.44,<2", "anthropic[bedrock]>=2.12,<3"];
+/// Python packages that exercise the simulator and the gateway as strangers, and the servers that notifications are tested with:
+/// a stand-in for SNS and EventBridge, and a mail server.
+const PYTHON: &[&str] = &[
+    "boto3>=1.44,<2",
+    "anthropic[bedrock]>=2.12,<3",
+    "moto[server]>=5.1,<6",
+    "aiosmtpd>=1.4,<2",
+];
 
 /// The Anthropic SDK of the TypeScript tests.
 const TYPESCRIPT_SDK: &str = "@anthropic-ai/sdk@^1";
@@ -16,7 +22,7 @@ const IDENTITY_PROVIDER: &str = "oidc-provider@^9";
 
 /// Where the installed things are.
 pub(crate) struct Tools {
-    /// An interpreter that has boto3 and `anthropic[bedrock]`.
+    /// An interpreter that has boto3, `anthropic[bedrock]`, moto and aiosmtpd.
     pub(crate) python: PathBuf,
     /// A directory whose `node_modules` has Claude Code, the Anthropic SDK and an OpenID provider.
     pub(crate) node_dir: PathBuf,

@@ -8,6 +8,7 @@ mod budgets;
 mod capabilities;
 mod identity;
 mod limits;
+mod notifications;
 mod operations;
 mod people;
 mod requests;
@@ -89,6 +90,7 @@ pub fn all() -> Vec<Sample> {
     samples.extend(access::web_search());
     samples.extend(operations::samples());
     samples.extend(identity::samples());
+    samples.extend(notifications::samples());
     samples.extend(people::samples());
     samples.extend(requests::samples());
     samples.extend(errors());

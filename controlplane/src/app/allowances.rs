@@ -5,11 +5,10 @@
 
 use super::App;
 use crate::store::allowances::{Begun, HolderStream, LeaseTx};
-use crate::store::entity::{budget_account, budget_event};
 use crate::store::{StoreError, budgets, limits};
 use ccag_allowance::{Answer, Refusal, Report, Totals, Want};
 use ccag_domain::account::AccountOf;
-use ccag_domain::{AccountId, AccountName, Budget, BudgetAction, Limit, NanoUsd, UnixMs};
+use ccag_domain::{AccountId, AccountName, Budget, BudgetAction, Limit, UnixMs};
 use std::collections::{HashMap, HashSet};
 
 /// For how long a data plane may use what it holds after it sent the last message that was answered, in milliseconds.
@@ -359,49 +358,6 @@ pub(crate) async fn release_lost(app: &App) -> Result<(), StoreError> {
             replica = holder.replica_id,
             released_nano_usd = back,
             "nothing is heard of a data plane: what it had not used of budgets, and what it had of limits, goes back to them"
-        );
-    }
-    Ok(())
-}
-
-/// Notes the steps of budgets that these accounts have reached.
-pub(super) async fn note_steps(app: &App, accounts: &[budget_account::Model]) -> Result<(), StoreError> {
-    if accounts.is_empty() {
-        return Ok(());
-    }
-    let mut ids: Vec<String> = accounts.iter().map(|account| account.budget_id.clone()).collect();
-    ids.sort();
-    ids.dedup();
-    let rows = app.store.find_budgets(&ids).await?;
-    let now = app.now_ms();
-    let mut events = Vec::new();
-    for account in accounts {
-        let Some(Ok(budget)) = rows
-            .iter()
-            .find(|row| row.id == account.budget_id)
-            .map(budgets::budget)
-        else {
-            continue;
-        };
-        let spent = NanoUsd(account.settled_nano_usd);
-        events.extend(budget.reached(spent, now).map(|rule| budget_event::Model {
-            account_id: account.id.clone(),
-            at_percent: i64::from(rule.at_percent),
-            action: rule.action.as_str().to_owned(),
-            spent_nano_usd: spent.0,
-            amount_nano_usd: budget.amount_at(now).0,
-            at_ms: now,
-        }));
-    }
-    if events.is_empty() {
-        return Ok(());
-    }
-    for event in app.store.insert_budget_events(events).await? {
-        tracing::info!(
-            account = event.account_id,
-            at_percent = event.at_percent,
-            action = event.action,
-            "a step of a budget was reached"
         );
     }
     Ok(())

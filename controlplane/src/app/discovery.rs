@@ -46,7 +46,7 @@ impl AwsAccess {
         }
     }
 
-    async fn client(&self, clock: &Arc<dyn Clock>) -> Result<&ControlClient, ControlError> {
+    pub(super) async fn client(&self, clock: &Arc<dyn Clock>) -> Result<&ControlClient, ControlError> {
         let made = self.client.get_or_try_init(|| async {
             Box::pin(ControlClient::new(
                 self.settings.clone(),

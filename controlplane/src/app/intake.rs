@@ -1,9 +1,10 @@
 //! Usage comes in: at least once from the data planes, exactly once into the ledger.
 
 use super::costing::{Costing, Used};
-use super::{App, allowances, breaker, explanations, rollup};
+use super::notifications::events;
+use super::{App, breaker, explanations, rollup};
 use crate::store::entity::usage_record;
-use crate::store::{Drawn, ExplanationRow, QuarantineRow, StoreError};
+use crate::store::{Drawn, ExplanationRow, QuarantineRow, Step, Steps, StoreError};
 use ccag_domain::UsageRecord;
 use ccag_proto::v1;
 use prost::Message;
@@ -177,12 +178,16 @@ pub(super) async fn take_in_again(app: &App, message: Vec<u8>) -> Result<Result<
     let explained = explanations::row(app, &record).map(|row| (record.id.to_string(), row));
     let explained = explained.into_iter().collect();
     let rows = [row(&mut costing, &record, app.now_ms())];
-    let inserted = app.store.insert_usage(&rows, &drawn, &explained, rollup::sums);
+    let tell = |step: &Step| events::budget(app, step);
+    let noting = Steps {
+        now_ms: app.now_ms(),
+        tell: &tell,
+    };
+    let inserted = app
+        .store
+        .insert_usage(&rows, &drawn, &explained, rollup::sums, &noting);
     match inserted.await {
         Ok(inserted) => {
-            if let Err(error) = allowances::note_steps(app, &inserted.accounts).await {
-                tracing::warn!(%error, "steps of budgets could not be noted");
-            }
             app.metrics.usage_stored.inc_by(inserted.ids.len() as u64);
             Ok(Ok(!inserted.ids.is_empty()))
         }
@@ -207,18 +212,19 @@ async fn store(
     receipt: &mut Receipt,
 ) -> Result<(), StoreError> {
     let mut parts: Vec<_> = rows.chunks(MAX_ROWS).rev().collect();
+    let tell = |step: &Step| events::budget(app, step);
+    let noting = Steps {
+        now_ms: app.now_ms(),
+        tell: &tell,
+    };
     while let Some(part) = parts.pop() {
         let inserted = app
             .store
-            .insert_usage(part, &batch.drawn, &batch.explained, rollup::sums);
+            .insert_usage(part, &batch.drawn, &batch.explained, rollup::sums, &noting);
         match inserted.await {
             Ok(inserted) => {
                 receipt.stored += inserted.ids.len();
                 receipt.duplicates += part.len() - inserted.ids.len();
-                // What is missed here is noticed with the next record.
-                if let Err(error) = allowances::note_steps(app, &inserted.accounts).await {
-                    tracing::warn!(%error, "steps of budgets could not be noted");
-                }
                 let new = part.iter().filter(|row| inserted.ids.contains(&row.id));
                 if let Err(error) = breaker::watch(app, new).await {
                     tracing::warn!(%error, "the pace of sessions could not be looked at");

@@ -25,6 +25,7 @@ pub mod keys;
 pub mod limits;
 pub mod models;
 pub mod names;
+pub mod notifications;
 pub mod passwords;
 pub mod policies;
 mod price_list;
@@ -80,6 +81,8 @@ pub struct Inner {
     pub(crate) refused: sessions::Refused,
     /// Requests that were refused, as they are counted.
     pub(crate) windows: refusals::Windows,
+    /// How destinations of notifications are reached.
+    pub(crate) clients: notifications::Clients,
     /// What the operator has said.
     pub terms: Terms,
     /// Names this process among the control planes on one database.
@@ -103,6 +106,8 @@ pub struct Terms {
     pub public_url: Option<Url>,
     /// For how many days it is kept how requests were decided; 0 is not at all.
     pub explanation_days: u32,
+    /// Who is told of budgets as long as there is no destination: a web address, or the ARN of a topic or an event bus.
+    pub notification_url: Option<String>,
 }
 
 /// The version of this software.
@@ -141,6 +146,7 @@ impl App {
             known,
             refused,
             windows: refusals::Windows::default(),
+            clients: notifications::Clients::default(),
             terms,
             instance: format!("cp_{}", ulid(&*clock, &*rng)),
             started_at_ms: clock.now_ms(),

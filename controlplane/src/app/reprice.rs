@@ -1,9 +1,10 @@
 //! Costs that the ledger holds, worked out anew from the prices that are in the history now.
 
 use super::costing::{Costed, Costing, Used};
-use super::{App, Changed, allowances, rollup, usage};
+use super::notifications::events;
+use super::{App, Changed, rollup, usage};
 use crate::store::entity::usage_record;
-use crate::store::{LedgerFilter, Repriced, StoreError};
+use crate::store::{LedgerFilter, Repriced, Step, Steps, StoreError};
 use ccag_admin_api::{Reprice, RepriceQuery, RepriceReport, RepricedModel};
 use ccag_domain::{Actor, Area, Code, Geography, Lane, ModelName, NanoUsd, Permission, Problem, Tokens};
 use serde_json::json;
@@ -117,10 +118,12 @@ async fn walk(
             }
         }
         if apply && !changes.is_empty() {
-            let accounts = app.store.reprice(&changes, rollup::sums).await?;
-            if let Err(error) = allowances::note_steps(app, &accounts).await {
-                tracing::warn!(%error, "steps of budgets could not be noted");
-            }
+            let tell = |step: &Step| events::budget(app, step);
+            let noting = Steps {
+                now_ms: app.now_ms(),
+                tell: &tell,
+            };
+            app.store.reprice(&changes, rollup::sums, &noting).await?;
         }
         if !full {
             break;

@@ -1,5 +1,6 @@
 //! The configuration as it is written: in the file, with variables laid over it.
 
+use super::{InvalidConfig, wrong};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ pub(super) struct File {
     pub(super) client_token_minutes: u64,
     pub(super) client_session_days: u64,
     pub(super) explanation_days: u32,
+    pub(super) notification_url: Hidden,
     pub(super) drain_s: u64,
     pub(super) log_filter: String,
     pub(super) log_format: LogFormat,
@@ -122,6 +124,7 @@ pub(super) fn dump(file: &File) -> serde_json::Value {
         "client_token_minutes": file.client_token_minutes,
         "client_session_days": file.client_session_days,
         "explanation_days": file.explanation_days,
+        "notification_url": set(&file.notification_url),
         "drain_s": file.drain_s,
         "log_filter": file.log_filter,
         "database": {
@@ -154,4 +157,19 @@ pub(super) fn dump(file: &File) -> serde_json::Value {
             "jwks_url": file.oidc.jwks_url,
         },
     })
+}
+
+/// Who is told of budgets, as far as it makes sense.
+pub(super) fn notification_url(file: &File) -> Result<Option<String>, InvalidConfig> {
+    let Some(url) = file.notification_url.get() else {
+        return Ok(None);
+    };
+    crate::app::notifications::of_environment(url).map_err(|problem| {
+        let reason = format!(
+            "cannot be used: {} Check BUDGET_NOTIFICATION_URL.",
+            problem.message
+        );
+        wrong("notification_url", reason)
+    })?;
+    Ok(Some(url.to_owned()))
 }

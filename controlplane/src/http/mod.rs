@@ -19,6 +19,7 @@ mod idps;
 mod keys;
 mod limits;
 mod middleware;
+mod notifications;
 mod oauth;
 mod page;
 mod policies;
@@ -138,6 +139,7 @@ fn api() -> Router<HttpState> {
         .route(paths::ROUTING, get(routing::show).put(routing::set))
         .route(paths::ROUTE_PREVIEW, get(routing::preview))
         .merge(of_budgets())
+        .merge(of_notifications())
         .route(paths::ENDPOINTS, get(endpoints::list).post(endpoints::create))
         .route(
             paths::ENDPOINT,
@@ -240,6 +242,28 @@ fn of_people() -> Router<HttpState> {
         .route(paths::USER_TOKENS, get(tokens::list).post(tokens::create))
         .route(paths::USER_TOKEN, delete(tokens::revoke))
         .route(paths::USER_SIGN_OUT, post(client_sessions::sign_out))
+}
+
+fn of_notifications() -> Router<HttpState> {
+    Router::new()
+        .route(
+            paths::DESTINATIONS,
+            get(notifications::list).post(notifications::create),
+        )
+        .route(
+            paths::DESTINATION,
+            get(notifications::show)
+                .put(notifications::update)
+                .delete(notifications::remove),
+        )
+        .route(
+            paths::DESTINATION_DRAFT,
+            put(notifications::draft).delete(notifications::discard),
+        )
+        .route(paths::DESTINATION_TEST, post(notifications::test))
+        .route(paths::DESTINATION_ACTIVATE, post(notifications::activate))
+        .route(paths::DELIVERIES, get(notifications::deliveries))
+        .route(paths::DELIVERY_RESEND, post(notifications::resend))
 }
 
 fn of_budgets() -> Router<HttpState> {

@@ -269,24 +269,6 @@ impl Store {
             .await?)
     }
 
-    /// Notes steps that were reached; those that are known stay as they are. Returns those that are new.
-    pub(crate) async fn insert_budget_events(
-        &self,
-        events: Vec<budget_event::Model>,
-    ) -> Result<Vec<budget_event::Model>, StoreError> {
-        let mut new = Vec::new();
-        for event in events {
-            let inserted = budget_event::Entity::insert(event.clone().into_active_model())
-                .on_conflict_do_nothing()
-                .exec_without_returning(&self.db)
-                .await?;
-            if matches!(inserted, sea_orm::TryInsertResult::Inserted(rows) if rows > 0) {
-                new.push(event);
-            }
-        }
-        Ok(new)
-    }
-
     /// The newest steps of a budget that were reached, in whichever account.
     pub(crate) async fn list_events_of_budget(
         &self,

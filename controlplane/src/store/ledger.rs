@@ -3,7 +3,7 @@
 use super::dialect::{self, LedgerUse};
 use super::entity::budget_account;
 use super::entity::{usage_record, usage_rollup};
-use super::{ExplanationRow, Store, StoreError, allowances, explanations, rollups};
+use super::{ExplanationRow, Steps, Store, StoreError, allowances, explanations, rollups, steps};
 use ccag_allowance::Draw;
 use ccag_domain::UnixMs;
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
@@ -40,14 +40,13 @@ pub(crate) struct Drawn {
 pub(crate) struct Inserted {
     /// The ids that were new.
     pub(crate) ids: HashSet<String>,
-    /// The accounts that the new records count towards, as they are now.
-    pub(crate) accounts: Vec<budget_account::Model>,
 }
 
 impl Store {
     /// Inserts the records that are not there yet, and adds those, and only those, to the hourly sums and to the accounts of
     /// budgets, in one transaction. `sum` makes the sums of a set of records; `drawn` says, by the records' ids, what they
-    /// have taken from the shares of their data planes, and `explained` how their requests were decided.
+    /// have taken from the shares of their data planes, and `explained` how their requests were decided. Steps of budgets that
+    /// are reached by it are noted and told in the same transaction.
     ///
     /// The rows must be sorted by id and each id stand once: two control planes that take in the same records at the same
     /// time then wait for each other instead of dead-locking.
@@ -57,6 +56,7 @@ impl Store {
         drawn: &HashMap<String, Drawn>,
         explained: &HashMap<String, ExplanationRow>,
         sum: fn(&[&usage_record::Model]) -> Vec<usage_rollup::Model>,
+        noting: &Steps<'_>,
     ) -> Result<Inserted, StoreError> {
         if rows.is_empty() {
             return Ok(Inserted::default());
@@ -81,11 +81,9 @@ impl Store {
         let accounts = settle(&tx, &new, drawn).await?;
         let explained = new.iter().filter_map(|row| explained.get(&row.id).cloned());
         explanations::add(&tx, explained.collect()).await?;
+        steps::note(&tx, &accounts, noting).await?;
         tx.commit().await?;
-        Ok(Inserted {
-            ids: inserted,
-            accounts,
-        })
+        Ok(Inserted { ids: inserted })
     }
 
     /// One page of the ledger in order of time, after the record `after` (its time and id).

@@ -3,7 +3,7 @@
 use super::dialect::{self, LedgerUse};
 use super::entity::{budget_account, usage_record, usage_rollup};
 use super::ledger::counts;
-use super::{Store, StoreError, allowances, rollups};
+use super::{Steps, Store, StoreError, allowances, rollups, steps};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 use std::collections::HashMap;
@@ -26,8 +26,8 @@ impl Repriced {
 
 impl Store {
     /// Gives records other costs, and carries the differences to the hourly sums and to the accounts of budgets, in one
-    /// transaction. A record that costs something else than when it was read is left alone. Returns the accounts as they
-    /// are now. `sum` makes the hourly sums of records.
+    /// transaction. A record that costs something else than when it was read is left alone. `sum` makes the hourly sums of
+    /// records. Steps of budgets that are reached by it are noted and told in the same transaction.
     ///
     /// The records must be in the order in which the ledger lists them: two who do this at the same time then wait for each
     /// other instead of dead-locking.
@@ -35,7 +35,8 @@ impl Store {
         &self,
         records: &[Repriced],
         sum: fn(&[&usage_record::Model]) -> Vec<usage_rollup::Model>,
-    ) -> Result<Vec<budget_account::Model>, StoreError> {
+        noting: &Steps<'_>,
+    ) -> Result<(), StoreError> {
         use usage_record::Column as C;
         let (tx, _writer) = self.write().await?;
         // As one who adds: whoever sums up the ledger for a new account sees all of it or nothing.
@@ -56,8 +57,9 @@ impl Store {
         }
         rollups::add(&tx, differences(&changed, sum)).await?;
         let accounts = settle(&tx, &changed).await?;
+        steps::note(&tx, &accounts, noting).await?;
         tx.commit().await?;
-        Ok(accounts)
+        Ok(())
     }
 }
 

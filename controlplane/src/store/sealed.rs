@@ -1,6 +1,9 @@
 //! Every column that holds something sealed under the master key.
 
-use super::entity::{endpoint, identity_provider, search_provider, setting, sign_in_attempt, signing_key};
+use super::entity::{
+    endpoint, identity_provider, notification_destination, search_provider, setting, sign_in_attempt,
+    signing_key,
+};
 use super::{Store, StoreError, Tx};
 use crate::secrets::name;
 use sea_orm::sea_query::Expr;
@@ -16,10 +19,12 @@ pub(crate) enum SealedKind {
     SearchResultKey,
     SigningKeys,
     SignIns,
+    DestinationSecrets,
+    DraftSecrets,
 }
 
 impl SealedKind {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::EndpointCredentials,
         Self::ProxyPasswords,
         Self::ProviderSecrets,
@@ -27,6 +32,8 @@ impl SealedKind {
         Self::SearchResultKey,
         Self::SigningKeys,
         Self::SignIns,
+        Self::DestinationSecrets,
+        Self::DraftSecrets,
     ];
 
     /// Its name in the admin API and in the audit log.
@@ -39,6 +46,8 @@ impl SealedKind {
             Self::SearchResultKey => "search_result_key",
             Self::SigningKeys => "signing_keys",
             Self::SignIns => "sign_ins",
+            Self::DestinationSecrets => "destination_secrets",
+            Self::DraftSecrets => "destination_draft_secrets",
         }
     }
 }
@@ -86,6 +95,16 @@ impl Store {
             SealedKind::SignIns => {
                 let columns = columns!(sign_in_attempt, StateDigest, Verifier);
                 self.sealed::<sign_in_attempt::Entity>(columns, name::sign_in)
+                    .await
+            }
+            SealedKind::DestinationSecrets => {
+                let columns = columns!(notification_destination, Id, ActiveSecrets);
+                self.sealed::<notification_destination::Entity>(columns, name::destination)
+                    .await
+            }
+            SealedKind::DraftSecrets => {
+                let columns = columns!(notification_destination, Id, DraftSecrets);
+                self.sealed::<notification_destination::Entity>(columns, name::destination_draft)
                     .await
             }
             SealedKind::SearchResultKey => {
@@ -168,6 +187,16 @@ impl Tx {
             SealedKind::SignIns => {
                 let columns = columns!(sign_in_attempt, StateDigest, Verifier);
                 self.swap::<sign_in_attempt::Entity>(columns, row, value).await
+            }
+            SealedKind::DestinationSecrets => {
+                let columns = columns!(notification_destination, Id, ActiveSecrets);
+                self.swap::<notification_destination::Entity>(columns, row, value)
+                    .await
+            }
+            SealedKind::DraftSecrets => {
+                let columns = columns!(notification_destination, Id, DraftSecrets);
+                self.swap::<notification_destination::Entity>(columns, row, value)
+                    .await
             }
             SealedKind::SearchResultKey => {
                 self.swap::<setting::Entity>(columns!(setting, Name, Value), row, value)

@@ -15,12 +15,16 @@ on_both!(
 );
 
 /// What is tried in other places, since it needs more than a request: AWS, a provider, data planes, or a day of usage.
-const ELSEWHERE: [&str; 16] = [
+const ELSEWHERE: [&str; 19] = [
     // These only try something out, and change nothing.
     "POST /admin/idps/{id}/test",
     "POST /admin/endpoints/{id}/test",
     "POST /admin/websearch-mode/test",
     "POST /admin/search-providers/test",
+    // `notifications`.
+    "POST /admin/notifications/destinations/{id}/test",
+    "POST /admin/notifications/destinations/{id}/activate",
+    "POST /admin/notifications/deliveries/{id}/resend",
     // What AWS offers is read, not said: `discovery`.
     "POST /admin/endpoints/{id}/discover",
     "POST /admin/endpoints/{id}/aip-overrides",
@@ -118,6 +122,7 @@ async fn every_change_leaves_what_was_before_and_what_is_after(db: TestDb) {
     of_people(&mut walk, &idp).await;
     of_money(&mut walk).await;
     of_aws(&mut walk).await;
+    of_notifications(&mut walk, &db).await;
     let changing = routes().filter(|route| {
         let gated = matches!(route.gate, Gate::May(_) | Gate::SignedIn);
         gated && route.method != "GET" && !ccag_console::access::ROUTES.contains(route)
@@ -135,6 +140,58 @@ async fn every_change_leaves_what_was_before_and_what_is_after(db: TestDb) {
     );
     assert_eq!(walk.admin.get("/admin/audit/verify").await.json()["intact"], true);
     plane.stop().await;
+}
+
+/// Destinations.
+async fn of_notifications(walk: &mut Walk, db: &TestDb) {
+    let slack = |path: &str| json!({"kind": "slack", "slack_url": format!("https://hooks.slack.com/services/hush/{path}")});
+    let made = walk
+        .step(
+            ("POST", paths::DESTINATIONS),
+            &[],
+            json!({"name": "Ops", "settings": slack("one")}),
+            ("destination.create", After),
+        )
+        .await;
+    let id = made.json()["destination"]["id"].as_str().unwrap().to_owned();
+    let body = json!({"name": "Operations", "categories": ["budget"], "enabled": true});
+    walk.step(
+        ("PUT", paths::DESTINATION),
+        &[&id],
+        body,
+        ("destination.update", Both),
+    )
+    .await;
+    walk.step(
+        ("PUT", paths::DESTINATION_DRAFT),
+        &[&id],
+        slack("two"),
+        ("destination.draft", Both),
+    )
+    .await;
+    // As if the first draft had been put into force, so that there is one to forget.
+    let connection = db.connect().await;
+    sea_orm::ConnectionTrait::execute_unprepared(
+        &connection,
+        "UPDATE notification_destinations SET active = draft",
+    )
+    .await
+    .unwrap();
+    connection.close().await.unwrap();
+    walk.step(
+        ("DELETE", paths::DESTINATION_DRAFT),
+        &[&id],
+        Value::Null,
+        ("destination.discard_draft", Both),
+    )
+    .await;
+    walk.step(
+        ("DELETE", paths::DESTINATION),
+        &[&id],
+        Value::Null,
+        ("destination.delete", Before),
+    )
+    .await;
 }
 
 /// Teams, users, keys, providers, policies.

@@ -33,6 +33,7 @@ mod http;
 mod idp;
 mod intake;
 mod limits;
+mod notifications;
 mod people_pages;
 mod quarantine;
 mod quotas;

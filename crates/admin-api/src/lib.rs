@@ -23,6 +23,8 @@ mod keys;
 mod ledger;
 mod limits;
 mod network;
+mod notification_paths;
+mod notifications;
 mod offers;
 mod patch;
 pub mod paths;
@@ -86,6 +88,11 @@ pub use keys::{CreateKey, CreatedKey, KeyList, KeyState, KeyView, ListKeys, Upda
 pub use ledger::{CSV, ExportFormat, LedgerRow, NDJSON};
 pub use limits::{CreateLimit, LimitKindSpec, LimitList, LimitView, ListLimits, UpdateLimit, WeightsSpec};
 pub use network::{ProxySpec, ProxyView};
+pub use notifications::{
+    CreateDestination, CreatedDestination, DeliveryList, DeliveryView, DestinationList, DestinationSettings,
+    DestinationSpec, DestinationTest, DestinationView, EventBody, EventSubject, ListDeliveries,
+    UpdateDestination,
+};
 pub use offers::{
     AvailabilityView, CheckResult, EndpointCheck, EndpointModels, EndpointTest, InvokedAs, LeftOut,
     OfferedModel, PinProfile, PinnedList, PinnedView, ProfileView,

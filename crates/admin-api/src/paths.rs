@@ -1,5 +1,9 @@
 //! Where things are. The constants are route templates, the functions fill them in.
 
+pub use crate::notification_paths::{
+    DELIVERIES, DELIVERY_RESEND, DESTINATION, DESTINATION_ACTIVATE, DESTINATION_DRAFT, DESTINATION_TEST,
+    DESTINATIONS, delivery_resend, destination, destination_activate, destination_draft, destination_test,
+};
 pub use crate::scim_paths::{
     IDP_SCIM, IDP_SCIM_ADMIN_GROUPS, IDP_SCIM_TOKEN, IDP_SCIM_TOKENS, SCIM, idp_scim, idp_scim_admin_groups,
     idp_scim_token, idp_scim_tokens,

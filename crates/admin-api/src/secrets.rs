@@ -31,7 +31,8 @@ pub struct MasterKeyView {
 /// The secrets of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SealedKindView {
-    /// `endpoint_credentials`, `proxy_passwords`, `provider_secrets`, `search_service_keys`, `search_result_key`, `signing_keys` or `sign_ins`.
+    /// `endpoint_credentials`, `proxy_passwords`, `provider_secrets`, `search_service_keys`, `search_result_key`, `signing_keys`, `sign_ins`,
+    /// `destination_secrets` or `destination_draft_secrets`.
     pub kind: String,
     /// How many there are under each known key, by its id.
     pub under: BTreeMap<String, u64>,

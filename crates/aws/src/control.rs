@@ -1,8 +1,10 @@
 //! Bedrock's control operations, as far as the gateway asks for them (Amazon Bedrock API reference, "Amazon Bedrock control
 //! plane"): signed with SigV4, or carrying an API key.
 
+pub(crate) use crate::ask::{Ask, Form};
 use crate::connections::{ConnectionConfig, Connections, reason};
 use crate::credentials::CredentialStore;
+use crate::notify::element;
 use crate::settings::{AwsSettings, resolve};
 use crate::sign::{self, ToSign};
 use crate::tls::BadBundle;
@@ -191,6 +193,8 @@ pub struct ControlClient {
     pub(crate) runtime_url: Option<String>,
     pub(crate) kms_url: Option<String>,
     pub(crate) quotas_url: Option<String>,
+    pub(crate) sns_url: Option<String>,
+    pub(crate) events_url: Option<String>,
     pub(crate) use_fips: bool,
 }
 
@@ -231,6 +235,8 @@ impl ControlClient {
             runtime_url: resolved.runtime_url,
             kms_url: resolved.kms_url,
             quotas_url: resolved.quotas_url,
+            sns_url: resolved.sns_url,
+            events_url: resolved.events_url,
             use_fips: resolved.use_fips,
         })
     }
@@ -372,7 +378,15 @@ impl ControlClient {
         }
         let kind = head.headers.get("x-amzn-errortype").and_then(|v| v.to_str().ok());
         let refusal: Option<Refusal> = serde_json::from_slice(&body).ok();
-        let (said, message) = refusal.map(|r| (r.kind, r.message)).unwrap_or_default();
+        let (said, message) = match refusal {
+            Some(refusal) => (refusal.kind, refusal.message),
+            // Services of forms answer in XML.
+            None => {
+                let xml = String::from_utf8_lossy(&body);
+                let of = |name| element(&xml, name).unwrap_or_default().to_owned();
+                (of("Code"), of("Message"))
+            }
+        };
         let said = said.rsplit('#').next().unwrap_or_default();
         Err(ControlError::Refused {
             operation,
@@ -394,10 +408,11 @@ impl ControlClient {
         url: String,
     ) -> Result<Request<Pieces>, ControlError> {
         let accept = "application/json";
-        let (method, content_type) = match (&ask.body, ask.target) {
-            (None, _) => ("GET", ""),
-            (Some(_), None) => ("POST", "application/json"),
-            (Some(_), Some(_)) => ("POST", "application/x-amz-json-1.1"),
+        let (method, content_type) = match (&ask.body, ask.target, ask.form) {
+            (None, ..) => ("GET", ""),
+            (Some(_), _, Form::Fields) => ("POST", "application/x-www-form-urlencoded"),
+            (Some(_), None, Form::Json) => ("POST", "application/json"),
+            (Some(_), Some(_), Form::Json) => ("POST", "application/x-amz-json-1.1"),
         };
         let body = ask.body.clone().unwrap_or_default();
         let mut request = Request::builder()
@@ -431,10 +446,10 @@ impl ControlClient {
             body: body.into(),
             now_ms: self.clock.now_ms(),
         };
-        let signature = match ask.target {
-            None => Box::pin(self.credentials.authorize(endpoint, None, to_sign)).await,
+        let signature = match (ask.target, ask.form) {
+            (None, Form::Json) => Box::pin(self.credentials.authorize(endpoint, None, to_sign)).await,
             // A Bedrock API key is good for Bedrock alone.
-            Some(_) => match Box::pin(self.credentials.of(endpoint, None)).await {
+            _ => match Box::pin(self.credentials.of(endpoint, None)).await {
                 Ok(credentials) => sign::headers(to_sign(), credentials).await,
                 Err(reason) => Err(reason),
             },
@@ -442,41 +457,6 @@ impl ControlClient {
         let signature = signature.map_err(ControlError::Credentials)?;
         request.headers_mut().extend(signature);
         Ok(request)
-    }
-}
-
-/// A request to one of AWS's services.
-pub(crate) struct Ask<'a> {
-    /// AWS's name of the operation.
-    pub(crate) operation: &'static str,
-    /// What it is signed for.
-    pub(crate) service: &'static str,
-    /// The service's URL.
-    pub(crate) base: &'a str,
-    /// The path and the query, beginning with a slash.
-    pub(crate) path: &'a str,
-    /// What is posted; without it, the request is a `GET`.
-    pub(crate) body: Option<Bytes>,
-    /// The operation as services name it that have one path for all of theirs; such a request is always signed.
-    pub(crate) target: Option<&'static str>,
-}
-
-impl<'a> Ask<'a> {
-    /// A `GET`.
-    pub(crate) const fn new(
-        operation: &'static str,
-        service: &'static str,
-        base: &'a str,
-        path: &'a str,
-    ) -> Self {
-        Self {
-            operation,
-            service,
-            base,
-            path,
-            body: None,
-            target: None,
-        }
     }
 }
 

@@ -36,6 +36,10 @@ pub struct AwsSettings {
     pub kms_url: Option<String>,
     /// Instead of the public URLs of Service Quotas.
     pub quotas_url: Option<String>,
+    /// Instead of the public URLs of Amazon SNS.
+    pub sns_url: Option<String>,
+    /// Instead of the public URLs of Amazon EventBridge.
+    pub events_url: Option<String>,
     /// Instead of the public STS URL.
     pub sts_url: Option<String>,
     /// A Bedrock API key: used instead of a signature for endpoints without a role.
@@ -61,6 +65,10 @@ pub struct Resolved {
     pub kms_url: Option<String>,
     /// Instead of the public URLs of Service Quotas.
     pub quotas_url: Option<String>,
+    /// Instead of the public URLs of Amazon SNS.
+    pub sns_url: Option<String>,
+    /// Instead of the public URLs of Amazon EventBridge.
+    pub events_url: Option<String>,
     /// Whether a URL of STS's is configured.
     pub has_sts_url: bool,
     /// Whether FIPS endpoints are asked for.
@@ -102,6 +110,10 @@ pub async fn resolve(settings: AwsSettings) -> Resolved {
         .mantle_url
         .or_else(|| configured_url(&sdk, "Bedrock Mantle"));
     let kms_url = settings.kms_url.or_else(|| configured_url(&sdk, "KMS"));
+    let sns_url = settings.sns_url.or_else(|| configured_url(&sdk, "SNS"));
+    let events_url = settings
+        .events_url
+        .or_else(|| configured_url(&sdk, "EventBridge"));
     let home_region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let use_fips = sdk.use_fips().unwrap_or(false);
     let has_sts_url = settings.sts_url.is_some() || configured_url(&sdk, "STS").is_some();
@@ -117,15 +129,16 @@ pub async fn resolve(settings: AwsSettings) -> Resolved {
         mantle_url,
         kms_url,
         quotas_url,
+        sns_url,
+        events_url,
         has_sts_url,
         use_fips,
         bearer_token: settings.bearer_token,
     }
 }
 
-/// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, `_BEDROCK`, `_BEDROCK_MANTLE`, `_SERVICE_QUOTAS` or `_KMS`, the profile's section of that
-/// name, or `AWS_ENDPOINT_URL`, in
-/// that order (AWS SDKs reference guide, "Service-specific endpoints").
+/// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, `_BEDROCK`, `_BEDROCK_MANTLE`, `_SERVICE_QUOTAS`, `_KMS`, `_SNS` or `_EVENTBRIDGE`, the profile's
+/// section of that name, or `AWS_ENDPOINT_URL`, in that order (AWS SDKs reference guide, "Service-specific endpoints").
 fn configured_url(sdk: &SdkConfig, service_id: &str) -> Option<String> {
     let key = ServiceConfigKey::builder()
         .service_id(service_id)

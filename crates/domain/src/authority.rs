@@ -57,6 +57,8 @@ pub enum Area {
     SignOn,
     /// Policies that clients are given.
     Policies,
+    /// Destinations of notifications, and what became of telling them.
+    Notifications,
 }
 
 /// Something that may be allowed.
@@ -311,7 +313,7 @@ mod tests {
     use crate::SessionId;
     use Permission::{Change, Read};
 
-    const AREAS: [Area; 24] = [
+    const AREAS: [Area; 25] = [
         Area::Keys,
         Area::Users,
         Area::Owners,
@@ -336,6 +338,7 @@ mod tests {
         Area::Secrets,
         Area::SignOn,
         Area::Policies,
+        Area::Notifications,
     ];
 
     fn actor(role: Role, team: Option<&str>) -> Actor {

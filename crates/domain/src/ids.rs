@@ -177,6 +177,19 @@ id!(
     RequestId, "req_", "request"
 );
 
+id!(
+    /// Names a destination of notifications.
+    DestinationId, "dst_", "destination"
+);
+id!(
+    /// Names something that happened and that destinations are told of.
+    EventId, "evt_", "event"
+);
+id!(
+    /// Names the telling of one destination of one event.
+    DeliveryId, "dlv_", "delivery"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

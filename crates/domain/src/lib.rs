@@ -24,6 +24,7 @@ pub mod model;
 pub mod money;
 mod named;
 pub mod network;
+pub mod notification;
 pub mod offers;
 pub mod period;
 pub mod policy;
@@ -56,8 +57,8 @@ pub use endpoint::{Endpoint, Geography};
 pub use explanation::{CostLines, Explanation};
 pub use identity::{AccountState, Actor, Caller, Role, SigningKey, Team, User, UserKind};
 pub use ids::{
-    BudgetId, EndpointId, KeyId, LimitId, PauseId, PolicyId, PriceId, ProviderId, ReplicaId, RequestId,
-    RuleId, SessionId, TeamId, UsageId, UserId,
+    BudgetId, DeliveryId, DestinationId, EndpointId, EventId, KeyId, LimitId, PauseId, PolicyId, PriceId,
+    ProviderId, ReplicaId, RequestId, RuleId, SessionId, TeamId, UsageId, UserId,
 };
 pub use key::{KeyDigest, KeyGrant, KeySecret};
 pub use lane::{Guardrail, GuardrailTrace, Lane, Lanes};
@@ -65,6 +66,7 @@ pub use limit::{Limit, LimitKind, TokenWeights};
 pub use model::{BedrockModel, Model, ModelName};
 pub use money::NanoUsd;
 pub use network::{Network, Proxy, ProxyLogin};
+pub use notification::{Category, DeliveryState, DestinationKind, MailSecurity, Severity};
 pub use offers::{Discovery, OfferedProfile, Offers, PinnedProfile};
 pub use period::{Period, Stretch, TimeZone};
 pub use policy::{ModelPolicy, PolicyMatch, PolicySubject};

@@ -81,7 +81,7 @@ impl Reach {
 /// # Errors
 /// [`Failure`] says what is wrong with it.
 pub fn check_url(text: &str, reach: Reach) -> Result<Url, Failure> {
-    let wrong = |what: &str| Failure::Misconfigured(format!("the search service's address {what}"));
+    let wrong = |what: &str| Failure::Misconfigured(format!("the address {what}"));
     let url = Url::parse(text.trim()).map_err(|_| wrong("is not a URL"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong("must begin with https:// or http://"));
@@ -104,24 +104,37 @@ pub fn check_url(text: &str, reach: Reach) -> Result<Url, Failure> {
 /// No address of the name may be asked.
 #[derive(Debug, thiserror::Error)]
 #[error("the name leads to no address that may be asked")]
-pub(crate) struct NotAdmitted;
+pub struct NotAdmitted;
 
 /// Resolves names to admitted addresses alone.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct GuardedResolver(pub(crate) Reach);
+pub struct GuardedResolver(pub Reach);
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let reach = self.0;
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let admitted: Vec<SocketAddr> = found.filter(|a| reach.admits(a.ip())).collect();
-            if admitted.is_empty() {
-                return Err(Box::new(NotAdmitted) as _);
-            }
+            let admitted = resolve(name.as_str(), 0, reach).await?;
             Ok(Box::new(admitted.into_iter()) as Addrs)
         })
     }
+}
+
+/// The addresses of a name, or an address as it is written, that may be asked: at least one.
+///
+/// # Errors
+/// [`NotAdmitted`] if there is none, or what the resolver says.
+pub async fn resolve(
+    name: &str,
+    port: u16,
+    reach: Reach,
+) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+    let found = tokio::net::lookup_host((name, port)).await?;
+    let admitted: Vec<SocketAddr> = found.filter(|a| reach.admits(a.ip())).collect();
+    if admitted.is_empty() {
+        return Err(Box::new(NotAdmitted));
+    }
+    Ok(admitted)
 }
 
 #[cfg(test)]

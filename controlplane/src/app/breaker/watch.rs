@@ -4,13 +4,18 @@
 //! requests of all data planes. What a session has done is judged by when its requests ended, not by when their records
 //! arrive: a backlog of an hour ago pauses nobody now.
 
+use crate::app::notifications::events::{self, Told};
 use crate::app::{App, Changed};
 use crate::metrics::Reason;
 use crate::store::StoreError;
 use crate::store::breaker::{ORGANISATION, SessionKey};
 use crate::store::entity::{paused_session, usage_record};
+use crate::store::outbox::{Audience, NewEvent};
 use ccag_domain::breaker::WINDOW_MS;
-use ccag_domain::{Actor, BreakerPolicy, ObjectKind, PauseId, PauseReason, UnixMs, UsageRecord};
+use ccag_domain::{
+    Actor, BreakerPolicy, Category, ObjectKind, PauseId, PauseReason, SessionOwner, Severity, UnixMs,
+    UsageRecord,
+};
 use serde_json::json;
 use std::collections::HashMap;
 
@@ -158,7 +163,9 @@ async fn pause(
         details,
     );
     let (id, owner, team) = (row.id.clone(), row.owner.clone(), row.team_id.clone());
+    let told = told(app, &row, reason).await?;
     tx.insert_pause(row).await?;
+    tx.raise(&told).await?;
     tx.commit(now, entry).await?;
     let kind = reason.kind();
     app.metrics
@@ -175,6 +182,53 @@ async fn pause(
         "a session was paused"
     );
     Ok(())
+}
+
+/// What destinations are told of a pause.
+async fn told(app: &App, row: &paused_session::Model, reason: PauseReason) -> Result<NewEvent, StoreError> {
+    let teams: Vec<String> = row.team_id.iter().cloned().collect();
+    let team = app.store.list_team_names(&teams).await?.pop();
+    let user = match SessionOwner::parse(&row.owner) {
+        Some(SessionOwner::User(id)) => app.store.list_user_names(&[id.into()]).await?.pop(),
+        _ => None,
+    };
+    let key = app
+        .store
+        .list_key_names(std::slice::from_ref(&row.key_id))
+        .await?
+        .pop();
+    let subject = |of: Option<(String, String)>| of.map(|(id, name)| events::subject(&id, &name));
+    let (team, user, key) = (subject(team), subject(user), subject(key));
+    let whose = user.as_ref().or(key.as_ref());
+    let whose = whose.map_or(row.owner.as_str(), |subject| subject.name.as_str());
+    let figures = match reason {
+        PauseReason::Spend { measured, limit } => {
+            json!({ "measured_usd": measured.to_string(), "limit_usd": limit.to_string() })
+        }
+        PauseReason::Agents { measured, limit } => {
+            json!({ "measured_agents": measured, "limit_agents": limit })
+        }
+    };
+    let mut data =
+        json!({ "pause_id": row.id, "session_id": row.session_id, "key": key, "reason": row.reason });
+    if let (Some(data), serde_json::Value::Object(figures)) = (data.as_object_mut(), figures) {
+        data.extend(figures);
+    }
+    Ok(events::event(
+        app,
+        &Told {
+            once: format!("session/{}", row.id),
+            kind: "session.paused",
+            category: Category::Session,
+            severity: Severity::Critical,
+            text: format!("A session of {whose} was paused: {reason}."),
+            page: RESUME_PATH.to_owned(),
+            team,
+            user,
+            data,
+            audience: Audience::Both,
+        },
+    ))
 }
 
 fn resume_url(app: &App) -> Option<String> {

@@ -29,6 +29,7 @@ mod logins;
 mod models;
 mod names;
 mod new_key;
+mod notifications;
 mod overview;
 mod policies;
 mod price_import;
@@ -171,6 +172,7 @@ pub(crate) fn router() -> Router<HttpState> {
         .route("/console/requests/{id}", get(requests::show))
         .route(path::AUDIT, get(audit::list))
         .route(path::VERIFY_AUDIT, post(audit::verify))
+        .merge(of_notifications())
         .route(path::QUARANTINE, get(quarantine::list))
         .route("/console/usage/quarantine/{id}/retry", post(quarantine::retry))
         .route(
@@ -325,4 +327,36 @@ async fn serve_asset(uri: Uri) -> Response {
         // After an update an old page may ask for an old name.
         None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+fn of_notifications() -> Router<HttpState> {
+    Router::new()
+        .route(
+            path::NOTIFICATIONS,
+            get(notifications::list).post(notifications::create),
+        )
+        .route(path::NEW_DESTINATION, get(notifications::blank))
+        .route(path::DELIVERIES, get(notifications::history))
+        .route(
+            "/console/notifications/history/{id}/resend",
+            post(notifications::resend),
+        )
+        .route(
+            "/console/notifications/{id}",
+            get(notifications::show).post(notifications::update),
+        )
+        .route("/console/notifications/{id}/draft", post(notifications::draft))
+        .route(
+            "/console/notifications/{id}/discard",
+            post(notifications::discard),
+        )
+        .route("/console/notifications/{id}/test", post(notifications::test))
+        .route(
+            "/console/notifications/{id}/activate",
+            post(notifications::activate),
+        )
+        .route(
+            "/console/notifications/{id}/delete",
+            get(notifications::ask_delete).post(notifications::delete),
+        )
 }
