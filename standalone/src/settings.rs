@@ -114,6 +114,8 @@ fn simulated(sim: &Sim) -> AwsSettings {
         runtime_url: Some(sim.base_url()),
         control_url: Some(sim.base_url()),
         quotas_url: Some(sim.base_url()),
+        sns_url: Some(sim.base_url()),
+        events_url: Some(sim.base_url()),
         mantle_url: Some(sim.mantle_url()),
         kms_url: Some(sim.base_url()),
         sts_url: Some(sim.base_url()),

@@ -18,6 +18,8 @@ pub fn aws(sim: &Sim) -> AwsSettings {
         mantle_url: Some(sim.mantle_url()),
         control_url: Some(sim.base_url()),
         kms_url: None,
+        sns_url: None,
+        events_url: None,
         quotas_url: None,
         sts_url: Some(sim.base_url()),
         bearer_token: None,

@@ -26,6 +26,7 @@ mod isolation;
 mod limits;
 mod logs;
 mod matrix;
+mod notifications;
 mod outage;
 mod propagation;
 mod quotas;

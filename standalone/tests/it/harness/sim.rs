@@ -49,6 +49,8 @@ impl Sim {
             runtime_url: Some(self.0.base_url()),
             control_url: Some(self.0.base_url()),
             quotas_url: Some(self.0.base_url()),
+            sns_url: Some(self.0.base_url()),
+            events_url: Some(self.0.base_url()),
             mantle_url: Some(self.0.mantle_url()),
             kms_url: Some(self.0.base_url()),
             sts_url: Some(self.0.base_url()),
