@@ -1,5 +1,6 @@
 //! Notifications: the outbox, destinations, and what they are told.
 
+mod pages;
 mod receiver;
 mod servers;
 
