@@ -261,7 +261,7 @@ const CLIENTS: usize = 200;
 
 impl Fleet {
     async fn start(mode: &str, controls: usize) -> Self {
-        Self::start_with_clocks(mode, controls, &[]).await
+        Box::pin(Self::start_with_clocks(mode, controls, &[])).await
     }
 
     /// The same, with the clocks of some of the four wrong by so many milliseconds.
@@ -423,7 +423,7 @@ async fn a_hard_budget_holds_while_a_data_plane_is_killed_and_comes_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hard_budget_holds_while_clocks_are_five_seconds_apart() {
-    let fleet = Fleet::start_with_clocks("hard", 1, &[-2_500, 2_500]).await;
+    let fleet = Box::pin(Fleet::start_with_clocks("hard", 1, &[-2_500, 2_500])).await;
     let demand = fleet.demand(SMALL);
     let (truth, tally) = fleet.end(demand, SMALL, 4 * CLIENTS).await;
     assert!(truth <= BUDGET, "{truth}");
