@@ -197,7 +197,7 @@ impl DeliveriesPage {
         let mut categories = vec![Choice::new("", "everything")];
         categories.extend(self.categories.iter().cloned());
         view! {
-            <form method="get" action=path::DELIVERIES class="filter-bar" role="search">
+            <form method="get" action=path::DELIVERIES class="filters" role="search" data-autosubmit="">
                 <div class="field">
                     <label for="state">"State"</label>
                     <select id="state" name="state">{options(&states, &self.state)}</select>
@@ -206,7 +206,7 @@ impl DeliveriesPage {
                     <label for="category">"About"</label>
                     <select id="category" name="category">{options(&categories, &self.category)}</select>
                 </div>
-                <button type="submit">"Show"</button>
+                <div class="filter-actions"><button type="submit">"Apply"</button></div>
             </form>
         }
         .into_any()
