@@ -1,9 +1,9 @@
 //! The command line: every command and flag with its documentation.
 
 use crate::commands::{
-    analytics, audit, auth, budgets, capabilities, client_sessions, completions, endpoints, explain, idps, keys, limits,
-    master_keys, models, notifications, policies, pricing, routing, scim, sessions, setup, sign_in, teams,
-    usage, users, web_search,
+    analytics, audit, auth, budgets, capabilities, client_sessions, completions, endpoints, explain, idps,
+    keys, limits, master_keys, models, notifications, policies, pricing, routing, scim, sessions, setup,
+    sign_in, teams, usage, users, web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};

@@ -4,6 +4,15 @@ use crate::ledger::csv_field;
 use crate::{ExportFormat, GroupBy, Percentiles, Timestamp, UsageTotals};
 use ccag_domain::NanoUsd;
 
+/// `GET`: sums over time.
+pub const ANALYTICS: &str = "/admin/analytics";
+/// `GET`: who is active, and when.
+pub const ANALYTICS_ACTIVITY: &str = "/admin/analytics/activity";
+/// `GET`: how models and endpoints do.
+pub const ANALYTICS_PERFORMANCE: &str = "/admin/analytics/performance";
+/// `GET`: what the month will come to.
+pub const ANALYTICS_FORECAST: &str = "/admin/analytics/forecast";
+
 /// How finely time is kept apart. Days, weeks (from Monday on) and months are those of UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

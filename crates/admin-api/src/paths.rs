@@ -1,5 +1,6 @@
 //! Where things are. The constants are route templates, the functions fill them in.
 
+pub use crate::analytics::{ANALYTICS, ANALYTICS_ACTIVITY, ANALYTICS_FORECAST, ANALYTICS_PERFORMANCE};
 pub use crate::notification_paths::{
     DELIVERIES, DELIVERY_RESEND, DESTINATION, DESTINATION_ACTIVATE, DESTINATION_DRAFT, DESTINATION_TEST,
     DESTINATIONS, delivery_resend, destination, destination_activate, destination_draft, destination_test,
@@ -159,14 +160,6 @@ pub const USER_TOKEN: &str = "/admin/users/{id}/tokens/{token}";
 pub const USAGE_SUMMARY: &str = "/admin/usage/summary";
 /// `GET`: the ledger.
 pub const USAGE_EXPORT: &str = "/admin/usage/export";
-/// Sums over time.
-pub const ANALYTICS: &str = "/admin/analytics";
-/// Who is active, and when.
-pub const ANALYTICS_ACTIVITY: &str = "/admin/analytics/activity";
-/// How models and endpoints do.
-pub const ANALYTICS_PERFORMANCE: &str = "/admin/analytics/performance";
-/// What the month will come to.
-pub const ANALYTICS_FORECAST: &str = "/admin/analytics/forecast";
 /// `GET`: what a range would cost at the prices now in the history; `POST`: give it those costs.
 pub const REPRICE: &str = "/admin/usage/reprice";
 /// `GET`: who changed what.
