@@ -14,6 +14,9 @@ const HIGH_PERCENT: u64 = 90;
 /// After Bedrock has throttled a quota is short for so many steps, whatever the estimate says: five to ten seconds.
 const SHORT_STEPS: u64 = 2;
 
+/// A throttle of Bedrock's shows for so many steps that the quota binds: an hour.
+const BINDS_STEPS: u64 = 720;
+
 /// So many steps make a minute, for those who have asked and have nothing.
 const MINUTE_STEPS: u64 = 12;
 
@@ -92,6 +95,8 @@ struct State {
     elsewhere: Elsewhere,
     /// Until when it is short because Bedrock has throttled.
     short_until: u64,
+    /// Until when it is known to bind.
+    binds_until: u64,
 }
 
 /// One quota.
@@ -213,7 +218,14 @@ impl Bucket {
 
     /// Bedrock has throttled a request that counts against it.
     pub(super) fn throttled(&self, step: u64) {
-        self.state().short_until = step + SHORT_STEPS;
+        let mut state = self.state();
+        state.short_until = step + SHORT_STEPS;
+        state.binds_until = step + BINDS_STEPS;
+    }
+
+    /// Whether Bedrock has shown lately that it goes by the quota.
+    pub(super) fn binds(&self, step: u64) -> bool {
+        step < self.state().binds_until
     }
 
     /// What is counted here and, as far as is known, elsewhere.

@@ -142,7 +142,7 @@ impl Quotas {
 
     /// Puts the candidates into the order in which there is room for a request, and otherwise leaves it. A conversation whose
     /// prompts are cached at the first one waits for room there a moment, and stays. `is_out` says what is in trouble: there
-    /// nobody waits.
+    /// nobody waits, nor where Bedrock has not throttled for an hour, since the estimate may be wrong.
     ///
     /// # Errors
     /// [`Refused`] where whose request it is has their share of every quota, and others want theirs.
@@ -160,7 +160,7 @@ impl Quotas {
         };
         let mut first = self.judge(home, asking);
         let mut waited = None;
-        if first == Verdict::NoRoom && asking.is_warm && !is_out(home) {
+        if first == Verdict::NoRoom && asking.is_warm && !is_out(home) && self.binds(home, asking) {
             let began = Instant::now();
             first = self.room(home, asking).await;
             waited = Some(began.elapsed());
@@ -214,12 +214,24 @@ impl Quotas {
         }
     }
 
-    /// What holds at a candidate: the worst of its quotas.
-    fn judge(&self, candidate: &Candidate, asking: &Asking) -> Verdict {
+    /// The quotas of a candidate that is not asked yet.
+    fn place(&self, candidate: &Candidate, asking: &Asking) -> Option<Arc<Place>> {
         // The lane is chosen when it is asked; it is looked for in this order.
         let lanes = candidate.endpoint.lanes.as_slice();
         let lane = lanes.first().copied().unwrap_or(candidate.lane);
-        let Some(place) = self.places.of(candidate, lane, &asking.model) else {
+        self.places.of(candidate, lane, &asking.model)
+    }
+
+    /// Whether Bedrock has shown lately that it goes by the quotas of a candidate.
+    fn binds(&self, candidate: &Candidate, asking: &Asking) -> bool {
+        let step = self.step();
+        self.place(candidate, asking)
+            .is_some_and(|place| place.buckets.iter().any(|bucket| bucket.binds(step)))
+    }
+
+    /// What holds at a candidate: the worst of its quotas.
+    fn judge(&self, candidate: &Candidate, asking: &Asking) -> Verdict {
+        let Some(place) = self.place(candidate, asking) else {
             return Verdict::Room;
         };
         let (part, step) = (self.part(), self.step());

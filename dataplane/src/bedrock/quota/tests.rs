@@ -110,6 +110,11 @@ async fn a_cached_conversation_waits_a_moment_and_stays_where_it_is() {
         is_warm: true,
         ..asking(1, 200)
     };
+    // Nobody waits because of an estimate alone.
+    let mut route = both();
+    let judged = admit(&quotas, &mut route, &warm).await;
+    assert_eq!((names(&route).as_str(), judged.waited), ("12", None));
+    quotas.throttled(&both()[0], &warm.model);
     let mut route = both();
     let judged = admit(&quotas, &mut route, &warm).await;
     assert_eq!(names(&route), "12");
