@@ -67,6 +67,9 @@ impl KeysWithin {
     }
 }
 
+/// The most keys that are looked at for when they expire.
+const MOST_EXPIRING: u64 = 1_000;
+
 /// Which keys to list, and how.
 #[derive(Debug, Clone, Default)]
 pub struct KeyQuery {
@@ -171,6 +174,23 @@ impl Store {
         Ok(virtual_key::Entity::find()
             .filter(C::Digest.eq(digest))
             .one(&self.db)
+            .await?)
+    }
+
+    /// Keys in use that expire after one moment and not after another, the first to expire first.
+    pub(crate) async fn list_expiring_keys(
+        &self,
+        after_ms: UnixMs,
+        until_ms: UnixMs,
+    ) -> Result<Vec<virtual_key::Model>, StoreError> {
+        Ok(virtual_key::Entity::find()
+            .filter(C::Kind.ne("session"))
+            .filter(C::State.eq("active"))
+            .filter(C::ExpiresAtMs.gt(after_ms))
+            .filter(C::ExpiresAtMs.lte(until_ms))
+            .order_by_asc(C::ExpiresAtMs)
+            .limit(MOST_EXPIRING)
+            .all(&self.db)
             .await?)
     }
 

@@ -151,6 +151,35 @@ fn due(now_ms: UnixMs) -> Condition {
 }
 
 impl Store {
+    /// Writes what was noticed, those that are known left out.
+    pub(crate) async fn raise(&self, events: &[NewEvent]) -> Result<(), StoreError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        // Most of it was told before: that is found out without writing.
+        let keys = events.iter().map(|new| new.row.dedup_key.as_str());
+        let known: Vec<String> = event::Entity::find()
+            .select_only()
+            .column(event::Column::DedupKey)
+            .filter(event::Column::DedupKey.is_in(keys))
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        let new: Vec<_> = events
+            .iter()
+            .filter(|new| !known.contains(&new.row.dedup_key))
+            .collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let (tx, _writer) = self.write().await?;
+        for event in new {
+            raise(&tx, event).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// The destinations for which something is due.
     pub(crate) async fn list_due_destinations(&self, now_ms: UnixMs) -> Result<Vec<String>, StoreError> {
         Ok(delivery::Entity::find()

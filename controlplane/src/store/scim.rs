@@ -57,6 +57,20 @@ impl Store {
         Ok(())
     }
 
+    /// Tokens that expire after one moment and not after another.
+    pub(crate) async fn list_expiring_scim_tokens(
+        &self,
+        after_ms: UnixMs,
+        until_ms: UnixMs,
+    ) -> Result<Vec<scim_token::Model>, StoreError> {
+        Ok(scim_token::Entity::find()
+            .filter(scim_token::Column::ExpiresAtMs.gt(after_ms))
+            .filter(scim_token::Column::ExpiresAtMs.lte(until_ms))
+            .order_by_asc(scim_token::Column::Id)
+            .all(&self.db)
+            .await?)
+    }
+
     /// The tokens of a provider, the oldest first.
     pub(crate) async fn list_scim_tokens(
         &self,

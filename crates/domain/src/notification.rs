@@ -9,6 +9,12 @@ named! {
         Budget = "budget",
         /// Sessions that ran away and were paused.
         Session = "session",
+        /// Endpoints that are in trouble, or throttled.
+        Endpoint = "endpoint",
+        /// Data planes of which nothing is heard.
+        Fleet = "fleet",
+        /// Keys and tokens that are about to expire.
+        Expiry = "expiry",
     }
 }
 
@@ -19,6 +25,9 @@ impl Category {
         match self {
             Self::Budget => "Budgets",
             Self::Session => "Runaway sessions",
+            Self::Endpoint => "Endpoints in trouble",
+            Self::Fleet => "Data planes that are gone",
+            Self::Expiry => "Keys and tokens about to expire",
         }
     }
 }

@@ -1,18 +1,20 @@
 //! Notifications: what happened goes to whoever wants to know.
 //!
 //! An event is written into the outbox in the transaction that makes it so ([`events`]); a worker in every control plane sends what is
-//! due ([`worker`]). A destination is changed by way of a draft, which is tested before it is in force.
+//! due ([`worker`]). What nobody does, such as that time passes, is looked for now and then ([`mod@watch`]). A destination is changed by way of a draft, which is tested before it is in force.
 
 pub(in crate::app) mod events;
 mod history;
 mod send;
 mod settings;
+mod watch;
 pub(crate) mod worker;
 
 pub use history::forget_old;
 pub(crate) use history::{count, list as deliveries, resend};
 pub(crate) use send::Clients;
 pub(crate) use settings::of_environment;
+pub use watch::look;
 
 use self::settings::{Way, complete, invalid, make_signing_secret};
 use super::{App, Changed, duplicate, not_found, validate};

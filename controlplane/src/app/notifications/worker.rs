@@ -3,7 +3,7 @@
 //!
 //! Each destination has an attempt of its own under way, at most one here, so that one that does not answer holds up nobody else.
 
-use super::{history, send, settings};
+use super::{history, send, settings, watch};
 use crate::app::App;
 use crate::metrics::Delivered;
 use crate::store::StoreError;
@@ -24,6 +24,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often it is measured how much waits.
 const MEASURE: Duration = Duration::from_secs(15);
 
+/// How often it is looked for what happens without anybody's doing.
+const WATCH: Duration = Duration::from_secs(60);
+
 /// How often what is old is forgotten.
 const TIDY: Duration = Duration::from_secs(600);
 
@@ -40,7 +43,7 @@ const LAST: Duration = Duration::from_secs(3);
 pub(crate) async fn run(app: App, shutdown: CancellationToken) {
     let mut under_way: FuturesUnordered<BoxFuture<'_, String>> = FuturesUnordered::new();
     let mut busy: HashSet<String> = HashSet::new();
-    let (mut measured, mut tidied) = (None::<Instant>, Instant::now());
+    let (mut measured, mut tidied, mut watched) = (None::<Instant>, Instant::now(), Instant::now());
     loop {
         match app.store.list_due_destinations(app.now_ms()).await {
             Ok(due) => {
@@ -55,6 +58,12 @@ pub(crate) async fn run(app: App, shutdown: CancellationToken) {
         if measured.is_none_or(|at| at.elapsed() >= MEASURE) {
             measure(&app).await;
             measured = Some(Instant::now());
+        }
+        if watched.elapsed() >= WATCH {
+            if let Err(error) = watch::look(&app).await {
+                complain(&app, &error);
+            }
+            watched = Instant::now();
         }
         if tidied.elapsed() >= TIDY {
             if let Err(error) = history::forget_old(&app).await {

@@ -2,11 +2,13 @@
 
 mod pages;
 mod receiver;
-mod servers;
+pub(crate) mod servers;
 
 use crate::support::{Answer, Caller, NOON, Plane, TestDb, config, on_both, record};
+use ccag_admin_api::Timestamp;
 use ccag_controlplane::app::App;
 use ccag_controlplane::app::intake::{Incoming, take_in};
+use ccag_controlplane::app::notifications::look;
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{KeyId, TeamId};
 use receiver::Receiver;
@@ -29,6 +31,7 @@ on_both!(
     what_is_wrong_with_a_destination_is_named,
     history_is_paged_and_forgotten_after_a_month,
     a_paused_session_is_told_with_its_pause,
+    what_nobody_does_is_told_once_too,
 );
 
 pub(crate) async fn put(who: &Caller, path: &str, body: Value) -> Answer {
@@ -405,6 +408,97 @@ async fn private_addresses_are_refused_unless_allowed_and_redirects_not_followed
         "{tested}"
     );
     assert_eq!(receiver.received().len(), 1);
+    plane.stop().await;
+}
+
+async fn what_nobody_does_is_told_once_too(db: TestDb) {
+    let plane = Plane::start(&db).await;
+    let (admin, receiver) = (plane.admin().await, Receiver::start().await);
+    active(&admin, json!({"name": "Ops", "settings": webhook(&receiver)})).await;
+    for (name, days) in [("soon", 2), ("later", 10), ("far", 60)] {
+        let expires = Timestamp::from_ms(NOON + days * DAY_MS);
+        let key = admin
+            .post("/admin/keys", json!({"name": name, "expires_at": expires}))
+            .await;
+        assert_eq!(key.status, 201, "{}", key.text);
+    }
+    let endpoint = admin.get("/admin/endpoints").await.json()["endpoints"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let trouble = json!([{
+        "endpoint_id": endpoint, "endpoint": "", "model": null, "cause": "credentials", "text": "",
+        "since": Timestamp::from_ms(NOON), "until": Timestamp::from_ms(NOON + 60_000),
+    }]);
+    let own = db.connect().await;
+    let minutes = |n: i64| NOON - n * 60_000;
+    for (id, seen, draining, troubles) in [
+        ("rep_lost", minutes(6), false, "[]".to_owned()),
+        ("rep_stopped", minutes(6), true, "[]".to_owned()),
+        ("rep_here", NOON, false, trouble.to_string()),
+        ("rep_near", minutes(1), false, "[]".to_owned()),
+    ] {
+        let sql = format!(
+            "INSERT INTO replicas (id, name, version, started_at_ms, connected, connected_to, applied_revision, rejected, \
+             in_flight, spooled_records, draining, troubles, quota_use, last_seen_ms) VALUES \
+             ('{id}', '{id}', '1', 0, true, 'ctl', 1, '[]', 0, 7, {draining}, '{troubles}', '', {seen})"
+        );
+        own.execute_unprepared(&sql).await.unwrap();
+    }
+    own.close().await.unwrap();
+    let told = async |count: usize| -> Vec<Value> {
+        for _ in 0..2 {
+            look(plane.app()).await.unwrap();
+        }
+        receiver.wait_for(count).await;
+        let received = receiver.received();
+        received.iter().skip(1).map(receiver::Received::json).collect()
+    };
+    let events = told(5).await;
+    let of = |kind: &str| -> Vec<&Value> { events.iter().filter(|event| event["type"] == kind).collect() };
+    let mut keys: Vec<_> = of("key.expiring")
+        .iter()
+        .map(|event| {
+            (
+                event["data"]["what"]["name"].clone(),
+                event["data"]["days"].clone(),
+            )
+        })
+        .collect();
+    keys.sort_by_key(|(name, _)| name.to_string());
+    assert_eq!(keys, [(json!("later"), json!(14)), (json!("soon"), json!(3))]);
+    let gone = of("data_plane.gone");
+    assert_eq!(
+        (gone.len(), &gone[0]["data"]["data_plane"]["id"]),
+        (1, &json!("rep_lost"))
+    );
+    assert_eq!(gone[0]["data"]["spooled_records"], 7);
+    let trouble = of("endpoint.trouble");
+    assert_eq!(
+        (trouble.len(), &trouble[0]["data"]["cause"]),
+        (1, &json!("credentials"))
+    );
+    assert_eq!(
+        (&trouble[0]["severity"], &trouble[0]["data"]["of_data_planes"]),
+        (&json!("critical"), &json!(1))
+    );
+    // A day later one of the keys is that much nearer, and the data planes have all gone.
+    plane.clock.0.fetch_add(DAY_MS + 60_000, Ordering::Relaxed);
+    let events = told(8).await;
+    let kinds: Vec<&str> = events[4..]
+        .iter()
+        .map(|event| event["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        kinds.iter().filter(|kind| **kind == "data_plane.gone").count(),
+        2,
+        "{kinds:?}"
+    );
+    assert_eq!(
+        kinds.iter().filter(|kind| **kind == "key.expiring").count(),
+        1,
+        "{kinds:?}"
+    );
     plane.stop().await;
 }
 
