@@ -2,6 +2,7 @@
 
 use crate::console::Browser;
 use crate::idp::Idp;
+use crate::notifications::servers::{aws as at_moto, moto};
 use crate::sign_on::add;
 use crate::support::{Caller, Plane, TestDb, config, on_both};
 use crate::watch::Follower;
@@ -263,15 +264,52 @@ async fn two_who_reseal_at_once_do_it_once(db: TestDb) {
 }
 
 fn aws(sim: &Sim) -> AwsSettings {
+    aws_of(&sim.base_url())
+}
+
+fn aws_of(kms: &str) -> AwsSettings {
     AwsSettings {
         region: Some("us-east-1".into()),
-        kms_url: Some(sim.base_url()),
+        kms_url: Some(kms.to_owned()),
         credentials: AwsCredentials::Static {
             access_key_id: "AKIDEXAMPLE".into(),
             secret_access_key: "a-secret".to_owned().into(),
         },
         ..AwsSettings::default()
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_kms_is_one_to_another_implementation_as_well() {
+    let (_moto, url) = moto().await;
+    at_moto(&["key", &url]).await;
+    let settings = aws_of(&url);
+    let clock = Arc::new(SystemClock);
+    let making = new_in_kms(
+        settings.clone(),
+        ControlConfig::default(),
+        clock,
+        "alias/ccag",
+        Some("eu-central-1"),
+    );
+    let made = Box::pin(making).await.unwrap();
+    let db = TestDb::sqlite().await;
+    let config = || ControlPlaneConfig {
+        master_keys: MasterKeys {
+            current: KeySource::parse(&made).unwrap(),
+            others: Vec::new(),
+        },
+        aws: settings.clone(),
+        ..config(&db)
+    };
+    let idp = Idp::start().await;
+    let plane = Plane::start_with(config()).await;
+    fill(&plane.admin().await, &idp).await;
+    let secrets = told(&plane).await;
+    plane.stop().await;
+    let plane = Plane::start_with(config()).await;
+    assert_eq!(told(&plane).await, secrets);
+    plane.stop().await;
 }
 
 async fn a_key_of_kms_is_opened_at_the_start(db: TestDb) {

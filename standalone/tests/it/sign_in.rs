@@ -1,8 +1,8 @@
 //! Claude Code's own login: against both planes, with a provider that nobody here wrote, and in a real terminal.
 
 use crate::harness::{
-    Client, ControlPlane, DataPlane, IdentityProvider, MODEL, PASSWORD, Person, Sim, Standalone, Terminal,
-    database, message, wait_until,
+    Client, ControlPlane, DataPlane, IdentityProvider, MODEL, Person, Sim, Terminal, database, message,
+    wait_until,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -211,11 +211,12 @@ async fn a_session_works_on_every_data_plane_and_ends_on_all_within_a_second() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_real_claude_code_signs_in_in_a_terminal() {
     let sim = Sim::start().await;
-    let mut environment = sim.environment();
-    environment.push(("ADMIN_PASSWORD", PASSWORD.to_owned()));
-    let gateway = Standalone::start(&[], &environment).await;
-    let admin = gateway.admin().await;
-    let idp = IdentityProvider::start(&gateway.url, &people()).await;
+    let short_lived = [("CCAG_CLIENT_TOKEN_MINUTES", "1".to_owned())];
+    let mut control = ControlPlane::start_with("control", &database(), &short_lived).await;
+    let forward = [("CCAG_FORWARD_CONTROL", control.http.clone())];
+    let mut gateway = DataPlane::start_with("data", &[&control], &sim, &forward).await;
+    let admin = control.admin().await;
+    let idp = IdentityProvider::start(&control.http, &people()).await;
     let provider = admin.post("/admin/idps", &idp.described(json!({}))).await;
     let path = format!("/admin/idps/{}", provider["id"].as_str().unwrap());
     admin
@@ -225,7 +226,7 @@ async fn the_real_claude_code_signs_in_in_a_terminal() {
         .post(&format!("{path}/scim-tokens"), &json!({"name": "test"}))
         .await;
     let scim = Scim {
-        base: format!("{}/scim/v2", gateway.url),
+        base: format!("{}/scim/v2", control.http),
         token: made["token"].as_str().unwrap().to_owned(),
     };
     let mira_there = json!({
@@ -244,10 +245,10 @@ async fn the_real_claude_code_signs_in_in_a_terminal() {
     let notice = json!({"password_sign_in": true, "login_notice": "For work alone."});
     admin.put("/admin/sign-in", &notice).await;
     let mut mira = Person::new();
-    mira.sign_in(&gateway.url, provider["id"].as_str().unwrap(), "mira")
+    mira.sign_in(&control.http, provider["id"].as_str().unwrap(), "mira")
         .await;
 
-    let terminal = Terminal::new(&gateway.url);
+    let terminal = Terminal::new(&gateway.http);
     terminal.start();
     terminal.choose("Choose the text style", "Auto").await;
     terminal.shows("Enter to connect").await;
@@ -262,7 +263,7 @@ async fn the_real_claude_code_signs_in_in_a_terminal() {
         .split_whitespace()
         .next()
         .unwrap();
-    mira.confirm(&gateway.url, code).await;
+    mira.confirm(&control.http, code).await;
     terminal
         .choose("Signed in to Cloud gateway as mira@corp.example", "Yes, continue")
         .await;
@@ -308,6 +309,22 @@ async fn the_real_claude_code_signs_in_in_a_terminal() {
         session["user_id"], mira_there["id"],
         "who signs in is who was provisioned"
     );
+    // Its token is good for a minute, and it gets another by itself.
+    let first = session["refreshed_at"].clone();
+    tokio::time::sleep(Duration::from_secs(62)).await;
+    terminal.enter("a minute later").await;
+    terminal.shows("You said: a minute later").await;
+    let sessions = admin.get("/admin/client-sessions").await;
+    assert_ne!(sessions["sessions"][0]["refreshed_at"], first, "{sessions}");
+    // Neither does it feel that both planes were killed.
+    gateway.kill();
+    control.kill();
+    control.resume().await;
+    gateway.resume().await;
+    let admin = control.admin().await;
+    admin.fleet_of(1).await;
+    terminal.enter("and after a restart").await;
+    terminal.shows("You said: and after a restart").await;
     let off = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
         "Operations": [{"op": "Replace", "path": "active", "value": "False"}],

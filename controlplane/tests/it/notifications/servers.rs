@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// A process that ends with the test.
-struct Server(Child);
+pub(crate) struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -53,7 +53,16 @@ async fn start(mut command: Command, port: u16) -> Server {
     panic!("the server does not listen");
 }
 
-async fn aws(arguments: &[&str]) -> Value {
+/// AWS as moto has it, and its address.
+pub(crate) async fn moto() -> (Server, String) {
+    let port = free_port();
+    let mut moto = python();
+    moto.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()]);
+    (start(moto, port).await, format!("http://127.0.0.1:{port}"))
+}
+
+/// Does something there with AWS's own SDK.
+pub(crate) async fn aws(arguments: &[&str]) -> Value {
     let mut command = python();
     command.arg(script("aws.py")).args(arguments);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap())
@@ -80,11 +89,7 @@ async fn arrived(url: &str, queue: &str, count: usize) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sns_and_eventbridge_take_events_from_us_and_hand_them_on() {
-    let port = free_port();
-    let mut moto = python();
-    moto.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()]);
-    let _moto = start(moto, port).await;
-    let url = format!("http://127.0.0.1:{port}");
+    let (_moto, url) = moto().await;
     let made = aws(&["make", &url]).await;
     let db = TestDb::sqlite().await;
     let mut settings = config(&db);

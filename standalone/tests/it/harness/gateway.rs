@@ -38,6 +38,14 @@ impl ControlPlane {
         plane
     }
 
+    /// The same with more variables.
+    pub(crate) async fn start_with(name: &str, database: &str, more: &[(&'static str, String)]) -> Self {
+        let mut plane = Self::new(name, database, Some(PASSWORD));
+        plane.environment = more.to_vec();
+        plane.resume().await;
+        plane
+    }
+
     /// One that asks a simulated account.
     pub(crate) async fn start_asking(sim: &Sim, database: &str) -> Self {
         let mut plane = Self::new("control", database, Some(PASSWORD));

@@ -1,4 +1,4 @@
-"""Sets up a topic and an event bus, each with a queue behind it, or reads what has arrived there."""
+"""Sets up a topic and an event bus, each with a queue behind it, or reads what has arrived there; or sets up a key."""
 
 import json
 import sys
@@ -30,6 +30,11 @@ if action == "make":
             sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
             made[name] = topic
     print(json.dumps(made))
+elif action == "key":
+    kms = boto3.client("kms", **options)
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName="alias/ccag", TargetKeyId=key)
+    print(json.dumps(key))
 else:
     queue = sqs.get_queue_url(QueueName=sys.argv[3])["QueueUrl"]
     answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
