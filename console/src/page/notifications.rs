@@ -38,7 +38,8 @@ pub struct NotificationsPage {
     pub dead: u64,
 }
 
-const LEAD: &str = "Who is told of budgets that reach a step, and of sessions that are paused.";
+const LEAD: &str =
+    "Who is told of what happens: to budgets, sessions, endpoints, data planes, and keys about to expire.";
 
 impl Page for NotificationsPage {
     fn title(&self) -> String {
@@ -102,8 +103,8 @@ impl Page for NotificationsPage {
                 <tr>
                     {row_head(link)}
                     {name_cell("Reached", text(row.reached.clone()))}
-                    {name_cell("Events of", text(row.about.clone()))}
-                    {name_cell("Told of", text(row.categories.clone()))}
+                    {cell("Events of", text(row.about.clone()))}
+                    {cell("Told of", text(row.categories.clone()))}
                     {cell("State", text(row.state.clone()))}
                 </tr>
             }
