@@ -1,6 +1,7 @@
 //! What was used over time.
 
 use super::Context;
+use super::usage::When;
 use crate::error::CliError;
 use crate::human::{count, money_column};
 use crate::names;
@@ -30,15 +31,8 @@ pub(crate) enum Over {
 
 #[derive(Debug, Args)]
 pub(crate) struct Of {
-    /// From so many days back; 30 if neither this nor --from is given
-    #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u32).range(1..))]
-    days: Option<u32>,
-    /// From this day or time on, in UTC: 2026-11-01 or 2026-11-01T06:00:00Z
-    #[arg(long, value_name = "WHEN")]
-    from: Option<Timestamp>,
-    /// Up to this day or time, itself not included; by default now
-    #[arg(long, value_name = "WHEN")]
-    to: Option<Timestamp>,
+    #[command(flatten)]
+    when: When,
     /// Only this team's; may be given several times, `none` is what no team pays for
     #[arg(long)]
     team: Vec<String>,
@@ -127,9 +121,9 @@ impl Of {
         }
         let list = |ids: &[String]| (!ids.is_empty()).then(|| ids.join(","));
         Ok(AnalyticsQuery {
-            from: self.from,
-            to: self.to,
-            days: self.days,
+            from: self.when.from,
+            to: self.when.to,
+            days: self.when.days,
             team_id: list(&teams),
             user_id: list(&users),
             key_id: list(&keys),

@@ -30,17 +30,24 @@ pub(crate) enum Usage {
     Quarantine(super::quarantine::Quarantine),
 }
 
+/// From when to when.
 #[derive(Debug, Args)]
-struct Selection {
+pub(super) struct When {
     /// From so many days back; 30 if neither this nor --from is given
     #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u32).range(1..))]
-    days: Option<u32>,
+    pub(super) days: Option<u32>,
     /// From this day or time on, in UTC: 2026-11-01 or 2026-11-01T06:00:00Z
     #[arg(long, value_name = "WHEN")]
-    from: Option<Timestamp>,
+    pub(super) from: Option<Timestamp>,
     /// Up to this day or time, itself not included; by default now
     #[arg(long, value_name = "WHEN")]
-    to: Option<Timestamp>,
+    pub(super) to: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+struct Selection {
+    #[command(flatten)]
+    when: When,
     /// Only this team's usage
     #[arg(long)]
     team: Option<String>,
@@ -114,9 +121,9 @@ impl Summary {
     async fn run(self, context: &Context) -> Result<(), CliError> {
         let client = &context.client;
         let query = UsageQuery {
-            from: self.of.from,
-            to: self.of.to,
-            days: self.of.days,
+            from: self.of.when.from,
+            to: self.of.when.to,
+            days: self.of.when.days,
             group_by: self.by.map(|by| match by {
                 By::Team => GroupBy::Team,
                 By::User => GroupBy::User,
@@ -205,9 +212,9 @@ impl Export {
         }
         let client = &context.client;
         let query = ExportQuery {
-            from: self.of.from,
-            to: self.of.to,
-            days: self.of.days,
+            from: self.of.when.from,
+            to: self.of.when.to,
+            days: self.of.when.days,
             team_id: names::maybe_team(client, self.of.team.as_deref()).await?,
             user_id: names::maybe_user(client, self.of.user.as_deref()).await?,
             key_id: names::maybe_key(client, self.of.key.as_deref()).await?,

@@ -40,8 +40,9 @@ pub(super) fn height(value: i64, top: i64) -> i64 {
     i64::try_from(exact).unwrap_or(10_000)
 }
 
-const SLOT: usize = 1_000;
-const GAP: usize = 220;
+/// How wide the place of a bar is, and how much of it stays free.
+pub(super) const SLOT: usize = 1_000;
+pub(super) const GAP: usize = 220;
 
 fn bars(days: &[DayUsage], top: i64) -> AnyView {
     days.iter()
@@ -109,6 +110,61 @@ fn table_twin(days: &[DayUsage]) -> AnyView {
     .into_any()
 }
 
+/// What stands around the bars of a chart.
+pub(super) struct Plot {
+    /// What it is, for those who do not see it.
+    pub(super) label: String,
+    /// The top of the scale, its middle and its bottom.
+    pub(super) scale: [String; 3],
+    /// What is written below it.
+    pub(super) marks: Vec<String>,
+    /// How wide it is, in its own units; its height is 10,000.
+    pub(super) width: usize,
+}
+
+/// The first, the middle and the last of some times, as they are written below a chart.
+pub(super) fn marks(starts: &[UnixMs], said: fn(UnixMs) -> String) -> Vec<String> {
+    let last = starts.len().saturating_sub(1);
+    let mut at = vec![0, starts.len() / 2, last];
+    at.dedup();
+    at.into_iter()
+        .filter_map(|at| starts.get(at))
+        .map(|start| said(*start))
+        .collect()
+}
+
+impl Plot {
+    /// The chart with these bars.
+    pub(super) fn around(self, bars: AnyView) -> AnyView {
+        let spans = |texts: Vec<String>| {
+            let span = |text: String| view! { <span>{text}</span> };
+            texts.into_iter().map(span).collect_view()
+        };
+        let width = self.width;
+        view! {
+            <div class="chart">
+                <div class="chart-scale" aria-hidden="true">{spans(self.scale.into())}</div>
+                <svg
+                    class="chart-plot"
+                    viewBox=format!("0 0 {width} 10000")
+                    preserveAspectRatio="none"
+                    role="img"
+                    aria-label=self.label
+                >
+                    <g class="rules">
+                        <line x1="0" x2=width.to_string() y1="0" y2="0" />
+                        <line x1="0" x2=width.to_string() y1="5000" y2="5000" />
+                        <line x1="0" x2=width.to_string() y1="10000" y2="10000" />
+                    </g>
+                    {bars}
+                </svg>
+                <div class="chart-days" aria-hidden="true">{spans(self.marks)}</div>
+            </div>
+        }
+        .into_any()
+    }
+}
+
 /// Spend by day as bars, with the table of the same numbers.
 pub(crate) fn daily_spend(days: &[DayUsage]) -> AnyView {
     let top = scale_top(days.iter().map(|d| d.cost.0).max().unwrap_or(0));
@@ -118,35 +174,15 @@ pub(crate) fn daily_spend(days: &[DayUsage]) -> AnyView {
         days.len(),
         short_usd(total)
     );
-    let labels = [0, days.len() / 2, days.len().saturating_sub(1)]
-        .into_iter()
-        .filter_map(|i| days.get(i))
-        .map(|d| view! { <span>{day_label(d.day_ms)}</span> })
-        .collect_view();
-    let scale = [top, top / 2, 0]
-        .into_iter()
-        .map(|v| view! { <span>{short_usd(NanoUsd(v))}</span> })
-        .collect_view();
-    let width = days.len().max(1) * SLOT;
+    let starts: Vec<UnixMs> = days.iter().map(|day| day.day_ms).collect();
+    let plot = Plot {
+        label,
+        scale: [top, top / 2, 0].map(|value| short_usd(NanoUsd(value))),
+        marks: marks(&starts, day_label),
+        width: days.len().max(1) * SLOT,
+    };
     view! {
-        <div class="chart">
-            <div class="chart-scale" aria-hidden="true">{scale}</div>
-            <svg
-                class="chart-plot"
-                viewBox=format!("0 0 {width} 10000")
-                preserveAspectRatio="none"
-                role="img"
-                aria-label=label
-            >
-                <g class="rules">
-                    <line x1="0" x2=width.to_string() y1="0" y2="0" />
-                    <line x1="0" x2=width.to_string() y1="5000" y2="5000" />
-                    <line x1="0" x2=width.to_string() y1="10000" y2="10000" />
-                </g>
-                {bars(days, top)}
-            </svg>
-            <div class="chart-days" aria-hidden="true">{labels}</div>
-        </div>
+        {plot.around(bars(days, top))}
         {table_twin(days)}
     }
     .into_any()

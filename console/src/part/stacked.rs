@@ -2,7 +2,7 @@
 //! coloured.
 
 use super::block::nothing;
-use super::chart::{height, scale_top};
+use super::chart::{GAP, Plot, SLOT, height, marks, scale_top};
 use crate::format::{compact, grouped, iso, money, short_usd};
 use ccag_domain::{NanoUsd, UnixMs};
 use leptos::prelude::*;
@@ -67,8 +67,6 @@ pub(crate) struct Stacked<'a> {
     pub(crate) unit: Unit,
 }
 
-const SLOT: usize = 1_000;
-const GAP: usize = 220;
 /// How many colours there are.
 const COLOURS: usize = 6;
 
@@ -208,39 +206,15 @@ impl Stacked<'_> {
             self.what.to_lowercase(),
             self.starts.len()
         );
-        let last = self.starts.len().saturating_sub(1);
-        let mut marks = vec![0, last / 2, last];
-        marks.dedup();
-        let marks = marks
-            .into_iter()
-            .filter_map(|at| self.starts.get(at))
-            .map(|start| view! { <span>{(self.axis)(*start)}</span> })
-            .collect_view();
-        let scale = [top, top / 2, 0]
-            .into_iter()
-            .map(|value| view! { <span>{self.unit.short(value)}</span> })
-            .collect_view();
-        let width = self.starts.len().max(1) * SLOT;
+        let plot = Plot {
+            label,
+            scale: [top, top / 2, 0].map(|value| self.unit.short(value)),
+            marks: marks(self.starts, self.axis),
+            width: self.starts.len().max(1) * SLOT,
+        };
         view! {
             {self.legend()}
-            <div class="chart">
-                <div class="chart-scale" aria-hidden="true">{scale}</div>
-                <svg
-                    class="chart-plot"
-                    viewBox=format!("0 0 {width} 10000")
-                    preserveAspectRatio="none"
-                    role="img"
-                    aria-label=label
-                >
-                    <g class="rules">
-                        <line x1="0" x2=width.to_string() y1="0" y2="0" />
-                        <line x1="0" x2=width.to_string() y1="5000" y2="5000" />
-                        <line x1="0" x2=width.to_string() y1="10000" y2="10000" />
-                    </g>
-                    {self.bars(top)}
-                </svg>
-                <div class="chart-days" aria-hidden="true">{marks}</div>
-            </div>
+            {plot.around(self.bars(top))}
             {self.twin()}
         }
         .into_any()

@@ -4,10 +4,10 @@ mod forecast;
 mod sums;
 
 pub use forecast::forecast;
-pub use sums::{Choices, choices, named, saved_by_cache, sum, top, total_cost, users};
+pub use sums::{Choices, choices, grouped, named, saved_by_cache, sum, top, total_cost, users};
 
 use super::App;
-use super::usage::{self, Scope, grouped, percentiles};
+use super::usage::{self, Scope, percentiles};
 use crate::latency::Latency;
 use crate::store::{GroupBy, OnlyOf, Piece};
 use ccag_admin_api::{
@@ -146,7 +146,7 @@ pub async fn cells(
         Step::Hour => Piece::Hour,
         Step::Day | Step::Week | Step::Month => Piece::Day,
     };
-    let by = by.map_or(GroupBy::Nothing, grouped);
+    let by = by.map_or(GroupBy::Nothing, usage::grouped);
     let mut pieces: BTreeMap<UnixMs, HashMap<String, UsageTotals>> = BTreeMap::new();
     for sum in app.store.sum_rollups(&filter, by, piece).await? {
         let groups = pieces.entry(piece_start(asked.step, sum.bucket_ms)).or_default();

@@ -34,6 +34,30 @@ pub fn sum(cells: &[Cell]) -> UsageTotals {
     sum
 }
 
+/// What groups come to over all times, the dearest first, with their names: [`top`] from cells that are there already.
+///
+/// # Errors
+/// As [`top`].
+pub async fn grouped(app: &App, by: ApiGroupBy, cells: &[Cell]) -> Result<Vec<UsageGroup>, Problem> {
+    let mut sums: HashMap<&str, UsageTotals> = HashMap::new();
+    for cell in cells {
+        usage::add(sums.entry(&cell.group).or_default(), &cell.totals);
+    }
+    let ids: Vec<String> = sums.keys().map(ToString::to_string).collect();
+    let names = names(app, by, &ids).await?;
+    let group = |(id, totals): (&str, UsageTotals)| UsageGroup {
+        id: (!id.is_empty()).then(|| id.to_owned()),
+        name: names.get(id).cloned(),
+        totals,
+    };
+    let mut groups: Vec<UsageGroup> = sums.into_iter().map(group).collect();
+    groups.sort_by(|a, b| {
+        let (one, other) = (a.totals.cost_nano_usd, b.totals.cost_nano_usd);
+        other.cmp(&one).then_with(|| a.id.cmp(&b.id))
+    });
+    Ok(groups)
+}
+
 /// What was spent.
 ///
 /// # Errors
@@ -77,22 +101,20 @@ pub async fn named(app: &App, by: ApiGroupBy, cells: Vec<Cell>) -> Result<Vec<An
 /// that, at the prices of now, without premiums of geographies and long prompts. Less than nothing if the cache was written
 /// in vain.
 ///
+/// `models` are the sums by model.
+///
 /// # Errors
 /// As [`top`].
-pub async fn saved_by_cache(app: &App, actor: &Actor, asked: &Asked) -> Result<NanoUsd, Problem> {
+pub async fn saved_by_cache(app: &App, models: &[UsageGroup]) -> Result<NanoUsd, Problem> {
     let mut prices = Vec::new();
     for row in app.store.list_prices().await? {
         prices.push(rows::price(&row)?);
     }
     let book = PriceBook::new(prices);
-    let filter = asked.scope().filter(actor)?;
-    let sums = app
-        .store
-        .sum_rollups(&filter, GroupBy::Model, Piece::Whole)
-        .await?;
-    Ok(sums
+    Ok(models
         .iter()
-        .map(|sum| saved(&book, &ModelName::canonical(&sum.group), &sum.tokens))
+        .filter_map(|group| Some((group.id.as_deref()?, group.totals.tokens())))
+        .map(|(model, tokens)| saved(&book, &ModelName::canonical(model), &tokens))
         .sum())
 }
 

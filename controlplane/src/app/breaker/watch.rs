@@ -122,18 +122,9 @@ async fn pause(
     reason: PauseReason,
     since: UnixMs,
 ) -> Result<(), StoreError> {
-    let mut tx = app.store.change().await?;
-    // From here on no other control plane pauses or resumes anything.
-    tx.serialize().await?;
-    if let Some(latest) = tx.find_latest_pause(&key).await?
-        && latest.resumed_at_ms.is_none_or(|at| at > since)
-    {
-        return Ok(());
-    }
-    let now = app.now_ms();
     let (measured, allowed) = reason.figures();
-    let (owner, session_id) = key;
-    let row = paused_session::Model {
+    let (owner, session_id) = key.clone();
+    let mut row = paused_session::Model {
         id: PauseId::generate(&*app.clock, &*app.rng).into(),
         open_for: Some(format!("{owner} {session_id}")),
         owner,
@@ -144,10 +135,22 @@ async fn pause(
         measured,
         allowed,
         resume_url: resume_url(app),
-        paused_at_ms: now,
+        paused_at_ms: app.now_ms(),
         resumed_at_ms: None,
         resumed_by: None,
     };
+    // Names are looked up before the transaction: within it that would take a second connection while one is held.
+    let told = told(app, &row, reason).await?;
+    let mut tx = app.store.change().await?;
+    // From here on no other control plane pauses or resumes anything.
+    tx.serialize().await?;
+    if let Some(latest) = tx.find_latest_pause(&key).await?
+        && latest.resumed_at_ms.is_none_or(|at| at > since)
+    {
+        return Ok(());
+    }
+    let now = app.now_ms();
+    row.paused_at_ms = now;
     let details = Changed::updated(&json!({"state": "running"}), &json!({"state": "paused"})).with(
         "session",
         &json!({
@@ -163,7 +166,6 @@ async fn pause(
         details,
     );
     let (id, owner, team) = (row.id.clone(), row.owner.clone(), row.team_id.clone());
-    let told = told(app, &row, reason).await?;
     tx.insert_pause(row).await?;
     tx.raise(&told).await?;
     tx.commit(now, entry).await?;

@@ -8,7 +8,7 @@ use crate::app::analytics::{self, Cell};
 use crate::http::analytics::csv;
 use axum::extract::RawQuery;
 use axum::response::Response;
-use ccag_admin_api::{AnalyticsCell, GroupBy, Percentiles, Performance, Step, UsageTotals};
+use ccag_admin_api::{AnalyticsCell, GroupBy, Percentiles, Performance, Step, UsageGroup, UsageTotals};
 use ccag_console::page::{
     ActivityPage, DoingRow, ModelsReportPage, Outlook, RankRow, Ranking, Series, SpendPage,
 };
@@ -33,15 +33,13 @@ async fn gather_spend(visitor: &Visitor, query: Option<&str>) -> Result<SpendPag
     let cells = analytics::cells(app, &actor, &look.asked, Some(GroupBy::Team)).await?;
     let before = analytics::total_cost(app, &actor, &look.asked.before()).await?;
     let starts = look.starts();
-    let ranked = async |by| -> Result<Vec<RankRow>, Problem> {
-        let groups = analytics::top(app, &actor, &look.asked, by).await?;
-        Ok(groups.into_iter().map(rank_row).collect())
-    };
-    let teams = ranked(GroupBy::Team).await?;
+    let ranked = async |by| analytics::top(app, &actor, &look.asked, by).await;
+    let teams = analytics::grouped(app, GroupBy::Team, &cells).await?;
     let names: HashMap<String, String> = teams
         .iter()
-        .map(|row| (row.value.clone().unwrap_or_default(), row.name.clone()))
+        .filter_map(|group| Some((group.id.clone()?, group.name.clone()?)))
         .collect();
+    let models = ranked(GroupBy::Model).await?;
     let forecast = analytics::forecast(app, &actor, &look.asked).await?;
     let sum: UsageTotals = analytics::sum(&cells);
     Ok(SpendPage {
@@ -58,7 +56,7 @@ async fn gather_spend(visitor: &Visitor, query: Option<&str>) -> Result<SpendPag
         cost: sum.cost_nano_usd,
         requests: sum.requests,
         before,
-        saved_by_cache: analytics::saved_by_cache(app, &actor, &look.asked).await?,
+        saved_by_cache: analytics::saved_by_cache(app, &models).await?,
         outlook: Some(Outlook {
             spent: forecast.spent_nano_usd,
             expected: forecast.expected_nano_usd,
@@ -69,14 +67,14 @@ async fn gather_spend(visitor: &Visitor, query: Option<&str>) -> Result<SpendPag
         teams: ranking(teams),
         users: ranking(ranked(GroupBy::User).await?),
         keys: ranking(ranked(GroupBy::Key).await?),
-        models: ranking(ranked(GroupBy::Model).await?),
+        models: ranking(models),
         endpoints: ranking(ranked(GroupBy::Endpoint).await?),
         starts,
         filter: look.filter,
     })
 }
 
-fn rank_row(group: ccag_admin_api::UsageGroup) -> RankRow {
+fn rank_row(group: UsageGroup) -> RankRow {
     let tokens = group.totals.tokens();
     let id = group.id.unwrap_or_default();
     RankRow {
@@ -92,7 +90,8 @@ fn rank_row(group: ccag_admin_api::UsageGroup) -> RankRow {
     }
 }
 
-fn ranking(mut rows: Vec<RankRow>) -> Ranking {
+fn ranking(groups: Vec<UsageGroup>) -> Ranking {
+    let mut rows: Vec<RankRow> = groups.into_iter().map(rank_row).collect();
     let others = rows.split_off(rows.len().min(TOP));
     let cost: NanoUsd = others.iter().map(|row| row.cost).sum();
     Ranking {
