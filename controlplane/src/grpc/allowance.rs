@@ -12,14 +12,18 @@ use ccag_proto::v1::lease_response::Body as Down;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 /// How long one message may take. The data plane waits a little longer before it goes to another control plane.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// How long the first message may take.
 const HELLO: Duration = Duration::from_secs(10);
+
+/// How often it is tried to write down what was said last.
+const LAST_TRIES: usize = 5;
 
 /// The most accounts that one message may be about.
 const MAX_WISHES: usize = 10_000;
@@ -75,11 +79,28 @@ async fn serve(
     let mut kept = Kept::default();
     let ended = answer_all(services, &mut inbound, out, &from, &mut kept).await;
     // However the stream ended: if the data plane is gone, this is the last that was heard of it.
-    let last = kept.take();
-    if !last.is_empty() {
-        let _ = within(services, allowances::ask(&services.app, &from, &last, false)).await;
-    }
+    write_down(services, &from, &kept.last_words()).await;
     ended
+}
+
+/// Writes what was said last. Where the database is not able to take it now, it is tried again: what requests have used that
+/// leave no record is known from here alone.
+async fn write_down(services: &Services, from: &HolderStream, last: &[Wish]) {
+    for _ in 0..LAST_TRIES {
+        if last.is_empty() {
+            return;
+        }
+        match within(services, allowances::ask(&services.app, from, last, false)).await {
+            Ok(_) => return,
+            // The data plane is back, and speaks for itself.
+            Err(status) if status.code() == Code::Aborted => return,
+            Err(_) => tokio::time::sleep(KEEP).await,
+        }
+    }
+    tracing::error!(
+        replica = from.replica_id,
+        "what a data plane said last of its budgets could not be written down: if it is lost, what its requests used in the last second is missing from them"
+    );
 }
 
 async fn answer_all(
@@ -96,6 +117,7 @@ async fn answer_all(
                 // It has fallen silent: what it said last is written before it counts as lost.
                 let last = kept.take();
                 within(services, allowances::ask(&services.app, from, &last, false)).await?;
+                kept.noted(last);
                 continue;
             }
             () = services.end.cancelled() => return Err(shutting_down()),
@@ -110,6 +132,7 @@ async fn answer_all(
         if ask.wishes.len() > MAX_WISHES {
             return Err(Status::invalid_argument("too many accounts in one message"));
         }
+        kept.hear(&ask);
         let wishes: Vec<Wish> = ask.wishes.into_iter().map(wish).collect();
         let answers = match kept.answer(&wishes, services.app.now_ms()) {
             Some(answers) => answers,
@@ -142,9 +165,66 @@ struct Kept {
     known: HashMap<String, (Wish, Granted)>,
     written_at_ms: i64,
     holders: u32,
+    heard: Heard,
+}
+
+/// What was said last of how fast requests use what there is.
+struct Heard {
+    at: Instant,
+    /// For how long ahead it was said what they will have used.
+    ahead: Duration,
+    /// What they use in a second, by account.
+    paces: HashMap<String, i64>,
+}
+
+impl Default for Heard {
+    fn default() -> Self {
+        Self {
+            at: Instant::now(),
+            ahead: Duration::ZERO,
+            paces: HashMap::new(),
+        }
+    }
+}
+
+impl Heard {
+    /// What requests have used by now beyond what was said.
+    fn beyond(&self, account: &str) -> i64 {
+        let late = self.at.elapsed().saturating_sub(self.ahead);
+        let late_ms = i64::try_from(late.as_millis()).unwrap_or(i64::MAX);
+        let pace = self.paces.get(account).copied().unwrap_or(0).max(0);
+        pace.saturating_mul(late_ms) / 1_000
+    }
 }
 
 impl Kept {
+    fn hear(&mut self, ask: &v1::LeaseAsk) {
+        self.heard.at = Instant::now();
+        self.heard.ahead = Duration::from_millis(ask.ahead_ms);
+        for wish in &ask.wishes {
+            self.heard.paces.insert(wish.account.clone(), wish.pace);
+        }
+    }
+
+    /// What is to be written when the stream has ended: what was only kept, and, where the end came later than the last word
+    /// allowed for, what requests will have used meanwhile.
+    fn last_words(&mut self) -> Vec<Wish> {
+        let mut last: Vec<Wish> = self.take();
+        for (account, (wish, _)) in &self.known {
+            if self.heard.beyond(account) > 0 && last.iter().all(|kept| &kept.account != account) {
+                last.push(Wish {
+                    want: Want::default(),
+                    ..wish.clone()
+                });
+            }
+        }
+        for wish in &mut last {
+            let exposed = wish.said.exposed.saturating_add(self.heard.beyond(&wish.account));
+            wish.said.exposed = exposed.min(wish.said.unused.max(wish.said.exposed));
+        }
+        last
+    }
+
     /// The answer to mere reports; `None` if there is a wish among them, or it is time to write.
     fn answer(&mut self, wishes: &[Wish], now_ms: i64) -> Option<Answers> {
         if now_ms - self.written_at_ms >= i64::try_from(KEEP.as_millis()).unwrap_or(0) {
@@ -187,6 +267,15 @@ impl Kept {
         self.holders = answers.holders;
         for (wish, granted) in wishes.into_iter().zip(&answers.granted) {
             self.known.insert(wish.account.clone(), (wish, granted.clone()));
+        }
+    }
+
+    /// What was only kept is written.
+    fn noted(&mut self, wishes: Vec<Wish>) {
+        for wish in wishes {
+            if let Some((known, _)) = self.known.get_mut(&wish.account) {
+                *known = wish;
+            }
         }
     }
 

@@ -22,6 +22,7 @@ on_both!(
     a_new_run_waits_for_the_records_of_the_last,
     a_new_run_says_better_what_the_last_had_used,
     what_is_not_heard_of_any_more_gives_back_what_it_had_not_used,
+    what_requests_used_between_the_last_word_and_the_end_of_the_connection_is_counted,
     what_is_unknown_or_belongs_to_another_period_is_not_granted,
     two_control_planes_never_grant_more_than_there_is,
     what_only_a_newer_data_plane_says_is_answered_and_grants_nothing,
@@ -87,6 +88,7 @@ impl Lease {
         let ask = Up::Ask(v1::LeaseAsk {
             wishes,
             earlier_runs_delivered,
+            ahead_ms: 0,
         });
         self.out.send(v1::LeaseRequest { body: Some(ask) }).await.unwrap();
         match self.answers.message().await?.unwrap().body.unwrap() {
@@ -331,6 +333,36 @@ async fn what_is_not_heard_of_any_more_gives_back_what_it_had_not_used(db: TestD
     );
     take(&plane, vec![drawn(1, &account, 1)]).await;
     assert_eq!(standing(&plane, &mut other, &account).await, (COST, 3 * COST));
+}
+
+async fn what_requests_used_between_the_last_word_and_the_end_of_the_connection_is_counted(db: TestDb) {
+    let plane = Plane::start(&db).await;
+    let account = budget(&plane, 10 * COST).await;
+    let mut lost = Lease::open(&plane, REPLICA, 1, 1, &[]).await.unwrap();
+    lost.ask(&account, 9 * COST).await;
+    // In a tenth of a second everything is used that there is.
+    let said = v1::Wish {
+        unused: 8 * COST,
+        exposed: COST,
+        pace: 70 * COST,
+        ..wish(&account, 0)
+    };
+    wait_to_write(&plane);
+    lost.say(vec![said], true).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+    drop(lost);
+    let mut other = Lease::open(&plane, "rep_other", 1, 1, &[]).await.unwrap();
+    // What is lost is exhausted, and not busy any more, once it is known to be used.
+    let need = 2 * COST;
+    loop {
+        match other.ask(&account, need).await {
+            granted if granted.refusal() == v1::Refusal::Exhausted => break,
+            granted => assert_eq!(granted.amount, 0),
+        }
+        plane.clock.0.fetch_add(61_000, Ordering::Relaxed);
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(standing(&plane, &mut other, &account).await, (0, 9 * COST));
 }
 
 async fn what_is_unknown_or_belongs_to_another_period_is_not_granted(db: TestDb) {

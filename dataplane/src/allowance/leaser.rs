@@ -1,6 +1,7 @@
 //! Asks the control plane for shares of budgets and limits, on behalf of all requests, and gives back what is not needed.
 
-use super::slot::{Said, Slot, When};
+use super::gaps::Gaps;
+use super::slot::{Running, Said, Slot, When};
 use super::{Allowances, Logbook};
 use crate::backoff::Backoff;
 use crate::sync::Link;
@@ -175,6 +176,8 @@ impl Leaser {
     async fn follow(&self, stream: &mut Stream, earlier: u64) -> Result<(), Status> {
         let mut next_beat = Instant::now();
         let mut said_at = Instant::now();
+        let mut gaps = Gaps::new(SHORT_BEAT);
+        let flights = &self.allowances.flights;
         loop {
             let when = if self.closing.is_cancelled() {
                 self.allowances.slots.all().iter().for_each(|slot| {
@@ -184,8 +187,10 @@ impl Leaser {
                 When::Last
             } else {
                 tokio::select! {
-                    () = self.allowances.wake.notified() => When::Between,
+                    // A beat that is due comes first: between beats only old things are said of what requests use.
+                    biased;
                     () = tokio::time::sleep_until(next_beat) => When::Beat,
+                    () = self.allowances.wake.notified() => When::Between,
                     () = self.closing.cancelled() => continue,
                 }
             };
@@ -193,9 +198,10 @@ impl Leaser {
                 self.allowances.slots.ripen(Instant::now());
             }
             let mut listed = self.allowances.slots.take_listed();
+            let made = Instant::now();
             let exposed = match when {
                 When::Between => HashMap::new(),
-                When::Beat | When::Last => self.allowances.flights.exposed(),
+                When::Beat | When::Last => flights.exposed(),
             };
             if when == When::Between {
                 // Only what somebody waits for, here or elsewhere; the rest is said with the next beat.
@@ -221,6 +227,8 @@ impl Leaser {
             match when {
                 When::Last => return Ok(()),
                 When::Beat => {
+                    gaps.replaced(made, Instant::now());
+                    flights.look_ahead(gaps.ahead());
                     if self.allowances.slots.forget_over(self.clock.now_ms()) {
                         self.allowances.callers.forget();
                     }
@@ -237,16 +245,18 @@ impl Leaser {
         &self,
         stream: &mut Stream,
         slots: &[Arc<Slot>],
-        exposed: &HashMap<usize, i64>,
+        exposed: &HashMap<usize, Running>,
         when: When,
         earlier: u64,
     ) -> Result<bool, Status> {
-        let wishes: Vec<v1::Wish> = slots
-            .iter()
-            .map(|slot| slot.wish(exposed.get(&Arc::as_ptr(slot).addr()).copied(), when))
-            .collect();
+        let ahead = self.allowances.flights.ahead();
+        let wishes = slots.iter().map(|slot| {
+            let running = exposed.get(&Arc::as_ptr(slot).addr()).copied();
+            slot.wish(running.unwrap_or_default(), ahead, when)
+        });
         let ask = v1::LeaseAsk {
-            wishes,
+            wishes: wishes.collect(),
+            ahead_ms: u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX),
             earlier_runs_delivered: self.spool.acked() >= earlier,
         };
         self.messages.inc();

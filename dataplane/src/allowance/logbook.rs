@@ -5,6 +5,7 @@
 //! the control plane need not guess from what it heard last.
 
 use super::Allowances;
+use super::gaps::Gaps;
 use crate::files::Rewritten;
 use ccag_proto::v1;
 use std::collections::BTreeMap;
@@ -91,12 +92,12 @@ impl Logbook {
     /// Writes until all requests have ended.
     pub(crate) async fn keep(self: Arc<Self>, allowances: Arc<Allowances>, closing: CancellationToken) {
         let flights = &allowances.flights;
-        let mut pace = Pace::default();
+        let mut gaps = Gaps::new(EVERY);
         let mut failing = false;
         loop {
             let running = flights.watch_hard();
             let written = self
-                .write(flights.used_of_hard(&allowances.slots, pace.ahead))
+                .write(flights.used_of_hard(&allowances.slots, gaps.ahead()))
                 .await;
             match &written {
                 Err(error) if !failing => {
@@ -109,8 +110,11 @@ impl Logbook {
             }
             failing = written.is_err();
             tokio::select! {
-                () = tokio::time::sleep(EVERY), if running => pace.tick(),
-                () = flights.hard_began.notified(), if !running => pace = Pace::default(),
+                () = tokio::time::sleep(EVERY), if running => {
+                    let now = Instant::now();
+                    gaps.replaced(now, now);
+                }
+                () = flights.hard_began.notified(), if !running => gaps = Gaps::new(EVERY),
                 () = closing.cancelled() => return,
             }
         }
@@ -141,34 +145,6 @@ fn read(path: &Path) -> io::Result<Option<Used>> {
         Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-/// How far apart the times are at which the file is written: further on a machine that is busy.
-#[derive(Debug)]
-struct Pace {
-    last: Instant,
-    longest: Duration,
-    /// For how long ahead it is reckoned what requests will have used.
-    ahead: Duration,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            last: Instant::now(),
-            longest: EVERY,
-            ahead: 2 * EVERY,
-        }
-    }
-}
-
-impl Pace {
-    fn tick(&mut self) {
-        let gap = self.last.elapsed();
-        self.last = Instant::now();
-        self.longest = gap.max(self.longest * 7 / 8);
-        self.ahead = 2 * self.longest;
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod contact;
 mod cooling;
+mod gaps;
 mod governed;
 mod leaser;
 mod logbook;

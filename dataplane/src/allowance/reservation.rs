@@ -2,13 +2,13 @@
 
 use super::permit::Permit;
 use super::quote::Quote;
-use super::slot::{AHEAD, Slot};
+use super::slot::{Running, Slot};
 use super::slots::Slots;
 use super::{Allowances, Has, Held, Problem, Scope};
 use ccag_domain::usage::Draw;
 use ccag_domain::{Geography, Lane, NanoUsd, Tokens};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -46,21 +46,52 @@ impl Flight {
         let ran_ms = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
         let ahead_ms = i64::try_from(ahead.as_millis()).unwrap_or(0);
         let answer = used.saturating_sub(self.prompt).max(0);
-        used.saturating_add(answer.saturating_mul(ahead_ms) / ran_ms.max(ahead_ms))
+        // How fast a request is that has hardly begun nobody can tell yet.
+        used.saturating_add(answer.saturating_mul(ahead_ms) / ran_ms.max(ahead_ms / 4).max(1))
     }
 }
 
+/// What is said of what requests have used is old when it counts: so much later, at least, a data plane may have been killed.
+/// What they use until then, at their pace, is taken to be used already.
+const AHEAD: Duration = Duration::from_millis(400);
+
 /// The reservations of all requests that run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Flights {
     running: Mutex<(u64, HashMap<u64, Arc<Flight>>)>,
+    /// For how long ahead it is said what they will have used, in milliseconds.
+    ahead_ms: AtomicU64,
     /// Whether somebody looks again and again at what is used of hard budgets.
     watched: AtomicBool,
     /// Told when a request begins that uses one, and nobody does.
     pub(super) hard_began: Notify,
 }
 
+impl Default for Flights {
+    fn default() -> Self {
+        let flights = Self {
+            running: Mutex::default(),
+            ahead_ms: AtomicU64::new(0),
+            watched: AtomicBool::new(false),
+            hard_began: Notify::new(),
+        };
+        flights.look_ahead(Duration::ZERO);
+        flights
+    }
+}
+
 impl Flights {
+    /// From now on it is said what they will have used so much later, or a moment if that is more.
+    pub(super) fn look_ahead(&self, ahead: Duration) {
+        let ms = u64::try_from(ahead.max(AHEAD).as_millis()).unwrap_or(u64::MAX);
+        self.ahead_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// For how long ahead it is said what they will have used.
+    pub(super) fn ahead(&self) -> Duration {
+        Duration::from_millis(self.ahead_ms.load(Ordering::Relaxed))
+    }
+
     fn enter(&self, flight: Flight) -> (u64, Arc<Flight>) {
         let flight = Arc::new(flight);
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,15 +110,17 @@ impl Flights {
         running.1.remove(&id);
     }
 
-    /// What the requests that run will have used in a moment of each account, by the addresses of the slots.
-    pub(super) fn exposed(&self) -> HashMap<usize, i64> {
+    /// What the requests that run have used of each account, and will have in a moment, by the addresses of the slots.
+    pub(super) fn exposed(&self) -> HashMap<usize, Running> {
+        let ahead = self.ahead();
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut sums: HashMap<usize, i64> = HashMap::new();
+        let mut sums: HashMap<usize, Running> = HashMap::new();
         for flight in running.1.values() {
-            let exposed = flight.soon(AHEAD);
+            let (used, soon) = (flight.exposed.load(Ordering::Relaxed), flight.soon(ahead));
             for slot in &flight.accounts {
                 let sum = sums.entry(Arc::as_ptr(slot).addr()).or_default();
-                *sum = sum.saturating_add(exposed);
+                sum.used = sum.used.saturating_add(used);
+                sum.soon = sum.soon.saturating_add(soon);
             }
         }
         sums
@@ -231,8 +264,11 @@ impl Reservation {
         self.quote.runs(&self.allowances.learnt, false);
         let mut others_wait = false;
         let answer = cost.saturating_sub(self.flight.prompt).max(0);
+        let is_recent = self.flight.began.elapsed() < self.allowances.flights.ahead();
         for line in &self.lines {
-            line.slot.end(self.flight.began, answer);
+            if is_recent {
+                line.slot.end(answer);
+            }
             others_wait |= line.slot.settle(line.reserved, cost);
             line.slot.changed.notify_waiters();
             self.allowances.slots.list(&line.slot);

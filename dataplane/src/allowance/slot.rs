@@ -10,10 +10,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// What is said of what requests have used is old when it counts: so much later a data plane may have been killed. What they
-/// use until then, at their pace, is taken to be used already.
-pub(super) const AHEAD: Duration = Duration::from_millis(400);
-
 /// For how long it is believed that no permits are left, once the control plane has said so.
 const BELIEVED: Duration = Duration::from_millis(200);
 
@@ -60,6 +56,15 @@ pub(super) enum Try {
     Ask,
 }
 
+/// What requests that run have used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Running {
+    /// Up to now.
+    pub(super) used: i64,
+    /// Up to the end of the time ahead.
+    pub(super) soon: i64,
+}
+
 /// When something is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
@@ -90,6 +95,11 @@ pub(super) struct State {
     /// those have that began lately, with their prompts, and, where they have ended already, with all of it.
     exposed: i64,
     recent: i64,
+    /// What of that is reckoned for the time ahead, and for how long that is.
+    coming: i64,
+    ahead: Duration,
+    /// When the last beat was.
+    beat_at: Option<Instant>,
     /// Permits of a rate whose minute is not over.
     cooling: Cooling,
     /// When the control plane has said last that no permits are left, to somebody who needed so many.
@@ -106,6 +116,19 @@ impl State {
         let over = self.cooling.take_until(now);
         self.purse.settle(over, 0);
         over
+    }
+
+    /// Of what began in the time ahead as much is recent no more as has passed of it since the last beat.
+    fn age(&mut self, ahead: Duration) {
+        let now = Instant::now();
+        let passed = self.beat_at.replace(now).map_or(ahead, |at| now - at).min(ahead);
+        let (passed, ahead) = (passed.as_millis(), ahead.as_millis().max(1));
+        let part = |n: u128| i64::try_from(n).unwrap_or(i64::MAX);
+        let gone = self.recent.saturating_mul(part(passed)) / part(ahead);
+        self.recent -= gone;
+        if gone == 0 && passed > 0 {
+            self.recent = self.recent.saturating_sub(1).max(0);
+        }
     }
 
     /// What has been spent as far as is known here: a little more than what the control plane has said.
@@ -254,12 +277,10 @@ impl Slot {
         state.recent = state.recent.saturating_add(prompt);
     }
 
-    /// A request that began then has ended, and used so much beyond its prompt.
-    pub(super) fn end(&self, began: Instant, answer: i64) {
-        if began.elapsed() < AHEAD {
-            let mut state = self.state();
-            state.recent = state.recent.saturating_add(answer);
-        }
+    /// A request that began lately has ended, and used so much beyond its prompt.
+    pub(super) fn end(&self, answer: i64) {
+        let mut state = self.state();
+        state.recent = state.recent.saturating_add(answer);
     }
 
     /// A request has ended. True if others may be waiting for what is free now.
@@ -271,7 +292,7 @@ impl Slot {
 
     /// What to say of it now: a wish, or only a report.
     /// What requests that run have used is known with a beat only; in between it is what was said last.
-    pub(super) fn wish(&self, exposed: Option<i64>, when: When) -> v1::Wish {
+    pub(super) fn wish(&self, running: Running, ahead: Duration, when: When) -> v1::Wish {
         let mut state = self.state();
         let state = &mut *state;
         if self.of == Of::Permits {
@@ -286,9 +307,10 @@ impl Slot {
         state.unanswered = true;
         if when != When::Between {
             state.purse.beat();
-            state.exposed = exposed.unwrap_or(0).saturating_add(state.recent);
-            // Of what is recent at one short beat, an eighth is not at the next: there are eight of them in the time ahead.
-            state.recent -= state.recent / 8 + i64::from(state.recent % 8 != 0);
+            state.exposed = running.soon.saturating_add(state.recent);
+            state.coming = state.exposed.saturating_sub(running.used);
+            state.ahead = ahead;
+            state.age(ahead);
         }
         state.purse.give_back(least, waiting);
         let purse = &state.purse;
@@ -308,6 +330,8 @@ impl Slot {
             returned: purse.totals().returned,
             unused: said.unused,
             exposed: said.exposed,
+            pace: state.coming.saturating_mul(1_000)
+                / i64::try_from(state.ahead.as_millis()).unwrap_or(i64::MAX).max(1),
         }
     }
 

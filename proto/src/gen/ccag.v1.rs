@@ -56,6 +56,9 @@ pub struct LeaseAsk {
     /// Whether all records of earlier runs have been acknowledged.
     #[prost(bool, tag = "2")]
     pub earlier_runs_delivered: bool,
+    /// For how long ahead `exposed` is reckoned.
+    #[prost(uint64, tag = "3")]
+    pub ahead_ms: u64,
 }
 /// About one account: a wish, or only a report.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -72,11 +75,15 @@ pub struct Wish {
     /// What was given back in this run.
     #[prost(int64, tag = "5")]
     pub returned: i64,
-    /// What is free or reserved for requests that run, and what of it they have used so far.
+    /// What is free or reserved for requests that run, and what of it they will have used at the end of the time ahead, at their
+    /// pace.
     #[prost(int64, tag = "6")]
     pub unused: i64,
     #[prost(int64, tag = "7")]
     pub exposed: i64,
+    /// That pace, in a second.
+    #[prost(int64, tag = "8")]
+    pub pace: i64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct LeaseResponse {
