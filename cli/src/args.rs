@@ -1,9 +1,9 @@
 //! The command line: every command and flag with its documentation.
 
 use crate::commands::{
-    analytics, audit, auth, budgets, capabilities, client_sessions, completions, endpoints, explain, idps,
-    keys, limits, master_keys, models, notifications, policies, pricing, routing, scim, sessions, setup,
-    sign_in, teams, usage, users, web_search,
+    analytics, audit, auth, budgets, capabilities, client_sessions, completions, declare, endpoints, explain,
+    idps, keys, limits, manual, master_keys, models, notifications, policies, pricing, routing, scim,
+    sessions, setup, sign_in, teams, usage, users, web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
@@ -158,6 +158,28 @@ pub(crate) enum Command {
     /// Secrets at rest: under which master keys they are kept, and bringing them under the current one
     #[command(subcommand)]
     Secrets(master_keys::Secrets),
+    /// Make the gateway as files say: endpoints, teams, users, budgets, limits, policies, identity providers, settings
+    ///
+    /// What is to be done is shown, and done after a yes. A section that a file does not have is left alone; an object keeps
+    /// what the file does not say of it; null takes a value away. Objects are recognised by their names (budgets and limits by
+    /// what they are about). Secrets are named, not written: `client_secret: {env: OIDC_SECRET}`; the gateway never shows
+    /// them, so they are sent only with something that is new or changed.
+    ///
+    /// Applied twice, a file changes nothing the second time. The form is described in docs/apply.md; `ccag export` writes
+    /// what there is in it.
+    ///
+    /// For example: ccag apply -f gateway.yaml, or in a pipeline: ccag apply -f config/ --prune --yes
+    Apply(declare::Apply),
+    /// Show what `apply` would do; the exit code is 1 if there is something
+    ///
+    /// This is how a change that was made by hand is found: ccag diff -f gateway.yaml
+    Diff(declare::Diff),
+    /// Write what the gateway has as a file for `apply`, without secrets
+    ///
+    /// Users whom an identity provider brings are left out. With --json it is JSON, which `apply` reads as well.
+    ///
+    /// For example: ccag export > gateway.yaml
+    Export(declare::Export),
     /// Show the data planes, what they have applied and what they still hold
     Fleet,
     /// The models that the gateway serves; without a command, list them
@@ -176,6 +198,10 @@ pub(crate) enum Command {
     ///
     /// For example: ccag completions bash > ~/.local/share/bash-completion/completions/ccag
     Completions(completions::Completions),
+    /// Write manual pages, one for each command, into a folder
+    ///
+    /// For example: ccag man ~/.local/share/man/man1
+    Man(manual::Man),
 }
 
 #[cfg(test)]

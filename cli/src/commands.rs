@@ -7,6 +7,7 @@ pub(crate) mod budgets;
 pub(crate) mod capabilities;
 pub(crate) mod client_sessions;
 pub(crate) mod completions;
+pub(crate) mod declare;
 pub(crate) mod endpoints;
 pub(crate) mod explain;
 pub(crate) mod gateway;
@@ -14,6 +15,7 @@ pub(crate) mod guardrail;
 pub(crate) mod idps;
 pub(crate) mod keys;
 pub(crate) mod limits;
+pub(crate) mod manual;
 pub(crate) mod master_keys;
 pub(crate) mod models;
 pub(crate) mod notifications;
@@ -79,6 +81,10 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
         Command::Scim(command) => command.run(&context(&global, out)?).await,
         Command::Audit(command) => command.run(&context(&global, out)?).await,
         Command::Secrets(command) => command.run(&context(&global, out)?).await,
+        Command::Apply(command) => command.run(&context(&global, out)?).await,
+        Command::Diff(command) => command.run(&context(&global, out)?).await,
+        Command::Export(command) => command.run(&context(&global, out)?).await,
+        Command::Man(command) => command.run(out),
         Command::Fleet => gateway::fleet(&context(&global, out)?).await,
         Command::Models { command } => models::run(command, &context(&global, out)?).await,
         Command::Pricing { command } => pricing::run(command, &context(&global, out)?).await,

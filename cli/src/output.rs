@@ -60,6 +60,18 @@ impl Output {
         let _ = writeln!(io::stderr(), "{text}");
     }
 
+    /// Asks a person whether something is to be done. Only `y` and `yes` are a yes.
+    pub(crate) fn confirm(self, question: &str) -> Result<bool, CliError> {
+        let mut answer = String::new();
+        write!(io::stderr(), "{question} [y/N] ")
+            .and_then(|()| io::stdin().read_line(&mut answer))
+            .map_err(|error| CliError::Local {
+                what: "cannot ask on this terminal".to_owned(),
+                error,
+            })?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
     /// Tells about something dangerous.
     pub(crate) fn warn(self, text: &str) {
         let _ = writeln!(io::stderr(), "warning: {text}");

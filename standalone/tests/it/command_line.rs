@@ -5,20 +5,43 @@ use serde_json::Value;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-struct Terminal<'a> {
+pub(crate) struct Terminal<'a> {
     it: &'a Started,
-    home: tempfile::TempDir,
+    pub(crate) home: tempfile::TempDir,
 }
 
-impl Terminal<'_> {
+impl<'a> Terminal<'a> {
+    /// A home of its own, where the administrator has signed in.
+    pub(crate) fn signed_in(it: &'a Started) -> Self {
+        let terminal = Self {
+            it,
+            home: tempfile::tempdir().unwrap(),
+        };
+        let password = format!("{}\n", crate::harness::PASSWORD);
+        let (code, _, errors) = terminal.run(&["login", "-u", "admin", "--password-stdin"], &password);
+        assert_eq!(code, 0, "{errors}");
+        terminal
+    }
+
     /// Runs `ccag --json` and returns exit code, what it wrote as JSON, and its error output.
-    fn run(&self, arguments: &[&str], input: &str) -> (i32, Value, String) {
+    pub(crate) fn run(&self, arguments: &[&str], input: &str) -> (i32, Value, String) {
+        self.run_with(arguments, input, &[])
+    }
+
+    /// The same with more environment variables.
+    pub(crate) fn run_with(
+        &self,
+        arguments: &[&str],
+        input: &str,
+        variables: &[(&str, &str)],
+    ) -> (i32, Value, String) {
         let mut child = Command::new(binary("ccag"))
             .arg("--json")
             .args(arguments)
             .env_clear()
             .env("HOME", self.home.path())
             .env("CCAG_URL", &self.it.gateway.url)
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -37,7 +60,7 @@ impl Terminal<'_> {
         (output.status.code().unwrap(), json, errors)
     }
 
-    fn ok(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> Value {
         let (code, json, errors) = self.run(arguments, "");
         assert_eq!(code, 0, "{arguments:?}: {errors}{json}");
         json

@@ -18,6 +18,7 @@ mod claude_code;
 mod command_line;
 mod console;
 mod crash;
+mod declared;
 mod documentation;
 mod explain;
 mod first_start;
