@@ -105,6 +105,8 @@ enum Format {
     Jsonl,
     /// CSV with a header line
     Csv,
+    /// CSV in the form of FOCUS 1.2: charges by the hour, for tools that read the bills of clouds
+    Focus,
 }
 
 impl Usage {
@@ -205,9 +207,9 @@ fn render(summary: &UsageSummary) -> String {
 
 impl Export {
     async fn run(self, context: &Context) -> Result<(), CliError> {
-        if context.out.is_json() && self.format == Format::Csv && self.output.is_none() {
+        if context.out.is_json() && self.format != Format::Jsonl && self.output.is_none() {
             return Err(CliError::Usage(
-                "--json and --format csv cannot both be had".to_owned(),
+                "--json and a form that is CSV cannot both be had".to_owned(),
             ));
         }
         let client = &context.client;
@@ -219,12 +221,17 @@ impl Export {
             user_id: names::maybe_user(client, self.of.user.as_deref()).await?,
             key_id: names::maybe_key(client, self.of.key.as_deref()).await?,
             model: self.of.model,
-            format: Some(match self.format {
-                Format::Jsonl => ExportFormat::Jsonl,
-                Format::Csv => ExportFormat::Csv,
-            }),
+            format: match self.format {
+                Format::Jsonl => Some(ExportFormat::Jsonl),
+                Format::Csv => Some(ExportFormat::Csv),
+                Format::Focus => None,
+            },
         };
-        let mut rows = client.download(paths::USAGE_EXPORT, &query).await?;
+        let path = match self.format {
+            Format::Jsonl | Format::Csv => paths::USAGE_EXPORT,
+            Format::Focus => paths::USAGE_FOCUS,
+        };
+        let mut rows = client.download(path, &query).await?;
         let Some(path) = self.output else {
             while let Some(chunk) = client.chunk(&mut rows).await? {
                 context.out.raw(&chunk)?;

@@ -19,6 +19,7 @@ pub mod discovery;
 pub mod endpoints;
 pub mod explanations;
 pub mod fleet;
+pub mod focus;
 pub mod identity;
 pub mod intake;
 pub mod keys;

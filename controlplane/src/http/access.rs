@@ -180,6 +180,7 @@ const API: &[Route] = &[
     post(paths::USER_ACTIVATE, change(Area::Users)),
     get(paths::USAGE_SUMMARY, read(Area::Usage)),
     get(paths::USAGE_EXPORT, read(Area::Usage)),
+    get(paths::USAGE_FOCUS, read(Area::Usage)),
     get(paths::ANALYTICS, read(Area::Usage)),
     get(paths::ANALYTICS_ACTIVITY, read(Area::Usage)),
     get(paths::ANALYTICS_PERFORMANCE, read(Area::Usage)),

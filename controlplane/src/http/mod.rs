@@ -171,6 +171,7 @@ fn api() -> Router<HttpState> {
         .route(paths::USER_ACTIVATE, post(users::activate))
         .route(paths::USAGE_SUMMARY, get(usage::summary))
         .route(paths::USAGE_EXPORT, get(usage::export))
+        .route(paths::USAGE_FOCUS, get(usage::focus))
         .route(paths::ANALYTICS, get(analytics::cells))
         .route(paths::ANALYTICS_ACTIVITY, get(analytics::activity))
         .route(paths::ANALYTICS_PERFORMANCE, get(analytics::performance))

@@ -3,17 +3,17 @@
 use super::auth::SignedIn;
 use super::extract::{Json, Params};
 use super::{HttpState, Refusal};
-use crate::app::{reprice, usage};
+use crate::app::{focus, reprice, usage};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use ccag_admin_api::{
-    CSV, ExportFormat, ExportQuery, LedgerRow, NDJSON, Reprice, RepriceQuery, RepriceReport, UsageQuery,
-    UsageSummary,
+    CSV, ExportFormat, ExportQuery, FocusRow, LedgerRow, NDJSON, Reprice, RepriceQuery, RepriceReport,
+    UsageQuery, UsageSummary,
 };
-use ccag_domain::Problem;
+use ccag_domain::{Code, Problem};
 use futures_util::{StreamExt, TryStreamExt};
 
 pub(super) async fn summary(
@@ -69,6 +69,33 @@ pub(super) async fn export(
     let headers = [
         (header::CONTENT_TYPE, content_type),
         (header::CONTENT_DISPOSITION, name),
+    ];
+    Ok((headers, Body::from_stream(body)).into_response())
+}
+
+/// The ledger as charges in the form of FOCUS, streamed.
+pub(super) async fn focus(
+    who: SignedIn,
+    State(state): State<HttpState>,
+    Params(query): Params<ExportQuery>,
+) -> Result<Response, Refusal> {
+    if query.format == Some(ExportFormat::Jsonl) {
+        let message = "Charges in the form of FOCUS are CSV; leave `format` out.";
+        return Err(Problem::new(Code::InvalidRequest, message).field("format").into());
+    }
+    let mut pages = Box::pin(focus::export(&state.app, &who.actor(), &query).await?);
+    let lines = |rows: &[FocusRow]| rows.iter().map(FocusRow::to_csv).collect::<String>();
+    // The first page is read before the status goes out.
+    let first = pages.next().await.transpose()?.unwrap_or_default();
+    let start = Bytes::from(FocusRow::csv_header() + &lines(&first));
+    let rest = pages.map_ok(move |rows| Bytes::from(lines(&rows)));
+    let body = futures_util::stream::once(async move { Ok::<_, Problem>(start) }).chain(rest);
+    let headers = [
+        (header::CONTENT_TYPE, CSV),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"ccag-focus.csv\"",
+        ),
     ];
     Ok((headers, Body::from_stream(body)).into_response())
 }

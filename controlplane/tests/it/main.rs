@@ -29,6 +29,7 @@ mod discovery;
 mod endpoint_access;
 mod endpoints;
 mod explanations;
+mod focus;
 mod http;
 mod idp;
 mod intake;

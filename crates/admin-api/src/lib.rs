@@ -18,6 +18,7 @@ mod client_sessions;
 mod endpoints;
 mod explanations;
 mod fleet;
+mod focus;
 mod idps;
 mod keys;
 mod ledger;
@@ -81,6 +82,7 @@ pub use endpoints::{
 };
 pub use explanations::{ExplanationSource, ExplanationView};
 pub use fleet::{EndpointTrouble, FleetView, RejectedObject, ReplicaCounts, ReplicaView, StatusView};
+pub use focus::FocusRow;
 pub use idps::{
     GroupMapping, ProviderCheck, ProviderList, ProviderRules, ProviderTest, ProviderView, WriteProvider,
 };
