@@ -54,6 +54,14 @@ fn parts(root: &Path, plan: &Plan<'_>, only: Option<Part>, report: &mut Report) 
     }
     if only != Some(Part::Checks) {
         let tools = report.step("tools", || tools::ensure(root))?;
+        if plan.runner_args.is_empty() {
+            report.step("chart", || {
+                run(Command::new(&tools.python)
+                    .arg(root.join("helm/tests/chart.py"))
+                    .env("PYTHONPATH", &tools.helm)
+                    .env("PYTHONDONTWRITEBYTECODE", "1"))
+            })?;
+        }
         report.step("build", || {
             run(cargo(root).args(["build", "--workspace", "--bins", "--locked"]))
         })?;

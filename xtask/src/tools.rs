@@ -12,7 +12,13 @@ const PYTHON: &[&str] = &[
     "anthropic[bedrock]>=2.12,<3",
     "moto[server]>=5.1,<6",
     "aiosmtpd>=1.4,<2",
+    // What Helm's library is called through, and the schemas of Kubernetes.
+    "cffi>=2,<3",
+    "kubernetes-validate>=1.37,<2",
 ];
+
+/// Helm, as a library.
+const HELM: &str = "helm-sdkpy==0.1.32";
 
 /// The Anthropic SDK of the TypeScript tests.
 const TYPESCRIPT_SDK: &str = "@anthropic-ai/sdk@^1";
@@ -26,6 +32,8 @@ pub(crate) struct Tools {
     pub(crate) python: PathBuf,
     /// A directory whose `node_modules` has Claude Code, the Anthropic SDK and an OpenID provider.
     pub(crate) node_dir: PathBuf,
+    /// A directory with the Python package that is Helm.
+    pub(crate) helm: PathBuf,
 }
 
 /// Installs what is missing.
@@ -33,9 +41,11 @@ pub(crate) fn ensure(root: &Path) -> Result<Tools> {
     system_packages()?;
     let home = target_dir(root).join("test-tools");
     std::fs::create_dir_all(&home)?;
+    let python = python(&home)?;
     Ok(Tools {
-        python: python(&home)?,
+        helm: helm(&home, &python)?,
         node_dir: node(&home)?,
+        python,
     })
 }
 
@@ -120,6 +130,37 @@ fn python(home: &Path) -> Result<PathBuf> {
         .args(PYTHON))?;
     std::fs::write(stamp, wanted)?;
     Ok(python)
+}
+
+/// Helm. Its package asks for a newer Python than there may be, and works with this one: so it is unpacked, not installed.
+fn helm(home: &Path, python: &Path) -> Result<PathBuf> {
+    let dir = home.join("helm");
+    let stamp = dir.join("installed");
+    if std::fs::read_to_string(&stamp).is_ok_and(|have| have == HELM) {
+        return Ok(dir);
+    }
+    println!("installing Helm");
+    let wheels = tempfile::tempdir()?;
+    let pip = ["-m", "pip", "download", "--quiet", "--no-deps"];
+    let any = ["--python-version", "3.12", "--only-binary=:all:", HELM];
+    run(Command::new(python)
+        .args(pip)
+        .args(any)
+        .arg("--dest")
+        .arg(wheels.path()))?;
+    let wheel = std::fs::read_dir(wheels.path())?
+        .next()
+        .context("pip downloaded nothing")??
+        .path();
+    if dir.is_dir() {
+        std::fs::remove_dir_all(&dir)?;
+    }
+    run(Command::new(python)
+        .args(["-m", "zipfile", "-e"])
+        .arg(wheel)
+        .arg(&dir))?;
+    std::fs::write(stamp, HELM)?;
+    Ok(dir)
 }
 
 /// Installs the newest Claude Code. It is named by its number, since npm would otherwise fall back to an old one whose
