@@ -138,7 +138,8 @@ pub async fn resolve(settings: AwsSettings) -> Resolved {
 }
 
 /// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, `_BEDROCK`, `_BEDROCK_MANTLE`, `_SERVICE_QUOTAS`, `_KMS`, `_SNS` or `_EVENTBRIDGE`, the profile's
-/// section of that name, or `AWS_ENDPOINT_URL`, in that order (AWS SDKs reference guide, "Service-specific endpoints").
+/// section of that name, or `AWS_ENDPOINT_URL`, in that order (AWS SDKs reference guide, "Service-specific endpoints"). An empty one
+/// is as good as none: a Compose file cannot leave a variable out.
 fn configured_url(sdk: &SdkConfig, service_id: &str) -> Option<String> {
     let key = ServiceConfigKey::builder()
         .service_id(service_id)
@@ -148,5 +149,6 @@ fn configured_url(sdk: &SdkConfig, service_id: &str) -> Option<String> {
         .ok()?;
     sdk.service_config()
         .and_then(|config| config.load_config(key))
+        .filter(|url| !url.is_empty())
         .or_else(|| sdk.endpoint_url().map(str::to_owned))
 }
