@@ -5,8 +5,8 @@ use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Python packages that exercise the simulator and the gateway as strangers, and the servers that notifications are tested with:
-/// a stand-in for SNS and EventBridge, and a mail server.
+/// Python packages that exercise the simulator and the gateway as strangers, the servers that notifications are tested with: a
+/// stand-in for SNS and EventBridge, and a mail server; and what reads OpenAPI documents and makes clients of them.
 const PYTHON: &[&str] = &[
     "boto3>=1.44,<2",
     "anthropic[bedrock]>=2.12,<3",
@@ -15,6 +15,8 @@ const PYTHON: &[&str] = &[
     // What Helm's library is called through, and the schemas of Kubernetes.
     "cffi>=2,<3",
     "kubernetes-validate>=1.37,<2",
+    "openapi-spec-validator>=0.9,<1",
+    "openapi-python-client>=0.29,<1",
 ];
 
 /// Helm, as a library.
@@ -26,11 +28,14 @@ const TYPESCRIPT_SDK: &str = "@anthropic-ai/sdk@^1";
 /// The OpenID provider of the tests of signing in.
 const IDENTITY_PROVIDER: &str = "oidc-provider@^9";
 
+/// The inspector of the Model Context Protocol, and the Node.js that it needs, which is newer than many a system's.
+const INSPECTOR: [&str; 2] = ["@modelcontextprotocol/inspector@^2", "node@^22"];
+
 /// Where the installed things are.
 pub(crate) struct Tools {
-    /// An interpreter that has boto3, `anthropic[bedrock]`, moto and aiosmtpd.
+    /// An interpreter that has boto3, `anthropic[bedrock]`, moto, aiosmtpd, and what reads OpenAPI documents.
     pub(crate) python: PathBuf,
-    /// A directory whose `node_modules` has Claude Code, the Anthropic SDK and an OpenID provider.
+    /// A directory whose `node_modules` has Claude Code, the Anthropic SDK, an OpenID provider and an inspector for MCP.
     pub(crate) node_dir: PathBuf,
     /// A directory with the Python package that is Helm.
     pub(crate) helm: PathBuf,
@@ -178,7 +183,7 @@ fn node(home: &Path) -> Result<PathBuf> {
             None => return Err(error),
         },
     };
-    let stamped = format!("{wanted} {IDENTITY_PROVIDER}");
+    let stamped = format!("{wanted} {IDENTITY_PROVIDER} {}", INSPECTOR.join(" "));
     if have.as_deref() != Some(stamped.as_str()) {
         println!("installing Claude Code {wanted}");
         let manifest = dir.join("package.json");
@@ -188,6 +193,7 @@ fn node(home: &Path) -> Result<PathBuf> {
             .arg(format!("@anthropic-ai/claude-code@{wanted}"))
             .arg(TYPESCRIPT_SDK)
             .arg(IDENTITY_PROVIDER)
+            .args(INSPECTOR)
             .current_dir(&dir))?;
         std::fs::write(stamp, stamped)?;
     }

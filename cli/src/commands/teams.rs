@@ -10,8 +10,8 @@ use crate::human::{count, moment, or_none};
 use crate::names;
 use crate::table::{Table, card};
 use ccag_admin_api::{
-    AddMember, AssignedEndpoint, BudgetRuleSpec, CreateTeam, ListTeams, SetTeamBudget, SetTeamEndpoints,
-    TeamBudgetView, TeamEndpoints, TeamList, TeamView, UpdateTeam, Usd, UserList, paths,
+    AddMember, AssignedEndpoint, BudgetRuleSpec, CreateTeam, ListMembers, ListTeams, MAX_PAGE, SetTeamBudget,
+    SetTeamEndpoints, TeamBudgetView, TeamEndpoints, TeamList, TeamView, UpdateTeam, Usd, UserList, paths,
 };
 use ccag_domain::AccountState;
 use clap::{Args, Subcommand};
@@ -322,7 +322,22 @@ fn show(context: &Context, team: &TeamView) -> Result<(), CliError> {
 
 async fn members(context: &Context, team: &str) -> Result<(), CliError> {
     let id = names::team(&context.client, team).await?;
-    let list: UserList = context.client.get(&paths::team_members(&id)).await?;
+    let mut list = UserList {
+        users: Vec::new(),
+        next_cursor: None,
+    };
+    loop {
+        let query = ListMembers {
+            limit: Some(MAX_PAGE),
+            cursor: list.next_cursor.take(),
+        };
+        let page: UserList = context.client.get_with(&paths::team_members(&id), &query).await?;
+        list.users.extend(page.users);
+        list.next_cursor = page.next_cursor;
+        if list.next_cursor.is_none() {
+            break;
+        }
+    }
     context.out.show(&list, |list| {
         user_table(&list.users, &names::Names::default(), "This team has no members.")
     })

@@ -178,6 +178,10 @@ impl App {
         object_id: &str,
         details: impl Into<serde_json::Value>,
     ) -> AuditEntry {
+        let mut details = details.into();
+        if let (Some(via), Some(details)) = (actor.via(), details.as_object_mut()) {
+            details.insert("via".to_owned(), via.as_str().into());
+        }
         AuditEntry {
             id: format!("aud_{}", ulid(&*self.clock, &*self.rng)),
             actor: actor
@@ -186,7 +190,7 @@ impl App {
             action,
             kind: kind.as_str(),
             object_id: object_id.to_owned(),
-            details: details.into(),
+            details,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::store::entity::session;
 use ccag_admin_api::{SESSION_TOKEN_PREFIX, Secret, UserView};
 use ccag_daemon::CancellationToken;
 use ccag_domain::key::random_token;
-use ccag_domain::{AccountState, Actor, Code, KeyDigest, Problem, SessionId, UnixMs};
+use ccag_domain::{AccountState, Actor, Code, KeyDigest, Problem, SessionId, UnixMs, Via};
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -40,6 +40,8 @@ pub struct Session {
     pub expires_at_ms: UnixMs,
     /// Who it is.
     pub user: UserView,
+    /// By which way it is used now, where it is another than the API and the console.
+    pub via: Option<Via>,
 }
 
 impl Session {
@@ -51,6 +53,7 @@ impl Session {
             role: self.user.role,
             team_id: self.user.team_id.clone(),
             session: self.id.clone(),
+            via: self.via,
         }
     }
 }
@@ -168,6 +171,7 @@ pub(super) async fn begin(app: &App, user: UserView, address: Option<IpAddr>) ->
         csrf: random_token(&*app.rng).to_string(),
         expires_at_ms: now.saturating_add(app.terms.session_ttl_ms),
         user,
+        via: None,
     };
     let tx = app.store.change().await?;
     tx.insert_session(session::Model {
@@ -211,6 +215,7 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Session, Problem> {
         csrf: row.csrf,
         expires_at_ms: row.expires_at_ms,
         user,
+        via: None,
     })
 }
 

@@ -48,6 +48,9 @@ const fn change(area: Area) -> Gate {
 /// Everything but the console.
 const API: &[Route] = &[
     get("/health", Gate::Public),
+    get(paths::OPENAPI, Gate::Public),
+    // What a tool does asks again, as the route that it calls.
+    post(paths::MCP, Gate::SignedIn),
     post(paths::LOGIN, Gate::Public),
     post(paths::LOGOUT, Gate::SignedIn),
     get(paths::ME, Gate::SignedIn),

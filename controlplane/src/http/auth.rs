@@ -5,7 +5,7 @@ use crate::app::sessions::{self, Session};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
-use ccag_domain::{Actor, Code, KeyDigest, Problem};
+use ccag_domain::{Actor, Code, KeyDigest, Problem, Via};
 use url::Url;
 
 /// The cookie that holds a session's token. It is `HttpOnly` and `SameSite=Lax`.
@@ -33,8 +33,11 @@ impl FromRequestParts<HttpState> for SignedIn {
             return Ok(known.clone());
         }
         let app = &state.app;
+        // Only this process itself says that.
+        let via = parts.extensions.get::<Via>().copied();
+        let signed_in = |session| Self(Session { via, ..session });
         if let Some(token) = bearer(&parts.headers) {
-            return Ok(Self(sessions::authenticate(app, token).await?));
+            return Ok(signed_in(sessions::authenticate(app, token).await?));
         }
         let Some(token) = cookie(&parts.headers, SESSION_COOKIE) else {
             return Err(Refusal(Problem::new(
@@ -50,7 +53,7 @@ impl FromRequestParts<HttpState> for SignedIn {
                  `X-CSRF-Token`, or use a bearer token.",
             )));
         }
-        Ok(Self(session))
+        Ok(signed_in(session))
     }
 }
 
@@ -87,6 +90,12 @@ fn is_ours(headers: &HeaderMap, session: &Session, public_url: Option<&Url>) -> 
     if let Some(shown) = text(CSRF_HEADER) {
         return KeyDigest::of(shown).matches(&KeyDigest::of(&session.csrf));
     }
+    is_own_origin(headers, public_url)
+}
+
+/// Whether the browser says that a request comes from the gateway's own origin.
+pub(super) fn is_own_origin(headers: &HeaderMap, public_url: Option<&Url>) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(origin) = text("origin") else {
         return false;
     };

@@ -16,9 +16,10 @@ pub(super) async fn show(who: SignedIn, State(state): State<HttpState>) -> Answe
 }
 
 /// Which version of the rules.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
+    /// A version's name; left out, the one in force.
     version: Option<String>,
 }
 

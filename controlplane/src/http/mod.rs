@@ -18,9 +18,11 @@ mod extract;
 mod idps;
 mod keys;
 mod limits;
+mod mcp;
 mod middleware;
 mod notifications;
 mod oauth;
+mod openapi;
 mod page;
 mod policies;
 mod problem;
@@ -91,28 +93,35 @@ impl HttpState {
 /// some of them.
 pub(crate) fn router(state: HttpState, alone: bool) -> Router {
     let shared = if alone { oauth::shared() } else { Router::new() };
-    Router::new()
+    let gate = || axum::middleware::from_fn_with_state(state.clone(), access::gate);
+    let around = || axum::middleware::from_fn_with_state(state.clone(), middleware::around);
+    let served = Router::new()
         .merge(shared)
         .merge(api())
         .merge(oauth::router())
         .merge(setup::router())
         .merge(console::router())
         .merge(scim::admin::router())
-        .route_layer(axum::middleware::from_fn_with_state(state.clone(), access::gate))
+        .route_layer(gate())
         // Asks for its own tokens, and refuses in its own words.
         .merge(scim::router())
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
-        .layer(axum::middleware::from_fn_with_state(
-            state.clone(),
-            middleware::around,
-        ))
-        .with_state(state)
+        .layer(around())
+        .with_state(state.clone());
+    // Models call the same routes as everybody.
+    let for_models = mcp::router(&state, served.clone())
+        .route_layer(gate())
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(around())
+        .with_state(state.clone());
+    served.merge(for_models)
 }
 
 fn api() -> Router<HttpState> {
     Router::new()
         .route("/health", get(status::health))
+        .route(paths::OPENAPI, get(openapi::show))
         .route(paths::LOGIN, post(session::login))
         .route(paths::LOGOUT, post(session::logout))
         .route(paths::ME, get(session::me))

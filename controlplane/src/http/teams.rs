@@ -7,7 +7,9 @@ use crate::app::{teams, users};
 use crate::store::{TeamQuery, UserQuery};
 use axum::extract::State;
 use axum::http::StatusCode;
-use ccag_admin_api::{AddMember, CreateTeam, ListTeams, TeamList, TeamView, UpdateTeam, UserList};
+use ccag_admin_api::{
+    AddMember, CreateTeam, ListMembers, ListTeams, TeamList, TeamView, UpdateTeam, UserList,
+};
 use ccag_domain::{TeamId, UserId};
 
 type Answer<T> = Result<axum::Json<T>, Refusal>;
@@ -71,18 +73,19 @@ pub(super) async fn members(
     who: SignedIn,
     State(state): State<HttpState>,
     Id(id): Id<TeamId>,
+    Params(query): Params<ListMembers>,
 ) -> Answer<UserList> {
+    let limit = page::limit(query.limit)?;
     teams::find(&state.app, &who.actor(), &id).await?;
     let query = UserQuery {
         team_id: Some(id.into()),
-        limit: u64::from(ccag_admin_api::MAX_PAGE),
+        after_name: query.cursor.as_deref().map(page::position).transpose()?,
+        limit: limit as u64 + 1,
         ..UserQuery::default()
     };
-    let (users, _) = users::list(&state.app, &who.actor(), &query).await?;
-    Ok(axum::Json(UserList {
-        users,
-        next_cursor: None,
-    }))
+    let (mut users, _) = users::list(&state.app, &who.actor(), &query).await?;
+    let next_cursor = page::cut(&mut users, limit, |user| user.username.to_lowercase());
+    Ok(axum::Json(UserList { users, next_cursor }))
 }
 
 pub(super) async fn add_member(

@@ -15,12 +15,14 @@ on_both!(
 );
 
 /// What is tried in other places, since it needs more than a request: AWS, a provider, data planes, or a day of usage.
-const ELSEWHERE: [&str; 19] = [
+const ELSEWHERE: [&str; 20] = [
     // These only try something out, and change nothing.
     "POST /admin/idps/{id}/test",
     "POST /admin/endpoints/{id}/test",
     "POST /admin/websearch-mode/test",
     "POST /admin/search-providers/test",
+    // Asks other routes: `mcp`.
+    "POST /mcp",
     // `notifications`.
     "POST /admin/notifications/destinations/{id}/test",
     "POST /admin/notifications/destinations/{id}/activate",

@@ -227,3 +227,31 @@ async fn the_console_sends_strangers_to_its_sign_in_page() {
     );
     plane.stop().await;
 }
+
+#[tokio::test]
+async fn the_members_of_a_team_come_in_pages_as_every_list_does() {
+    let (_db, plane) = plane().await;
+    let admin = plane.admin().await;
+    let team = admin.post("/admin/teams", json!({"name": "Red"})).await.id();
+    for name in ["ada", "Grace", "linus"] {
+        let user = json!({"username": name, "team_id": team});
+        assert_eq!(admin.post("/admin/users", user).await.status, 201);
+    }
+    let list = format!("/admin/teams/{team}/members");
+    let names = |answer: &Answer| {
+        let users = answer.json()["users"].as_array().unwrap().clone();
+        let names = users
+            .iter()
+            .map(|user| user["username"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let first = admin.get(&format!("{list}?limit=2")).await;
+    assert_eq!(names(&first), ["ada", "Grace"], "{}", first.text);
+    let cursor = first.json()["next_cursor"].as_str().unwrap().to_owned();
+    let second = admin.get(&format!("{list}?limit=2&cursor={cursor}")).await;
+    assert_eq!(names(&second), ["linus"], "{}", second.text);
+    assert!(second.json()["next_cursor"].is_null());
+    for bad in ["limit=0", "cursor=zz", "page=2"] {
+        assert_problem(&admin.get(&format!("{list}?{bad}")).await, 400, "invalid-request");
+    }
+}

@@ -5,6 +5,7 @@ use ccag_domain::CredentialKind;
 
 /// Credentials of an endpoint's own. A kind without its secrets keeps those that are stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CredentialSpec {
     /// Which kind.
@@ -28,6 +29,7 @@ pub struct CredentialSpec {
 
 /// What is told of an endpoint's credentials. Secrets are never shown again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CredentialView {
     /// Which kind.
     pub kind: CredentialKind,

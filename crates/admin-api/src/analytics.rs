@@ -15,6 +15,7 @@ pub const ANALYTICS_FORECAST: &str = "/admin/analytics/forecast";
 
 /// How finely time is kept apart. Days, weeks (from Monday on) and months are those of UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
     /// By the hour.
@@ -52,6 +53,7 @@ impl Step {
 /// The query of `GET /admin/analytics` and what is below it. Lists have commas between their parts; `none` in one of teams
 /// or users stands for requests without. Members see their own usage only, team managers what their team pays for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AnalyticsQuery {
     /// The first moment; rounded down to its hour.
@@ -91,6 +93,7 @@ pub struct AnalyticsQuery {
 
 /// The sums of one group within one piece of time.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AnalyticsCell {
     /// When the piece begins.
     pub start: Timestamp,
@@ -157,6 +160,7 @@ impl AnalyticsCell {
 
 /// The answer to `GET /admin/analytics`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Analytics {
     /// The first moment of the range.
     pub from: Timestamp,
@@ -172,6 +176,7 @@ pub struct Analytics {
 
 /// The users of one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActiveUsers {
     /// When the day begins, UTC.
     pub day: Timestamp,
@@ -183,6 +188,7 @@ pub struct ActiveUsers {
 
 /// The answer to `GET /admin/analytics/activity`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Activity {
     /// The first moment of the range.
     pub from: Timestamp,
@@ -198,6 +204,7 @@ pub struct Activity {
 
 /// How one model does at one endpoint, or all together.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Performance {
     /// The model's canonical name, or the endpoint's id.
     pub id: String,
@@ -212,6 +219,7 @@ pub struct Performance {
 
 /// The answer to `GET /admin/analytics/performance`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PerformanceReport {
     /// The first moment of the range.
     pub from: Timestamp,
@@ -226,6 +234,7 @@ pub struct PerformanceReport {
 /// The answer to `GET /admin/analytics/forecast`: what the month will come to, if its days go on like those of the last four
 /// weeks.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Forecast {
     /// When the month ends, UTC.
     pub until: Timestamp,

@@ -4,6 +4,7 @@ use crate::Timestamp;
 
 /// The query of `GET /admin/audit`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListAudit {
     /// Only entries whose actor, action or object's id holds this.
@@ -25,6 +26,7 @@ pub struct ListAudit {
 
 /// The answer to `GET /admin/audit`, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditList {
     /// The entries of this page.
     pub entries: Vec<AuditEntryView>,
@@ -34,6 +36,7 @@ pub struct AuditList {
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditEntryView {
     /// Its id.
     pub id: String,
@@ -59,6 +62,7 @@ pub struct AuditEntryView {
 
 /// The query of `GET /admin/audit/verify`: an entry that was written down elsewhere, or none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct VerifyAudit {
     /// Its number.
@@ -71,6 +75,7 @@ pub struct VerifyAudit {
 
 /// The answer to `GET /admin/audit/verify`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditVerification {
     /// Whether every entry is as it was written, and none is missing, and the one that was asked for is among them.
     pub intact: bool,

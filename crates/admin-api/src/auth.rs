@@ -8,6 +8,7 @@ pub const SESSION_TOKEN_PREFIX: &str = "ccags_";
 
 /// The body of `POST /auth/login`.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoginRequest {
     /// The user's name.
@@ -18,6 +19,7 @@ pub struct LoginRequest {
 
 /// The answer to `POST /auth/login`. A wrong name or password is a 401.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoginResponse {
     /// The session token (`ccags_…`), for the `Authorization: Bearer` header. It is shown only here.
     pub token: Secret,
@@ -29,6 +31,7 @@ pub struct LoginResponse {
 
 /// The answer to `GET /auth/me`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Me {
     /// Who is asking.
     pub user: UserView,

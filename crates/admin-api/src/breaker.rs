@@ -6,6 +6,7 @@ use ccag_domain::{KeyId, PauseId, TeamId, UserId};
 /// The body of `PUT /admin/settings/session-breaker` and `PUT /admin/teams/{id}/session-breaker`: all of it; what is left
 /// out has no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetSessionBreaker {
     /// What the requests of a session that end within a minute may cost together.
@@ -18,6 +19,7 @@ pub struct SetSessionBreaker {
 
 /// Whose word a team's sessions go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BreakerSource {
     /// The team's own.
@@ -30,6 +32,7 @@ pub enum BreakerSource {
 
 /// What a session may do within a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionBreakerView {
     /// Dollars; `null` without a limit.
     pub usd_per_minute: Option<Usd>,
@@ -41,6 +44,7 @@ pub struct SessionBreakerView {
 
 /// Which pauses to list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PauseState {
     /// Those that hold.
@@ -54,6 +58,7 @@ pub enum PauseState {
 
 /// The query of `GET /admin/paused-sessions`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListPausedSessions {
     /// By default those that hold.
@@ -75,6 +80,7 @@ pub struct ListPausedSessions {
 
 /// The answer to `GET /admin/paused-sessions`, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PausedSessionList {
     /// The pauses of this page.
     pub paused_sessions: Vec<PausedSessionView>,
@@ -86,6 +92,7 @@ pub struct PausedSessionList {
 
 /// What went too far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PauseKind {
     /// Money.
@@ -96,6 +103,7 @@ pub enum PauseKind {
 
 /// A session that is or was paused.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PausedSessionView {
     /// The id of the pause.
     pub id: PauseId,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// How far a budget is used up: the severest of the steps that were reached, all of which hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum BudgetState {
     /// No step was reached.
@@ -37,6 +38,7 @@ impl BudgetState {
 
 /// What one budget holds in the current period, for one subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BudgetAccount {
     /// Whose it is, where everyone has one of their own.
     #[serde(default)]
@@ -72,6 +74,7 @@ pub struct BudgetAccount {
 
 /// A budget.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BudgetView {
     /// Its id.
     pub id: BudgetId,
@@ -132,6 +135,7 @@ pub struct BudgetView {
 
 /// The answer to `GET /admin/budgets`, by scope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BudgetList {
     /// The budgets of this page.
     pub budgets: Vec<BudgetView>,
@@ -141,6 +145,7 @@ pub struct BudgetList {
 
 /// The answer to `GET /admin/budgets/{id}/events`, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BudgetEventList {
     /// The steps that were reached lately.
     pub events: Vec<BudgetEventView>,
@@ -148,6 +153,7 @@ pub struct BudgetEventList {
 
 /// The answer to `GET /admin/budgets/{id}/accounts`, the one that has spent most first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BudgetAccountList {
     /// The accounts of this page.
     pub accounts: Vec<BudgetAccount>,
@@ -157,6 +163,7 @@ pub struct BudgetAccountList {
 
 /// A step of a budget that was reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BudgetEventView {
     /// The budget.
     pub budget_id: BudgetId,
@@ -177,6 +184,7 @@ pub struct BudgetEventView {
 
 /// The body of `PUT /admin/teams/{id}/budget`: the team's budget and that of each of its members, whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetTeamBudget {
     /// How much the team may spend together; absent or `null`: no such budget.
@@ -204,6 +212,7 @@ pub struct SetTeamBudget {
 
 /// The answer to `GET` and `PUT /admin/teams/{id}/budget`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TeamBudgetView {
     /// The team.
     pub team_id: TeamId,
@@ -234,6 +243,7 @@ pub struct TeamBudgetView {
 
 /// The body of `PUT /admin/settings/default-budget`: what each user may spend who has no other word on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetDefaultBudget {
     /// How much; absent or `null`: no such budget.
@@ -258,6 +268,7 @@ pub struct SetDefaultBudget {
 
 /// The answer to `GET` and `PUT /admin/settings/default-budget`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DefaultBudgetView {
     /// How much; `null` without such a budget.
     #[serde(default)]
@@ -282,6 +293,7 @@ pub struct DefaultBudgetView {
 
 /// The body of `PUT /admin/users/{id}/spend-limit`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetSpendLimit {
     /// How much the user may spend, whichever team pays; absent or `null`: no limit of their own.
@@ -303,6 +315,7 @@ pub struct SetSpendLimit {
 
 /// The answer to `GET` and `PUT /admin/users/{id}/spend-limit`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SpendLimitView {
     /// The user.
     pub user_id: UserId,
@@ -316,6 +329,7 @@ pub struct SpendLimitView {
 
 /// The query of `GET /admin/budget/status`; by default the caller's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BudgetStatusQuery {
     /// Of this user. Only admins may name somebody else.
@@ -328,6 +342,7 @@ pub struct BudgetStatusQuery {
 
 /// A budget that bounds somebody's spending.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AppliedBudget {
     /// The budget.
     pub budget_id: BudgetId,
@@ -353,6 +368,7 @@ pub struct AppliedBudget {
 
 /// Where a limit comes from, in the existing gateway's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LimitSource {
     /// It is set for the user, or for the user as a member of their team, or for the key.
@@ -367,6 +383,7 @@ pub enum LimitSource {
 
 /// A team's budget in a status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TeamStatus {
     /// The team.
     pub id: TeamId,
@@ -385,6 +402,7 @@ pub struct TeamStatus {
 /// The answer to `GET /admin/budget/status`. The fields up to `unpriced_tokens` tell of the budget of the user's own; what
 /// holds in the end is `status`, of all budgets together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BudgetStatusView {
     /// The user's name, or the key's.
     pub user: String,

@@ -8,6 +8,7 @@ use std::fmt;
 
 /// Whose spending a budget bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ScopeKind {
     /// Everybody's together.
@@ -62,6 +63,7 @@ impl ScopeKind {
 
 /// Who is told when a step of a budget is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Recipients {
     /// Those whom the budget is about, and the admins.
@@ -96,6 +98,7 @@ impl Recipients {
 
 /// What a data plane does about a budget while it cannot ask the control plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum PostureKind {
     /// It serves from what it has been granted, and then no more.
@@ -109,6 +112,7 @@ pub enum PostureKind {
 
 /// What happens from a share of a budget on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RuleAction {
     /// Somebody is told.
@@ -124,6 +128,7 @@ pub enum RuleAction {
 
 /// One step on the way through a budget.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BudgetRuleSpec {
     /// From which share of the amount on, in percent: 1 to 1000.
@@ -169,6 +174,7 @@ impl<'de> Deserialize<'de> for PolicySpec {
 
 /// The body of `POST /admin/budgets`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateBudget {
     /// Whose spending it bounds.
@@ -210,6 +216,7 @@ pub struct CreateBudget {
 /// The body of `PUT /admin/budgets/{id}`; an absent field keeps its value. Scope, period and time zone stay what they are:
 /// what is spent is counted by them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateBudget {
     /// How much; zero means that nothing may be spent.
@@ -234,6 +241,7 @@ pub struct UpdateBudget {
 
 /// The body of `POST /admin/budgets/{id}/raises`: more, from now on, for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateRaise {
     /// How much more.
@@ -246,6 +254,7 @@ pub struct CreateRaise {
 
 /// Where a raise stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RaiseState {
     /// It counts.
@@ -256,6 +265,7 @@ pub enum RaiseState {
 
 /// More, for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RaiseView {
     /// Names it among the raises of its budget.
     pub id: String,
@@ -273,6 +283,7 @@ pub struct RaiseView {
 
 /// The query of `GET /admin/budgets`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListBudgets {
     /// Only those of this scope.
@@ -300,6 +311,7 @@ pub struct ListBudgets {
 
 /// The query of `GET /admin/budgets/{id}/accounts`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListAccounts {
     /// How many at most: 1 to 1000, by default 100.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 /// The answer to `GET /admin/capabilities`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CapabilitiesView {
     /// The surfaces of Bedrock, each with the versions of its rules.
     pub surfaces: Vec<SurfaceView>,
@@ -19,6 +20,7 @@ pub struct CapabilitiesView {
 
 /// One surface of Bedrock.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SurfaceView {
     /// Its name: `invoke-model`.
     pub surface: String,
@@ -30,6 +32,7 @@ pub struct SurfaceView {
 
 /// One version of the rules.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BookView {
     /// The version.
     pub version: String,
@@ -43,6 +46,7 @@ pub struct BookView {
 
 /// A rule of an admin's own.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RuleView {
     /// Its id.
     pub id: RuleId,
@@ -60,6 +64,7 @@ pub struct RuleView {
 
 /// The body of `POST /admin/capabilities/rules` and `PUT /admin/capabilities/rules/{id}`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WriteRule {
     /// The surface; `invoke-model` if it is left out.
@@ -77,6 +82,7 @@ fn invoke_model() -> String {
 
 /// Something that an endpoint refused, and new conversations there do without.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FactView {
     /// Its id.
     pub id: String,
@@ -100,6 +106,7 @@ pub struct FactView {
 
 /// Something that was left out of a request or an answer, or that no rule names.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SeenView {
     /// Of requests `beta`, `field`, `content`, `tool` or `tool_type`; of answers `event`, `answer_block` or `delta`.
     pub kind: String,

@@ -6,6 +6,7 @@ use ccag_domain::{Geography, NanoUsd, PriceId};
 
 /// The answer to `GET /admin/models`, by name.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelList {
     /// The models.
     pub models: Vec<ModelView>,
@@ -13,6 +14,7 @@ pub struct ModelList {
 
 /// A model that the gateway serves.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelView {
     /// Its canonical name.
     pub name: String,
@@ -58,6 +60,7 @@ fn epoch() -> Timestamp {
 
 /// The body of `POST /admin/models`, and of `PUT /admin/models/{name}`, which replaces the whole model.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
     /// Its canonical name, as Anthropic's API spells it without date: `claude-opus-5-5`. In a `PUT` it may be left out.
@@ -97,6 +100,7 @@ pub struct ModelSpec {
 
 /// The query of `GET /admin/pricing`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PricingQuery {
     /// Whether to list prices that have been replaced too; by default only those in force.
@@ -109,6 +113,7 @@ pub struct PricingQuery {
 
 /// The body of `PUT /admin/pricing/{model}`: what the model costs from now on, in dollars per million tokens.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PriceSpec {
     /// Uncached input.
@@ -145,6 +150,7 @@ pub struct PriceSpec {
 
 /// Rates for long prompts: they apply to the whole request.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LongContextSpec {
     /// Prompts with more tokens than this pay these rates.
@@ -164,6 +170,7 @@ pub struct LongContextSpec {
 
 /// The query of `POST /admin/pricing/import`; its body is the price list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ImportQuery {
     /// Whether to only say what would change.
@@ -176,6 +183,7 @@ pub struct ImportQuery {
 
 /// The answer to `POST /admin/pricing/import`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ImportReport {
     /// Whether nothing was changed because that was asked for.
     pub dry_run: bool,
@@ -195,6 +203,7 @@ pub struct ImportReport {
 
 /// A price that is different, or new.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PriceChange {
     /// The model.
     pub model: String,
@@ -208,6 +217,7 @@ pub struct PriceChange {
 
 /// Prices that were left out.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SkippedRows {
     /// The model, where it is about one.
     pub model: Option<String>,
@@ -219,6 +229,7 @@ pub struct SkippedRows {
 
 /// The answer to `GET /admin/pricing`, by model.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PriceList {
     /// The prices that are in force.
     pub prices: Vec<PriceView>,
@@ -226,6 +237,7 @@ pub struct PriceList {
 
 /// What a model costs.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PriceView {
     /// Its id: kept with every cost that was computed from it.
     pub id: PriceId,
@@ -264,6 +276,7 @@ fn whole() -> u32 {
 
 /// Nano-USD per million tokens, by class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RatesView {
     /// Uncached input.
     pub input_nano_usd: NanoUsd,
@@ -279,6 +292,7 @@ pub struct RatesView {
 
 /// Other rates for long prompts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LongContextView {
     /// Prompts with more tokens than this pay these rates for everything.
     pub above_prompt_tokens: u64,

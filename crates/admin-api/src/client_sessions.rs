@@ -5,6 +5,7 @@ use ccag_domain::{KeyId, UserId};
 
 /// The session of a client.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClientSessionView {
     /// Its id: that of the key that stands for it, in the ledger and everywhere else.
     pub id: KeyId,
@@ -24,6 +25,7 @@ pub struct ClientSessionView {
 
 /// The answer to `GET /admin/client-sessions`, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClientSessionList {
     /// The sessions of this page.
     pub sessions: Vec<ClientSessionView>,
@@ -33,6 +35,7 @@ pub struct ClientSessionList {
 
 /// The query of `GET /admin/client-sessions`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListClientSessions {
     /// Only this user's.
@@ -48,6 +51,7 @@ pub struct ListClientSessions {
 
 /// The answer to `POST /admin/users/{id}/sign-out`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignedOut {
     /// How many clients were signed out.
     pub client_sessions: u64,

@@ -8,6 +8,7 @@ use ccag_domain::{
 
 /// The body of `POST /admin/endpoints`, and of `PUT /admin/endpoints/{id}`, which replaces the whole endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateEndpoint {
     /// Its name; no other endpoint may have it, whatever the case.
@@ -75,6 +76,7 @@ pub struct CreateEndpoint {
 
 /// The body of `PATCH /admin/endpoints/{id}`; an absent field is kept, `null` clears.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateEndpoint {
     /// A new name.
@@ -141,6 +143,7 @@ pub struct UpdateEndpoint {
 
 /// One AWS account, region and role.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EndpointView {
     /// Its id.
     pub id: EndpointId,
@@ -200,6 +203,7 @@ pub struct EndpointView {
 
 /// An Amazon Bedrock guardrail.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GuardrailSpec {
     /// Its id, or its ARN.
@@ -238,6 +242,7 @@ impl From<Guardrail> for GuardrailSpec {
 
 /// A team that an endpoint is assigned to.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EndpointTeam {
     /// Its id.
     pub id: TeamId,
@@ -247,6 +252,7 @@ pub struct EndpointTeam {
 
 /// The answer to `GET /admin/endpoints`, by name. There are few: they come on one page.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EndpointList {
     /// The endpoints.
     pub endpoints: Vec<EndpointView>,
@@ -254,6 +260,7 @@ pub struct EndpointList {
 
 /// The body of `PUT /admin/teams/{id}/endpoints`. With an empty list the team uses the default endpoints.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetTeamEndpoints {
     /// The endpoints that the team may use, and no others.
@@ -265,6 +272,7 @@ pub struct SetTeamEndpoints {
 
 /// One endpoint of a team.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AssignedEndpoint {
     /// The endpoint.
@@ -277,6 +285,7 @@ pub struct AssignedEndpoint {
 
 /// The answer to `GET /admin/teams/{id}/endpoints`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TeamEndpoints {
     /// The endpoints that are assigned to the team, in their order.
     pub endpoints: Vec<TeamEndpoint>,
@@ -289,6 +298,7 @@ pub struct TeamEndpoints {
 
 /// An endpoint that a team may use.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TeamEndpoint {
     /// The endpoint.
     pub endpoint_id: EndpointId,

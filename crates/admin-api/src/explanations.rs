@@ -5,6 +5,7 @@ use ccag_domain::{CostLines, Explanation, RequestId};
 
 /// Where an answer comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ExplanationSource {
     /// The data plane wrote it down while it decided.
@@ -15,6 +16,7 @@ pub enum ExplanationSource {
 
 /// The answer to `GET /admin/requests/{id}/explanation`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExplanationView {
     /// The request.
     pub request_id: RequestId,

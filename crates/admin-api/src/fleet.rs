@@ -5,6 +5,7 @@ use ccag_domain::ReplicaId;
 
 /// The answer to `GET /admin/fleet`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FleetView {
     /// The newest revision of the configuration.
     pub revision: u64,
@@ -14,6 +15,7 @@ pub struct FleetView {
 
 /// One data plane.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReplicaView {
     /// Its id: a new one for each data directory.
     pub id: ReplicaId,
@@ -48,6 +50,7 @@ pub struct ReplicaView {
 
 /// An endpoint, or one model of it, that a data plane tries last until it answers again.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EndpointTrouble {
     /// The endpoint.
     pub endpoint_id: String,
@@ -67,6 +70,7 @@ pub struct EndpointTrouble {
 
 /// A configuration object that a data plane could not apply.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RejectedObject {
     /// What kind of object.
     pub kind: String,
@@ -78,6 +82,7 @@ pub struct RejectedObject {
 
 /// The answer to `GET /admin/status`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StatusView {
     /// The version of the control plane that answered.
     pub version: String,
@@ -95,6 +100,7 @@ pub struct StatusView {
 
 /// Data planes, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReplicaCounts {
     /// Those that have a stream to a control plane.
     pub connected: u64,

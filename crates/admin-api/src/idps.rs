@@ -6,6 +6,7 @@ use ccag_domain::{ProviderId, Role, TeamId};
 /// What a provider's users are to us: where a sign-in says who they are, who may come in, and as what. Every field has a
 /// default, so that a provider can be added with an issuer and a client id alone.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ProviderRules {
     /// The scopes that are asked for; empty: `openid`, `profile`, `email`, and what the issuer is known to need.
@@ -59,6 +60,7 @@ impl Default for ProviderRules {
 
 /// What a group makes of its members.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GroupMapping {
     /// The group's name as the provider says it, whatever the case.
@@ -74,6 +76,7 @@ pub struct GroupMapping {
 /// The body of `POST /admin/idps`, and of `PUT /admin/idps/{id}`, which replaces everything but a secret that it does not
 /// mention.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WriteProvider {
     /// Its name, on the button to sign in with.
@@ -97,6 +100,7 @@ pub struct WriteProvider {
 
 /// A provider.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProviderView {
     /// Its id.
     pub id: ProviderId,
@@ -122,6 +126,7 @@ pub struct ProviderView {
 
 /// The answer to `GET /admin/idps`, by name.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProviderList {
     /// All of them.
     pub idps: Vec<ProviderView>,
@@ -129,6 +134,7 @@ pub struct ProviderList {
 
 /// The answer to `POST /admin/idps/{id}/test`: what is found when the provider is asked.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProviderTest {
     /// Whether people can sign in, as far as can be told without anybody doing so.
     pub ok: bool,
@@ -138,6 +144,7 @@ pub struct ProviderTest {
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProviderCheck {
     /// What.
     pub name: String,

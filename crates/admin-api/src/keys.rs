@@ -5,6 +5,7 @@ use ccag_domain::{KeyId, TeamId, UserId};
 
 /// The body of `POST /admin/keys`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateKey {
     /// A name to know it by.
@@ -26,6 +27,7 @@ pub struct CreateKey {
 
 /// The answer (201) to `POST /admin/keys`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreatedKey {
     /// The secret (`sk-ccag-…`). It is shown only here.
     pub key: Secret,
@@ -36,6 +38,7 @@ pub struct CreatedKey {
 
 /// Whether a key works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum KeyState {
     /// It works, as far as the key itself goes.
@@ -60,6 +63,7 @@ impl KeyState {
 
 /// A virtual key as it is shown: never its secret.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeyView {
     /// Its id.
     pub id: KeyId,
@@ -87,6 +91,7 @@ pub struct KeyView {
 
 /// The query of `GET /admin/keys`. Members see their own keys only.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListKeys {
     /// Only keys with exactly this name, whatever the case.
@@ -111,6 +116,7 @@ pub struct ListKeys {
 
 /// The answer to `GET /admin/keys`, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeyList {
     /// The keys of this page.
     pub keys: Vec<KeyView>,
@@ -120,6 +126,7 @@ pub struct KeyList {
 
 /// The body of `PATCH /admin/keys/{id}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateKey {
     /// A new name.

@@ -15,6 +15,7 @@ pub const CSV: &str = "text/csv; charset=utf-8; header=present";
 
 /// The form of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
     /// JSON Lines: one object per line.
@@ -25,6 +26,7 @@ pub enum ExportFormat {
 
 /// One request that reached Bedrock.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LedgerRow {
     /// The id of the record.
     pub id: UsageId,

@@ -23,6 +23,7 @@ mod idps;
 mod keys;
 mod ledger;
 mod limits;
+mod machine_paths;
 mod network;
 mod notification_paths;
 mod notifications;
@@ -36,6 +37,8 @@ mod quotas;
 mod rate;
 mod reprice;
 mod routing;
+#[cfg(feature = "schema")]
+mod schema;
 mod scim;
 mod scim_paths;
 mod secret;
@@ -116,7 +119,7 @@ pub use scim::{
 pub use secret::Secret;
 pub use secrets::{MasterKeyView, ResealReport, SealedKindView, SecretsView, UnreadableSecret};
 pub use setup::{ConnectMode, CreateSetupToken, CreatedSetupToken, SetupSettings};
-pub use teams::{AddMember, CreateTeam, ListTeams, TeamList, TeamView, UpdateTeam};
+pub use teams::{AddMember, CreateTeam, ListMembers, ListTeams, TeamList, TeamView, UpdateTeam};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use tokens::{CreateToken, CreatedToken, TokenList, TokenView};
 pub use usage::{

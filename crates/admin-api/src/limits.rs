@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LimitKindSpec {
     /// Requests that are let through in a minute.
@@ -81,6 +82,7 @@ impl From<LimitKind> for LimitKindSpec {
 
 /// How much a token of each class counts, in percent; what is left out counts as it does by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WeightsSpec {
     /// Of the prompt, not cached; by default 100.
@@ -123,6 +125,7 @@ impl From<TokenWeights> for WeightsSpec {
 
 /// The body of `POST /admin/limits`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateLimit {
     /// Whom it is about.
@@ -150,6 +153,7 @@ pub struct CreateLimit {
 
 /// The body of `PUT /admin/limits/{id}`; an absent field keeps its value. Scope and kind stay what they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateLimit {
     /// How many; zero lets nothing through.
@@ -165,6 +169,7 @@ pub struct UpdateLimit {
 
 /// A limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LimitView {
     /// Its id.
     pub id: LimitId,
@@ -197,6 +202,7 @@ pub struct LimitView {
 
 /// The answer of `GET /admin/limits`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LimitList {
     /// One page.
     pub limits: Vec<LimitView>,
@@ -207,6 +213,7 @@ pub struct LimitList {
 
 /// The query of `GET /admin/limits`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListLimits {
     /// Only those of this scope.

@@ -4,6 +4,7 @@ use crate::Secret;
 
 /// An HTTP proxy that everything of an endpoint goes through. A user without a password keeps the one that is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProxySpec {
     /// Its URL, `http` or `https`, without a user and a password: `http://proxy.example:3128`.
@@ -18,6 +19,7 @@ pub struct ProxySpec {
 
 /// What is told of a proxy. Its password is never shown again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProxyView {
     /// Its URL.
     pub url: String,

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 /// How a destination is to be reached. What is secret and not given stays what it is, as long as the kind and the address do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DestinationSpec {
     /// What it is; needed.
@@ -67,6 +68,7 @@ pub struct DestinationSpec {
 
 /// How a destination is reached, without what is secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DestinationSettings {
     /// What it is.
     pub kind: DestinationKind,
@@ -110,6 +112,7 @@ pub struct DestinationSettings {
 
 /// What came of sending a destination something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DestinationTest {
     /// Whether it took it.
     pub success: bool,
@@ -123,6 +126,7 @@ pub struct DestinationTest {
 
 /// A destination. Secrets are never shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DestinationView {
     /// Its id.
     pub id: DestinationId,
@@ -148,6 +152,7 @@ pub struct DestinationView {
 
 /// The answer to `GET /admin/notifications/destinations`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DestinationList {
     /// All of them, by name.
     pub destinations: Vec<DestinationView>,
@@ -157,6 +162,7 @@ pub struct DestinationList {
 
 /// The body of `POST /admin/notifications/destinations`. It begins as a draft.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateDestination {
     /// Its name.
@@ -173,6 +179,7 @@ pub struct CreateDestination {
 
 /// The body of `PUT /admin/notifications/destinations/{id}`, which is in force at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateDestination {
     /// Its name.
@@ -188,6 +195,7 @@ pub struct UpdateDestination {
 
 /// A destination that was made or given another draft.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreatedDestination {
     /// The destination.
     pub destination: DestinationView,
@@ -198,6 +206,7 @@ pub struct CreatedDestination {
 
 /// The query of `GET /admin/notifications/deliveries`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListDeliveries {
     /// Only those in this state.
@@ -219,6 +228,7 @@ pub struct ListDeliveries {
 
 /// What became of telling a destination of an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeliveryView {
     /// Its id.
     pub id: DeliveryId,
@@ -242,6 +252,7 @@ pub struct DeliveryView {
 
 /// The answer to `GET /admin/notifications/deliveries`, the newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeliveryList {
     /// This page.
     pub deliveries: Vec<DeliveryView>,
@@ -253,6 +264,7 @@ pub struct DeliveryList {
 
 /// Somebody or something that an event is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventSubject {
     /// Its id.
     pub id: String,
@@ -262,6 +274,7 @@ pub struct EventSubject {
 
 /// What destinations are told: the body of a webhook, the message of SNS, the detail of EventBridge.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventBody {
     /// Names the event; the same however often it is sent.
     pub id: EventId,

@@ -5,6 +5,7 @@ use ccag_domain::{Availability, EndpointId, Geography};
 
 /// The answer to `GET /admin/endpoints/{id}/models` and `POST /admin/endpoints/{id}/discover`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EndpointModels {
     /// The endpoint.
     pub endpoint_id: EndpointId,
@@ -20,6 +21,7 @@ pub struct EndpointModels {
 
 /// A model at an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OfferedModel {
     /// Its canonical name; `null` if it is not in the catalogue, and not served.
     pub model: Option<String>,
@@ -41,6 +43,7 @@ pub struct OfferedModel {
 
 /// Whether an account may use a model: `state` is `available`, `hindered` (`by` what) or `unknown` (`why`).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AvailabilityView {
     /// What AWS said.
     #[serde(flatten)]
@@ -51,6 +54,7 @@ pub struct AvailabilityView {
 
 /// What is invoked for a model.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InvokedAs {
     /// The id or the ARN.
     pub id: String,
@@ -60,6 +64,7 @@ pub struct InvokedAs {
 
 /// An inference profile.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProfileView {
     /// Its id, or its ARN for one that the account's owner has made.
     pub id: String,
@@ -73,6 +78,7 @@ pub struct ProfileView {
 
 /// A profile that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LeftOut {
     /// Its id.
     pub id: String,
@@ -82,6 +88,7 @@ pub struct LeftOut {
 
 /// The body of `POST /admin/endpoints/{id}/aip-overrides`: invoke this application inference profile for a model.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PinProfile {
     /// The model, however it is named.
@@ -95,6 +102,7 @@ pub struct PinProfile {
 
 /// The answer to `GET /admin/endpoints/{id}/aip-overrides`, by model.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PinnedList {
     /// The profiles that are invoked instead of AWS's own.
     pub overrides: Vec<PinnedView>,
@@ -102,6 +110,7 @@ pub struct PinnedList {
 
 /// An application inference profile that is invoked for a model.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PinnedView {
     /// The model.
     pub model_id: String,
@@ -117,6 +126,7 @@ pub struct PinnedView {
 
 /// The answer to `POST /admin/endpoints/{id}/test`: what the endpoint's credentials may do.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EndpointTest {
     /// The endpoint.
     pub endpoint_id: EndpointId,
@@ -132,6 +142,7 @@ pub struct EndpointTest {
 
 /// One operation that the gateway needs.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EndpointCheck {
     /// The IAM action.
     pub action: String,
@@ -147,6 +158,7 @@ pub struct EndpointCheck {
 
 /// What came of trying an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CheckResult {
     /// It is allowed.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 /// The body of `POST /admin/policies`, and of `PUT /admin/policies/{id}`, which replaces everything.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WritePolicy {
     /// Its name, which people see when it refuses a model.
@@ -26,6 +27,7 @@ pub struct WritePolicy {
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PolicyView {
     /// Its id.
     pub id: PolicyId,
@@ -50,6 +52,7 @@ pub struct PolicyView {
 
 /// The answer to `GET /admin/policies`, those that have the last word first.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PolicyList {
     /// All of them.
     pub policies: Vec<PolicyView>,
@@ -57,6 +60,7 @@ pub struct PolicyList {
 
 /// What Claude Code gets at `GET /managed/settings`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ManagedSettings {
     /// Names these settings.
     pub uuid: String,
@@ -68,6 +72,7 @@ pub struct ManagedSettings {
 
 /// The answer to `GET /admin/users/{id}/policy`: what the policies say to and of a user.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PolicyPreview {
     /// The policies about them, that with the last word last.
     pub policies: Vec<String>,
@@ -81,6 +86,7 @@ pub struct PolicyPreview {
 
 /// The body of `PUT /admin/sign-in`, and the answer to it and to `GET`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SignInSettings {
     /// Whether users of the gateway's own may sign in with their password.

@@ -4,6 +4,7 @@ use crate::Timestamp;
 
 /// The query of `GET /admin/usage/quarantine`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListQuarantine {
     /// How many at most: 1 to 1000, by default 100.
@@ -16,6 +17,7 @@ pub struct ListQuarantine {
 
 /// The answer to `GET /admin/usage/quarantine`, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QuarantineList {
     /// The records of this page.
     pub records: Vec<QuarantinedView>,
@@ -27,6 +29,7 @@ pub struct QuarantineList {
 
 /// A usage record that could not be stored: it is in no sum.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QuarantinedView {
     /// Its id, or, if it has none that can be used, one that was made from its content.
     pub id: String,
@@ -44,6 +47,7 @@ pub struct QuarantinedView {
 
 /// The answer to `POST /admin/usage/quarantine/{id}/retry`: the record is in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RetriedView {
     /// The id under which it was put aside.
     pub id: String,

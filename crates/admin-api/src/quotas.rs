@@ -5,6 +5,7 @@ use ccag_domain::{EndpointId, QuotaKind, QuotaScope};
 
 /// The answer to `GET /admin/endpoints/{id}/quotas`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EndpointQuotas {
     /// The endpoint.
     pub endpoint_id: EndpointId,
@@ -20,6 +21,7 @@ pub struct EndpointQuotas {
 
 /// A quota of the account's in the region.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QuotaView {
     /// AWS's code of it.
     pub code: String,
@@ -46,6 +48,7 @@ pub struct QuotaView {
 
 /// What was used in a quota's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QuotaUsage {
     /// Requests that were over.
     pub requests: u64,

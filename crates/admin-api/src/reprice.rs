@@ -6,6 +6,7 @@ use ccag_domain::NanoUsd;
 /// The query of `GET /admin/usage/reprice`: what the requests of a range would cost at the prices that are in the history now.
 /// Each costs what was in force when it began; web searches cost what is set for them now.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RepriceQuery {
     /// Requests that began at this moment or later.
@@ -19,6 +20,7 @@ pub struct RepriceQuery {
 
 /// The body of `POST /admin/usage/reprice`: gives them those costs.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Reprice {
     /// Requests that began at this moment or later.
@@ -34,6 +36,7 @@ pub struct Reprice {
 
 /// The answer to both.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RepriceReport {
     /// The first moment of the range.
     pub from: Timestamp,
@@ -57,6 +60,7 @@ pub struct RepriceReport {
 
 /// One model's part of a [`RepriceReport`].
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RepricedModel {
     /// The model, as it stands in the ledger.
     pub model: String,

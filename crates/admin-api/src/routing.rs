@@ -5,6 +5,7 @@ use ccag_domain::{Code, EndpointId, Geography, Strategy};
 /// The body of `PUT /admin/teams/{id}/routing` and `PUT /admin/settings/routing`: all of it. What is left out of a team's the
 /// organisation says, and what is left out of that is `sticky` and no constraint. An empty list allows everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RoutingSpec {
     /// In which order endpoints are tried.
@@ -23,6 +24,7 @@ pub struct RoutingSpec {
 
 /// What holds for routes.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RoutingView {
     /// What is said here; `null` where the organisation's word holds, or nobody's.
     pub own: RoutingSpec,
@@ -32,6 +34,7 @@ pub struct RoutingView {
 
 /// The rules that hold. An empty list allows everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RoutingInForce {
     /// In which order endpoints are tried.
     pub strategy: Strategy,
@@ -45,6 +48,7 @@ pub struct RoutingInForce {
 
 /// The query of `GET /admin/teams/{id}/routing/preview` and `GET /admin/settings/routing/preview`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PreviewRoute {
     /// The model, however it is named.
@@ -53,6 +57,7 @@ pub struct PreviewRoute {
 
 /// Where a request for a model would go now.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RoutePreview {
     /// The canonical name of the model.
     pub model: String,
@@ -70,6 +75,7 @@ pub struct RoutePreview {
 
 /// An endpoint that would be tried.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PreviewCandidate {
     /// The endpoint.
     pub endpoint_id: EndpointId,
@@ -85,6 +91,7 @@ pub struct PreviewCandidate {
 
 /// An endpoint that would not be tried.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PreviewLeftOut {
     /// The endpoint.
     pub endpoint_id: EndpointId,
@@ -98,6 +105,7 @@ pub struct PreviewLeftOut {
 
 /// Why there would be no route.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PreviewRefusal {
     /// The code of the refusal.
     pub code: String,

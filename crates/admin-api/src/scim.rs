@@ -5,6 +5,7 @@ use ccag_domain::{ProviderId, UserId};
 
 /// The body of `POST /admin/idps/{id}/scim-tokens`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateScimToken {
     /// What people call it.
@@ -17,6 +18,7 @@ pub struct CreateScimToken {
 
 /// A token that a provider manages its users with.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScimTokenView {
     /// Its id.
     pub id: String,
@@ -41,6 +43,7 @@ pub struct ScimTokenView {
 
 /// The answer to `POST /admin/idps/{id}/scim-tokens`, which alone shows the token.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreatedScimToken {
     /// The token.
     pub token: Secret,
@@ -51,6 +54,7 @@ pub struct CreatedScimToken {
 
 /// The answer to `GET /admin/idps/{id}/scim-tokens`, the oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScimTokenList {
     /// All of them.
     pub tokens: Vec<ScimTokenView>,
@@ -58,6 +62,7 @@ pub struct ScimTokenList {
 
 /// The body of `PUT /admin/idps/{id}/scim`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EnableScim {
     /// Whether the provider manages its users through SCIM.
@@ -66,6 +71,7 @@ pub struct EnableScim {
 
 /// The answer to `GET` and `PUT /admin/idps/{id}/scim`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScimStatus {
     /// Whether the provider manages its users through SCIM.
     pub enabled: bool,
@@ -84,6 +90,7 @@ pub struct ScimStatus {
 
 /// The body of `PUT /admin/idps/{id}/scim-admin-groups`, and the answer to it and to `GET`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ScimAdminGroups {
     /// The names of the groups whose members are admins, whatever the case.

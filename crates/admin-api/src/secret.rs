@@ -5,6 +5,8 @@ use zeroize::Zeroizing;
 
 /// A password, a token or a key on its way through. `Debug` does not show it, and it is wiped from memory when dropped.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("format" = "password")))]
 #[serde(from = "String", into = "String")]
 pub struct Secret(Zeroizing<String>);
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 /// The answer to `GET /admin/secrets`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SecretsView {
     /// The master keys that the control plane which answered knows, the current one first.
     pub keys: Vec<MasterKeyView>,
@@ -19,6 +20,7 @@ pub struct SecretsView {
 
 /// A master key.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MasterKeyView {
     /// Its id: eight hexadecimal digits that say nothing of the key.
     pub id: String,
@@ -30,6 +32,7 @@ pub struct MasterKeyView {
 
 /// The secrets of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SealedKindView {
     /// `endpoint_credentials`, `proxy_passwords`, `provider_secrets`, `search_service_keys`, `search_result_key`, `signing_keys`, `sign_ins`,
     /// `destination_secrets` or `destination_draft_secrets`.
@@ -42,6 +45,7 @@ pub struct SealedKindView {
 
 /// A secret that no known key opens.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UnreadableSecret {
     /// Its kind.
     pub kind: String,
@@ -53,6 +57,7 @@ pub struct UnreadableSecret {
 
 /// The answer to `POST /admin/secrets/reseal`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResealReport {
     /// The id of the key that everything is kept under now.
     pub key: String,

@@ -5,6 +5,7 @@ use ccag_domain::KeyId;
 
 /// How Claude Code connects to the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectMode {
     /// With an API key of the gateway, in `ANTHROPIC_AUTH_TOKEN`.
@@ -41,6 +42,7 @@ impl ConnectMode {
 
 /// The body of `PUT /admin/setup`, and the answer to it and to `GET`: what the setup script does unless it is told otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetupSettings {
     /// How Claude Code connects; absent: through the browser if there is an identity provider, otherwise with a key.
@@ -56,6 +58,7 @@ pub struct SetupSettings {
 
 /// The body of `POST /admin/keys/{id}/setup-token`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateSetupToken {
     /// For how long it is good, in minutes: 15 by default, and seven days at most.
@@ -65,6 +68,7 @@ pub struct CreateSetupToken {
 
 /// The answer to `POST /admin/keys/{id}/setup-token`: the only one that holds the token.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreatedSetupToken {
     /// The token. Whoever shows it first gets a new secret for the key; the secret that the key has now is no longer good then.
     pub token: Secret,

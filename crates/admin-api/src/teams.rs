@@ -5,6 +5,7 @@ use ccag_domain::{AccountState, TeamId, UserId};
 
 /// The body of `POST /admin/teams`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateTeam {
     /// Its name; no other team may have it, whatever the case.
@@ -13,6 +14,7 @@ pub struct CreateTeam {
 
 /// A team.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TeamView {
     /// Its id.
     pub id: TeamId,
@@ -34,6 +36,7 @@ pub struct TeamView {
 
 /// The query of `GET /admin/teams`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListTeams {
     /// Only the team with exactly this name, whatever the case.
@@ -49,6 +52,7 @@ pub struct ListTeams {
 
 /// The answer to `GET /admin/teams`, by name.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TeamList {
     /// The teams of this page.
     pub teams: Vec<TeamView>,
@@ -58,6 +62,7 @@ pub struct TeamList {
 
 /// The body of `PATCH /admin/teams/{id}`; an absent field is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateTeam {
     /// A new name.
@@ -71,8 +76,22 @@ pub struct UpdateTeam {
     pub guardrail: Patch<GuardrailSpec>,
 }
 
+/// The query of `GET /admin/teams/{id}/members`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ListMembers {
+    /// How many at most: 1 to 1000, by default 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
 /// The body of `POST /admin/teams/{id}/members`: puts a user into the team, out of whichever they were in.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AddMember {
     /// The user.

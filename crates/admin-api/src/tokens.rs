@@ -5,6 +5,7 @@ use ccag_domain::{SessionId, UserId};
 
 /// The body of `POST /admin/users/{id}/tokens`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateToken {
     /// What it is for.
@@ -16,6 +17,7 @@ pub struct CreateToken {
 
 /// A token, without what it is.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TokenView {
     /// Its id.
     pub id: SessionId,
@@ -31,6 +33,7 @@ pub struct TokenView {
 
 /// The answer to `POST /admin/users/{id}/tokens`: the only one that holds the token.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreatedToken {
     /// The token, for `Authorization: Bearer`.
     pub token: Secret,
@@ -41,6 +44,7 @@ pub struct CreatedToken {
 
 /// The answer to `GET /admin/users/{id}/tokens`, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TokenList {
     /// All that are still good.
     pub tokens: Vec<TokenView>,

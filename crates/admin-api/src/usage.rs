@@ -5,6 +5,7 @@ use ccag_domain::{KeyId, NanoUsd, TeamId, Tokens, UnixMs, UserId};
 
 /// By what usage is summed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum GroupBy {
     /// By the team that pays.
@@ -71,6 +72,7 @@ impl TimeRange {
 /// The query of `GET /admin/usage/summary`. Sums are kept by the hour: both ends of the range are rounded down to one.
 /// Members see their own usage only.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UsageQuery {
     /// The first moment.
@@ -101,6 +103,7 @@ pub struct UsageQuery {
 
 /// The query of `GET /admin/usage/export`: the ledger, one row per request, the oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ExportQuery {
     /// The first moment.
@@ -131,6 +134,7 @@ pub struct ExportQuery {
 
 /// The middle, the slow and the slowest of some durations, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Percentiles {
     /// Half of them took at most this long.
     pub p50_ms: u64,
@@ -142,6 +146,7 @@ pub struct Percentiles {
 
 /// Sums over requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsageTotals {
     /// Requests that reached Bedrock.
     pub requests: u64,
@@ -180,6 +185,7 @@ impl UsageTotals {
 
 /// The sums of one team, user, key, model, endpoint or day.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsageGroup {
     /// Its id, the model's name or the date; `null` for requests without a team or user.
     pub id: Option<String>,
@@ -192,6 +198,7 @@ pub struct UsageGroup {
 
 /// The answer to `GET /admin/usage/summary`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsageSummary {
     /// The first moment of the range.
     pub from: Timestamp,

@@ -5,6 +5,7 @@ use ccag_domain::{AccountState, ProviderId, Role, TeamId, UserId, UserKind};
 
 /// The body of `POST /admin/users`. At least one of `username` and `email` has to be there.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateUser {
     /// The name to sign in with; by default the e-mail address. No other user may have it, whatever the case.
@@ -32,6 +33,7 @@ pub struct CreateUser {
 
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UserView {
     /// Their id.
     pub id: UserId,
@@ -62,6 +64,7 @@ pub struct UserView {
 
 /// The query of `GET /admin/users`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListUsers {
     /// Only the user with exactly this user name, whatever the case.
@@ -89,6 +92,7 @@ pub struct ListUsers {
 
 /// The answer to `GET /admin/users` and `GET /admin/teams/{id}/members`, by user name.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UserList {
     /// The users of this page.
     pub users: Vec<UserView>,
@@ -98,6 +102,7 @@ pub struct UserList {
 
 /// The body of `PATCH /admin/users/{id}`, and of `PUT`, which means the same here.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateUser {
     /// Another e-mail address, or none.
@@ -119,6 +124,7 @@ pub struct UpdateUser {
 
 /// The body of `PUT /admin/users/{id}/team`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetTeam {
     /// The team, or `null` for none.

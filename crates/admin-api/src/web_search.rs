@@ -5,6 +5,7 @@ use ccag_domain::{NanoUsd, SearchKind, WebSearchMode};
 
 /// A search service, without its key.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SearchProviderView {
     /// Which service.
     pub provider_type: SearchKind,
@@ -22,6 +23,7 @@ pub struct SearchProviderView {
 
 /// A search service as it is entered.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PutSearchProvider {
     /// Which service.
@@ -42,6 +44,7 @@ pub struct PutSearchProvider {
 
 /// The answer to `GET /admin/websearch-mode`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WebSearchView {
     /// `disabled`; `global`: one service for everybody; `enabled`: each user's own, else DuckDuckGo.
     pub mode: WebSearchMode,
@@ -55,6 +58,7 @@ pub struct WebSearchView {
 
 /// The body of `PUT /admin/websearch-mode`; absent fields are kept.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetWebSearch {
     /// Who decides which service is asked.
@@ -72,6 +76,7 @@ pub struct SetWebSearch {
 
 /// The answer to `GET /admin/search-providers`: one's own.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SearchProviderList {
     /// Those that are configured.
     pub providers: Vec<SearchProviderView>,
@@ -79,6 +84,7 @@ pub struct SearchProviderList {
 
 /// The body of `POST /admin/search-providers/activate` and `/test`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NameSearchProvider {
     /// Which of one's services.
@@ -87,6 +93,7 @@ pub struct NameSearchProvider {
 
 /// What a test search gave.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SearchTest {
     /// Whether the service answered with results that can be read.
     pub success: bool,

@@ -347,6 +347,7 @@ mod tests {
             role,
             team_id: team.map(|id| TeamId::parse(id).unwrap()),
             session: SessionId::parse("ses_1").unwrap(),
+            via: None,
         }
     }
 

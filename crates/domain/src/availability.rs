@@ -4,6 +4,7 @@ use std::fmt;
 
 /// Something that AWS names as standing in the way of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Obstacle {
     /// The model is not in the region.
@@ -24,6 +25,7 @@ pub enum Obstacle {
 ///
 /// It is for people, and no request is decided by it: see `docs/adr/0010-the-catalogue-is-data.md`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Availability {
     /// Nothing stands in the way.

@@ -102,6 +102,7 @@ impl BudgetScope {
 
 /// How closely a budget holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum BudgetMode {
     /// A request is let through if what it is likely to cost is left. What is spent too much is bounded by the requests that

@@ -7,6 +7,7 @@ use std::sync::Arc;
 /// The geography of a cross-region inference profile: the prefix of its id, which decides where the request may run and
 /// what it costs (AWS "Supported Regions and models for inference profiles"; prices per `BEDROCK` price list).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Geography {
     /// Any commercial region.

@@ -8,6 +8,7 @@ use std::fmt;
 
 /// What a user may do in the console and the admin API. [`crate::authority`] says what that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Everything.
@@ -59,6 +60,7 @@ impl fmt::Display for Role {
 
 /// What a user is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum UserKind {
     /// Somebody who can sign in.
@@ -91,6 +93,7 @@ impl UserKind {
 
 /// Whether a user or a team may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum AccountState {
     /// In use.
@@ -204,12 +207,40 @@ pub enum Actor {
         team_id: Option<TeamId>,
         /// Through which session.
         session: SessionId,
+        /// By which way, where it is another than the API and the console.
+        via: Option<Via>,
     },
     /// The process itself, at start-up.
     System,
 }
 
+/// A way in which somebody acts that is worth telling apart from the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Via {
+    /// A model's tool, by the Model Context Protocol.
+    Mcp,
+}
+
+impl Via {
+    /// What the audit log calls it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mcp => "mcp",
+        }
+    }
+}
+
 impl Actor {
+    /// By which way the actor acts, where it is another than the API and the console.
+    #[must_use]
+    pub const fn via(&self) -> Option<Via> {
+        match self {
+            Self::User { via, .. } => *via,
+            Self::System => None,
+        }
+    }
+
     /// The user behind the actor, if one is.
     #[must_use]
     pub fn user_id(&self) -> Option<&UserId> {

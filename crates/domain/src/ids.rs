@@ -46,6 +46,8 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $kind:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = concat!("^", $prefix, "[A-Za-z0-9_-]{1,64}$"))))]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 

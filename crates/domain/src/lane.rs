@@ -6,6 +6,7 @@ use std::fmt;
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Lane {
     /// `InvokeModel` of Bedrock Runtime: every region, every model, native guardrails.
@@ -47,6 +48,7 @@ impl fmt::Display for Lane {
 /// The lanes that an endpoint may use, the preferred one first. [`Lane::InvokeModel`] is always among them: it serves what
 /// the others do not, so where it is not named it comes last.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "Vec<Lane>", into = "Vec<Lane>")]
 pub struct Lanes(Vec<Lane>);
 
@@ -108,6 +110,7 @@ impl From<Lanes> for Vec<Lane> {
 /// How much Bedrock tells about what a guardrail found. The gateway takes the trace out of every answer; it exists for
 /// Bedrock's own invocation log, and it quotes what was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum GuardrailTrace {
     /// Nothing.
@@ -145,6 +148,7 @@ impl GuardrailTrace {
 /// Bedrock takes one for each request, and the team's wins: see [`Guardrail::in_force`]. Nothing that a client sends chooses,
 /// changes or switches off a guardrail.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Guardrail {
     /// Its id, or its ARN.
     pub id: String,

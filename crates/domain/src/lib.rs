@@ -55,7 +55,7 @@ pub use capability::{CapabilityBook, LearntFact};
 pub use config::{Change, ConfigObject, ObjectKind, ObjectRef, Revision, Snapshot};
 pub use endpoint::{Endpoint, Geography};
 pub use explanation::{CostLines, Explanation};
-pub use identity::{AccountState, Actor, Caller, Role, SigningKey, Team, User, UserKind};
+pub use identity::{AccountState, Actor, Caller, Role, SigningKey, Team, User, UserKind, Via};
 pub use ids::{
     BudgetId, DeliveryId, DestinationId, EndpointId, EventId, KeyId, LimitId, PauseId, PolicyId, PriceId,
     ProviderId, ReplicaId, RequestId, RuleId, SessionId, TeamId, UsageId, UserId,

@@ -8,6 +8,7 @@ use std::fmt;
 /// Every other way to name the same model (alias, dated id, `[1m]`, Bedrock id, ARN) is reduced to it, so that all of them
 /// meet the same price, budget and permission.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct ModelName(String);
 

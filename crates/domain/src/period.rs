@@ -7,6 +7,7 @@ use jiff::{Timestamp, ToSpan, Unit};
 
 /// How long a budget lasts before it begins anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Period {
     /// From midnight to midnight.

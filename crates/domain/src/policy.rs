@@ -5,6 +5,7 @@ use crate::{ModelName, PolicyId, Role, TeamId};
 /// Whom a policy is about. What is empty does not matter; of what is not, one has to be true, and of all that are not, each.
 /// A policy of which everything is empty is about everybody.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicyMatch {
     /// Teams.

@@ -13,6 +13,7 @@ pub const DEFAULT_RESULTS: u8 = 5;
 
 /// A kind of search service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SearchKind {
     /// DuckDuckGo's page for browsers without scripts: no key, and it stops answering when asked often.
@@ -153,6 +154,7 @@ pub struct SearchHit {
 
 /// Who decides which service is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum WebSearchMode {
     /// Nobody: requests with a web search tool are refused.

@@ -389,8 +389,9 @@ fn every_path_has_a_row_and_no_row_stands_twice() {
 
 #[tokio::test]
 async fn strangers_get_what_is_meant_for_everybody_and_nothing_else() {
-    const PUBLIC: [&str; 21] = [
+    const PUBLIC: [&str; 22] = [
         "GET /health",
+        "GET /openapi.json",
         "POST /auth/login",
         "GET /auth/providers",
         "GET /auth/oidc/{id}/login",

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What one class of tokens came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClassLine {
     /// `input`, `output`, `cache_read`, `cache_write_5m` or `cache_write_1h`.
     pub class: String,
@@ -18,6 +19,7 @@ pub struct ClassLine {
 
 /// What web searches came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SearchLine {
     /// How many gave something.
     pub count: u32,
@@ -28,6 +30,7 @@ pub struct SearchLine {
 /// A cost, line by line: the amounts of the lines, the rounding, the searches and what is unexplained add up to the total
 /// to the nano-dollar, and the total is what the ledger has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct CostLines {
     /// The row of the price book.

@@ -39,6 +39,7 @@ pub type Word = Cow<'static, str>;
 
 /// How one request was decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Explanation {
     /// Which form this is.

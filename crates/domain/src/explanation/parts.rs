@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a request was refused by the gateway.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct RefusedFor {
     /// What decided: `key`, `admission` (the key's rate, the spool), `body`, `request` (model, rules, route), `limit`,
@@ -23,6 +24,7 @@ pub struct RefusedFor {
 
 /// Whose request it was taken for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct KeyShown {
     /// The key.
@@ -46,6 +48,7 @@ pub struct KeyShown {
 
 /// What was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct AskedFor {
     /// The model in the client's words.
@@ -67,6 +70,7 @@ pub struct AskedFor {
 
 /// A limit that was checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct LimitChecked {
     /// Which: an id or a name.
@@ -83,6 +87,7 @@ pub struct LimitChecked {
 
 /// A budget that was checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct BudgetChecked {
     /// The budget.
@@ -116,6 +121,7 @@ pub struct BudgetChecked {
 
 /// Where a request might have gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Routed {
     /// The strategy by its name: `sticky`, `primary_fallback`, … Earlier releases wrote `rendezvous` for `sticky`.
@@ -144,6 +150,7 @@ pub struct Routed {
 
 /// An endpoint that was left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct NotTried {
     /// The endpoint.
@@ -156,6 +163,7 @@ pub struct NotTried {
 
 /// An endpoint that might have served.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct CandidateSeen {
     /// The endpoint.
@@ -180,6 +188,7 @@ pub struct CandidateSeen {
 
 /// One time that Bedrock was asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Attempted {
     /// The endpoint.
@@ -221,6 +230,7 @@ pub struct Attempted {
 
 /// What became of the request's parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Translated {
     /// The surface of Bedrock that the rules are for.
@@ -251,6 +261,7 @@ pub struct Translated {
 
 /// How a request that reached Bedrock ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Ended {
     /// How many times Bedrock was asked.
@@ -273,6 +284,7 @@ pub struct Ended {
 
 /// Entries of a list that did not fit in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct LeftOut {
     /// The list.

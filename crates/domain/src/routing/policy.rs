@@ -7,6 +7,7 @@ use std::fmt;
 /// In which order the endpoints of a route are tried. Every strategy is a function of the request and the configuration,
 /// [`Strategy::LeastThrottled`] also of what the data plane has seen lately; none has state that data planes would share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
     /// By a hash of the conversation, weighted: a conversation stays where its prompt cache is.
@@ -78,6 +79,7 @@ const MAX_REGION: usize = 32;
 
 /// An AWS region such as `eu-west-1`, or all that begin alike: `eu-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct RegionPattern(String);
 
@@ -133,6 +135,7 @@ impl From<RegionPattern> for String {
 /// In each list, empty means that everything is allowed. A form that this version does not know is unreadable, never read
 /// as less than it says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RoutingPolicy {
     /// In which order endpoints are tried.
