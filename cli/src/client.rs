@@ -1,8 +1,8 @@
 //! The admin API over HTTP.
 
 use crate::error::CliError;
-use ccag_admin_api::{PROBLEM_JSON, ProblemBody, Secret};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
+use ccag_admin_api::{IDEMPOTENCY_KEY, PROBLEM_JSON, ProblemBody, Secret};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,6 +12,15 @@ use url::Url;
 
 const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(60);
+
+/// How often something is sent again that got no answer.
+const AGAIN: u32 = 2;
+
+/// How often the answer to something is asked for that the gateway is still carrying out.
+const WAITS: u32 = 15;
+
+/// How long to wait before that.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A gateway, and the session there.
 #[derive(Debug)]
@@ -227,12 +236,16 @@ impl Client {
                 };
             }
         }
+        let posts = method == Method::POST;
         let mut request = self
             .http
             .request(method, url)
             .header(ACCEPT, format!("application/json, {PROBLEM_JSON}, */*;q=0.5"));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.reveal());
+            if posts {
+                request = request.header(IDEMPOTENCY_KEY, fresh_key()?);
+            }
         }
         Ok(request)
     }
@@ -251,11 +264,34 @@ impl Client {
     }
 
     async fn exchange(&self, request: RequestBuilder) -> Result<Response, CliError> {
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let sent = self.answered(request).await;
+        let response = sent.map_err(|error| self.unreachable(&error))?;
         if response.status().is_success() {
             return Ok(response);
         }
         Err(self.refusal(response).await)
+    }
+
+    /// Sends a request. One with a key of its own is carried out once, however often it is sent: so it is sent again if its answer
+    /// did not arrive.
+    async fn answered(&self, request: RequestBuilder) -> Result<Response, reqwest::Error> {
+        let mut request = request.build()?;
+        let repeatable = request.headers().contains_key(IDEMPOTENCY_KEY);
+        let (mut lost, mut waited) = (0, 0);
+        loop {
+            let again = request.try_clone().filter(|_| repeatable);
+            let sent = self.http.execute(request).await;
+            let Some(again) = again else {
+                return sent;
+            };
+            match &sent {
+                Err(error) if !error.is_connect() && lost < AGAIN => lost += 1,
+                Ok(response) if lost > 0 && waited < WAITS && is_under_way(response) => waited += 1,
+                _ => return sent,
+            }
+            tokio::time::sleep(PAUSE).await;
+            request = again;
+        }
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> CliError {
@@ -314,6 +350,25 @@ impl Client {
             },
         }
     }
+}
+
+/// Whether the gateway is carrying the same request out at this moment.
+fn is_under_way(response: &Response) -> bool {
+    response.status() == StatusCode::CONFLICT && response.headers().contains_key(RETRY_AFTER)
+}
+
+/// A name for one request.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the CLI's only use of chance, of which nothing that it shows depends"
+)]
+fn fresh_key() -> Result<String, CliError> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| CliError::Local {
+        what: "cannot name the request".to_owned(),
+        error: std::io::Error::other(error.to_string()),
+    })?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// An error with its causes: reqwest's own text says only that something could not be sent.

@@ -179,6 +179,7 @@ impl ControlPlane {
             app,
             public_url: config.public_url,
             cookie_keys: CookieKeys::new(&keys),
+            life: life.clone(),
             trusted_proxies: config.trusted_proxies,
         });
         Ok(Self {

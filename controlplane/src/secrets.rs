@@ -51,6 +51,11 @@ pub(crate) mod name {
         format!("signing key {id}")
     }
 
+    /// The answer to a request that may be sent again.
+    pub(crate) fn answer(id: &str) -> String {
+        format!("answer to the request {id}")
+    }
+
     /// What a sign-in that is under way will have to show to its provider.
     pub(crate) fn sign_in(digest: &str) -> String {
         format!("sign-in {digest}")

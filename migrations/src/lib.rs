@@ -38,6 +38,7 @@ mod m20261129_000025_networks;
 mod m20261129_000027_setup_tokens;
 mod m20261129_000028_notifications;
 mod m20261130_000030_quota_use;
+mod m20261130_000034_idempotency;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -80,6 +81,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000027_setup_tokens::Migration),
             Box::new(m20261129_000028_notifications::Migration),
             Box::new(m20261130_000030_quota_use::Migration),
+            Box::new(m20261130_000034_idempotency::Migration),
         ]
     }
 }

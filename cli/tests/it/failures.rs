@@ -170,3 +170,69 @@ fn a_reader_that_stops_reading_is_no_failure() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+/// Reads a request, up to the end of its body, and says what its headers were.
+fn read_request(stream: &mut std::net::TcpStream) -> String {
+    use std::io::Read;
+    let (mut text, mut chunk) = (String::new(), [0u8; 4096]);
+    loop {
+        let read = stream.read(&mut chunk).unwrap();
+        assert!(read > 0, "the request ends early: {text}");
+        text.push_str(std::str::from_utf8(&chunk[..read]).unwrap());
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.to_lowercase();
+            let length = length.split("content-length: ").nth(1).unwrap();
+            let length: usize = length.lines().next().unwrap().parse().unwrap();
+            if body.len() >= length {
+                return head.to_lowercase();
+            }
+        }
+    }
+}
+
+#[test]
+fn what_got_no_answer_is_asked_for_again_under_the_same_key() {
+    use std::io::Write;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let gateway = std::thread::spawn(move || {
+        let team = r#"{"id":"team_1","name":"Red","state":"active","member_count":0,"guardrail":null,"routing":{},"created_at":"2026-11-24T09:30:00Z"}"#;
+        let busy = r#"{"title":"Conflict","detail":"being carried out","code":"conflict","status":409}"#;
+        let answer = |status: &str, more: &str, body: &str| {
+            format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\n{more}content-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+        };
+        // The first answer is lost, then the gateway is still at it, and then there is an answer.
+        let answers = [
+            String::new(),
+            answer("409 Conflict", "retry-after: 1\r\n", busy),
+            answer("201 Created", "", team),
+        ];
+        answers.map(|answer| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let head = read_request(&mut stream);
+            stream.write_all(answer.as_bytes()).unwrap();
+            let key = head.split("idempotency-key: ").nth(1).unwrap();
+            (
+                head.lines().next().unwrap().to_owned(),
+                key.lines().next().unwrap().to_owned(),
+            )
+        })
+    });
+    let person = Person::new();
+    let mut command = person.command(&["teams", "create", "Red"]);
+    let done = command
+        .env("CCAG_URL", url)
+        .env("CCAG_TOKEN", "ccags_t")
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let asked = gateway.join().unwrap();
+    assert_eq!(asked[0].0, "post /admin/teams http/1.1");
+    assert!(
+        asked[0].1.len() == 32 && asked.iter().all(|one| *one == asked[0]),
+        "{asked:?}"
+    );
+}

@@ -3,7 +3,7 @@
 
 use super::auth::SignedIn;
 use super::problem::{self, Concealed};
-use super::{HttpState, client_address, console};
+use super::{HttpState, client_address, console, idempotency};
 use crate::app::refusals::{self, Refused};
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
@@ -340,7 +340,13 @@ async fn api(state: &HttpState, gate: Gate, route: &str, request: Request, next:
         return refused(state, response, who.actor(), route, asked(state, &parts));
     }
     let (actor, asked) = (who.actor(), asked(state, &parts));
-    parts.extensions.insert(who);
-    let response = next.run(Request::from_parts(parts, body)).await;
+    parts.extensions.insert(who.clone());
+    let once = idempotency::asked(&parts.method, parts.uri.path(), &parts.headers);
+    let request = Request::from_parts(parts, body);
+    let response = if once {
+        Box::pin(idempotency::once(state, &who, request, next)).await
+    } else {
+        next.run(request).await
+    };
     refused(state, response, actor, route, asked)
 }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use std::str::FromStr;
 
 /// The largest body of an admin request, in bytes.
-const MAX_BODY: usize = 1 << 20;
+pub(super) const MAX_BODY: usize = 1 << 20;
 
 /// A JSON body. Unknown fields, wrong types and broken JSON are refused by name and place.
 pub(super) struct Json<T>(pub(super) T);

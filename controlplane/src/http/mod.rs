@@ -15,6 +15,7 @@ mod console;
 mod endpoints;
 mod explanations;
 mod extract;
+mod idempotency;
 mod idps;
 mod keys;
 mod limits;
@@ -51,6 +52,7 @@ use crate::app::App;
 use axum::Router;
 use axum::routing::{delete, get, post, put};
 use ccag_admin_api::paths;
+use ccag_daemon::Lifecycle;
 use std::sync::Arc;
 use url::Url;
 
@@ -66,6 +68,8 @@ pub struct Inner {
     pub public_url: Option<Url>,
     /// What cookies are encrypted with.
     pub(crate) cookie_keys: CookieKeys,
+    /// What outlives a client that goes away.
+    pub(crate) life: Lifecycle,
     /// Whose word on the client's address counts.
     pub trusted_proxies: Vec<Network>,
 }

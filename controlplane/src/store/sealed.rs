@@ -1,8 +1,8 @@
 //! Every column that holds something sealed under the master key.
 
 use super::entity::{
-    endpoint, identity_provider, notification_destination, search_provider, setting, sign_in_attempt,
-    signing_key,
+    endpoint, idempotent_request, identity_provider, notification_destination, search_provider, setting,
+    sign_in_attempt, signing_key,
 };
 use super::{Store, StoreError, Tx};
 use crate::secrets::name;
@@ -21,10 +21,11 @@ pub(crate) enum SealedKind {
     SignIns,
     DestinationSecrets,
     DraftSecrets,
+    Answers,
 }
 
 impl SealedKind {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::EndpointCredentials,
         Self::ProxyPasswords,
         Self::ProviderSecrets,
@@ -34,6 +35,7 @@ impl SealedKind {
         Self::SignIns,
         Self::DestinationSecrets,
         Self::DraftSecrets,
+        Self::Answers,
     ];
 
     /// Its name in the admin API and in the audit log.
@@ -48,6 +50,7 @@ impl SealedKind {
             Self::SignIns => "sign_ins",
             Self::DestinationSecrets => "destination_secrets",
             Self::DraftSecrets => "destination_draft_secrets",
+            Self::Answers => "answers",
         }
     }
 }
@@ -105,6 +108,11 @@ impl Store {
             SealedKind::DraftSecrets => {
                 let columns = columns!(notification_destination, Id, DraftSecrets);
                 self.sealed::<notification_destination::Entity>(columns, name::destination_draft)
+                    .await
+            }
+            SealedKind::Answers => {
+                let columns = columns!(idempotent_request, Id, Answer);
+                self.sealed::<idempotent_request::Entity>(columns, name::answer)
                     .await
             }
             SealedKind::SearchResultKey => {
@@ -197,6 +205,10 @@ impl Tx {
                 let columns = columns!(notification_destination, Id, DraftSecrets);
                 self.swap::<notification_destination::Entity>(columns, row, value)
                     .await
+            }
+            SealedKind::Answers => {
+                let columns = columns!(idempotent_request, Id, Answer);
+                self.swap::<idempotent_request::Entity>(columns, row, value).await
             }
             SealedKind::SearchResultKey => {
                 self.swap::<setting::Entity>(columns!(setting, Name, Value), row, value)

@@ -31,6 +31,7 @@ mod endpoints;
 mod explanations;
 mod focus;
 mod http;
+mod idempotency;
 mod idp;
 mod intake;
 mod limits;

@@ -92,6 +92,7 @@ pub use idps::{
 pub use keys::{CreateKey, CreatedKey, KeyList, KeyState, KeyView, ListKeys, UpdateKey};
 pub use ledger::{CSV, ExportFormat, LedgerRow, NDJSON};
 pub use limits::{CreateLimit, LimitKindSpec, LimitList, LimitView, ListLimits, UpdateLimit, WeightsSpec};
+pub use machine_paths::IDEMPOTENCY_KEY;
 pub use network::{ProxySpec, ProxyView};
 pub use notifications::{
     CreateDestination, CreatedDestination, DeliveryList, DeliveryView, DestinationList, DestinationSettings,

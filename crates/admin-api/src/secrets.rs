@@ -35,7 +35,7 @@ pub struct MasterKeyView {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SealedKindView {
     /// `endpoint_credentials`, `proxy_passwords`, `provider_secrets`, `search_service_keys`, `search_result_key`, `signing_keys`, `sign_ins`,
-    /// `destination_secrets` or `destination_draft_secrets`.
+    /// `destination_secrets`, `destination_draft_secrets` or `answers`.
     pub kind: String,
     /// How many there are under each known key, by its id.
     pub under: BTreeMap<String, u64>,

@@ -19,6 +19,8 @@ pub enum Code {
     MethodNotAllowed,
     /// The thing exists already, or changed meanwhile.
     Conflict,
+    /// An idempotency key came with another request before.
+    KeyReused,
     /// The body is too large.
     TooLarge,
     /// Too many requests; waiting helps.
@@ -41,7 +43,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, for documentation and tests.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::InvalidRequest,
         Self::Unauthenticated,
         Self::Forbidden,
@@ -49,6 +51,7 @@ impl Code {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Conflict,
+        Self::KeyReused,
         Self::TooLarge,
         Self::RateLimited,
         Self::BudgetExceeded,
@@ -71,6 +74,7 @@ impl Code {
             Self::MethodNotAllowed => 405,
             Self::Conflict => 409,
             Self::TooLarge => 413,
+            Self::KeyReused => 422,
             Self::RateLimited | Self::BudgetExceeded | Self::SessionPaused => 429,
             Self::Internal => 500,
             Self::BadUpstream => 502,
@@ -85,7 +89,9 @@ impl Code {
     #[must_use]
     pub const fn anthropic_type(self) -> &'static str {
         match self {
-            Self::InvalidRequest | Self::MethodNotAllowed | Self::Conflict => "invalid_request_error",
+            Self::InvalidRequest | Self::MethodNotAllowed | Self::Conflict | Self::KeyReused => {
+                "invalid_request_error"
+            }
             Self::Unauthenticated => "authentication_error",
             Self::Forbidden => "permission_error",
             Self::PolicyBlocked => "policy_blocked",
@@ -110,6 +116,7 @@ impl Code {
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::Conflict => "conflict",
+            Self::KeyReused => "key-reused",
             Self::TooLarge => "too-large",
             Self::RateLimited => "rate-limited",
             Self::BudgetExceeded => "budget-exceeded",
@@ -133,6 +140,7 @@ impl Code {
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::Conflict => "Conflict",
+            Self::KeyReused => "The idempotency key was used before",
             Self::TooLarge => "Too large",
             Self::RateLimited => "Too many requests",
             Self::BudgetExceeded => "Budget used up",

@@ -184,11 +184,13 @@ impl Guest {
             Code::Internal | Code::BadUpstream => Trouble::Internal {
                 request_id: self.request_id.clone(),
             },
-            Code::InvalidRequest | Code::PolicyBlocked | Code::Conflict | Code::TooLarge => {
-                Trouble::BadRequest {
-                    detail: problem.message,
-                }
-            }
+            Code::InvalidRequest
+            | Code::PolicyBlocked
+            | Code::Conflict
+            | Code::KeyReused
+            | Code::TooLarge => Trouble::BadRequest {
+                detail: problem.message,
+            },
         };
         self.trouble(trouble)
     }

@@ -34,6 +34,10 @@ operation gives to whom stands with it in `x-ccag-roles`: `everything`, what bel
 a whole number of nano-dollars in fields that end in `_nano_usd`. Requests with unknown fields are refused; answers may grow \
 fields, so ignore those that you do not know. In a PATCH an absent field keeps its value, and `null` clears it.
 
+**Sending again.** Send a new `Idempotency-Key` with a POST, and the same key when the answer did not arrive: the request is carried out \
+once, and whoever sends it again within a day gets the first answer, with `Idempotency-Replayed: true`. The same key with another body is refused \
+(422), and so is a request while the first is being carried out (409). Refusals are not kept.
+
 **Refusals.** Every refusal is an RFC 9457 problem document; `code` says for programs what is wrong, `detail` for people.
 
 Identity providers provision users by SCIM 2.0 (RFC 7643, RFC 7644) at `/scim/v2`, with tokens of its own; `/scim/v2/Schemas` \
@@ -95,6 +99,14 @@ fn document() -> Value {
                     "description": "The console's cookie. Requests that change something also show the session's CSRF token as `X-CSRF-Token`, or come from the console's own origin.",
                 },
             },
+            "parameters": {
+                "IdempotencyKey": {
+                    "name": "Idempotency-Key",
+                    "in": "header",
+                    "description": "Names the request, so that it may be sent again: it is carried out once, and answered alike for a day.",
+                    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                },
+            },
             "responses": {
                 "Problem": {
                     "description": "A refusal, which says what is wrong and what to do.",
@@ -125,7 +137,10 @@ fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
         "summary": operation.summary,
         "tags": [operation.tag],
     });
-    let parameters = parameters(operation, schemas);
+    let mut parameters = parameters(operation, schemas);
+    if operation.may_be_repeated() {
+        parameters.push(json!({"$ref": "#/components/parameters/IdempotencyKey"}));
+    }
     if !parameters.is_empty() {
         described["parameters"] = Value::Array(parameters);
     }
@@ -201,6 +216,7 @@ fn responses(operation: &Operation, gate: Option<Gate>, schemas: &mut Schemas) -
         ("404", operation.path_parameters().next().is_some()),
         ("409", operation.method != "GET"),
         ("413", operation.body.is_some()),
+        ("422", operation.may_be_repeated()),
         ("429", operation.id == "signIn"),
         ("503", true),
         ("default", true),

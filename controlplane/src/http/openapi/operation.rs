@@ -111,6 +111,12 @@ impl Operation {
         })
     }
 
+    /// Whether it takes an idempotency key.
+    pub(super) fn may_be_repeated(&self) -> bool {
+        let closed = self.gate().is_some_and(|gate| gate != Gate::Public);
+        self.method == "POST" && closed && !crate::http::idempotency::is_apart(self.path)
+    }
+
     /// What it takes to be let in.
     pub(in crate::http) fn gate(&self) -> Option<Gate> {
         crate::http::access::routes()

@@ -20,6 +20,7 @@ pub mod device_grant;
 pub mod endpoint;
 pub mod endpoint_discovery;
 pub mod endpoint_profile;
+pub mod idempotent_request;
 pub mod identity;
 pub mod identity_provider;
 pub mod learnt_fact;
