@@ -10,8 +10,8 @@ use crate::human::parse_when;
 use crate::names;
 use ccag_admin_api::{
     BudgetAccountList, BudgetEventList, BudgetList, BudgetRuleSpec, BudgetStatusQuery, BudgetStatusView,
-    BudgetView, CreateBudget, CreateRaise, ListAccounts, ListBudgets, ScopeKind, Timestamp, UpdateBudget,
-    Usd, paths,
+    BudgetView, CreateBudget, CreateRaise, ListAccounts, ListBudgetEvents, ListBudgets, ScopeKind, Timestamp,
+    UpdateBudget, Usd, paths,
 };
 use ccag_domain::BudgetId;
 use clap::{Args, Subcommand};
@@ -36,6 +36,9 @@ Examples:
 
 /// How many accounts `show` lists.
 const ACCOUNTS: u32 = 20;
+
+/// How many steps that were reached `show` lists.
+const EVENTS: u32 = 50;
 
 /// Budgets: how much may be spent, and how much is.
 #[derive(Debug, Subcommand)]
@@ -337,7 +340,11 @@ async fn details(context: &Context, id: &BudgetId) -> Result<(), CliError> {
         cursor: None,
     };
     let accounts: BudgetAccountList = client.get_with(&paths::budget_accounts(id), &query).await?;
-    let events: BudgetEventList = client.get(&paths::budget_events(id)).await?;
+    let newest = ListBudgetEvents {
+        limit: Some(EVENTS),
+        cursor: None,
+    };
+    let events: BudgetEventList = client.get_with(&paths::budget_events(id), &newest).await?;
     let all = json!({ "budget": budget, "accounts": accounts.accounts, "events": events.events });
     context
         .out

@@ -159,6 +159,7 @@ async fn events(Path(id): Path<BudgetId>) -> Json<BudgetEventList> {
             limit_usd: usd(100),
             at: made_at(),
         }],
+        next_cursor: None,
     })
 }
 

@@ -4,13 +4,13 @@ use super::auth::SignedIn;
 use super::extract::{Id, Json, Params};
 use super::{HttpState, Refusal, page};
 use crate::app::budgets;
-use crate::store::budgets::BudgetQuery;
+use crate::store::budgets::{BudgetQuery, EventPosition};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use ccag_admin_api::{
     BudgetAccountList, BudgetEventList, BudgetList, BudgetStatusQuery, BudgetStatusView, BudgetView,
-    CreateBudget, CreateRaise, DefaultBudgetView, ListAccounts, ListBudgets, SetDefaultBudget, SetSpendLimit,
-    SetTeamBudget, SpendLimitView, TeamBudgetView, UpdateBudget,
+    CreateBudget, CreateRaise, DefaultBudgetView, ListAccounts, ListBudgetEvents, ListBudgets,
+    SetDefaultBudget, SetSpendLimit, SetTeamBudget, SpendLimitView, TeamBudgetView, UpdateBudget,
 };
 use ccag_domain::{BudgetId, Code, Problem, TeamId, UserId};
 
@@ -116,9 +116,28 @@ pub(super) async fn events(
     who: SignedIn,
     State(state): State<HttpState>,
     Id(id): Id<BudgetId>,
+    Params(query): Params<ListBudgetEvents>,
 ) -> Answer<BudgetEventList> {
-    let events = budgets::events(&state.app, &who.actor(), &id).await?;
-    Ok(axum::Json(BudgetEventList { events }))
+    let limit = page::limit(query.limit)?;
+    let after = query.cursor.as_deref().map(after_event).transpose()?;
+    let (events, end) = budgets::events(&state.app, &who.actor(), &id, after.as_ref(), limit).await?;
+    let next_cursor =
+        end.map(|end| page::cursor(&format!("{} {} {}", end.at_ms, end.at_percent, end.account_id)));
+    Ok(axum::Json(BudgetEventList { events, next_cursor }))
+}
+
+/// The step that a cursor stands for.
+fn after_event(cursor: &str) -> Result<EventPosition, Problem> {
+    let position = page::position(cursor)?;
+    let mut parts = position.splitn(3, ' ');
+    let mut read = || {
+        Some(EventPosition {
+            at_ms: parts.next()?.parse().ok()?,
+            at_percent: parts.next()?.parse().ok()?,
+            account_id: parts.next()?.to_owned(),
+        })
+    };
+    read().ok_or_else(not_ours)
 }
 
 pub(super) async fn raise(

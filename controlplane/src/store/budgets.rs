@@ -160,6 +160,14 @@ pub(crate) fn budget_row(
     }
 }
 
+/// A step's place in the list of those that were reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EventPosition {
+    pub(crate) at_ms: UnixMs,
+    pub(crate) at_percent: i64,
+    pub(crate) account_id: String,
+}
+
 impl Store {
     /// Budgets in the order of their scopes, one page.
     pub(crate) async fn list_budgets(&self, query: &BudgetQuery) -> Result<Vec<budget::Model>, StoreError> {
@@ -269,15 +277,28 @@ impl Store {
             .await?)
     }
 
-    /// The newest steps of a budget that were reached, in whichever account.
+    /// The steps of a budget that were reached, in whichever account, the newest first; `after` is where the page before ends.
     pub(crate) async fn list_events_of_budget(
         &self,
         budget_id: &str,
+        after: Option<&EventPosition>,
         limit: u64,
     ) -> Result<Vec<budget_event::Model>, StoreError> {
         use budget_event::Column as C;
+        let after = after.map(|after| {
+            let same_percent = Condition::all()
+                .add(C::AtPercent.eq(after.at_percent))
+                .add(C::AccountId.gt(&after.account_id));
+            let same_moment = Condition::all().add(C::AtMs.eq(after.at_ms)).add(
+                Condition::any()
+                    .add(C::AtPercent.lt(after.at_percent))
+                    .add(same_percent),
+            );
+            Condition::any().add(C::AtMs.lt(after.at_ms)).add(same_moment)
+        });
         Ok(budget_event::Entity::find()
             .filter(C::AccountId.like(starting_with(&format!("{budget_id}/"))))
+            .filter(Condition::all().add_option(after))
             .order_by_desc(C::AtMs)
             .order_by_desc(C::AtPercent)
             .order_by_asc(C::AccountId)

@@ -16,6 +16,7 @@ on_both!(
     a_raise_counts_until_it_ends_and_is_shown_for_a_while,
     budgets_go_with_what_they_are_about,
     lists_are_paged_and_filtered,
+    the_steps_of_a_budget_come_in_pages_also_those_of_one_moment,
     a_team_has_a_budget_and_one_for_each_member,
     the_word_for_each_user_counts_where_nothing_else_is_said,
     a_users_limit_is_set_and_cleared,
@@ -781,5 +782,64 @@ async fn what_applies_is_what_is_set_for_one_before_what_is_set_for_each(db: Tes
         (&now["limit_usd"], &now["policy"], &now["remaining_usd"]),
         (&json!("100.00"), &json!("shaped"), &json!("80.00"))
     );
+    plane.stop().await;
+}
+
+async fn the_steps_of_a_budget_come_in_pages_also_those_of_one_moment(db: TestDb) {
+    let plane = Plane::start(&db).await;
+    let admin = plane.admin().await;
+    let ids = [5, 6].map(|amount| {
+        let admin = admin.clone();
+        let period = if amount == 5 { "monthly" } else { "weekly" };
+        let body = json!({"scope": "each_user", "amount_usd": amount, "period": period});
+        async move { created(&admin, body).await["id"].as_str().unwrap().to_owned() }
+    });
+    let [id, other] = ids;
+    let (id, other) = (id.await, other.await);
+    let connection = db.connect().await;
+    // Newest first; of one moment the highest step first, and then by account.
+    for (budget, user, percent, at) in [
+        (&id, "user_a", 80, 3),
+        (&id, "user_b", 100, 2),
+        (&id, "user_c", 80, 2),
+        (&id, "user_d", 80, 2),
+        (&id, "user_e", 80, 1),
+        (&other, "user_a", 80, 2),
+    ] {
+        let sql = format!(
+            "INSERT INTO budget_events (account_id, at_percent, action, spent_nano_usd, amount_nano_usd, at_ms) \
+             VALUES ('{budget}/1000/{user}', {percent}, 'notify', 1, 1, {at})"
+        );
+        sea_orm::ConnectionTrait::execute_unprepared(&connection, &sql)
+            .await
+            .unwrap();
+    }
+    connection.close().await.unwrap();
+    let list = format!("/admin/budgets/{id}/events");
+    let (mut users, mut path, mut pages) = (Vec::new(), format!("{list}?limit=2"), 0);
+    loop {
+        let page = admin.get(&path).await.json();
+        for event in page["events"].as_array().unwrap() {
+            users.push(event["user_id"].as_str().unwrap().to_owned());
+        }
+        pages += 1;
+        match page["next_cursor"].as_str() {
+            Some(cursor) => path = format!("{list}?limit=2&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(
+        (pages, users),
+        (
+            3,
+            ["a", "b", "c", "d", "e"]
+                .map(|user| format!("user_{user}"))
+                .to_vec()
+        )
+    );
+    for bad in ["limit=0", "cursor=zz", "cursor=6162", "x=1"] {
+        let refused = admin.get(&format!("{list}?{bad}")).await;
+        assert_eq!(refused.status, 400, "{bad}: {}", refused.text);
+    }
     plane.stop().await;
 }

@@ -147,8 +147,11 @@ pub struct BudgetList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BudgetEventList {
-    /// The steps that were reached lately.
+    /// The steps that were reached, of this page.
     pub events: Vec<BudgetEventView>,
+    /// Asks for the next page; `null` on the last.
+    #[serde(default)]
+    pub next_cursor: Option<String>,
 }
 
 /// The answer to `GET /admin/budgets/{id}/accounts`, the one that has spent most first.

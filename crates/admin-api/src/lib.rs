@@ -70,8 +70,8 @@ pub use budget_status::{
     SetDefaultBudget, SetSpendLimit, SetTeamBudget, SpendLimitView, TeamBudgetView, TeamStatus,
 };
 pub use budgets::{
-    BudgetRuleSpec, CreateBudget, CreateRaise, ListAccounts, ListBudgets, PolicySpec, PostureKind,
-    RaiseState, RaiseView, Recipients, RuleAction, ScopeKind, UpdateBudget,
+    BudgetRuleSpec, CreateBudget, CreateRaise, ListAccounts, ListBudgetEvents, ListBudgets, PolicySpec,
+    PostureKind, RaiseState, RaiseView, Recipients, RuleAction, ScopeKind, UpdateBudget,
 };
 pub use capabilities::{BookView, CapabilitiesView, FactView, RuleView, SeenView, SurfaceView, WriteRule};
 pub use catalogue::{

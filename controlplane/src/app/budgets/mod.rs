@@ -14,7 +14,7 @@ pub(crate) use status::standings;
 pub use status::{status, status_of_user};
 
 use super::{App, Changed, not_found, validate};
-use crate::store::budgets::{BudgetQuery, budget, budget_row, scope_key};
+use crate::store::budgets::{BudgetQuery, EventPosition, budget, budget_row, scope_key};
 use crate::store::entity::budget as entity;
 use crate::store::{StoreError, Tx};
 use ccag_admin_api::{
@@ -37,7 +37,7 @@ const RAISES_KEPT_MS: i64 = 90 * DAY_MS;
 const MAX_RAISES: usize = 100;
 
 /// How many steps that were reached are shown.
-const RECENT: u64 = 50;
+pub(crate) const RECENT: usize = 50;
 
 /// Makes a budget. What the ledger has of its period counts at once.
 ///
@@ -285,14 +285,30 @@ pub async fn accounts(
     view::accounts(app, &budget(&row)?, offset, limit).await
 }
 
-/// The steps of a budget that were reached lately, the newest first.
+/// A page of the steps of a budget that were reached, the newest first, and where it ends if there are more.
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
-pub async fn events(app: &App, actor: &Actor, id: &BudgetId) -> Result<Vec<BudgetEventView>, Problem> {
+pub(crate) async fn events(
+    app: &App,
+    actor: &Actor,
+    id: &BudgetId,
+    after: Option<&EventPosition>,
+    limit: usize,
+) -> Result<(Vec<BudgetEventView>, Option<EventPosition>), Problem> {
     let row = found(app, actor, id).await?;
-    let rows = app.store.list_events_of_budget(&row.id, RECENT).await?;
-    Ok(view::events(rows))
+    let mut rows = app
+        .store
+        .list_events_of_budget(&row.id, after, limit as u64 + 1)
+        .await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let end = rows.last().filter(|_| more).map(|row| EventPosition {
+        at_ms: row.at_ms,
+        at_percent: row.at_percent,
+        account_id: row.account_id.clone(),
+    });
+    Ok((view::events(rows), end))
 }
 
 /// Deletes budgets whose team, user or key goes; returns their ids.

@@ -107,7 +107,7 @@ async fn gather(visitor: &Visitor, id: &str, page: u64) -> Result<BudgetPage, Pr
     } else {
         (Vec::new(), 1)
     };
-    let events = budgets::events(app, &actor, &id).await?;
+    let (events, _) = budgets::events(app, &actor, &id, None, budgets::RECENT).await?;
     let users: Vec<UserId> = events.iter().filter_map(|event| event.user_id.clone()).collect();
     let names = crate::app::names::users(app, &users).await?;
     let limit = view

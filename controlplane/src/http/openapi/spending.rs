@@ -5,10 +5,10 @@ use ccag_admin_api::{
     Activity, Analytics, AnalyticsCell, AnalyticsQuery, BudgetAccountList, BudgetEventList, BudgetList,
     BudgetStatusQuery, BudgetStatusView, BudgetView, CreateBudget, CreateLimit, CreateRaise,
     DefaultBudgetView, ExplanationView, ExportQuery, Forecast, LedgerRow, LimitList, LimitView, ListAccounts,
-    ListBudgets, ListLimits, ListPausedSessions, ListQuarantine, PausedSessionList, PausedSessionView,
-    PerformanceReport, QuarantineList, Reprice, RepriceQuery, RepriceReport, RetriedView, SessionBreakerView,
-    SetDefaultBudget, SetSessionBreaker, SetSpendLimit, SetTeamBudget, SpendLimitView, TeamBudgetView,
-    UpdateBudget, UpdateLimit, UsageQuery, UsageSummary, paths,
+    ListBudgetEvents, ListBudgets, ListLimits, ListPausedSessions, ListQuarantine, PausedSessionList,
+    PausedSessionView, PerformanceReport, QuarantineList, Reprice, RepriceQuery, RepriceReport, RetriedView,
+    SessionBreakerView, SetDefaultBudget, SetSessionBreaker, SetSpendLimit, SetTeamBudget, SpendLimitView,
+    TeamBudgetView, UpdateBudget, UpdateLimit, UsageQuery, UsageSummary, paths,
 };
 use ccag_domain::{BudgetId, LimitId, PauseId, RequestId, TeamId, UserId};
 
@@ -139,9 +139,10 @@ fn budgets() -> Vec<Operation> {
         get(
             paths::BUDGET_EVENTS,
             "listBudgetEvents",
-            "Lists what the rules of a budget did lately.",
+            "Lists what the rules of a budget did, the newest first.",
         )
         .of::<BudgetId>()
+        .asks::<ListBudgetEvents>()
         .gives::<BudgetEventList>(),
         post(
             paths::BUDGET_RAISES,
