@@ -38,6 +38,13 @@ fn usage() -> Vec<Operation> {
         .asks::<ExportQuery>()
         .gives_media::<LedgerRow>(&["application/x-ndjson", "text/csv"]),
         get(
+            paths::USAGE_FOCUS,
+            "exportCharges",
+            "Streams the ledger as charges in the form of FOCUS 1.2, by the hour, as CSV.",
+        )
+        .asks::<ExportQuery>()
+        .gives_media::<String>(&["text/csv"]),
+        get(
             paths::ANALYTICS,
             "analyseUsage",
             "Shows what was used over time, by group, as JSON or CSV.",
