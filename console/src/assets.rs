@@ -31,13 +31,21 @@ impl Asset {
     }
 }
 
+/// The stylesheet, and what makes cards of tables, for tables with few, some and many columns.
+const STYLES: &str = concat!(
+    include_str!("../assets/console.css"),
+    "@container few (max-width: 28rem) {\n",
+    include_str!("../assets/cards.css"),
+    "}\n@container some (max-width: 48rem) {\n",
+    include_str!("../assets/cards.css"),
+    "}\n@container many (max-width: 58rem) {\n",
+    include_str!("../assets/cards.css"),
+    "}\n",
+);
+
 static STYLESHEET: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new(
-        "console",
-        "css",
-        "text/css; charset=utf-8",
-        include_bytes!("../assets/console.css"),
-    )
+    let content_type = "text/css; charset=utf-8";
+    Asset::new("console", "css", content_type, STYLES.as_bytes())
 });
 
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {

@@ -136,9 +136,11 @@ fn signed_in(page: &dyn Page, context: &PageContext, viewer: &Viewer) -> AnyView
                 <button type="button" class="menu-button" popovertarget="menu">"Menu"</button>
             </header>
             <div class="sidebar" id="menu" popover="auto">
-                {brand()}
-                <nav aria-label="Main">{navigation(page.section(), viewer)}</nav>
-                <div class="account">
+                <nav aria-label="Main">
+                    {brand()}
+                    {navigation(page.section(), viewer)}
+                </nav>
+                <section class="account" aria-label="You">
                     {theme_form(context)}
                     <p class="account-name">{viewer.name.clone()}</p>
                     <p class="account-role">{viewer.role.title()}</p>
@@ -146,7 +148,7 @@ fn signed_in(page: &dyn Page, context: &PageContext, viewer: &Viewer) -> AnyView
                         {csrf(context)}
                         <button type="submit" class="quiet">"Sign out"</button>
                     </form>
-                </div>
+                </section>
             </div>
             <main id="content" tabindex="-1">
                 {flashes(&context.flash)}
@@ -224,10 +226,10 @@ fn theme_form(context: &PageContext) -> AnyView {
         })
         .collect_view();
     view! {
-        <form method="post" action=path::THEME class="theme" role="group" aria-label="Colours">
+        <form method="post" action=path::THEME>
             {csrf(context)}
             <input type="hidden" name="next" value=context.here.clone() />
-            {choices}
+            <div class="theme" role="group" aria-label="Colours">{choices}</div>
         </form>
     }
     .into_any()

@@ -226,11 +226,12 @@ impl DestinationAbout {
             .categories_error
             .error
             .clone()
-            .map(|error| view! { <p class="field-error">{error}</p> });
+            .map(|error| view! { <p class="field-error" id="categories-error">{error}</p> });
+        let described = error.is_some().then_some("categories-error");
         view! {
             {input(NAME, &self.name, &[])}
             {input(TEAM, &self.team, &[])}
-            <fieldset>
+            <fieldset aria-describedby=described>
                 <legend>"Told of"</legend>
                 {error}
                 {boxes.collect_view()}

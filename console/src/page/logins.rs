@@ -126,7 +126,7 @@ impl LoginsPage {
             "Signed in",
             "Last renewed",
             "Ends",
-            "",
+            "Change",
         ]
         .map(Column::text);
         let row = |row: &LoginRow| {
@@ -136,7 +136,7 @@ impl LoginsPage {
                 &[],
                 "Sign out",
                 &row.user,
-                "quiet",
+                "small",
             );
             let known = |value: &Option<String>| text(value.clone().unwrap_or_else(|| "unknown".to_owned()));
             view! {
@@ -147,7 +147,7 @@ impl LoginsPage {
                     {cell("Signed in", text(past(row.created_at_ms, context.now_ms)))}
                     {cell("Last renewed", text(past(row.refreshed_at_ms, context.now_ms)))}
                     {cell("Ends", text(date(row.expires_at_ms)))}
-                    {cell("", end)}
+                    {cell("Change", end)}
                 </tr>
             }
             .into_any()

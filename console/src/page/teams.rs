@@ -122,7 +122,7 @@ impl TeamsPage {
         ];
         let routes = context.reach(Permission::Read(Area::Routing)) == Reach::Everything;
         if routes {
-            columns.extend(["Endpoints", "Routing", "Guardrail"].map(Column::text));
+            columns.push(Column::text("Endpoints, routing, guardrail"));
         }
         columns.push(Column::text("Created"));
         let changes = context.reach(Permission::Change(Area::Teams)) != Reach::Nothing;
@@ -140,11 +140,7 @@ impl TeamsPage {
                         {number_cell("Users", text(grouped(team.users)))}
                         {number_cell("Spend, 30 days", money(team.spend_30_days))}
                         {cell("Budget", budget_of(team, context))}
-                        {routes.then(|| view! {
-                            {cell("Endpoints", endpoints_of(team, context))}
-                            {cell("Routing", routing_of(team, context))}
-                            {cell("Guardrail", guardrail_of(team, context))}
-                        })}
+                        {routes.then(|| cell("Endpoints, routing, guardrail", routes_of(team, context)))}
                         {cell("Created", ago(team.created_at_ms, context.now_ms))}
                         {changes.then(|| cell("Change", state_switch(context, path::team_state(&team.id), &team.name, team.state)))}
                     </tr>
@@ -177,11 +173,24 @@ fn budget_of(team: &TeamRow, context: &PageContext) -> AnyView {
     view! { <span>{label} " " {state}</span> }.into_any()
 }
 
+/// Where a team's requests may go, and what they must pass.
+fn routes_of(team: &TeamRow, context: &PageContext) -> AnyView {
+    view! {
+        <ul class="lines">
+            <li>{endpoints_of(team, context)}</li>
+            <li>{routing_of(team, context)}</li>
+            <li>{guardrail_of(team, context)}</li>
+        </ul>
+    }
+    .into_any()
+}
+
 /// Which endpoints a team uses, with a way to change that.
 fn endpoints_of(team: &TeamRow, context: &PageContext) -> AnyView {
     let label = match team.endpoints {
-        0 => "default".to_owned(),
-        n => format!("{} of its own", grouped(n)),
+        0 => "default endpoints".to_owned(),
+        1 => "1 endpoint of its own".to_owned(),
+        n => format!("{} endpoints of its own", grouped(n)),
     };
     let name = format!("Endpoints of {}: {label}", team.name);
     way(context, path::team_endpoints(&team.id), label, name)
@@ -189,10 +198,10 @@ fn endpoints_of(team: &TeamRow, context: &PageContext) -> AnyView {
 
 /// By which strategy a team's endpoints are tried, with a way to change that and where its requests may go.
 fn routing_of(team: &TeamRow, context: &PageContext) -> AnyView {
-    let label = team
-        .strategy
-        .map_or("the organisation's", Strategy::as_str)
-        .to_owned();
+    let label = match team.strategy {
+        None => "the organisation's routing".to_owned(),
+        Some(strategy) => strategy.as_str().replace('_', " "),
+    };
     let name = format!("Routing of {}: {label}", team.name);
     way(context, path::team_routing(&team.id), label, name)
 }
@@ -200,9 +209,9 @@ fn routing_of(team: &TeamRow, context: &PageContext) -> AnyView {
 /// Which guardrail a team's requests must pass, with a way to change that.
 fn guardrail_of(team: &TeamRow, context: &PageContext) -> AnyView {
     let label = match &team.guardrail {
-        None => "the endpoint's".to_owned(),
+        None => "the endpoint's guardrail".to_owned(),
         // The last part of an ARN is the id.
-        Some(id) => id.rsplit('/').next().unwrap_or(id).to_owned(),
+        Some(id) => format!("guardrail {}", id.rsplit('/').next().unwrap_or(id)),
     };
     let name = format!("Guardrail of {}: {label}", team.name);
     way(context, path::team_guardrail(&team.id), label, name)

@@ -71,15 +71,22 @@ fn heading(column: Column) -> AnyView {
     .into_any()
 }
 
-/// A table; on narrow screens each row becomes a card, its cells named by their `data-label`.
+/// A table; where there is not enough room for it each row becomes a card, its cells named by their `data-label`.
 pub(crate) fn table(caption: &'static str, columns: Vec<Column>, rows: Vec<AnyView>) -> AnyView {
+    let class = match columns.len() {
+        ..=4 => "frame few",
+        5..=6 => "frame",
+        _ => "frame many",
+    };
     let headings = columns.into_iter().map(heading).collect_view();
     view! {
-        <table class="list">
-            <caption class="visually-hidden">{caption}</caption>
-            <thead><tr>{headings}</tr></thead>
-            <tbody>{rows}</tbody>
-        </table>
+        <div class=class>
+            <table class="list">
+                <caption class="visually-hidden">{caption}</caption>
+                <thead><tr>{headings}</tr></thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
     }
     .into_any()
 }

@@ -228,7 +228,11 @@ const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 pub(crate) fn heat_map(week: &[[u64; 24]; 7]) -> AnyView {
     let most = week.iter().flatten().copied().max().unwrap_or(0).max(1);
     let hours = (0..24)
-        .map(|hour| view! { <th scope="col">{(hour % 3 == 0).then(|| format!("{hour:02}"))}</th> })
+        .map(|hour| {
+            // Every third is written out; screen readers are told all.
+            let class = (hour % 3 != 0).then_some("visually-hidden");
+            view! { <th scope="col"><span class=class>{format!("{hour:02}")}</span></th> }
+        })
         .collect_view();
     let row = |(day, counts): (&str, &[u64; 24])| {
         let cells = counts
