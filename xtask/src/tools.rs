@@ -30,12 +30,14 @@ const IDENTITY_PROVIDER: &str = "oidc-provider@^9";
 
 /// The inspector of the Model Context Protocol, and the Node.js that it needs, which is newer than many a system's.
 const INSPECTOR: [&str; 2] = ["@modelcontextprotocol/inspector@^2", "node@^22"];
+/// What looks for obstacles on pages, for those who cannot see or use a mouse.
+const ACCESSIBILITY: &str = "axe-core@^4.14";
 
 /// Where the installed things are.
 pub(crate) struct Tools {
     /// An interpreter that has boto3, `anthropic[bedrock]`, moto, aiosmtpd, and what reads OpenAPI documents.
     pub(crate) python: PathBuf,
-    /// A directory whose `node_modules` has Claude Code, the Anthropic SDK, an OpenID provider and an inspector for MCP.
+    /// A directory whose `node_modules` has Claude Code, the Anthropic SDK, an OpenID provider, an inspector for MCP, and axe.
     pub(crate) node_dir: PathBuf,
     /// A directory with the Python package that is Helm.
     pub(crate) helm: PathBuf,
@@ -183,7 +185,7 @@ fn node(home: &Path) -> Result<PathBuf> {
             None => return Err(error),
         },
     };
-    let stamped = format!("{wanted} {IDENTITY_PROVIDER} {}", INSPECTOR.join(" "));
+    let stamped = format!("{wanted} {IDENTITY_PROVIDER} {ACCESSIBILITY} {}", INSPECTOR.join(" "));
     if have.as_deref() != Some(stamped.as_str()) {
         println!("installing Claude Code {wanted}");
         let manifest = dir.join("package.json");
@@ -194,6 +196,7 @@ fn node(home: &Path) -> Result<PathBuf> {
             .arg(TYPESCRIPT_SDK)
             .arg(IDENTITY_PROVIDER)
             .args(INSPECTOR)
+            .arg(ACCESSIBILITY)
             .current_dir(&dir))?;
         std::fs::write(stamp, stamped)?;
     }

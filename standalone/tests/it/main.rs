@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod browser;
 mod harness;
 
 mod affinity;
