@@ -39,6 +39,21 @@
     });
   }
 
+  // One box ticks all of a page.
+  for (const all of document.querySelectorAll("input[data-all]")) {
+    const boxes = [...document.querySelectorAll(`input[type=checkbox][form="${all.dataset.all}"]`)];
+    if (!boxes.length) continue;
+    const show = () => {
+      const ticked = boxes.filter((box) => box.checked).length;
+      all.checked = ticked === boxes.length;
+      all.indeterminate = ticked > 0 && ticked < boxes.length;
+    };
+    for (const hidden of all.parentElement.querySelectorAll("[hidden]")) hidden.hidden = false;
+    all.addEventListener("change", () => { for (const box of boxes) box.checked = all.checked; });
+    for (const box of boxes) box.addEventListener("change", show);
+    show();
+  }
+
   // A form goes out once, however often its button is pressed.
   for (const form of document.querySelectorAll("form[method=post]")) {
     form.addEventListener("submit", (event) => {

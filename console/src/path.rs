@@ -2,6 +2,7 @@
 
 mod notifications;
 mod people;
+mod several;
 
 pub use notifications::{
     activate_destination, delete_destination, deliveries, destination, destination_draft, discard_draft,
@@ -11,6 +12,7 @@ pub use people::{
     delete_team, delete_user, remove_team_member, revoke_user_token, sign_out_user, team, team_members, user,
     user_tokens,
 };
+pub use several::{END_LOGINS, REVOKE_KEYS, SEVERAL_USERS};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 

@@ -1,12 +1,13 @@
 //! The list of keys.
 
-use super::{KeySummary, Named, PAGE_SIZE, Page, Section};
+use super::several::with_ticked;
+use super::{KeyState, KeySummary, Named, PAGE_SIZE, Page, Section, Several};
 use crate::form::Choice;
 use crate::format::{ago, money};
-use crate::part::block::{empty, page_head, text};
+use crate::part::block::{empty, nothing, page_head, text};
 use crate::part::field::{filter_bar, options};
 use crate::part::key::{expiry, named, prefix, state_badge};
-use crate::part::list::{Column, Sort, cell, name_cell, number_cell, pagination, row_head, table};
+use crate::part::list::{Column, Sort, cell, name_cell, number_cell, pagination, pick_cell, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::{Area, NanoUsd, Permission, Reach};
 use leptos::prelude::*;
@@ -290,6 +291,7 @@ impl KeysPage {
     fn list(&self, context: &PageContext) -> AnyView {
         let admin = sees_others(context);
         let mut columns = vec![
+            Column::pick(),
             Column::sorted("Name", self.query.sorted(KeySort::Name)),
             Column::text("State"),
         ];
@@ -309,7 +311,8 @@ impl KeysPage {
             }
             .href()
         });
-        view! { {table("Keys", columns, rows)} {pages} }.into_any()
+        let ticked = with_ticked(context, &[Several::RevokeKeys]);
+        view! { {table("Keys", columns, rows)} {ticked} {pages} }.into_any()
     }
 }
 
@@ -326,12 +329,17 @@ fn key_row(row: &KeyRow, context: &PageContext) -> AnyView {
         Some(at) => ago(at, context.now_ms),
         None => view! { <span class="faint">"not in 30 days"</span> }.into_any(),
     };
+    let pick = match key.state {
+        KeyState::Revoked => cell("Choose", nothing()),
+        KeyState::Active | KeyState::Expired => pick_cell(&key.id, &key.shown_name()),
+    };
     let name = view! {
         <a class="row-link" href=path::key(&key.id)>{key.shown_name()}</a>
         {prefix(key)}
     };
     view! {
         <tr>
+            {pick}
             {row_head(name.into_any())}
             {cell("State", state_badge(key, context.now_ms))}
             {user}

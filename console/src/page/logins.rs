@@ -1,10 +1,11 @@
 //! Where Claude Code is signed in.
 
-use super::{PAGE_SIZE, Page, Section};
+use super::several::with_ticked;
+use super::{PAGE_SIZE, Page, Section, Several};
 use crate::format::{date, past};
 use crate::part::block::{empty, nothing, page_head, text};
 use crate::part::field::{button_form, filter_bar};
-use crate::part::list::{Column, cell, name_cell, pagination, row_head, table};
+use crate::part::list::{Column, cell, name_cell, pagination, pick_cell, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::{Area, Permission, Reach, UnixMs};
 use leptos::prelude::*;
@@ -119,16 +120,19 @@ impl Page for LoginsPage {
 
 impl LoginsPage {
     fn list(&self, context: &PageContext) -> AnyView {
-        let columns = [
-            "User",
-            "Program",
-            "Address",
-            "Signed in",
-            "Last renewed",
-            "Ends",
-            "Change",
-        ]
-        .map(Column::text);
+        let mut columns = vec![Column::pick()];
+        columns.extend(
+            [
+                "User",
+                "Program",
+                "Address",
+                "Signed in",
+                "Last renewed",
+                "Ends",
+                "Change",
+            ]
+            .map(Column::text),
+        );
         let row = |row: &LoginRow| {
             let end = button_form(
                 context,
@@ -141,6 +145,7 @@ impl LoginsPage {
             let known = |value: &Option<String>| text(value.clone().unwrap_or_else(|| "unknown".to_owned()));
             view! {
                 <tr>
+                    {pick_cell(&row.id, &format!("{}’s {}", row.user, row.client.as_deref().unwrap_or("device")))}
                     {row_head(text(row.user.clone()))}
                     {name_cell("Program", known(&row.client))}
                     {name_cell("Address", known(&row.address))}
@@ -158,7 +163,8 @@ impl LoginsPage {
             let query: Vec<_> = search.into_iter().chain([("page", page.as_str())]).collect();
             path::with_query(path::LOGINS, &query)
         });
-        view! { {table("Signed-in devices", columns.into(), self.rows.iter().map(row).collect())} {pages} }
-            .into_any()
+        let rows = self.rows.iter().map(row).collect();
+        let ticked = with_ticked(context, &[Several::EndLogins]);
+        view! { {table("Signed-in devices", columns, rows)} {ticked} {pages} }.into_any()
     }
 }

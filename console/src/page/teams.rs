@@ -1,12 +1,12 @@
 //! Teams.
 
-use super::{BudgetAccount, BudgetState, Page, Section};
+use super::{BudgetAccount, BudgetState, PAGE_SIZE, Page, Section};
 use crate::form::Field;
 use crate::format::{ago, grouped, money, short_usd};
 use crate::part::block::{Colour, badge, empty, maker, nothing, page_head, text};
 use crate::part::budget::state_badge;
-use crate::part::field::{Ask, button_form, csrf, input, page_name, summary};
-use crate::part::list::{Column, cell, number_cell, row_head, table};
+use crate::part::field::{Ask, button_form, csrf, filter_bar, input, page_name, summary};
+use crate::part::list::{Column, cell, number_cell, pagination, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::{AccountState, Area, NanoUsd, Permission, Reach, Strategy, UnixMs};
 use leptos::prelude::*;
@@ -46,8 +46,14 @@ pub struct TeamRow {
 /// The teams, and the form for a new one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TeamsPage {
-    /// All of them, by name.
+    /// Part of a name.
+    pub search: String,
+    /// Which page, from 1.
+    pub page: u64,
+    /// One page of them, by name.
     pub rows: Vec<TeamRow>,
+    /// How many there are on all pages.
+    pub total: u64,
     /// What the form holds.
     pub form: NewTeamForm,
     /// What is wrong with the form as a whole.
@@ -75,7 +81,13 @@ impl Page for TeamsPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        let list = if self.rows.is_empty() {
+        let list = if self.rows.is_empty() && !self.search.is_empty() {
+            empty(
+                "No team fits",
+                view! { <p>"No team has these characters in its name."</p> }.into_any(),
+                view! { <a class="button" href=path::TEAMS>"Show all teams"</a> }.into_any(),
+            )
+        } else if self.rows.is_empty() {
             empty(
                 "No teams yet",
                 view! { <p>"A team gathers the spend of its people and decides which AWS accounts their requests may use."</p> }.into_any(),
@@ -86,7 +98,8 @@ impl Page for TeamsPage {
         };
         view! {
             {page_head("Teams".to_owned(), text("Who pays, and where requests may go."), nothing())}
-            {maker(context, path::TEAMS, "Create a team", self.rows.is_empty() || self.refused(), self.new_team(context))}
+            {maker(context, path::TEAMS, "Create a team", self.total == 0 && self.search.is_empty() || self.refused(), self.new_team(context))}
+            {self.filter()}
             {list}
         }
         .into_any()
@@ -94,6 +107,19 @@ impl Page for TeamsPage {
 }
 
 impl TeamsPage {
+    /// The first row of a page, counted from 0.
+    #[must_use]
+    pub const fn offset(page: u64) -> u64 {
+        page.saturating_sub(1).saturating_mul(PAGE_SIZE)
+    }
+
+    fn filter(&self) -> AnyView {
+        if self.total == 0 && self.search.is_empty() {
+            return nothing();
+        }
+        filter_bar(path::TEAMS, "Search by name", &self.search, nothing())
+    }
+
     fn refused(&self) -> bool {
         self.trouble.is_some() || self.form.name.error.is_some()
     }
@@ -148,7 +174,15 @@ impl TeamsPage {
                 .into_any()
             })
             .collect();
-        table("Teams", columns, rows)
+        let pages = pagination("teams", self.page, self.total, |page| {
+            let page = if page == 1 {
+                String::new()
+            } else {
+                page.to_string()
+            };
+            path::with_query(path::TEAMS, &[("q", &self.search), ("page", &page)])
+        });
+        view! { {table("Teams", columns, rows)} {pages} }.into_any()
     }
 }
 
@@ -200,7 +234,7 @@ fn endpoints_of(team: &TeamRow, context: &PageContext) -> AnyView {
 fn routing_of(team: &TeamRow, context: &PageContext) -> AnyView {
     let label = match team.strategy {
         None => "the organisation's routing".to_owned(),
-        Some(strategy) => strategy.as_str().replace('_', " "),
+        Some(strategy) => strategy.as_str().to_owned(),
     };
     let name = format!("Routing of {}: {label}", team.name);
     way(context, path::team_routing(&team.id), label, name)

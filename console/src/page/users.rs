@@ -1,13 +1,14 @@
 //! Users.
 
+use super::several::with_ticked;
 use super::teams::{account_badge, state_switch};
-use super::{Named, PAGE_SIZE, Page, Section};
+use super::{Named, PAGE_SIZE, Page, Section, Several};
 use crate::form::{Choice, Field};
 use crate::format::{ago, money};
 use crate::part::block::{Colour, badge, empty, maker, nothing, page_head, text};
 use crate::part::field::{Ask, csrf, filter_bar, input, options, page_name, select, summary};
 use crate::part::key::named;
-use crate::part::list::{Column, cell, name_cell, number_cell, pagination, row_head, table};
+use crate::part::list::{Column, cell, name_cell, number_cell, pagination, pick_cell, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::{AccountState, Area, NanoUsd, Permission, Reach, Role, UnixMs, UserKind};
 use leptos::prelude::*;
@@ -250,15 +251,17 @@ impl UsersPage {
     }
 
     fn list(&self, context: &PageContext) -> AnyView {
-        let mut columns = vec![
+        let picks = changes(context);
+        let mut columns = Vec::from_iter(picks.then(Column::pick));
+        columns.extend([
             Column::text("Username"),
             Column::text("Role"),
             Column::text("State"),
             Column::text("Team"),
             Column::number("Spend, 30 days"),
             Column::text("Created"),
-        ];
-        if changes(context) {
+        ]);
+        if picks {
             columns.push(Column::text("Change"));
         }
         let rows = self.rows.iter().map(|user| user_row(user, context)).collect();
@@ -274,7 +277,8 @@ impl UsersPage {
                 &[("q", &self.search), ("kind", kind), ("page", &page)],
             )
         });
-        view! { {table("Users", columns, rows)} {pages} }.into_any()
+        let ticked = with_ticked(context, &Several::OF_USERS);
+        view! { {table("Users", columns, rows)} {ticked} {pages} }.into_any()
     }
 
     /// The first row of a page, counted from 0.
@@ -314,6 +318,7 @@ fn user_row(user: &UserRow, context: &PageContext) -> AnyView {
     let name = view! { {link} {detail} " " {service} };
     view! {
         <tr>
+            {changes(context).then(|| pick_cell(&user.id, &user.username))}
             {row_head(name.into_any())}
             {cell("Role", text(user.role.title()))}
             {cell("State", account_badge(user.state))}

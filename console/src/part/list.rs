@@ -14,6 +14,8 @@ pub(crate) struct Column {
     pub(crate) sort: Option<Sort>,
     /// Whether it holds numbers.
     pub(crate) number: bool,
+    /// Whether it holds boxes that choose rows.
+    pub(crate) pick: bool,
 }
 
 /// How a column is sorted.
@@ -31,29 +33,47 @@ impl Column {
             label,
             sort: None,
             number: false,
+            pick: false,
+        }
+    }
+
+    /// A column of boxes that choose rows.
+    pub(crate) fn pick() -> Self {
+        Self {
+            pick: true,
+            ..Self::text("Choose")
         }
     }
 
     /// A column of numbers.
-    pub(crate) const fn number(label: &'static str) -> Self {
+    pub(crate) fn number(label: &'static str) -> Self {
         Self {
-            label,
-            sort: None,
             number: true,
+            ..Self::text(label)
         }
     }
 
     /// A column that can be sorted by.
-    pub(crate) const fn sorted(label: &'static str, sort: Sort) -> Self {
+    pub(crate) fn sorted(label: &'static str, sort: Sort) -> Self {
         Self {
-            label,
             sort: Some(sort),
-            number: false,
+            ..Self::text(label)
         }
     }
 }
 
 fn heading(column: Column) -> AnyView {
+    if column.pick {
+        // With scripts there is one box for all of them.
+        return view! {
+            <th scope="col" class="pick">
+                <span class="visually-hidden">{column.label}</span>
+                <input type="checkbox" id="pick-all" data-all="several" autocomplete="off" hidden=true />
+                <label for="pick-all" class="visually-hidden" hidden=true>"All of this page"</label>
+            </th>
+        }
+        .into_any();
+    }
     let class = column.number.then_some("number");
     let Some(sort) = column.sort else {
         return view! { <th scope="col" class=class>{column.label}</th> }.into_any();
@@ -94,6 +114,18 @@ pub(crate) fn table(caption: &'static str, columns: Vec<Column>, rows: Vec<AnyVi
 /// A cell.
 pub(crate) fn cell(label: &'static str, content: AnyView) -> AnyView {
     view! { <td data-label=label>{content}</td> }.into_any()
+}
+
+/// A cell with a box that chooses the row, for the form whose id is `several`.
+pub(crate) fn pick_cell(id: &str, name: &str) -> AnyView {
+    let pick = format!("pick-{id}");
+    view! {
+        <td data-label="Choose" class="pick">
+            <input type="checkbox" id=pick.clone() name="id" value=id.to_owned() form="several" autocomplete="off" />
+            <label for=pick class="visually-hidden">{format!("Choose {name}")}</label>
+        </td>
+    }
+    .into_any()
 }
 
 /// A cell with a name that somebody chose, however long.

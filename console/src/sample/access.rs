@@ -260,6 +260,8 @@ fn routing_samples() -> Vec<Sample> {
 fn team_samples() -> Vec<Sample> {
     use AccountState::{Active, Suspended};
     let teams = TeamsPage {
+        page: 1,
+        total: 28,
         rows: vec![
             team("team_2", HOSTILE, Suspended, 0, 0),
             team("team_3", "Payments", Active, 12, 488_230_990_000),

@@ -186,7 +186,7 @@ pub(super) fn samples() -> Vec<Sample> {
     let mut samples = providers();
     samples.extend(policies());
     let login = |user: &str, client: Option<&str>| LoginRow {
-        id: "key_1".into(),
+        id: format!("key_{}", client.map_or(0, str::len)),
         user: user.into(),
         client: client.map(str::to_owned),
         address: Some("203.0.113.9".into()),

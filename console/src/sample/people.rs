@@ -4,7 +4,8 @@ use super::access::{named, teams_to_choose};
 use super::{HOSTILE, NOW_MS, Sample, context, sample};
 use crate::form::Field;
 use crate::page::{
-    AccessTokens, DeleteTeamPage, DeleteUserPage, MemberRow, TeamPage, TokenRow, UserForm, UserPage,
+    AccessTokens, DeleteTeamPage, DeleteUserPage, MemberRow, Several, SeveralPage, SeveralRow, TeamPage,
+    TokenRow, UserForm, UserPage,
 };
 use crate::path;
 use ccag_domain::time::DAY_MS;
@@ -34,6 +35,9 @@ pub(super) fn samples() -> Vec<Sample> {
                 username: HOSTILE.to_owned(),
             },
         ),
+        sample("users-move-several", admin(), several(Several::Move)),
+        sample("users-suspend-several", admin(), several(Several::Suspend)),
+        sample("keys-revoke-several", admin(), several(Several::RevokeKeys)),
         sample("team", admin(), one_team()),
         sample(
             "team-empty",
@@ -117,6 +121,25 @@ fn one_team() -> TeamPage {
         total: 2,
         username: Field::default(),
         new_name: Field::new("Platform"),
+        trouble: None,
+    }
+}
+
+fn several(what: Several) -> SeveralPage {
+    let row = |id: &str, name: &str, detail: &str| SeveralRow {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        detail: detail.to_owned(),
+    };
+    SeveralPage {
+        what,
+        rows: vec![row("x_1", HOSTILE, "Platform"), row("x_2", "mira", "Payments")],
+        left_out: vec![row("x_3", "olga", "only an owner may do this")],
+        teams: teams_to_choose(),
+        team: match what {
+            Several::Move => Field::default().with_error("Choose a team."),
+            _ => Field::default(),
+        },
         trouble: None,
     }
 }

@@ -42,6 +42,8 @@ pub struct TeamQuery {
     pub id: Option<String>,
     /// The whole name, whatever the case.
     pub name: Option<String>,
+    /// Part of the name, whatever the case.
+    pub search: Option<String>,
     /// Only those whose name in lower case comes after this.
     pub after_name: Option<String>,
     /// How many to skip.
@@ -94,8 +96,10 @@ impl Store {
         let name = query.name.as_ref().map(|name| C::NameKey.eq(name.to_lowercase()));
         let after = query.after_name.as_ref().map(|name| C::NameKey.gt(name));
         let id = query.id.as_ref().map(|id| C::Id.eq(id));
-        let select =
-            team::Entity::find().filter(Condition::all().add_option(id).add_option(name).add_option(after));
+        let search = query.search.as_deref().filter(|text| !text.is_empty());
+        let search = search.map(|text| C::NameKey.like(contains(&text.to_lowercase())));
+        let all = Condition::all().add_option(id).add_option(name).add_option(after);
+        let select = team::Entity::find().filter(all.add_option(search));
         let total = select.clone().count(&self.db).await?;
         let rows = select
             .order_by_asc(C::NameKey)

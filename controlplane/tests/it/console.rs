@@ -110,7 +110,7 @@ async fn a_team_gets_a_guardrail_and_loses_it_in_the_console() {
         "{}",
         teams.text
     );
-    assert!(teams.text.contains(">abc123</a>"));
+    assert!(teams.text.contains(">guardrail abc123</a>"));
     assert_eq!(
         guardrail(&admin, &id).await,
         json!({"id": arn, "version": "DRAFT", "trace": "enabled-full", "tag_input": true})

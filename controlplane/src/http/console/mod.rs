@@ -40,6 +40,7 @@ mod quarantine;
 mod requests;
 mod routing;
 mod sessions;
+mod several;
 mod sign_on;
 mod team;
 mod team_budget;
@@ -116,6 +117,7 @@ pub(crate) fn router() -> Router<HttpState> {
         )
         .route(path::ROUTING, get(routing::show).post(routing::set))
         .merge(of_budgets())
+        .merge(of_several())
         .merge(of_people())
         .route(path::SESSIONS, get(sessions::list).post(sessions::set))
         .route("/console/sessions/{id}/resume", post(sessions::resume))
@@ -243,6 +245,22 @@ fn of_people() -> Router<HttpState> {
         .route("/console/keys/{id}/setup-command", post(connect::command))
         .route(path::LOGINS, get(logins::list))
         .route("/console/devices/{id}/end", post(logins::end))
+}
+
+fn of_several() -> Router<HttpState> {
+    Router::new()
+        .route(
+            path::REVOKE_KEYS,
+            get(several::ask_keys).post(several::revoke_keys),
+        )
+        .route(
+            path::SEVERAL_USERS,
+            get(several::ask_users).post(several::do_users),
+        )
+        .route(
+            path::END_LOGINS,
+            get(several::ask_logins).post(several::end_logins),
+        )
 }
 
 fn of_budgets() -> Router<HttpState> {

@@ -1,22 +1,22 @@
 //! Teams.
 
 use super::budget_words::account;
-use super::form::{Posted, is_about_input};
+use super::form::{Posted, is_about_input, pairs};
 use super::overview::{since, thirty_days};
 use super::visitor::Visitor;
 use crate::app::{budgets, endpoints, teams, usage};
 use crate::store::TeamQuery;
-use axum::extract::Path;
+use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ccag_admin_api::{CreateTeam, GroupBy, UpdateTeam};
 use ccag_console::form::{Choice, Field};
-use ccag_console::page::{NewTeamForm, TeamRow, TeamsPage};
+use ccag_console::page::{NewTeamForm, PAGE_SIZE, TeamRow, TeamsPage};
 use ccag_console::{Tone, path};
 use ccag_domain::{AccountState, Area, Code, NanoUsd, Permission, Problem, TeamId};
 use std::collections::HashMap;
 
-/// How many teams are listed and offered.
+/// How many teams are offered to choose from.
 const MOST: u64 = 500;
 
 fn all() -> TeamQuery {
@@ -35,16 +35,30 @@ pub(super) async fn team_choices(visitor: &Visitor) -> Result<Vec<Choice>, Probl
         .collect())
 }
 
-pub(super) async fn list(visitor: Visitor) -> Response {
-    let page = gather(&visitor).await;
+pub(super) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+    let (mut search, mut page) = (String::new(), 1);
+    for (name, value) in pairs(query.as_deref()) {
+        match name.as_ref() {
+            "q" => search = value.trim().chars().take(100).collect(),
+            "page" => page = value.parse().unwrap_or(1).clamp(1, 1_000_000),
+            _ => {}
+        }
+    }
+    let page = gather(&visitor, search, page).await;
     visitor.answer(page)
 }
 
-async fn gather(visitor: &Visitor) -> Result<TeamsPage, Problem> {
+async fn gather(visitor: &Visitor, search: String, page: u64) -> Result<TeamsPage, Problem> {
     let app = &visitor.state().app;
     let actor = visitor.actor();
     let now = visitor.now_ms();
-    let (teams, _) = teams::list(app, &actor, &all()).await?;
+    let query = TeamQuery {
+        search: Some(search.clone()),
+        offset: TeamsPage::offset(page),
+        limit: PAGE_SIZE,
+        ..TeamQuery::default()
+    };
+    let (teams, total) = teams::list(app, &actor, &query).await?;
     let spend = usage::top(
         app,
         &actor,
@@ -84,6 +98,9 @@ async fn gather(visitor: &Visitor) -> Result<TeamsPage, Problem> {
         created_at_ms: team.created_at.ms(),
     };
     Ok(TeamsPage {
+        search,
+        page,
+        total,
         rows: teams.into_iter().map(&mut row).collect(),
         ..TeamsPage::default()
     })
@@ -103,7 +120,7 @@ pub(super) async fn create(Posted { visitor, form }: Posted) -> Response {
             visitor.go_saying(path::TEAMS, Tone::Good, &message)
         }
         Err(problem) if is_about_input(&problem) => {
-            let mut page = match gather(&visitor).await {
+            let mut page = match gather(&visitor, String::new(), 1).await {
                 Ok(page) => page,
                 Err(problem) => return visitor.refuse(problem),
             };

@@ -138,14 +138,15 @@ impl Browser {
     }
 
     /// What the browser has complained of since the last time: errors of scripts, refusals by the content security policy,
-    /// and files that are not there. A page that answers 4xx is none of these.
+    /// and files that are not there. A page that says no is none of these.
     pub(crate) async fn complaints(&self) -> Vec<String> {
         let log = self.post("se/log", &json!({"type": "browser"})).await;
         let here = self.driver.current_url().await.unwrap().to_string();
         let entries = log.as_array().unwrap_or_else(|| panic!("no log: {log}"));
         let about = entries.iter().filter(|entry| {
             let message = entry["message"].as_str().unwrap_or_default();
-            let is_page = entry["source"] == "network" && message.starts_with(&here);
+            let refused = message.starts_with(&here) || message.contains("status of 422");
+            let is_page = entry["source"] == "network" && refused;
             matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")) && !is_page
         });
         about.map(|entry| entry["message"].to_string()).collect()

@@ -5,5 +5,6 @@ mod flows;
 mod hostile;
 mod keys;
 mod rules;
+mod several;
 mod walk;
 mod world;
