@@ -38,7 +38,7 @@ const STYLES: &str = concat!(
     include_str!("../assets/cards.css"),
     "}\n@container some (max-width: 48rem) {\n",
     include_str!("../assets/cards.css"),
-    "}\n@container many (max-width: 57rem) {\n",
+    "}\n@container many (max-width: 58rem) {\n",
     include_str!("../assets/cards.css"),
     "}\n",
 );

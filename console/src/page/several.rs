@@ -219,13 +219,13 @@ impl Page for SeveralPage {
             <form method="post" action=self.what.action() class="card narrow stack">
                 {csrf(context)}
                 <input type="hidden" name="do" value=self.what.as_str() />
-                {ids.collect_view()}
                 {summary(&[(&TEAM, &self.team)], self.trouble.as_deref())}
                 <ul class="prose">{rows.collect_view()}</ul>
                 <p>"What happens:"</p>
                 <ul class="prose">{what.collect_view()}</ul>
                 {left_out}
                 {team}
+                {ids.collect_view()}
                 <div class="form-actions">
                     <button type="submit" class=class>{button}</button>
                     <a class="button quiet" href=list>"Leave them as they are"</a>
