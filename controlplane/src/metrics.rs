@@ -34,6 +34,7 @@ pub(crate) struct Delivered {
 #[derive(Debug, Clone)]
 pub struct Metrics {
     pub(crate) db_errors: Family<Place, Counter>,
+    statements: Histogram,
     pub(crate) watch_streams: Gauge,
     pub(crate) revision: Gauge,
     pub(crate) apply_lag_seconds: Histogram,
@@ -59,6 +60,7 @@ impl Metrics {
         ];
         let metrics = Self {
             db_errors: Family::default(),
+            statements: Histogram::new([0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 9.0, 15.0, 30.0, 100.0]),
             watch_streams: Gauge::default(),
             revision: Gauge::default(),
             apply_lag_seconds: Histogram::new(buckets),
@@ -79,6 +81,11 @@ impl Metrics {
             "ccag_control_database_errors",
             "Operations that failed because of the database, by where it showed",
             m.db_errors,
+        );
+        registry.register(
+            "ccag_control_request_statements",
+            "Statements that a request of a person or a program asked of the database, beside those for who asks",
+            m.statements,
         );
         registry.register(
             "ccag_control_watch_streams",
@@ -147,6 +154,12 @@ impl Metrics {
             m.notifications_oldest_seconds,
         );
         metrics
+    }
+
+    /// Counts a request that asked so many statements.
+    pub(crate) fn statements(&self, count: usize) {
+        self.statements
+            .observe(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
     }
 
     pub(crate) fn db_error(&self, place: &'static str) {

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::app::bootstrap::{self, BootstrapReport};
 use crate::app::discovery::{self, AwsAccess};
 use crate::app::identity::Known;
-use crate::app::{notifications, secrets, sessions};
+use crate::app::{notifications, rollup, secrets, sessions};
 use crate::config::{ControlPlaneConfig, GrpcTls};
 use crate::grpc::{FleetWriter, Hub, Services, Shares};
 use crate::http::{self, CookieKeys, HttpState};
@@ -158,6 +158,7 @@ impl ControlPlane {
             "notifications",
             notifications::worker::run(app.clone(), life.shutdown()),
         );
+        life.spawn("sums", rollup::catch_up(app.clone(), life.shutdown()));
         let fleet = FleetWriter::default();
         fleet.start(app.clone(), life);
         let shares = Shares::default();

@@ -38,6 +38,8 @@ mod m20261129_000025_networks;
 mod m20261129_000027_setup_tokens;
 mod m20261129_000028_notifications;
 mod m20261130_000030_quota_use;
+mod m20261130_000031_usage_sums;
+mod m20261130_000032_lists;
 mod m20261130_000034_idempotency;
 mod table;
 
@@ -81,6 +83,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000027_setup_tokens::Migration),
             Box::new(m20261129_000028_notifications::Migration),
             Box::new(m20261130_000030_quota_use::Migration),
+            Box::new(m20261130_000031_usage_sums::Migration),
+            Box::new(m20261130_000032_lists::Migration),
             Box::new(m20261130_000034_idempotency::Migration),
         ]
     }

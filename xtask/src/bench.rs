@@ -12,6 +12,8 @@ pub(crate) enum Subject {
     Governance,
     /// How much memory large bodies and open streams take in a data plane
     Memory,
+    /// How long the pages of the console take, and what they read, with the history that `cargo xtask history` wrote
+    Console,
 }
 
 /// Builds the programs and the benchmark, and runs it.
@@ -22,6 +24,7 @@ pub(crate) fn run_one(root: &Path, subject: Subject, args: &[String]) -> Result<
     let name = match subject {
         Subject::Governance => "governance",
         Subject::Memory => "memory",
+        Subject::Console => return at_size(root, "console", args),
     };
     let target = target_dir(root);
     let cargo = |words: &[&str]| {
@@ -40,5 +43,24 @@ pub(crate) fn run_one(root: &Path, subject: Subject, args: &[String]) -> Result<
     // The benchmark finds the programs beside its own.
     let mut bench = cargo(&["bench", "--locked", "-p", "ccag-standalone", "--bench", name]);
     bench.arg("--").arg("--out").arg(target.join("bench").join(name));
+    run(bench.args(args))
+}
+
+/// Writes a history (`history`), or looks at the pages of the console with it (`console`).
+pub(crate) fn at_size(root: &Path, task: &str, args: &[String]) -> Result<()> {
+    let mut bench = Command::new(env!("CARGO"));
+    bench
+        .args([
+            "bench",
+            "--locked",
+            "-p",
+            "ccag-controlplane",
+            "--bench",
+            "scale",
+            "--",
+            task,
+        ])
+        .current_dir(root)
+        .env("CARGO_TARGET_DIR", target_dir(root));
     run(bench.args(args))
 }

@@ -49,6 +49,12 @@ enum Task {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Write the history of a large organisation into an empty database, for `bench console`
+    History {
+        /// `--database URL`, and how large: `--help` lists the rest
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Kill, stop and cut off data planes, control planes and the database under load, and check that nothing is lost
     Chaos {
         /// For how long things go wrong
@@ -109,6 +115,7 @@ fn run() -> Result<()> {
             Ok(())
         }
         Task::Bench { subject, args } => bench::run_one(&root, subject, &args),
+        Task::History { args } => bench::at_size(&root, "history", &args),
         Task::Chaos {
             seconds,
             seed,

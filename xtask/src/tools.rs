@@ -185,7 +185,10 @@ fn node(home: &Path) -> Result<PathBuf> {
             None => return Err(error),
         },
     };
-    let stamped = format!("{wanted} {IDENTITY_PROVIDER} {ACCESSIBILITY} {}", INSPECTOR.join(" "));
+    let stamped = format!(
+        "{wanted} {IDENTITY_PROVIDER} {ACCESSIBILITY} {}",
+        INSPECTOR.join(" ")
+    );
     if have.as_deref() != Some(stamped.as_str()) {
         println!("installing Claude Code {wanted}");
         let manifest = dir.join("package.json");

@@ -35,7 +35,7 @@ pub mod quarantine;
 pub(crate) mod quota_use;
 pub(crate) mod refusals;
 pub mod reprice;
-mod rollup;
+pub(crate) mod rollup;
 pub mod routing;
 pub mod scim;
 pub mod search;

@@ -159,8 +159,8 @@ async fn commit(
 
 /// The names of the models that have a price.
 async fn priced(app: &App) -> Result<Vec<String>, Problem> {
-    let rows = app.store.list_prices().await?;
-    Ok(rows.into_iter().map(|row| row.model).collect())
+    let rows = app.store.held_prices().await?;
+    Ok(rows.iter().map(|row| row.model.clone()).collect())
 }
 
 fn view(row: &model::Model, priced: &[String]) -> Result<ModelView, Problem> {

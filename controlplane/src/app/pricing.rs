@@ -38,7 +38,7 @@ pub async fn list(app: &App, _actor: &Actor, query: PricingQuery) -> Result<Pric
     let rows = if query.history.unwrap_or(false) {
         app.store.list_price_history().await?
     } else {
-        app.store.list_prices().await?
+        app.store.held_prices().await?.to_vec()
     };
     let only = match &query.model {
         Some(said) => Some(resolve(&catalogue::models(&app.store.list_models().await?)?, said)?.to_string()),

@@ -1,10 +1,40 @@
-//! The hourly sums of a set of records.
+//! The hourly sums of a set of records, and the coarser ones of what was there before them.
 
+use super::App;
 use crate::latency::Latency;
 use crate::store::entity::{usage_record, usage_rollup};
+use ccag_daemon::CancellationToken;
 use ccag_domain::Outcome;
 use ccag_domain::time::hour_bucket;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long to wait after a failure.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Makes the coarser sums of days that have none yet, if the ledger is older than they are. Between days it rests for as long
+/// as it has worked, so that records can be taken in.
+pub(crate) async fn catch_up(app: App, shutdown: CancellationToken) {
+    let work = async {
+        loop {
+            let begun = app.now_ms();
+            let rest = match app.store.sum_another_day().await {
+                Ok(false) => return,
+                Ok(true) => Duration::from_millis(u64::try_from(app.now_ms() - begun).unwrap_or(0)),
+                Err(error) => {
+                    tracing::warn!(%error, "the sums of a day could not be made");
+                    app.metrics.db_error("maintenance");
+                    PATIENCE
+                }
+            };
+            tokio::time::sleep(rest).await;
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = shutdown.cancelled() => {}
+    }
+}
 
 /// Sums records by hour, team, user, key, model and endpoint.
 pub(super) fn sums(records: &[&usage_record::Model]) -> Vec<usage_rollup::Model> {

@@ -2,15 +2,16 @@
 //! members their own.
 
 use super::{App, catalogue, views};
-use crate::store::{GroupBy, LedgerFilter, OnlyOf, Piece, RollupFilter, RollupSum};
+use crate::latency::Latency;
+use crate::store::{GroupBy, LedgerFilter, OnlyOf, Piece, Question, RollupFilter, RollupSum};
 use ccag_admin_api::{
     ExportQuery, GroupBy as ApiGroupBy, LedgerRow, Percentiles, TimeRange, Timestamp, UsageGroup, UsageQuery,
     UsageSummary, UsageTotals,
 };
-use ccag_domain::time::{DAY_MS, HOUR_MS, hour_bucket};
+use ccag_domain::time::hour_bucket;
 use ccag_domain::{Actor, Area, Code, KeyId, ModelName, Permission, Problem, Reach, TeamId, UnixMs, UserId};
 use futures_util::Stream;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// How many rows an export reads at a time.
 const EXPORT_PAGE: u64 = 1_000;
@@ -50,11 +51,13 @@ impl Scope {
         }
     }
 
-    pub(super) fn filter(&self, actor: &Actor) -> Result<RollupFilter, Problem> {
+    pub(super) fn filter(&self, app: &App, actor: &Actor) -> Result<RollupFilter, Problem> {
         let (user_id, team_id) = whose(actor, self.user_id.as_ref(), self.team_id.as_ref())?;
+        // What holds the hour at hand has no end: there is nothing after it, and the sums of days can be taken whole.
+        let open = hour_bucket(self.to_ms.saturating_sub(1)) >= hour_bucket(app.now_ms());
         Ok(RollupFilter {
             from_ms: Some(hour_bucket(self.from_ms)),
-            to_ms: Some(self.to_ms),
+            to_ms: (!open).then_some(self.to_ms),
             user_id,
             team_id,
             key_id: self.key_id.as_ref().map(ToString::to_string),
@@ -118,19 +121,42 @@ pub async fn summary(app: &App, actor: &Actor, query: UsageQuery) -> Result<Usag
         model: model_name(app, query.model.as_deref()).await?,
         only: OnlyOf::default(),
     };
-    let total = total(app, actor, &scope).await?;
+    let filter = scope.filter(app, actor)?;
+    let whole = Question {
+        filter: &filter,
+        by: GroupBy::Nothing,
+        piece: Piece::Whole,
+        top: None,
+    };
+    let grouped = query.group_by.map(|by| Question {
+        by: grouped(by),
+        piece: if by == ApiGroupBy::Day {
+            Piece::Day
+        } else {
+            Piece::Whole
+        },
+        ..whole
+    });
+    let questions: Vec<Question<'_>> = std::iter::once(whole).chain(grouped).collect();
+    let mut answers = app.store.ask(&questions).await?.into_iter();
+    let whole = answers.next().unwrap_or_default();
+    let mut total = whole.sums.first().map(totals).unwrap_or_default();
+    let mut latency = Latency::default();
+    for of in app.store.sum_latencies(&filter).await?.values() {
+        latency.merge(of);
+    }
+    total.duration = percentiles(|permille| latency.duration_ms(permille));
+    let groups = answers.next().unwrap_or_default().sums;
     let groups = match query.group_by {
-        None => Vec::new(),
-        Some(ApiGroupBy::Day) => series(app, actor, &scope, DAY_MS)
-            .await?
+        Some(ApiGroupBy::Day) => groups
             .into_iter()
-            .map(|(day, totals)| UsageGroup {
-                id: Some(Timestamp::from_ms(day).date()),
+            .map(|sum| UsageGroup {
+                id: Some(Timestamp::from_ms(sum.bucket_ms).date()),
                 name: None,
-                totals,
+                totals: totals(&sum),
             })
             .collect(),
-        Some(by) => top(app, actor, &scope, by, usize::MAX).await?,
+        _ => groups.into_iter().map(group).collect(),
     };
     Ok(UsageSummary {
         from: Timestamp::from_ms(scope.from_ms),
@@ -139,22 +165,6 @@ pub async fn summary(app: &App, actor: &Actor, query: UsageQuery) -> Result<Usag
         total,
         groups,
     })
-}
-
-/// The sum over everything, with percentiles.
-///
-/// # Errors
-/// As [`summary`].
-pub async fn total(app: &App, actor: &Actor, scope: &Scope) -> Result<UsageTotals, Problem> {
-    let filter = scope.filter(actor)?;
-    let sums = app
-        .store
-        .sum_rollups(&filter, GroupBy::Nothing, Piece::Whole)
-        .await?;
-    let mut total = sums.first().map(totals).unwrap_or_default();
-    let latency = app.store.sum_latency(&filter).await?;
-    total.duration = percentiles(|permille| latency.duration_ms(permille));
-    Ok(total)
 }
 
 /// The percentiles that are shown, if there was anything to measure.
@@ -166,30 +176,43 @@ pub(super) fn percentiles(of: impl Fn(u64) -> Option<u64>) -> Option<Percentiles
     })
 }
 
-/// Sums by intervals of `step_ms` (whole hours), those without usage left out.
+/// Sums by the day, UTC, those without usage left out.
+pub type Days = Vec<(UnixMs, UsageTotals)>;
+
+/// Sums by the day over one range, and the `count` dearest of each of some kinds, with their names, over another; in one
+/// statement.
 ///
 /// # Errors
 /// As [`summary`].
-pub async fn series(
+pub async fn days_and_top(
     app: &App,
     actor: &Actor,
+    days: &Scope,
     scope: &Scope,
-    step_ms: i64,
-) -> Result<Vec<(UnixMs, UsageTotals)>, Problem> {
-    let step = step_ms.max(HOUR_MS);
-    let hours = app
-        .store
-        .sum_rollups(&scope.filter(actor)?, GroupBy::Nothing, Piece::Hour)
-        .await?;
-    let mut buckets: BTreeMap<UnixMs, UsageTotals> = BTreeMap::new();
-    for hour in &hours {
-        let bucket = hour.bucket_ms.div_euclid(step) * step;
-        add(buckets.entry(bucket).or_default(), &totals(hour));
-    }
-    Ok(buckets.into_iter().collect())
+    kinds: &[ApiGroupBy],
+    count: u64,
+) -> Result<(Days, Vec<Vec<UsageGroup>>), Problem> {
+    let (days, filter) = (days.filter(app, actor)?, scope.filter(app, actor)?);
+    let mut questions = vec![Question {
+        filter: &days,
+        by: GroupBy::Nothing,
+        piece: Piece::Day,
+        top: None,
+    }];
+    questions.extend(kinds.iter().map(|by| Question {
+        filter: &filter,
+        by: grouped(*by),
+        piece: Piece::Whole,
+        top: Some(count),
+    }));
+    let mut answers = app.store.ask(&questions).await?.into_iter();
+    let days = answers.next().unwrap_or_default().sums;
+    let days = days.iter().map(|day| (day.bucket_ms, totals(day))).collect();
+    let tops = answers.map(|answer| answer.sums.into_iter().map(group).collect());
+    Ok((days, tops.collect()))
 }
 
-/// Sums by team, user, key, model or endpoint, the dearest first, with their names.
+/// Sums by team, user, key, model or endpoint, the `count` dearest, with their names.
 ///
 /// # Errors
 /// As [`summary`].
@@ -198,21 +221,28 @@ pub async fn top(
     actor: &Actor,
     scope: &Scope,
     by: ApiGroupBy,
-    count: usize,
+    count: u64,
 ) -> Result<Vec<UsageGroup>, Problem> {
-    let mut sums = app
-        .store
-        .sum_rollups(&scope.filter(actor)?, grouped(by), Piece::Whole)
-        .await?;
-    sums.truncate(count);
-    let ids: Vec<_> = sums.iter().map(|sum| sum.group.clone()).collect();
-    let names = names(app, by, &ids).await?;
-    let group = |sum: &RollupSum| UsageGroup {
-        id: (!sum.group.is_empty()).then(|| sum.group.clone()),
-        name: names.get(&sum.group).cloned(),
-        totals: totals(sum),
+    let filter = scope.filter(app, actor)?;
+    let question = Question {
+        filter: &filter,
+        by: grouped(by),
+        piece: Piece::Whole,
+        top: Some(count),
     };
-    Ok(sums.iter().map(group).collect())
+    let mut answers = app.store.ask(&[question]).await?;
+    let sums = answers.pop().unwrap_or_default().sums;
+    Ok(sums.into_iter().map(group).collect())
+}
+
+/// A group as people see it.
+pub(super) fn group(sum: RollupSum) -> UsageGroup {
+    let totals = totals(&sum);
+    UsageGroup {
+        id: (!sum.group.is_empty()).then_some(sum.group),
+        name: sum.name,
+        totals,
+    }
 }
 
 /// What is kept apart for a question of the API; days are told apart by time.
@@ -239,7 +269,7 @@ pub async fn of_keys(
 ) -> Result<HashMap<String, KeyUse>, Problem> {
     let filter = RollupFilter {
         key_ids: Some(ids.iter().map(ToString::to_string).collect()),
-        ..Scope::new(from_ms, i64::MAX).filter(actor)?
+        ..Scope::new(from_ms, i64::MAX).filter(app, actor)?
     };
     let sums = app.store.sum_rollups(&filter, GroupBy::Key, Piece::Whole).await?;
     let of = |sum: RollupSum| {

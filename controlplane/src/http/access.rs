@@ -5,6 +5,7 @@ use super::auth::SignedIn;
 use super::problem::{self, Concealed};
 use super::{HttpState, client_address, console, idempotency};
 use crate::app::refusals::{self, Refused};
+use crate::store::tally;
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -341,6 +342,7 @@ async fn api(state: &HttpState, gate: Gate, route: &str, request: Request, next:
     }
     let (actor, asked) = (who.actor(), asked(state, &parts));
     parts.extensions.insert(who.clone());
+    tally::admitted();
     let once = idempotency::asked(&parts.method, parts.uri.path(), &parts.headers);
     let request = Request::from_parts(parts, body);
     let response = if once {

@@ -46,7 +46,7 @@ pub(super) async fn activity(
 ) -> Result<axum::Json<Activity>, Refusal> {
     let asked = Asked::read(&query, state.app.now_ms())?;
     Ok(axum::Json(
-        analytics::activity(&state.app, &who.actor(), &asked).await?,
+        analytics::activity(&state.app, &who.actor(), &asked).await?.0,
     ))
 }
 

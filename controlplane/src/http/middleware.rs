@@ -2,6 +2,7 @@
 
 use super::HttpState;
 use super::problem::{Refusal, render};
+use crate::store::Tally;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
@@ -21,9 +22,13 @@ pub(super) async fn around(State(state): State<HttpState>, mut request: Request,
     let id = RequestId::generate(&*state.app.clock, &*state.app.rng);
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("http", request_id = %id, method = %request.method(), path = %request.uri().path());
-    let handled = tokio::time::timeout(PATIENCE, next.run(request))
+    let tally = request.extensions_mut().remove::<Tally>().unwrap_or_default();
+    let handled = tally
+        .clone()
+        .during(tokio::time::timeout(PATIENCE, next.run(request)))
         .instrument(span.clone())
         .await;
+    state.app.metrics.statements(tally.statements());
     let mut response = handled.unwrap_or_else(|_| {
         span.in_scope(|| tracing::warn!("a request took too long"));
         let problem = Problem::new(

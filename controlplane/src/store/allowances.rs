@@ -3,7 +3,7 @@
 use super::dialect::{self, LedgerUse};
 use super::entity::{budget_account, budget_holder, budget_holding, usage_record};
 use super::ledger::{self, LedgerFilter};
-use super::rollups::{self, RollupFilter};
+use super::rollups::RollupFilter;
 use super::{Store, StoreError};
 use ccag_allowance::{Account, Holding, Report};
 use ccag_domain::time::{HOUR_MS, hour_bucket};
@@ -157,7 +157,7 @@ impl Store {
                 team_id: id(filter.team_id.as_ref().map(AsRef::as_ref)),
                 user_id: id(filter.user_id.as_ref().map(AsRef::as_ref)),
                 key_id: id(filter.key_id.as_ref().map(AsRef::as_ref)),
-                settled_nano_usd: spent(&tx, account).await?,
+                settled_nano_usd: self.spent(&tx, account).await?,
                 held_nano_usd: 0,
                 is_limit: false,
             };
@@ -201,7 +201,7 @@ impl Store {
     /// What was spent in an account's period by those who count, whether there is such an account or not.
     pub(crate) async fn sum_spent(&self, account: &AccountOf) -> Result<i64, StoreError> {
         let tx = dialect::begin_read(&self.db, self.backend).await?;
-        let sum = spent(&tx, account).await?;
+        let sum = self.spent(&tx, account).await?;
         tx.commit().await?;
         Ok(sum)
     }
@@ -458,21 +458,21 @@ pub(super) async fn runs(
     Ok(rows.into_iter().map(|row| (row.replica_id, row.run)).collect())
 }
 
-/// Sums up what was spent: whole hours from the hourly sums, what lies at the edges from the ledger itself.
-async fn spent(tx: &DatabaseTransaction, account: &AccountOf) -> Result<i64, StoreError> {
-    let (start, end) = (account.stretch.start_ms, account.stretch.end_ms);
-    let first_hour = match hour_bucket(start) {
-        hour if hour == start => start,
-        hour => hour + HOUR_MS,
-    };
-    let end_hour = hour_bucket(end);
-    if first_hour >= end_hour {
-        return ledger::sum_cost(tx, &in_ledger(account, start, end)).await;
+impl Store {
+    /// Sums up what was spent: whole hours from the sums that are kept, what lies at the edges from the ledger itself.
+    async fn spent(&self, tx: &DatabaseTransaction, account: &AccountOf) -> Result<i64, StoreError> {
+        let (start, end) = (account.stretch.start_ms, account.stretch.end_ms);
+        let first_hour = hour_bucket(start.saturating_add(HOUR_MS - 1));
+        let end_hour = hour_bucket(end);
+        if first_hour >= end_hour {
+            return ledger::sum_cost(tx, &in_ledger(account, start, end)).await;
+        }
+        let hours = in_rollups(account, first_hour, end_hour);
+        let whole = self.sum_cost(tx, &hours).await?;
+        let before = ledger::sum_cost(tx, &in_ledger(account, start, first_hour)).await?;
+        let after = ledger::sum_cost(tx, &in_ledger(account, end_hour, end)).await?;
+        Ok(whole.saturating_add(before).saturating_add(after))
     }
-    let whole = rollups::sum_cost(tx, &in_rollups(account, first_hour, end_hour)).await?;
-    let before = ledger::sum_cost(tx, &in_ledger(account, start, first_hour)).await?;
-    let after = ledger::sum_cost(tx, &in_ledger(account, end_hour, end)).await?;
-    Ok(whole.saturating_add(before).saturating_add(after))
 }
 
 fn in_ledger(account: &AccountOf, from: UnixMs, to: UnixMs) -> LedgerFilter {

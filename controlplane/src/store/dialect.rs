@@ -103,10 +103,14 @@ pub(super) async fn connect(
             connect
                 .connect_lazy(true)
                 .statement_timeout(options.statement_timeout)
-                .set_application_name("ccag-controlplane");
+                .set_application_name("ccag-controlplane")
+                // Compiling a statement of analytics takes longer than the statement, and sorting on disk does.
+                .map_sqlx_postgres_opts(|postgres| postgres.options([("jit", "off"), ("work_mem", "32MB")]));
         }
     }
-    Ok(Database::connect(connect).await?)
+    let mut db = Database::connect(connect).await?;
+    db.set_metric_callback(super::tally::count);
+    Ok(db)
 }
 
 /// Makes the file so that only its owner reads it: it holds password hashes.

@@ -52,6 +52,21 @@ pub struct TeamQuery {
     pub limit: u64,
 }
 
+impl TeamQuery {
+    /// The page, from all teams in their order, and how many there are in all; for a query without `after_name`.
+    fn of(&self, teams: &[team::Model]) -> (Vec<team::Model>, u64) {
+        let name = self.name.as_ref().map(|name| name.to_lowercase());
+        let asked = |team: &&team::Model| {
+            self.id.as_ref().is_none_or(|id| team.id == *id)
+                && name.as_ref().is_none_or(|name| team.name_key == *name)
+        };
+        let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        let found: Vec<&team::Model> = teams.iter().filter(asked).collect();
+        let page = found.iter().skip(size(self.offset)).take(size(self.limit));
+        (page.map(|team| (*team).clone()).collect(), found.len() as u64)
+    }
+}
+
 /// The ids of users with this text in their name or address, whatever the case.
 pub(super) fn users_like(text: &str) -> SelectStatement {
     user::Entity::find()
@@ -93,6 +108,9 @@ impl Store {
     /// One page of teams by name, and how many there are in all.
     pub(crate) async fn list_teams(&self, query: &TeamQuery) -> Result<(Vec<team::Model>, u64), StoreError> {
         use team::Column as C;
+        if query.after_name.is_none() {
+            return Ok(query.of(&self.teams().await?));
+        }
         let name = query.name.as_ref().map(|name| C::NameKey.eq(name.to_lowercase()));
         let after = query.after_name.as_ref().map(|name| C::NameKey.gt(name));
         let id = query.id.as_ref().map(|id| C::Id.eq(id));
@@ -172,13 +190,9 @@ impl Store {
 
     /// The names of these teams.
     pub(crate) async fn list_team_names(&self, ids: &[String]) -> Result<Vec<(String, String)>, StoreError> {
-        Ok(team::Entity::find()
-            .select_only()
-            .columns([team::Column::Id, team::Column::Name])
-            .filter(team::Column::Id.is_in(ids))
-            .into_tuple()
-            .all(&self.db)
-            .await?)
+        let teams = self.teams().await?;
+        let named = teams.iter().filter(|team| ids.contains(&team.id));
+        Ok(named.map(|team| (team.id.clone(), team.name.clone())).collect())
     }
 }
 

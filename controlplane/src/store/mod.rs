@@ -11,14 +11,17 @@ mod bootstrap;
 pub(crate) mod breaker;
 pub(crate) mod budgets;
 mod capabilities;
+mod catch_up;
 pub(crate) mod clients;
 mod config;
+mod cubes;
 mod destinations;
 mod dialect;
 pub(crate) mod entity;
 mod error;
 mod explanations;
 mod fleet;
+mod held;
 mod idempotency;
 mod identity;
 mod keys;
@@ -31,7 +34,9 @@ mod policies;
 mod prices;
 mod providers;
 mod quarantine;
+mod questions;
 mod quotas;
+mod reading;
 mod reprice;
 mod rollups;
 pub(crate) mod routing;
@@ -42,6 +47,7 @@ pub(crate) mod search;
 mod sessions;
 mod setup;
 mod steps;
+pub(crate) mod tally;
 mod tx;
 
 pub(crate) use audit::{AuditEntry, AuditFilter, AuditRow, Link, Position as AuditPosition};
@@ -55,12 +61,14 @@ pub use identity::{TeamQuery, UserQuery};
 pub use keys::{KeyOrder, KeyQuery, KeyStateFilter, KeysWithin};
 pub(crate) use ledger::{Drawn, LedgerFilter};
 pub(crate) use quarantine::{QuarantineQuery, QuarantineRow};
+pub(crate) use questions::{Answer, Question};
 pub(crate) use quotas::QuotaSum;
 pub(crate) use reprice::Repriced;
 pub use rollups::OnlyOf;
 pub(crate) use rollups::{GroupBy, Piece, RollupFilter, RollupSum};
 pub(crate) use routing::Assignment;
 pub(crate) use steps::{Step, Steps};
+pub use tally::{Asked, Tally};
 pub(crate) use tx::Tx;
 
 use crate::master_key::OpenKeys;
@@ -68,6 +76,7 @@ use crate::secrets::Secrets;
 use sea_orm::sea_query::LikeExpr;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use tokio::sync::{Mutex, watch};
 
 /// A handle on the database. Clones share one pool.
@@ -80,6 +89,9 @@ pub struct Store {
     /// The latest revision that this process has committed or been told of.
     revision: Arc<watch::Sender<u64>>,
     secrets: Secrets,
+    /// From which day on there are coarser sums; `i64::MAX` as long as that is not known.
+    complete_from: Arc<AtomicI64>,
+    lists: Arc<held::Lists>,
 }
 
 impl std::fmt::Debug for Store {
@@ -104,6 +116,8 @@ impl Store {
             writer: (backend == Backend::Sqlite).then(Arc::default),
             revision: Arc::new(watch::Sender::new(0)),
             secrets: Secrets::new(keys),
+            complete_from: Arc::new(AtomicI64::new(i64::MAX)),
+            lists: Arc::default(),
         })
     }
 

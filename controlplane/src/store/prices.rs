@@ -15,10 +15,6 @@ pub(super) async fn list_current<C: ConnectionTrait>(db: &C) -> Result<Vec<price
 }
 
 impl Store {
-    pub(crate) async fn list_prices(&self) -> Result<Vec<price::Model>, StoreError> {
-        list_current(&self.db).await
-    }
-
     /// All prices that are or ever were in force: by model, the newest first.
     pub(crate) async fn list_price_history(&self) -> Result<Vec<price::Model>, StoreError> {
         Ok(price::Entity::find()

@@ -84,13 +84,6 @@ impl Store {
         organisation(&self.db).await
     }
 
-    pub(crate) async fn list_endpoints(&self) -> Result<Vec<endpoint::Model>, StoreError> {
-        Ok(endpoint::Entity::find()
-            .order_by_asc(endpoint::Column::NameKey)
-            .all(&self.db)
-            .await?)
-    }
-
     pub(crate) async fn find_endpoint(&self, id: &str) -> Result<Option<endpoint::Model>, StoreError> {
         Ok(endpoint::Entity::find_by_id(id).one(&self.db).await?)
     }
@@ -126,10 +119,6 @@ impl Store {
                 Some((row.position, found.clone()))
             })
             .collect())
-    }
-
-    pub(crate) async fn list_models(&self) -> Result<Vec<model::Model>, StoreError> {
-        models(&self.db).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::audit::{self, AuditEntry};
 use super::entity::{config_change, config_revision};
-use super::{Store, StoreError, dialect};
+use super::{Store, StoreError, dialect, tally};
 use ccag_domain::{ObjectKind, Revision, UnixMs};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
@@ -118,6 +118,7 @@ impl Tx {
         // After the row of revisions, which others may have locked from their beginning.
         audit::insert(&self.tx, now_ms, entry).await?;
         self.tx.commit().await?;
+        tally::set_position(None);
         let revision = u64::try_from(last).unwrap_or(0);
         self.store.wake(revision);
         Ok(Revision(revision))

@@ -1,6 +1,6 @@
 //! What the month will come to.
 
-use super::{Asked, cells};
+use super::{Asked, Cell, cells};
 use crate::app::App;
 use ccag_admin_api::{Forecast, Step, TimeRange, Timestamp};
 use ccag_domain::time::DAY_MS;
@@ -19,23 +19,35 @@ const DAYS: i64 = 28;
 /// [`Code::Unavailable`](ccag_domain::Code::Unavailable) without a database.
 pub async fn forecast(app: &App, actor: &Actor, asked: &Asked) -> Result<Forecast, Problem> {
     let now = app.now_ms();
+    Ok(from_days(
+        &cells(app, actor, &basis(asked, now), None).await?,
+        now,
+    ))
+}
+
+/// Of which days a forecast is made.
+pub(super) fn basis(asked: &Asked, now: UnixMs) -> Asked {
     let today = now.div_euclid(DAY_MS) * DAY_MS;
     let month = Period::Monthly.around(now, &TimeZone::UTC);
-    let from_ms = month.start_ms.min(today - DAYS * DAY_MS);
-    let asked = Asked {
+    Asked {
         range: TimeRange {
-            from_ms,
+            from_ms: month.start_ms.min(today - DAYS * DAY_MS),
             to_ms: now.saturating_add(1),
         },
         step: Step::Day,
         only: asked.only.clone(),
-    };
-    let cells = cells(app, actor, &asked, None).await?;
+    }
+}
+
+/// The forecast from the sums of those days.
+pub(super) fn from_days(cells: &[Cell], now: UnixMs) -> Forecast {
+    let today = now.div_euclid(DAY_MS) * DAY_MS;
+    let month = Period::Monthly.around(now, &TimeZone::UTC);
     let days: Vec<(UnixMs, NanoUsd)> = cells
         .iter()
         .map(|cell| (cell.start_ms, cell.totals.cost_nano_usd))
         .collect();
-    Ok(expect(&days, today, (month.start_ms, month.end_ms)))
+    expect(&days, today, (month.start_ms, month.end_ms))
 }
 
 fn weekday(day: UnixMs) -> i64 {

@@ -1,15 +1,18 @@
-//! What was used over time, by whom and by what. All of it comes from the hourly sums, whatever its size.
+//! What was used over time, by whom and by what. All of it comes from sums that are kept, whatever its size.
 
 mod forecast;
+mod spend;
 mod sums;
 
 pub use forecast::forecast;
-pub use sums::{Choices, choices, grouped, named, saved_by_cache, sum, top, total_cost, users};
+
+pub use spend::{Ranked, Spent, spent};
+pub use sums::{Choices, choices, grouped, named, saved_by_cache, sum};
 
 use super::App;
 use super::usage::{self, Scope, percentiles};
 use crate::latency::Latency;
-use crate::store::{GroupBy, OnlyOf, Piece};
+use crate::store::{GroupBy, OnlyOf, Piece, Question, RollupFilter, RollupSum};
 use ccag_admin_api::{
     ActiveUsers, Activity, Analytics, AnalyticsQuery, GroupBy as ApiGroupBy, Performance, PerformanceReport,
     Step, TimeRange, Timestamp, UsageTotals,
@@ -127,6 +130,8 @@ pub struct Cell {
     pub start_ms: UnixMs,
     /// The group's id or name; empty for none.
     pub group: String,
+    /// What people call the group.
+    pub name: Option<String>,
     /// The sums.
     pub totals: UsageTotals,
 }
@@ -141,33 +146,50 @@ pub async fn cells(
     asked: &Asked,
     by: Option<ApiGroupBy>,
 ) -> Result<Vec<Cell>, Problem> {
-    let filter = asked.scope().filter(actor)?;
-    let piece = match asked.step {
-        Step::Hour => Piece::Hour,
-        Step::Day | Step::Week | Step::Month => Piece::Day,
-    };
-    let by = by.map_or(GroupBy::Nothing, usage::grouped);
-    let mut pieces: BTreeMap<UnixMs, HashMap<String, UsageTotals>> = BTreeMap::new();
-    for sum in app.store.sum_rollups(&filter, by, piece).await? {
-        let groups = pieces.entry(piece_start(asked.step, sum.bucket_ms)).or_default();
-        usage::add(groups.entry(sum.group.clone()).or_default(), &usage::totals(&sum));
+    let filter = asked.scope().filter(app, actor)?;
+    let mut answers = app.store.ask(&[asked.question(&filter, by)]).await?;
+    Ok(in_pieces(asked.step, answers.pop().unwrap_or_default().sums))
+}
+
+impl Asked {
+    /// The question for sums by pieces of time and groups.
+    fn question<'a>(&self, filter: &'a RollupFilter, by: Option<ApiGroupBy>) -> Question<'a> {
+        Question {
+            filter,
+            by: by.map_or(GroupBy::Nothing, usage::grouped),
+            piece: match self.step {
+                Step::Hour => Piece::Hour,
+                Step::Day | Step::Week | Step::Month => Piece::Day,
+            },
+            top: None,
+        }
     }
-    let in_order = |(start_ms, groups): (UnixMs, HashMap<String, UsageTotals>)| {
-        let mut cells: Vec<Cell> = groups
-            .into_iter()
-            .map(|(group, totals)| Cell {
-                start_ms,
-                group,
-                totals,
-            })
-            .collect();
+}
+
+/// Sums of hours or days as those of the pieces they belong to.
+fn in_pieces(step: Step, sums: Vec<RollupSum>) -> Vec<Cell> {
+    let mut pieces: BTreeMap<UnixMs, HashMap<String, Cell>> = BTreeMap::new();
+    for sum in sums {
+        let start_ms = piece_start(step, sum.bucket_ms);
+        let groups = pieces.entry(start_ms).or_default();
+        let totals = usage::totals(&sum);
+        let cell = groups.entry(sum.group.clone()).or_insert_with(|| Cell {
+            start_ms,
+            group: sum.group,
+            name: sum.name,
+            totals: UsageTotals::default(),
+        });
+        usage::add(&mut cell.totals, &totals);
+    }
+    let in_order = |groups: HashMap<String, Cell>| {
+        let mut cells: Vec<Cell> = groups.into_values().collect();
         cells.sort_by(|a, b| {
             let (one, other) = (a.totals.cost_nano_usd, b.totals.cost_nano_usd);
             other.cmp(&one).then_with(|| a.group.cmp(&b.group))
         });
         cells
     };
-    Ok(pieces.into_iter().flat_map(in_order).collect())
+    pieces.into_values().flat_map(in_order).collect()
 }
 
 /// Sums over time, as the admin API shows them.
@@ -186,43 +208,43 @@ pub async fn table(app: &App, actor: &Actor, query: &AnalyticsQuery) -> Result<A
         to: Timestamp::from_ms(asked.range.to_ms),
         step: asked.step,
         group_by: query.group_by,
-        // Where nothing is kept apart there is nothing to name either.
-        cells: named(app, query.group_by.unwrap_or(ApiGroupBy::Day), cells).await?,
+        cells: named(cells),
     })
 }
 
-/// Who is active, and when.
+/// Who is active, and when; and how many users were in the time before.
 ///
 /// # Errors
 /// [`Code::Unavailable`] without a database.
-pub async fn activity(app: &App, actor: &Actor, asked: &Asked) -> Result<Activity, Problem> {
-    let filter = asked.scope().filter(actor)?;
-    let active = app.store.count_active(&filter).await?;
-    let (new, users) = app.store.count_new(&filter).await?;
-    let new: HashMap<UnixMs, u64> = new.into_iter().collect();
+pub async fn activity(app: &App, actor: &Actor, asked: &Asked) -> Result<(Activity, u64), Problem> {
+    let filter = asked.scope().filter(app, actor)?;
+    let before = asked.before().scope().filter(app, actor)?;
+    let found = app.store.count_active(&filter, &before).await?;
     let mut week = [[0_u64; 24]; 7];
-    for hour in app
-        .store
-        .sum_rollups(&filter, GroupBy::Nothing, Piece::Hour)
-        .await?
-    {
-        let (day, of_day) = at_in_week(hour.bucket_ms);
+    for (hour, requests) in found.week {
+        let (day, of_day) = at_in_week(hour * HOUR_MS);
         if let Some(slot) = week.get_mut(day).and_then(|hours| hours.get_mut(of_day)) {
-            *slot = slot.saturating_add(hour.requests);
+            *slot = slot.saturating_add(requests);
         }
     }
-    let day = |(day, active): (UnixMs, u64)| ActiveUsers {
-        day: Timestamp::from_ms(day),
-        active,
-        new: new.get(&day).copied().unwrap_or(0),
-    };
-    Ok(Activity {
+    let mut days: Vec<ActiveUsers> = found
+        .by_day
+        .iter()
+        .map(|(day, active)| ActiveUsers {
+            day: Timestamp::from_ms(*day),
+            active: *active,
+            new: found.new_by_day.get(day).copied().unwrap_or(0),
+        })
+        .collect();
+    days.sort_by_key(|day| day.day.ms());
+    let activity = Activity {
         from: Timestamp::from_ms(asked.range.from_ms),
         to: Timestamp::from_ms(asked.range.to_ms),
-        users,
-        days: active.into_iter().map(day).collect(),
+        users: found.users,
+        days,
         week,
-    })
+    };
+    Ok((activity, found.users_before))
 }
 
 /// The weekday, from Monday on, and the hour of the day, UTC.
@@ -239,8 +261,20 @@ fn at_in_week(at: UnixMs) -> (usize, usize) {
 /// # Errors
 /// [`Code::Unavailable`] without a database.
 pub async fn performance(app: &App, actor: &Actor, asked: &Asked) -> Result<PerformanceReport, Problem> {
-    let scope = asked.scope();
-    let latencies = app.store.sum_latencies(&scope.filter(actor)?).await?;
+    Ok(performance_in_time(app, actor, asked).await?.0)
+}
+
+/// How models and endpoints do, and the sums of models over time.
+///
+/// # Errors
+/// As [`performance`].
+pub async fn performance_in_time(
+    app: &App,
+    actor: &Actor,
+    asked: &Asked,
+) -> Result<(PerformanceReport, Vec<Cell>), Problem> {
+    let filter = asked.scope().filter(app, actor)?;
+    let latencies = app.store.sum_latencies(&filter).await?;
     let (mut by_model, mut by_endpoint) = (HashMap::new(), HashMap::new());
     for ((model, endpoint), latency) in &latencies {
         let merge = |sums: &mut HashMap<String, Latency>, id: &String| {
@@ -249,8 +283,19 @@ pub async fn performance(app: &App, actor: &Actor, asked: &Asked) -> Result<Perf
         merge(&mut by_model, model);
         merge(&mut by_endpoint, endpoint);
     }
-    let report = async |by, latencies: HashMap<String, Latency>| -> Result<Vec<Performance>, Problem> {
-        let groups = usage::top(app, actor, &scope, by, usize::MAX).await?;
+    let whole = |by| Question {
+        filter: &filter,
+        by,
+        piece: Piece::Whole,
+        top: None,
+    };
+    let questions = [
+        whole(GroupBy::Model),
+        whole(GroupBy::Endpoint),
+        asked.question(&filter, Some(ApiGroupBy::Model)),
+    ];
+    let mut answers = app.store.ask(&questions).await?.into_iter();
+    let mut report = |latencies: HashMap<String, Latency>| -> Vec<Performance> {
         let row = |group: ccag_admin_api::UsageGroup| {
             let id = group.id.unwrap_or_default();
             let latency = latencies.get(&id).cloned().unwrap_or_default();
@@ -264,14 +309,17 @@ pub async fn performance(app: &App, actor: &Actor, asked: &Asked) -> Result<Perf
                 id,
             }
         };
-        Ok(groups.into_iter().map(row).collect())
+        let sums = answers.next().unwrap_or_default().sums;
+        sums.into_iter().map(usage::group).map(row).collect()
     };
-    Ok(PerformanceReport {
+    let report = PerformanceReport {
         from: Timestamp::from_ms(asked.range.from_ms),
         to: Timestamp::from_ms(asked.range.to_ms),
-        models: report(ApiGroupBy::Model, by_model).await?,
-        endpoints: report(ApiGroupBy::Endpoint, by_endpoint).await?,
-    })
+        models: report(by_model),
+        endpoints: report(by_endpoint),
+    };
+    let in_time = answers.next().unwrap_or_default().sums;
+    Ok((report, in_pieces(asked.step, in_time)))
 }
 
 #[cfg(test)]

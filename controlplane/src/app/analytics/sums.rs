@@ -1,28 +1,15 @@
 //! What stands beside the charts: sums, rankings, names, and what there is to choose from.
 
-use super::{Asked, Cell};
+use super::Cell;
 use crate::app::App;
 use crate::app::usage::{self, names};
-use crate::store::{GroupBy, OnlyOf, Piece, TeamQuery, rows};
+use crate::store::{OnlyOf, TeamQuery, rows};
 use ccag_admin_api::{AnalyticsCell, GroupBy as ApiGroupBy, Timestamp, UsageGroup, UsageTotals};
 use ccag_domain::{Actor, Area, ModelName, NanoUsd, Permission, PriceBook, Problem, Reach, Tokens};
 use std::collections::HashMap;
 
 /// The most teams that are offered to choose from.
 const MOST_TEAMS: u64 = 500;
-
-/// Sums by team, user, key, model or endpoint, the dearest first, with their names.
-///
-/// # Errors
-/// [`Code::Unavailable`](ccag_domain::Code::Unavailable) without a database, as all here.
-pub async fn top(
-    app: &App,
-    actor: &Actor,
-    asked: &Asked,
-    by: ApiGroupBy,
-) -> Result<Vec<UsageGroup>, Problem> {
-    usage::top(app, actor, &asked.scope(), by, usize::MAX).await
-}
 
 /// What cells come to.
 #[must_use]
@@ -34,20 +21,18 @@ pub fn sum(cells: &[Cell]) -> UsageTotals {
     sum
 }
 
-/// What groups come to over all times, the dearest first, with their names: [`top`] from cells that are there already.
-///
-/// # Errors
-/// As [`top`].
-pub async fn grouped(app: &App, by: ApiGroupBy, cells: &[Cell]) -> Result<Vec<UsageGroup>, Problem> {
-    let mut sums: HashMap<&str, UsageTotals> = HashMap::new();
+/// What groups come to over all times, the dearest first, with their names.
+#[must_use]
+pub fn grouped(cells: &[Cell]) -> Vec<UsageGroup> {
+    let mut sums: HashMap<&str, (UsageTotals, Option<&str>)> = HashMap::new();
     for cell in cells {
-        usage::add(sums.entry(&cell.group).or_default(), &cell.totals);
+        let (sum, name) = sums.entry(&cell.group).or_default();
+        usage::add(sum, &cell.totals);
+        *name = cell.name.as_deref();
     }
-    let ids: Vec<String> = sums.keys().map(ToString::to_string).collect();
-    let names = names(app, by, &ids).await?;
-    let group = |(id, totals): (&str, UsageTotals)| UsageGroup {
+    let group = |(id, (totals, name)): (&str, (UsageTotals, Option<&str>))| UsageGroup {
         id: (!id.is_empty()).then(|| id.to_owned()),
-        name: names.get(id).cloned(),
+        name: name.map(ToOwned::to_owned),
         totals,
     };
     let mut groups: Vec<UsageGroup> = sums.into_iter().map(group).collect();
@@ -55,46 +40,19 @@ pub async fn grouped(app: &App, by: ApiGroupBy, cells: &[Cell]) -> Result<Vec<Us
         let (one, other) = (a.totals.cost_nano_usd, b.totals.cost_nano_usd);
         other.cmp(&one).then_with(|| a.id.cmp(&b.id))
     });
-    Ok(groups)
+    groups
 }
 
-/// What was spent.
-///
-/// # Errors
-/// As [`top`].
-pub async fn total_cost(app: &App, actor: &Actor, asked: &Asked) -> Result<NanoUsd, Problem> {
-    let filter = asked.scope().filter(actor)?;
-    let sums = app
-        .store
-        .sum_rollups(&filter, GroupBy::Nothing, Piece::Whole)
-        .await?;
-    Ok(sums.iter().map(|sum| sum.cost).sum())
-}
-
-/// How many different users have asked anything.
-///
-/// # Errors
-/// As [`top`].
-pub async fn users(app: &App, actor: &Actor, asked: &Asked) -> Result<u64, Problem> {
-    Ok(app.store.count_askers(&asked.scope().filter(actor)?).await?)
-}
-
-/// Cells with the names of their groups.
-///
-/// # Errors
-/// As [`top`].
-pub async fn named(app: &App, by: ApiGroupBy, cells: Vec<Cell>) -> Result<Vec<AnalyticsCell>, Problem> {
-    let mut ids: Vec<String> = cells.iter().map(|cell| cell.group.clone()).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let names = names(app, by, &ids).await?;
+/// Cells as the admin API shows them.
+#[must_use]
+pub fn named(cells: Vec<Cell>) -> Vec<AnalyticsCell> {
     let named = |cell: Cell| AnalyticsCell {
         start: Timestamp::from_ms(cell.start_ms),
-        name: names.get(&cell.group).cloned(),
+        name: cell.name,
         id: Some(cell.group).filter(|id| !id.is_empty()),
         totals: cell.totals,
     };
-    Ok(cells.into_iter().map(named).collect())
+    cells.into_iter().map(named).collect()
 }
 
 /// What reading from the prompt cache has saved against putting the same in anew, less what writing to it has cost more than
@@ -104,11 +62,11 @@ pub async fn named(app: &App, by: ApiGroupBy, cells: Vec<Cell>) -> Result<Vec<An
 /// `models` are the sums by model.
 ///
 /// # Errors
-/// As [`top`].
+/// [`Code::Unavailable`](ccag_domain::Code::Unavailable) without a database, as all here.
 pub async fn saved_by_cache(app: &App, models: &[UsageGroup]) -> Result<NanoUsd, Problem> {
     let mut prices = Vec::new();
-    for row in app.store.list_prices().await? {
-        prices.push(rows::price(&row)?);
+    for row in app.store.held_prices().await?.iter() {
+        prices.push(rows::price(row)?);
     }
     let book = PriceBook::new(prices);
     Ok(models
@@ -154,7 +112,7 @@ pub struct Choices {
 /// What somebody may choose from.
 ///
 /// # Errors
-/// As [`top`].
+/// As [`saved_by_cache`].
 pub async fn choices(app: &App, actor: &Actor, only: &OnlyOf) -> Result<Choices, Problem> {
     let mut choices = Choices::default();
     let reach = actor.reach(Permission::Read(Area::Usage));

@@ -15,7 +15,6 @@ use ccag_console::page::{
     StateFilter,
 };
 use ccag_console::{Tone, path};
-use ccag_domain::time::DAY_MS;
 use ccag_domain::{Code, KeyId, NanoUsd, Problem};
 
 pub(super) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
@@ -113,8 +112,9 @@ async fn gather_one(visitor: &Visitor, id: &str) -> Result<KeyPage, Problem> {
         key_id: Some(id),
         ..since(thirty_days(now), now)
     };
-    let month = Month::of(&usage::series(app, &actor, &scope, DAY_MS).await?, now);
-    let models = usage::top(app, &actor, &scope, GroupBy::Model, 10).await?;
+    let (days, tops) = usage::days_and_top(app, &actor, &scope, &scope, &[GroupBy::Model], 10).await?;
+    let month = Month::of(&days, now);
+    let models = tops.into_iter().next().unwrap_or_default();
     Ok(KeyPage {
         key,
         revocable,

@@ -54,6 +54,7 @@ mod web_search;
 pub(crate) use cookies::CookieKeys;
 
 use super::{HttpState, access};
+use crate::store::tally;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
 use axum::http::{StatusCode, Uri, header};
@@ -320,6 +321,7 @@ pub(super) async fn gate(
     }
     let (actor, asked) = (visitor.actor(), access::asked(state, &parts));
     parts.extensions.insert(visitor.session.clone());
+    tally::admitted();
     let response = next.run(Request::from_parts(parts, body)).await;
     access::refused(state, response, actor, route, asked)
 }

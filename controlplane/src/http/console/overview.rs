@@ -15,7 +15,7 @@ use ccag_domain::time::DAY_MS;
 use ccag_domain::{Actor, Area, NanoUsd, Permission, Problem, Reach, Tokens, UnixMs};
 
 /// How many lines a ranking has.
-const TOP: usize = 6;
+const TOP: u64 = 6;
 
 /// The first moment of the last 30 days, today included.
 pub(super) fn thirty_days(now_ms: UnixMs) -> UnixMs {
@@ -90,7 +90,18 @@ async fn gather(visitor: &Visitor) -> Result<OverviewPage, Problem> {
     let now = visitor.now_ms();
     let month_from = month_start(now);
     let from = thirty_days(now);
-    let days = usage::series(app, &actor, &since(from.min(month_from), now), DAY_MS).await?;
+    let scope = since(from, now);
+    let reach = visitor.reach(Permission::Read(Area::Usage));
+    let kinds: &[GroupBy] = match reach {
+        Reach::Everything => &[GroupBy::Model, GroupBy::User, GroupBy::Team],
+        Reach::Team => &[GroupBy::Model, GroupBy::User],
+        Reach::Own | Reach::Nothing => &[GroupBy::Model],
+    };
+    let whole = since(from.min(month_from), now);
+    let (days, tops) = usage::days_and_top(app, &actor, &whole, &scope, kinds, TOP).await?;
+    let mut tops = tops.into_iter();
+    let mut next = || tops.next().unwrap_or_default();
+    let (models, users, teams) = (next(), next(), next());
     let cost_since = |at: UnixMs| {
         days.iter()
             .filter(|(d, _)| *d >= at)
@@ -98,25 +109,19 @@ async fn gather(visitor: &Visitor) -> Result<OverviewPage, Problem> {
             .sum()
     };
     let month = Month::of(&days, now);
-    let scope = since(from, now);
-    let models = usage::top(app, &actor, &scope, GroupBy::Model, TOP).await?;
-    let reach = visitor.reach(Permission::Read(Area::Usage));
     let search = |name: &str| Some(path::with_query(path::USERS, &[("q", name)]));
-    let (teams, users, fleet, quarantined) = if reach == Reach::Everything {
-        let teams = usage::top(app, &actor, &scope, GroupBy::Team, TOP).await?;
-        let users = usage::top(app, &actor, &scope, GroupBy::User, TOP).await?;
+    let (fleet, quarantined) = if reach == Reach::Everything {
         (
-            shares(teams, "no team", |_| None),
-            shares(users, "no user", search),
             Some(health(app, &actor).await?),
             Some(quarantine::count(app, &actor).await?),
         )
-    } else if reach == Reach::Team {
-        let users = usage::top(app, &actor, &scope, GroupBy::User, TOP).await?;
-        (Vec::new(), shares(users, "no user", search), None, None)
     } else {
-        (Vec::new(), Vec::new(), None, None)
+        (None, None)
     };
+    let (teams, users) = (
+        shares(teams, "no team", |_| None),
+        shares(users, "no user", search),
+    );
     Ok(OverviewPage {
         spend: Spend {
             today: cost_since(day_start(now)),

@@ -64,7 +64,7 @@ async fn gather(visitor: &Visitor, search: String, page: u64) -> Result<TeamsPag
         &actor,
         &since(thirty_days(now), now),
         GroupBy::Team,
-        usize::MAX,
+        u64::MAX >> 1,
     )
     .await?;
     let spend: HashMap<_, _> = spend

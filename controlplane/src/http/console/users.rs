@@ -51,14 +51,9 @@ async fn gather(
     };
     let (users, total) = users::list(app, &actor, &query).await?;
     let teams = Names::of_teams(app, users.iter().map(|user| user.team_id.as_ref())).await?;
-    let spend = usage::top(
-        app,
-        &actor,
-        &since(thirty_days(now), now),
-        GroupBy::User,
-        usize::MAX,
-    )
-    .await?;
+    let mut scope = since(thirty_days(now), now);
+    scope.only.users = users.iter().map(|user| user.id.to_string()).collect();
+    let spend = usage::top(app, &actor, &scope, GroupBy::User, PAGE_SIZE).await?;
     let spend: HashMap<_, _> = spend
         .into_iter()
         .filter_map(|group| Some((group.id?, group.totals.cost_nano_usd)))

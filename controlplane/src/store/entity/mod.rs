@@ -53,6 +53,7 @@ pub mod team_endpoint;
 pub mod usage_quarantine;
 pub mod usage_record;
 pub mod usage_rollup;
+pub mod usage_sum;
 pub mod user;
 pub mod virtual_key;
 

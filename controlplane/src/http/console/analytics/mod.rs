@@ -4,7 +4,7 @@ mod look;
 
 use super::form::pairs;
 use super::visitor::Visitor;
-use crate::app::analytics::{self, Cell};
+use crate::app::analytics::{self, Cell, Ranked};
 use crate::http::analytics::csv;
 use axum::extract::RawQuery;
 use axum::response::Response;
@@ -30,21 +30,19 @@ pub(super) async fn spend(visitor: Visitor, RawQuery(query): RawQuery) -> Respon
 async fn gather_spend(visitor: &Visitor, query: Option<&str>) -> Result<SpendPage, Problem> {
     let look = Look::read(visitor, query).await?;
     let (app, actor) = (&visitor.state().app, visitor.actor());
-    let cells = analytics::cells(app, &actor, &look.asked, Some(GroupBy::Team)).await?;
-    let before = analytics::total_cost(app, &actor, &look.asked.before()).await?;
+    let spent = Box::pin(analytics::spent(app, &actor, &look.asked, TOP as u64)).await?;
+    let cells = &spent.cells;
     let starts = look.starts();
-    let ranked = async |by| analytics::top(app, &actor, &look.asked, by).await;
-    let teams = analytics::grouped(app, GroupBy::Team, &cells).await?;
+    let teams = analytics::grouped(cells);
     let names: HashMap<String, String> = teams
         .iter()
         .filter_map(|group| Some((group.id.clone()?, group.name.clone()?)))
         .collect();
-    let models = ranked(GroupBy::Model).await?;
-    let forecast = analytics::forecast(app, &actor, &look.asked).await?;
-    let sum: UsageTotals = analytics::sum(&cells);
+    let forecast = spent.forecast;
+    let sum: UsageTotals = analytics::sum(cells);
     Ok(SpendPage {
         by_team: series(
-            &cells,
+            cells,
             &starts,
             |totals| totals.cost_nano_usd.0,
             |id| {
@@ -55,8 +53,8 @@ async fn gather_spend(visitor: &Visitor, query: Option<&str>) -> Result<SpendPag
         step: look.asked.step.as_str(),
         cost: sum.cost_nano_usd,
         requests: sum.requests,
-        before,
-        saved_by_cache: analytics::saved_by_cache(app, &models).await?,
+        before: spent.before,
+        saved_by_cache: analytics::saved_by_cache(app, &spent.models).await?,
         outlook: Some(Outlook {
             spent: forecast.spent_nano_usd,
             expected: forecast.expected_nano_usd,
@@ -65,13 +63,20 @@ async fn gather_spend(visitor: &Visitor, query: Option<&str>) -> Result<SpendPag
             from_days: forecast.from_days,
         }),
         teams: ranking(teams),
-        users: ranking(ranked(GroupBy::User).await?),
-        keys: ranking(ranked(GroupBy::Key).await?),
-        models: ranking(models),
-        endpoints: ranking(ranked(GroupBy::Endpoint).await?),
+        users: ranked(spent.users),
+        keys: ranked(spent.keys),
+        models: ranking(spent.models),
+        endpoints: ranked(spent.endpoints),
         starts,
         filter: look.filter,
     })
+}
+
+fn ranked(of: Ranked) -> Ranking {
+    Ranking {
+        rows: of.groups.into_iter().map(rank_row).collect(),
+        others: (of.others > 0).then_some((of.others, of.others_cost)),
+    }
 }
 
 fn rank_row(group: UsageGroup) -> RankRow {
@@ -157,7 +162,7 @@ async fn gather_activity(visitor: &Visitor, query: Option<&str>) -> Result<Activ
     let mut look = Look::read(visitor, query).await?;
     look.asked.step = Step::Day;
     let (app, actor) = (&visitor.state().app, visitor.actor());
-    let found = analytics::activity(app, &actor, &look.asked).await?;
+    let (found, users_before) = analytics::activity(app, &actor, &look.asked).await?;
     let days = look.starts();
     let by_day: HashMap<UnixMs, (u64, u64)> = found
         .days
@@ -174,7 +179,7 @@ async fn gather_activity(visitor: &Visitor, query: Option<&str>) -> Result<Activ
         new: days.iter().map(|day| count(of(day).1)).collect(),
         days,
         users: found.users,
-        users_before: analytics::users(app, &actor, &look.asked.before()).await?,
+        users_before,
         week: found.week,
         filter: look.filter,
     })
@@ -188,8 +193,7 @@ pub(super) async fn models(visitor: Visitor, RawQuery(query): RawQuery) -> Respo
 async fn gather_models(visitor: &Visitor, query: Option<&str>) -> Result<ModelsReportPage, Problem> {
     let look = Look::read(visitor, query).await?;
     let (app, actor) = (&visitor.state().app, visitor.actor());
-    let cells = analytics::cells(app, &actor, &look.asked, Some(GroupBy::Model)).await?;
-    let report = analytics::performance(app, &actor, &look.asked).await?;
+    let (report, cells) = analytics::performance_in_time(app, &actor, &look.asked).await?;
     let starts = look.starts();
     let names: HashMap<&str, &str> = report
         .models
@@ -242,7 +246,7 @@ async fn gather_export(visitor: &Visitor, query: Option<&str>) -> Result<Vec<Ana
     };
     let (app, actor) = (&visitor.state().app, visitor.actor());
     let cells = analytics::cells(app, &actor, &look.asked, Some(by)).await?;
-    analytics::named(app, by, cells).await
+    Ok(analytics::named(cells))
 }
 
 #[cfg(test)]
@@ -254,6 +258,7 @@ mod tests {
         let cell = |group: &str, start_ms, cost| Cell {
             start_ms,
             group: group.to_owned(),
+            name: None,
             totals: UsageTotals {
                 cost_nano_usd: NanoUsd(cost),
                 ..UsageTotals::default()

@@ -1,0 +1,438 @@
+//! Questions about what was used, any number of them in one statement.
+
+use super::cubes::{Dims, EVER, day_start};
+use super::reading::{Part, Reading};
+use super::rollups::{GroupBy, Piece, RollupFilter, RollupSum, SumRow, read_latency};
+use super::{Backend, Store, StoreError};
+use crate::latency::Latency;
+use ccag_domain::time::DAY_MS;
+use ccag_domain::{NanoUsd, UnixMs};
+use futures_util::TryStreamExt;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult, Statement, StreamTrait, Value};
+use std::collections::HashMap;
+use std::fmt::Write;
+
+/// The columns that are added up.
+const SUMS: [&str; 8] = [
+    "requests",
+    "errors",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "cost_nano_usd",
+];
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub(crate) filter: &'a RollupFilter,
+    pub(crate) by: GroupBy,
+    pub(crate) piece: Piece,
+    /// Only so many groups, the dearest; the others are counted, and what they cost is summed up.
+    pub(crate) top: Option<u64>,
+}
+
+/// What comes of a question.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Answer {
+    /// Pieces of time in order, and within each the dearest group first.
+    pub(crate) sums: Vec<RollupSum>,
+    /// How many groups there are beside those, where not all were asked for,
+    pub(crate) others: u64,
+    /// and what they cost.
+    pub(crate) others_cost: NanoUsd,
+}
+
+/// Who asked anything.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Active {
+    /// How many users, by day.
+    pub(crate) by_day: HashMap<UnixMs, u64>,
+    /// How many of them never had before.
+    pub(crate) new_by_day: HashMap<UnixMs, u64>,
+    /// How many different ones.
+    pub(crate) users: u64,
+    /// How many different ones in the time before.
+    pub(crate) users_before: u64,
+    /// How many requests began in each hour of the week; the first is the one in which 1970 began, a Thursday.
+    pub(crate) week: HashMap<i64, u64>,
+}
+
+/// A statement as it is written. Both databases understand `$1`.
+#[derive(Default)]
+struct Sql {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Sql {
+    fn say(&mut self, text: impl std::fmt::Display) {
+        let _ = write!(self.text, "{text}");
+    }
+
+    fn bind(&mut self, value: impl Into<Value>) {
+        self.values.push(value.into());
+        let place = self.values.len();
+        self.say(format_args!("${place}"));
+    }
+
+    /// `SELECT <columns> FROM … WHERE …` for each part; `START` in the columns is when a row begins, in the piece's terms.
+    fn parts(&mut self, filter: &RollupFilter, reading: &Reading, columns: &str) {
+        let mut parts = reading.parts(filter.from_ms, filter.to_ms);
+        if parts.is_empty() {
+            // A range without anything in it.
+            parts.push(Part {
+                cube: None,
+                from: Some(0),
+                to: Some(0),
+            });
+        }
+        for (n, part) in parts.into_iter().enumerate() {
+            if n > 0 {
+                self.say(" UNION ALL ");
+            }
+            let (table, time) = match part.cube {
+                Some(_) => ("usage_sums", "start_ms"),
+                None => ("usage_rollups_hourly", "bucket_ms"),
+            };
+            let start = match reading.piece {
+                Piece::Whole => "CAST(0 AS BIGINT)".to_owned(),
+                Piece::Hour => time.to_owned(),
+                Piece::Day => format!("({time} - {time} % {DAY_MS})"),
+            };
+            let last = if part.cube.is_some() {
+                "last_ms"
+            } else {
+                "bucket_ms"
+            };
+            let columns = columns.replace("START", &start).replace("LAST", last);
+            self.say(format_args!("SELECT {columns} FROM {table} WHERE 1 = 1"));
+            if let Some(cube) = part.cube {
+                self.say(format_args!(" AND cube = '{}'", cube.name));
+            }
+            for (at, sign) in [(part.from, ">="), (part.to, "<")] {
+                if let Some(at) = at {
+                    self.say(format_args!(" AND {time} {sign} "));
+                    self.bind(at);
+                }
+            }
+            self.chosen(filter);
+        }
+    }
+
+    /// What a filter says beside times.
+    fn chosen(&mut self, filter: &RollupFilter) {
+        for (column, ids) in filter.lists() {
+            self.say(format_args!(" AND {column} IN ("));
+            for (n, id) in ids.iter().enumerate() {
+                if n > 0 {
+                    self.say(", ");
+                }
+                self.bind(id.clone());
+            }
+            // There may be none.
+            self.say(if ids.is_empty() { "NULL)" } else { ")" });
+        }
+    }
+
+    fn made(self, store: &Store) -> Statement {
+        Statement::from_sql_and_values(store.db.get_database_backend(), self.text, self.values)
+    }
+}
+
+impl GroupBy {
+    const fn dims(self) -> Dims {
+        match self {
+            Self::Nothing => Dims::NONE,
+            Self::Team => Dims::TEAM,
+            Self::User => Dims::USER,
+            Self::Key => Dims::KEY,
+            Self::Model => Dims::MODEL,
+            Self::Endpoint => Dims::ENDPOINT,
+        }
+    }
+
+    const fn column(self) -> &'static str {
+        match self {
+            Self::Nothing => "CAST('' AS TEXT)",
+            Self::Team => "team_id",
+            Self::User => "user_id",
+            Self::Key => "key_id",
+            Self::Model => "model",
+            Self::Endpoint => "endpoint_id",
+        }
+    }
+
+    /// Where the names of the groups are: table, id and name.
+    const fn names(self) -> Option<(&'static str, &'static str, &'static str)> {
+        match self {
+            Self::Team => Some(("teams", "id", "teams.name")),
+            Self::User => Some(("users", "id", "COALESCE(users.display_name, users.username)")),
+            Self::Key => Some(("virtual_keys", "id", "virtual_keys.name")),
+            Self::Model => Some(("models", "name", "models.display_name")),
+            Self::Endpoint => Some(("endpoints", "id", "endpoints.name")),
+            Self::Nothing => None,
+        }
+    }
+}
+
+#[derive(FromQueryResult)]
+struct AnswerRow {
+    question: i32,
+    groups: i64,
+    all_cost: i64,
+    #[sea_orm(nested)]
+    sum: SumRow,
+}
+
+/// Whether a question may share what it reads with others: rankings of users and keys read the same rows.
+fn shares(question: &Question<'_>) -> bool {
+    matches!(question.by, GroupBy::User | GroupBy::Key) && question.piece == Piece::Whole
+}
+
+impl Store {
+    /// Answers questions, in one statement.
+    pub(crate) async fn ask(&self, questions: &[Question<'_>]) -> Result<Vec<Answer>, StoreError> {
+        let complete_from = self.complete_from().await?;
+        let statement = self.write_down(questions, complete_from);
+        let rows = AnswerRow::find_by_statement(statement).all(&self.db).await?;
+        let mut answers = vec![Answer::default(); questions.len()];
+        for row in rows {
+            let Some(answer) = usize::try_from(row.question)
+                .ok()
+                .and_then(|n| answers.get_mut(n))
+            else {
+                continue;
+            };
+            let sum = RollupSum::from(row.sum);
+            if row.groups > 0 {
+                if answer.sums.is_empty() {
+                    answer.others = u64::try_from(row.groups).unwrap_or(0);
+                    answer.others_cost = NanoUsd(row.all_cost);
+                }
+                answer.others = answer.others.saturating_sub(1);
+                answer.others_cost.0 = answer.others_cost.0.saturating_sub(sum.cost.0);
+            }
+            answer.sums.push(sum);
+        }
+        Ok(answers)
+    }
+
+    /// A column to group by. SQLite would rather read all of a cube in the order of the groups than a few days of it and put
+    /// those in order: it is not told that there is an index for that order.
+    fn loose(&self, column: &str) -> String {
+        match self.backend {
+            Backend::Sqlite => format!("({column} || '')"),
+            Backend::Postgres => column.to_owned(),
+        }
+    }
+
+    fn write_down(&self, questions: &[Question<'_>], complete_from: UnixMs) -> Statement {
+        let mut sql = Sql::default();
+        let sharing = |n: usize| {
+            let asked = &questions[n];
+            let alike = |other: &Question<'_>| shares(other) && std::ptr::eq(other.filter, asked.filter);
+            let mates = questions.iter().filter(|other| alike(other)).count();
+            (shares(asked) && mates > 1).then(|| questions.iter().position(alike).unwrap_or(n))
+        };
+        let totals: Vec<String> = SUMS
+            .iter()
+            .map(|sum| format!("CAST(SUM({sum}) AS BIGINT) AS {sum}"))
+            .collect();
+        let (totals, plain) = (totals.join(", "), SUMS.join(", "));
+        let mut word = "WITH ";
+        for (n, asked) in questions.iter().enumerate() {
+            if sharing(n) != Some(n) {
+                continue;
+            }
+            let reading = Reading {
+                dims: asked.filter.dims().and(Dims::USER).and(Dims::KEY),
+                piece: Piece::Whole,
+                latency: false,
+                complete_from,
+            };
+            sql.say(format_args!(
+                "{word}shared{n} AS (SELECT start, user_id, key_id, {totals}, MAX(last_hour) AS last_hour FROM ("
+            ));
+            let (user, key) = (self.loose("user_id"), self.loose("key_id"));
+            let columns =
+                format!("START AS start, {user} AS user_id, {key} AS key_id, {plain}, LAST AS last_hour");
+            sql.parts(asked.filter, &reading, &columns);
+            sql.say(") AS parts GROUP BY start, user_id, key_id) ");
+            word = ", ";
+        }
+        for (n, asked) in questions.iter().enumerate() {
+            if n > 0 {
+                sql.say(" UNION ALL ");
+            }
+            // Of a few out of many they are looked up for those that are left in the end.
+            let names = asked.by.names();
+            let joined = names.filter(|_| asked.top.is_none());
+            let named = match (names, joined) {
+                (_, Some((_, _, name))) => name.to_owned(),
+                (Some((table, id, name)), None) => {
+                    format!("(SELECT {name} FROM {table} WHERE {table}.{id} = found.group_key)")
+                }
+                (None, None) => "CAST(NULL AS TEXT)".to_owned(),
+            };
+            sql.say(format_args!(
+                "SELECT CAST({n} AS INTEGER) AS question, found.start AS bucket, found.group_key, {named} AS name, \
+                 found.last_hour AS last_bucket, found.groups, found.all_cost"
+            ));
+            for sum in SUMS {
+                sql.say(format_args!(", found.{sum}"));
+            }
+            let (ranks, counts) = match asked.top {
+                Some(_) => (
+                    "ROW_NUMBER() OVER (ORDER BY SUM(cost_nano_usd) DESC, group_key)",
+                    "COUNT(*) OVER () AS groups, CAST(SUM(SUM(cost_nano_usd)) OVER () AS BIGINT) AS all_cost",
+                ),
+                None => ("0", "CAST(0 AS BIGINT) AS groups, CAST(0 AS BIGINT) AS all_cost"),
+            };
+            sql.say(format_args!(
+                " FROM (SELECT start, group_key, {totals}, MAX(last_hour) AS last_hour, {ranks} AS place, {counts} FROM ("
+            ));
+            let group = asked.by.column();
+            if let Some(shared) = sharing(n) {
+                sql.say(format_args!(
+                    "SELECT start, {group} AS group_key, {plain}, last_hour FROM shared{shared}"
+                ));
+            } else {
+                let reading = Reading {
+                    dims: asked.filter.dims().and(asked.by.dims()),
+                    piece: asked.piece,
+                    latency: false,
+                    complete_from,
+                };
+                let group = self.loose(group);
+                let columns = format!("START AS start, {group} AS group_key, {plain}, LAST AS last_hour");
+                sql.parts(asked.filter, &reading, &columns);
+            }
+            sql.say(") AS parts GROUP BY start, group_key) AS found");
+            if let Some((table, id, _)) = joined {
+                sql.say(format_args!(
+                    " LEFT JOIN {table} ON {table}.{id} = found.group_key"
+                ));
+            }
+            if let Some(top) = asked.top {
+                sql.say(format_args!(" WHERE found.place <= {top}"));
+            }
+        }
+        sql.say(" ORDER BY question, bucket, cost_nano_usd DESC, group_key");
+        sql.made(self)
+    }
+
+    /// Who has asked anything, in a range and in the one before, and when in the week; in one statement.
+    pub(crate) async fn count_active(
+        &self,
+        filter: &RollupFilter,
+        before: &RollupFilter,
+    ) -> Result<Active, StoreError> {
+        let complete_from = self.complete_from().await?;
+        let reading = |dims: Dims, piece| Reading {
+            dims: filter.dims().and(dims),
+            piece,
+            latency: false,
+            complete_from,
+        };
+        let mut sql = Sql::default();
+        let users = format!("START AS start, {} AS user_id", self.loose("user_id"));
+        let users = users.as_str();
+        sql.say("SELECT 'day' AS what, start AS at, COUNT(*) AS found FROM (SELECT DISTINCT start, user_id FROM (");
+        sql.parts(filter, &reading(Dims::USER, Piece::Day), users);
+        sql.say(") AS parts WHERE user_id <> '') AS days GROUP BY start");
+        for (what, filter) in [("users", filter), ("before", before)] {
+            sql.say(format_args!(
+                " UNION ALL SELECT '{what}', CAST(0 AS BIGINT), COUNT(*) FROM (SELECT DISTINCT user_id FROM ("
+            ));
+            sql.parts(filter, &reading(Dims::USER, Piece::Whole), users);
+            sql.say(") AS parts WHERE user_id <> '') AS users");
+        }
+        sql.say(" UNION ALL SELECT 'new', day, COUNT(*) FROM (");
+        let ever = format!("SELECT first_ms - first_ms % {DAY_MS} AS day FROM ");
+        if complete_from > 0 {
+            sql.say(&ever);
+            sql.say(
+                "(SELECT user_id, MIN(bucket_ms) AS first_ms FROM usage_rollups_hourly WHERE user_id <> '' GROUP BY user_id) \
+                 AS firsts WHERE 1 = 1",
+            );
+        } else {
+            sql.say(&ever);
+            sql.say(format_args!("usage_sums WHERE cube = '{EVER}'"));
+        }
+        for (at, sign) in [(filter.from_ms.map(day_start), ">="), (filter.to_ms, "<")] {
+            if let Some(at) = at {
+                sql.say(format_args!(" AND first_ms {sign} "));
+                sql.bind(at);
+            }
+        }
+        if filter.dims() != Dims::NONE {
+            sql.say(" AND user_id IN (");
+            sql.parts(filter, &reading(Dims::USER, Piece::Whole), "user_id");
+            sql.say(")");
+        }
+        sql.say(") AS news GROUP BY day UNION ALL SELECT 'hour', hour, CAST(SUM(requests) AS BIGINT) FROM (");
+        let hours = "(START / 3600000) % 168 AS hour, requests";
+        sql.parts(filter, &reading(Dims::NONE, Piece::Hour), hours);
+        sql.say(") AS parts GROUP BY hour");
+        let mut active = Active::default();
+        for row in self.db.query_all_raw(sql.made(self)).await? {
+            let (what, at): (String, i64) = (row.try_get("", "what")?, row.try_get("", "at")?);
+            let found = u64::try_from(row.try_get::<i64>("", "found")?).unwrap_or(0);
+            match what.as_str() {
+                "day" => drop(active.by_day.insert(at, found)),
+                "new" => drop(active.new_by_day.insert(at, found)),
+                "hour" => drop(active.week.insert(at, found)),
+                "users" => active.users = found,
+                _ => active.users_before = found,
+            }
+        }
+        Ok(active)
+    }
+
+    /// The latency histograms by model and endpoint.
+    pub(crate) async fn sum_latencies(
+        &self,
+        filter: &RollupFilter,
+    ) -> Result<HashMap<(String, String), Latency>, StoreError> {
+        let reading = Reading {
+            dims: filter.dims().and(Dims::MODEL).and(Dims::ENDPOINT),
+            piece: Piece::Whole,
+            latency: true,
+            complete_from: self.complete_from().await?,
+        };
+        let mut sql = Sql::default();
+        sql.parts(filter, &reading, "model, endpoint_id, latency");
+        let mut rows = self.db.stream_raw(sql.made(self)).await?;
+        let mut sums: HashMap<(String, String), Latency> = HashMap::new();
+        while let Some(row) = rows.try_next().await? {
+            let of = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let text: String = row.try_get_by_index(2)?;
+            sums.entry(of).or_default().merge(&read_latency(&text)?);
+        }
+        Ok(sums)
+    }
+
+    /// What everything that a filter selects has cost, in nano-USD, as a transaction sees it.
+    pub(super) async fn sum_cost(
+        &self,
+        tx: &DatabaseTransaction,
+        filter: &RollupFilter,
+    ) -> Result<i64, StoreError> {
+        let reading = Reading {
+            dims: filter.dims(),
+            piece: Piece::Whole,
+            latency: false,
+            complete_from: self.complete_from.load(std::sync::atomic::Ordering::Relaxed),
+        };
+        let mut sql = Sql::default();
+        sql.say("SELECT CAST(SUM(cost_nano_usd) AS BIGINT) FROM (");
+        sql.parts(filter, &reading, "cost_nano_usd");
+        sql.say(") AS parts");
+        let row = tx.query_one_raw(sql.made(self)).await?;
+        let sum: Option<i64> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
+        Ok(sum.unwrap_or(0))
+    }
+}
