@@ -2,11 +2,8 @@
 
 use super::dialect::{self, LedgerUse};
 use super::entity::{budget_account, budget_holder, budget_holding, usage_record};
-use super::ledger::{self, LedgerFilter};
-use super::rollups::RollupFilter;
 use super::{Store, StoreError};
 use ccag_allowance::{Account, Holding, Report};
-use ccag_domain::time::{HOUR_MS, hour_bucket};
 use ccag_domain::{BudgetId, UnixMs, account::AccountOf};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
@@ -146,7 +143,9 @@ impl Store {
     pub(crate) async fn insert_accounts(&self, accounts: &[(BudgetId, AccountOf)]) -> Result<(), StoreError> {
         let (tx, _writer) = self.write().await?;
         dialect::lock_ledger(&tx, self.backend, LedgerUse::Sum).await?;
-        for (budget_id, account) in accounts {
+        let of: Vec<&AccountOf> = accounts.iter().map(|(_, account)| account).collect();
+        let spent = self.spent(&tx, &of).await?;
+        for ((budget_id, account), spent) in accounts.iter().zip(spent) {
             let id = |id: Option<&str>| id.unwrap_or_default().to_owned();
             let filter = &account.filter;
             let row = budget_account::Model {
@@ -157,7 +156,7 @@ impl Store {
                 team_id: id(filter.team_id.as_ref().map(AsRef::as_ref)),
                 user_id: id(filter.user_id.as_ref().map(AsRef::as_ref)),
                 key_id: id(filter.key_id.as_ref().map(AsRef::as_ref)),
-                settled_nano_usd: self.spent(&tx, account).await?,
+                settled_nano_usd: spent,
                 held_nano_usd: 0,
                 is_limit: false,
             };
@@ -196,14 +195,6 @@ impl Store {
         }
         tx.commit().await?;
         Ok(())
-    }
-
-    /// What was spent in an account's period by those who count, whether there is such an account or not.
-    pub(crate) async fn sum_spent(&self, account: &AccountOf) -> Result<i64, StoreError> {
-        let tx = dialect::begin_read(&self.db, self.backend).await?;
-        let sum = self.spent(&tx, account).await?;
-        tx.commit().await?;
-        Ok(sum)
     }
 
     /// Data planes of which nothing was heard since then and that do not count as lost yet.
@@ -456,45 +447,4 @@ pub(super) async fn runs(
         .all(tx)
         .await?;
     Ok(rows.into_iter().map(|row| (row.replica_id, row.run)).collect())
-}
-
-impl Store {
-    /// Sums up what was spent: whole hours from the sums that are kept, what lies at the edges from the ledger itself.
-    async fn spent(&self, tx: &DatabaseTransaction, account: &AccountOf) -> Result<i64, StoreError> {
-        let (start, end) = (account.stretch.start_ms, account.stretch.end_ms);
-        let first_hour = hour_bucket(start.saturating_add(HOUR_MS - 1));
-        let end_hour = hour_bucket(end);
-        if first_hour >= end_hour {
-            return ledger::sum_cost(tx, &in_ledger(account, start, end)).await;
-        }
-        let hours = in_rollups(account, first_hour, end_hour);
-        let whole = self.sum_cost(tx, &hours).await?;
-        let before = ledger::sum_cost(tx, &in_ledger(account, start, first_hour)).await?;
-        let after = ledger::sum_cost(tx, &in_ledger(account, end_hour, end)).await?;
-        Ok(whole.saturating_add(before).saturating_add(after))
-    }
-}
-
-fn in_ledger(account: &AccountOf, from: UnixMs, to: UnixMs) -> LedgerFilter {
-    let filter = &account.filter;
-    LedgerFilter {
-        from_ms: Some(from),
-        to_ms: Some(to),
-        team_id: filter.team_id.as_ref().map(ToString::to_string),
-        user_id: filter.user_id.as_ref().map(ToString::to_string),
-        key_id: filter.key_id.as_ref().map(ToString::to_string),
-        ..LedgerFilter::default()
-    }
-}
-
-fn in_rollups(account: &AccountOf, from: UnixMs, to: UnixMs) -> RollupFilter {
-    let filter = &account.filter;
-    RollupFilter {
-        from_ms: Some(from),
-        to_ms: Some(to),
-        team_id: filter.team_id.as_ref().map(ToString::to_string),
-        user_id: filter.user_id.as_ref().map(ToString::to_string),
-        key_id: filter.key_id.as_ref().map(ToString::to_string),
-        ..RollupFilter::default()
-    }
 }

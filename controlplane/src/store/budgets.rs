@@ -8,10 +8,10 @@ use ccag_domain::{
     AccountState, Budget, BudgetId, BudgetMode, BudgetRule, BudgetScope, KeyId, NanoUsd, ObjectKind, Period,
     Posture, Raise, TeamId, TimeZone, UnixMs, UserId,
 };
-use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
+use sea_orm::sea_query::{Asterisk, Expr, ExprTrait, Query, SimpleExpr};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, Iterable, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
+    Iterable, PaginatorTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait,
 };
 
 /// Which budgets to list.
@@ -264,6 +264,45 @@ impl Store {
             .limit(limit)
             .all(&self.db)
             .await?)
+    }
+
+    /// Of budgets, each with when its period began: the account that has spent most, and how many there are. Budgets without
+    /// accounts are left out.
+    pub(crate) async fn list_dearest_accounts(
+        &self,
+        budgets: &[(&str, UnixMs)],
+    ) -> Result<Vec<(budget_account::Model, u64)>, StoreError> {
+        use budget_account::Column as C;
+        if budgets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let any = budgets.iter().fold(Condition::any(), |any, (id, start_ms)| {
+            any.add(
+                Condition::all()
+                    .add(C::BudgetId.eq(*id))
+                    .add(C::StartMs.eq(*start_ms)),
+            )
+        });
+        let over = |order: &str| format!("OVER (PARTITION BY budget_id{order})");
+        let place = over(" ORDER BY settled_nano_usd DESC, id");
+        let ranked = budget_account::Entity::find()
+            .filter(C::IsLimit.eq(false))
+            .filter(any)
+            .expr_as(Expr::cust(format!("ROW_NUMBER() {place}")), "place")
+            .expr_as(Expr::cust(format!("COUNT(*) {}", over(""))), "accounts");
+        let rows = Query::select()
+            .column(Asterisk)
+            .from_subquery(QueryTrait::into_query(ranked), "ranked")
+            .and_where(Expr::col("place").eq(1))
+            .to_owned();
+        let statement = self.db.get_database_backend().build(&rows);
+        let found = self.db.query_all_raw(statement).await?;
+        let read = |row: QueryResult| -> Result<_, StoreError> {
+            let count: i64 = row.try_get("", "accounts")?;
+            let account = budget_account::Model::from_query_result(&row, "")?;
+            Ok((account, u64::try_from(count).unwrap_or(0)))
+        };
+        found.into_iter().map(read).collect()
     }
 
     /// How many accounts a budget has in the period that began then.

@@ -46,6 +46,7 @@ pub(crate) mod sealed;
 pub(crate) mod search;
 mod sessions;
 mod setup;
+mod spending;
 mod steps;
 pub(crate) mod tally;
 mod tx;

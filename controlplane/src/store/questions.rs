@@ -415,24 +415,38 @@ impl Store {
         Ok(sums)
     }
 
-    /// What everything that a filter selects has cost, in nano-USD, as a transaction sees it.
-    pub(super) async fn sum_cost(
+    /// What everything that each filter selects has cost, in nano-USD, as a transaction sees it.
+    pub(super) async fn sum_costs(
         &self,
         tx: &DatabaseTransaction,
-        filter: &RollupFilter,
-    ) -> Result<i64, StoreError> {
-        let reading = Reading {
-            dims: filter.dims(),
-            piece: Piece::Whole,
-            latency: false,
-            complete_from: self.complete_from.load(std::sync::atomic::Ordering::Relaxed),
-        };
+        filters: &[RollupFilter],
+    ) -> Result<Vec<i64>, StoreError> {
         let mut sql = Sql::default();
-        sql.say("SELECT CAST(SUM(cost_nano_usd) AS BIGINT) FROM (");
-        sql.parts(filter, &reading, "cost_nano_usd");
-        sql.say(") AS parts");
-        let row = tx.query_one_raw(sql.made(self)).await?;
-        let sum: Option<i64> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
-        Ok(sum.unwrap_or(0))
+        sql.say("SELECT n, CAST(SUM(cost_nano_usd) AS BIGINT) FROM (");
+        for (n, filter) in filters.iter().enumerate() {
+            let reading = Reading {
+                dims: filter.dims(),
+                piece: Piece::Whole,
+                latency: false,
+                complete_from: self.complete_from.load(std::sync::atomic::Ordering::Relaxed),
+            };
+            if n > 0 {
+                sql.say(" UNION ALL ");
+            }
+            sql.parts(
+                filter,
+                &reading,
+                &format!("CAST({n} AS BIGINT) AS n, cost_nano_usd"),
+            );
+        }
+        sql.say(") AS parts GROUP BY n");
+        let mut sums = vec![0; filters.len()];
+        for row in tx.query_all_raw(sql.made(self)).await? {
+            let (n, sum): (i64, Option<i64>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            if let Some(slot) = usize::try_from(n).ok().and_then(|n| sums.get_mut(n)) {
+                *slot = sum.unwrap_or(0);
+            }
+        }
+        Ok(sums)
     }
 }

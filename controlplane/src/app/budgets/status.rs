@@ -288,7 +288,8 @@ async fn unlimited(
             key_id: by_key.then(|| caller.key_id.clone()),
         },
     };
-    let spent = NanoUsd(app.store.sum_spent(&of).await?);
+    let spent = app.store.sum_spent(&[&of]).await?;
+    let spent = NanoUsd(spent.first().copied().unwrap_or(0));
     Ok(BudgetStatusView {
         user,
         period: Period::Monthly,

@@ -40,17 +40,19 @@ pub(super) async fn holds(app: &App, accounts: &[AccountOf]) -> Result<Vec<Holds
     let rows = app.store.find_accounts(&ids).await?;
     let known: HashMap<&str, &budget_account::Model> =
         rows.iter().map(|row| (row.id.as_str(), row)).collect();
-    let mut all = Vec::with_capacity(accounts.len());
-    for of in accounts {
-        all.push(match known.get(of.id.as_str()) {
-            Some(row) => Holds::from(*row),
-            None => Holds {
-                spent: NanoUsd(app.store.sum_spent(of).await?),
-                held: NanoUsd::ZERO,
-            },
-        });
-    }
-    Ok(all)
+    let unknown: Vec<&AccountOf> = accounts
+        .iter()
+        .filter(|of| !known.contains_key(of.id.as_str()))
+        .collect();
+    let mut sums = app.store.sum_spent(&unknown).await?.into_iter();
+    let all = accounts.iter().map(|of| match known.get(of.id.as_str()) {
+        Some(row) => Holds::from(*row),
+        None => Holds {
+            spent: NanoUsd(sums.next().unwrap_or(0)),
+            held: NanoUsd::ZERO,
+        },
+    });
+    Ok(all.collect())
 }
 
 /// Names of what budgets and limits are about.
@@ -127,19 +129,50 @@ pub(super) async fn many(app: &App, rows: Vec<entity::Model>) -> Result<Vec<Budg
     let pooled: Vec<&Budget> = budgets.iter().filter(|budget| !budget.scope.is_each()).collect();
     let accounts: Vec<AccountOf> = pooled.iter().map(|budget| budget.account(now, None)).collect();
     let mut pools = accounts.iter().zip(holds(app, &accounts).await?);
+    let shared: Vec<&Budget> = budgets.iter().filter(|budget| budget.scope.is_each()).collect();
+    let mut dearest = dearest(app, &shared, now).await?;
     let mut views = Vec::with_capacity(rows.len());
     for (row, budget) in rows.iter().zip(&budgets) {
         let mut view = bare(row, budget, &names, now);
         if budget.scope.is_each() {
-            let (mut dearest, count) = self::accounts(app, budget, 0, 1).await?;
-            view.current = dearest.pop();
-            view.accounts = Some(count);
+            let (account, count) = dearest.remove(budget.id.as_str()).unwrap_or_default();
+            (view.current, view.accounts) = (account, Some(count));
         } else if let Some((of, holds)) = pools.next() {
             view.current = Some(account(budget, of.stretch, holds, None, now));
         }
         views.push(view);
     }
     Ok(views)
+}
+
+/// Of budgets that each of several people has: by the budget's id, the account that has spent most, and how many there are.
+async fn dearest(
+    app: &App,
+    budgets: &[&Budget],
+    now: UnixMs,
+) -> Result<HashMap<String, (Option<BudgetAccount>, u64)>, Problem> {
+    let stretches: HashMap<&str, Stretch> = budgets
+        .iter()
+        .map(|budget| (budget.id.as_str(), budget.period.around(now, &budget.time_zone)))
+        .collect();
+    let of: Vec<(&str, UnixMs)> = stretches
+        .iter()
+        .map(|(id, stretch)| (*id, stretch.start_ms))
+        .collect();
+    let found = app.store.list_dearest_accounts(&of).await?;
+    let users: Vec<String> = found.iter().map(|(row, _)| row.user_id.clone()).collect();
+    let names: HashMap<String, String> = app.store.list_user_names(&users).await?.into_iter().collect();
+    let mut all = HashMap::new();
+    for (row, count) in found {
+        let budget = budgets.iter().find(|budget| budget.id.as_str() == row.budget_id);
+        if let (Some(budget), Some(stretch)) = (budget, stretches.get(row.budget_id.as_str())) {
+            let user = UserId::parse(&row.user_id).ok();
+            let user = user.map(|id| (id, names.get(&row.user_id).cloned()));
+            let account = account(budget, *stretch, (&row).into(), user, now);
+            all.insert(row.budget_id.clone(), (Some(account), count));
+        }
+    }
+    Ok(all)
 }
 
 /// The accounts of a budget, the one that has spent most first, and how many there are.
