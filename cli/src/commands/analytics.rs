@@ -3,13 +3,14 @@
 use super::Context;
 use super::usage::When;
 use crate::error::CliError;
-use crate::human::{count, money_column};
+use crate::human::{NONE, count, money, money_column};
 use crate::names;
 use crate::table::Table;
 use ccag_admin_api::{
     Activity, Analytics, AnalyticsQuery, ExportFormat, Forecast, GroupBy, Performance, PerformanceReport,
-    Step, Timestamp, paths,
+    ScopeKind, Step, Timestamp, Usd, WhatIf, WhatIfQuery, paths,
 };
+use ccag_domain::Period;
 use clap::{Args, Subcommand, ValueEnum};
 
 /// What was used over time, by whom, and how models do.
@@ -27,6 +28,74 @@ pub(crate) enum Over {
     ///
     /// Its remaining days are taken to be like the same weekdays of the last four weeks; the bounds hold with 95 %.
     Forecast(Of),
+    /// Show what a budget would have refused in the last days, had it been there
+    ///
+    /// It is replayed by the hour, and by the day where each user has it. People who are refused may do something else: what is
+    /// shown is what was used beyond the point at which the budget refuses, and no promise of savings.
+    ///
+    /// For example: ccag analytics what-if --scope each-user --amount 100 --days 30
+    WhatIf(Tried),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tried {
+    /// Whose spending
+    #[arg(long, value_enum)]
+    scope: Scope,
+    /// The team, for scopes that are about one
+    #[arg(long)]
+    team: Option<String>,
+    /// The user, likewise
+    #[arg(long)]
+    user: Option<String>,
+    /// The key, likewise
+    #[arg(long)]
+    key: Option<String>,
+    /// How much, in dollars, in each period
+    #[arg(long, value_name = "USD")]
+    amount: Usd,
+    /// The period
+    #[arg(long, value_enum, default_value = "monthly")]
+    period: Every,
+    /// The time zone that periods begin in, such as Europe/Berlin; by default UTC
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+    /// What happens on the way: `standard`, `soft` or `shaped`
+    #[arg(long, default_value = "standard")]
+    policy: String,
+    /// Over how many days until now
+    #[arg(long, default_value = "30", value_parser = clap::value_parser!(u32).range(1..=62))]
+    days: u32,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Scope {
+    /// Everybody together
+    Organisation,
+    /// Each user separately
+    EachUser,
+    /// A team together
+    Team,
+    /// Each member of a team separately
+    EachMember,
+    /// One member of a team
+    Member,
+    /// One user
+    User,
+    /// One key
+    Key,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Every {
+    /// The day
+    Daily,
+    /// The week, from Monday on
+    Weekly,
+    /// The month
+    Monthly,
+    /// All of the days
+    Total,
 }
 
 #[derive(Debug, Args)]
@@ -156,7 +225,42 @@ impl Over {
                 let found: Forecast = context.client.get_with(paths::ANALYTICS_FORECAST, &query).await?;
                 context.out.show(&found, forecast)
             }
+            Self::WhatIf(tried) => {
+                let query = tried.query(context).await?;
+                let found: WhatIf = context.client.get_with(paths::ANALYTICS_WHAT_IF, &query).await?;
+                context.out.show(&found, what_if)
+            }
         }
+    }
+}
+
+impl Tried {
+    async fn query(self, context: &Context) -> Result<WhatIfQuery, CliError> {
+        let client = &context.client;
+        Ok(WhatIfQuery {
+            scope: match self.scope {
+                Scope::Organisation => ScopeKind::Organisation,
+                Scope::EachUser => ScopeKind::EachUser,
+                Scope::Team => ScopeKind::Team,
+                Scope::EachMember => ScopeKind::EachMember,
+                Scope::Member => ScopeKind::Member,
+                Scope::User => ScopeKind::User,
+                Scope::Key => ScopeKind::Key,
+            },
+            team_id: names::maybe_team(client, self.team.as_deref()).await?,
+            user_id: names::maybe_user(client, self.user.as_deref()).await?,
+            key_id: names::maybe_key(client, self.key.as_deref()).await?,
+            amount_usd: self.amount.to_string(),
+            period: Some(match self.period {
+                Every::Daily => Period::Daily,
+                Every::Weekly => Period::Weekly,
+                Every::Monthly => Period::Monthly,
+                Every::Total => Period::Total,
+            }),
+            time_zone: self.time_zone,
+            policy: Some(self.policy),
+            days: Some(self.days),
+        })
     }
 }
 
@@ -307,4 +411,49 @@ fn forecast(found: &Forecast) -> String {
         found.until.date(),
         found.from_days
     )
+}
+
+fn what_if(found: &WhatIf) -> String {
+    let mut table = Table::new(&["FROM", "UNTIL", ">SPENT", ">BEYOND", ">REFUSED", ">WHO", "FIRST"]);
+    for period in &found.periods {
+        table.row([
+            period.start.to_the_minute(),
+            period.end.to_the_minute(),
+            dollars(period.spent_usd),
+            dollars(period.over_usd),
+            count(period.refused_requests),
+            count(period.blocked),
+            period
+                .first_blocked_at
+                .map_or_else(|| NONE.to_owned(), |at| at.to_the_minute()),
+        ]);
+    }
+    let mut text = format!(
+        "Of {} that were spent, {} lie beyond the point at which the budget refuses: about {} requests.\n\n{}",
+        dollars(found.spent_usd),
+        dollars(found.over_usd),
+        count(found.refused_requests),
+        table.render("Nothing was used.")
+    );
+    if !found.subjects.is_empty() {
+        let mut table = Table::new(&["USER", ">SPENT", ">BEYOND", ">REFUSED"]);
+        for one in &found.subjects {
+            table.row([
+                one.name.clone().unwrap_or_else(|| one.id.clone()),
+                dollars(one.spent_usd),
+                dollars(one.over_usd),
+                count(one.refused_requests),
+            ]);
+        }
+        let rest = found.refused_subjects.saturating_sub(found.subjects.len() as u64);
+        text.push_str(&format!("\n\n{}", table.render("")));
+        if rest > 0 {
+            text.push_str(&format!("\nand {} more", count(rest)));
+        }
+    }
+    range(found.from, found.to, &text)
+}
+
+fn dollars(amount: Usd) -> String {
+    money(amount.0)
 }

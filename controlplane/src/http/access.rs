@@ -189,6 +189,7 @@ const API: &[Route] = &[
     get(paths::ANALYTICS_ACTIVITY, read(Area::Usage)),
     get(paths::ANALYTICS_PERFORMANCE, read(Area::Usage)),
     get(paths::ANALYTICS_FORECAST, read(Area::Usage)),
+    get(paths::ANALYTICS_WHAT_IF, read(Area::Usage)),
     get(paths::REPRICE, read(Area::Ledger)),
     post(paths::REPRICE, change(Area::Ledger)),
     get(paths::AUDIT, read(Area::Audit)),

@@ -8,7 +8,8 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use ccag_admin_api::{
-    Activity, AnalyticsCell, AnalyticsQuery, CSV, ExportFormat, Forecast, PerformanceReport,
+    Activity, AnalyticsCell, AnalyticsQuery, CSV, ExportFormat, Forecast, PerformanceReport, WhatIf,
+    WhatIfQuery,
 };
 
 pub(super) async fn cells(
@@ -69,5 +70,15 @@ pub(super) async fn forecast(
     let asked = Asked::read(&query, state.app.now_ms())?;
     Ok(axum::Json(
         analytics::forecast(&state.app, &who.actor(), &asked).await?,
+    ))
+}
+
+pub(super) async fn what_if(
+    who: SignedIn,
+    State(state): State<HttpState>,
+    Params(query): Params<WhatIfQuery>,
+) -> Result<axum::Json<WhatIf>, Refusal> {
+    Ok(axum::Json(
+        analytics::what_if(&state.app, &who.actor(), &query).await?,
     ))
 }

@@ -189,6 +189,7 @@ fn api() -> Router<HttpState> {
         .route(paths::ANALYTICS_ACTIVITY, get(analytics::activity))
         .route(paths::ANALYTICS_PERFORMANCE, get(analytics::performance))
         .route(paths::ANALYTICS_FORECAST, get(analytics::forecast))
+        .route(paths::ANALYTICS_WHAT_IF, get(analytics::what_if))
         .route(paths::REPRICE, get(usage::show_reprice).post(usage::reprice))
         .route(paths::AUDIT, get(audit::list))
         .route(paths::AUDIT_VERIFY, get(audit::verify))

@@ -12,6 +12,7 @@ on_both!(
     users_are_new_once,
     models_are_measured_each,
     everybody_sees_what_they_may,
+    a_budget_is_tried_out_on_what_was_used,
 );
 
 const HAIKU: &str = "claude-haiku-4-5";
@@ -259,5 +260,54 @@ async fn everybody_sees_what_they_may(db: TestDb) {
                 .unwrap()
                 .contains("csv")
     );
+    made.plane.stop().await;
+}
+
+async fn a_budget_is_tried_out_on_what_was_used(db: TestDb) {
+    let made = made(&db).await;
+    let admin = &made.admin;
+    let ask = async |who: &Caller, query: &str| {
+        let answer = who.get(&format!("/admin/analytics/what-if?{query}")).await;
+        (answer.status.as_u16(), answer.json())
+    };
+    // Everybody's last thirty days: five requests, nobody's among them.
+    let (status, all) = ask(admin, "scope=organisation&amount_usd=0&period=total").await;
+    assert_eq!(status, 200, "{all}");
+    assert_eq!(
+        (&all["refused_requests"], &all["spent_usd"]),
+        (&json!(5), &all["over_usd"])
+    );
+    assert_eq!(all["periods"].as_array().unwrap().len(), 1);
+    let (_, roomy) = ask(admin, "scope=organisation&amount_usd=1000").await;
+    assert_eq!(
+        (&roomy["refused_requests"], &roomy["over_usd"]),
+        (&json!(0), &json!("0.00"))
+    );
+    assert_eq!(roomy["spent_usd"], all["spent_usd"]);
+    // Each user's: Ada has three requests of those days, Bob one; what is nobody's counts for no one.
+    let (_, each) = ask(admin, "scope=each_user&amount_usd=0&period=weekly").await;
+    assert_eq!(
+        (&each["refused_requests"], &each["refused_subjects"]),
+        (&json!(4), &json!(2))
+    );
+    assert_eq!(
+        (&each["subjects"][0]["name"], &each["subjects"][0]["id"]),
+        (&json!("ada"), &json!(made.ada.1))
+    );
+    assert_eq!(each["subjects"][0]["refused_requests"], 3);
+    // Of the red team's members.
+    let query = format!("scope=each_member&team_id={}&amount_usd=0", made.red);
+    assert_eq!(ask(admin, &query).await.1["refused_subjects"], 1);
+    for (query, field) in [
+        ("scope=team&amount_usd=5", "team_id"),
+        ("scope=organisation&amount_usd=5&days=90", "days"),
+        ("scope=organisation&amount_usd=5&policy=harsh", "policy"),
+        ("scope=organisation&amount_usd=5&time_zone=Nowhere", "time_zone"),
+        ("scope=organisation&amount_usd=-5", "amount_usd"),
+    ] {
+        let (status, refused) = ask(admin, query).await;
+        assert_eq!((status, &refused["field"]), (400, &json!(field)), "{query}");
+    }
+    assert_eq!(ask(&made.ada.0, "scope=organisation&amount_usd=5").await.0, 403);
     made.plane.stop().await;
 }

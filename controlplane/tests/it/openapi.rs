@@ -201,6 +201,10 @@ async fn populate(plane: &Plane, db: &TestDb, idp: &Idp) -> Things {
             paths::REPRICE,
             "/admin/usage/reprice?from=2026-11-01&to=2026-11-25",
         ),
+        (
+            paths::ANALYTICS_WHAT_IF,
+            "/admin/analytics/what-if?scope=each_user&amount_usd=0",
+        ),
     ] {
         things.at.insert(template.to_owned(), json!(path));
     }

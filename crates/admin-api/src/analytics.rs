@@ -1,8 +1,8 @@
 //! What was used over time, by whom and by what, from hourly sums.
 
 use crate::ledger::csv_field;
-use crate::{ExportFormat, GroupBy, Percentiles, Timestamp, UsageTotals};
-use ccag_domain::NanoUsd;
+use crate::{ExportFormat, GroupBy, Percentiles, RuleAction, ScopeKind, Timestamp, UsageTotals, Usd};
+use ccag_domain::{KeyId, NanoUsd, Period, TeamId, UserId};
 
 /// `GET`: sums over time.
 pub const ANALYTICS: &str = "/admin/analytics";
@@ -12,6 +12,8 @@ pub const ANALYTICS_ACTIVITY: &str = "/admin/analytics/activity";
 pub const ANALYTICS_PERFORMANCE: &str = "/admin/analytics/performance";
 /// `GET`: what the month will come to.
 pub const ANALYTICS_FORECAST: &str = "/admin/analytics/forecast";
+/// `GET`: what a budget would have done in the last days.
+pub const ANALYTICS_WHAT_IF: &str = "/admin/analytics/what-if";
 
 /// How finely time is kept apart. Days, weeks (from Monday on) and months are those of UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -248,4 +250,109 @@ pub struct Forecast {
     pub high_nano_usd: NanoUsd,
     /// From how many whole days this is taken.
     pub from_days: u32,
+}
+
+/// The query of `GET /admin/analytics/what-if`: a budget, and over how many days it is tried out.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct WhatIfQuery {
+    /// Whose spending.
+    pub scope: ScopeKind,
+    /// The team, for scopes that are about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team_id: Option<TeamId>,
+    /// The user, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// The key, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<KeyId>,
+    /// How much, in each period: dollars as a decimal, such as `250` or `0.50`.
+    pub amount_usd: String,
+    /// The period; by default monthly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<Period>,
+    /// The time zone that periods begin in; by default UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// `standard`, `soft` or `shaped`; by default `standard`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Over how many days until now: 1 to 62, by default 30.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days: Option<u32>,
+}
+
+/// What a budget would have done in one of its periods.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WhatIfPeriod {
+    /// When the period begins, or what is replayed if that is later.
+    pub start: Timestamp,
+    /// When it ends, or now.
+    pub end: Timestamp,
+    /// What was spent in it.
+    pub spent_usd: Usd,
+    /// What of that lies beyond the point at which the budget refuses.
+    pub over_usd: Usd,
+    /// How many requests that are, about.
+    pub refused_requests: u64,
+    /// How many of those whom the budget is about reached that point.
+    pub blocked: u64,
+    /// When the first of them did: the hour, or of budgets that each user has the day.
+    pub first_blocked_at: Option<Timestamp>,
+}
+
+/// How often a step of the budget would have been reached.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WhatIfStep {
+    /// At how much of the amount.
+    pub at_percent: u32,
+    /// What happens there.
+    pub action: RuleAction,
+    /// How often, counting everybody whom the budget is about in each period.
+    pub times: u64,
+}
+
+/// Somebody who would have been refused.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WhatIfSubject {
+    /// The user's id.
+    pub id: String,
+    /// The name, if the user still exists.
+    pub name: Option<String>,
+    /// What they spent in the periods in which they would have been refused.
+    pub spent_usd: Usd,
+    /// What of that lies beyond.
+    pub over_usd: Usd,
+    /// How many requests that are, about.
+    pub refused_requests: u64,
+}
+
+/// The answer to `GET /admin/analytics/what-if`. People who are refused may do something else: this is what was used beyond the
+/// point at which the budget refuses, and not a promise of savings.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WhatIf {
+    /// From when on it is replayed.
+    pub from: Timestamp,
+    /// Until when.
+    pub to: Timestamp,
+    /// What was spent of what counts towards the budget.
+    pub spent_usd: Usd,
+    /// What of that lies beyond the point at which it refuses.
+    pub over_usd: Usd,
+    /// How many requests that are, about.
+    pub refused_requests: u64,
+    /// Its steps, from low to high.
+    pub steps: Vec<WhatIfStep>,
+    /// Its periods, in order.
+    pub periods: Vec<WhatIfPeriod>,
+    /// Of budgets that each user has: how many users would have been refused,
+    pub refused_subjects: u64,
+    /// and those who spent most beyond it, at most twenty.
+    pub subjects: Vec<WhatIfSubject>,
 }

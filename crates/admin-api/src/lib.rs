@@ -56,7 +56,7 @@ mod web_search;
 pub use access::{CredentialSpec, CredentialView};
 pub use analytics::{
     ActiveUsers, Activity, Analytics, AnalyticsCell, AnalyticsQuery, Forecast, Performance,
-    PerformanceReport, Step,
+    PerformanceReport, Step, WhatIf, WhatIfPeriod, WhatIfQuery, WhatIfStep, WhatIfSubject,
 };
 pub use audit::{AuditEntryView, AuditList, AuditVerification, ListAudit, VerifyAudit};
 pub use auth::{LoginRequest, LoginResponse, Me, SESSION_TOKEN_PREFIX};

@@ -1,6 +1,8 @@
 //! Where things are. The constants are route templates, the functions fill them in.
 
-pub use crate::analytics::{ANALYTICS, ANALYTICS_ACTIVITY, ANALYTICS_FORECAST, ANALYTICS_PERFORMANCE};
+pub use crate::analytics::{
+    ANALYTICS, ANALYTICS_ACTIVITY, ANALYTICS_FORECAST, ANALYTICS_PERFORMANCE, ANALYTICS_WHAT_IF,
+};
 pub use crate::machine_paths::{MCP, OPENAPI};
 pub use crate::notification_paths::{
     DELIVERIES, DELIVERY_RESEND, DESTINATION, DESTINATION_ACTIVATE, DESTINATION_DRAFT, DESTINATION_TEST,

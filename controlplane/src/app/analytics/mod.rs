@@ -3,10 +3,13 @@
 mod forecast;
 mod spend;
 mod sums;
+mod what_if;
 
 pub use forecast::forecast;
 
 pub use spend::{Ranked, Spent, spent};
+pub use what_if::what_if;
+
 pub use sums::{Choices, choices, grouped, named, saved_by_cache, sum};
 
 use super::App;

@@ -28,7 +28,7 @@ pub(in crate::app) fn invalid(field: &str, message: impl Into<String>) -> Proble
 }
 
 /// An amount that a budget can be; nothing is one.
-pub(super) fn amount(field: &str, amount: Usd) -> Result<NanoUsd, Problem> {
+pub(in crate::app) fn amount(field: &str, amount: Usd) -> Result<NanoUsd, Problem> {
     if amount.0 < NanoUsd::ZERO {
         return Err(invalid(
             field,
@@ -45,7 +45,7 @@ pub(super) fn amount(field: &str, amount: Usd) -> Result<NanoUsd, Problem> {
 }
 
 /// A time zone of the IANA database.
-pub(super) fn time_zone(field: &str, name: Option<&str>) -> Result<TimeZone, Problem> {
+pub(in crate::app) fn time_zone(field: &str, name: Option<&str>) -> Result<TimeZone, Problem> {
     let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) else {
         return Ok(TimeZone::UTC);
     };
@@ -119,6 +119,18 @@ pub(super) fn preset(name: &str) -> Option<Vec<BudgetRule>> {
         "shaped" => vec![notify(80), slow, block(150)],
         _ => return None,
     })
+}
+
+/// The preset of that name; without one, `standard`.
+///
+/// # Errors
+/// [`Code::InvalidRequest`] if there is none of that name.
+pub(in crate::app) fn preset_or_standard(
+    field: &str,
+    name: Option<&str>,
+) -> Result<Vec<BudgetRule>, Problem> {
+    let name = name.unwrap_or("standard");
+    preset(name).ok_or_else(|| invalid(field, "Name `standard`, `soft` or `shaped`."))
 }
 
 /// The preset that rules are, or `custom`.

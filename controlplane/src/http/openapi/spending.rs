@@ -8,7 +8,7 @@ use ccag_admin_api::{
     ListBudgetEvents, ListBudgets, ListLimits, ListPausedSessions, ListQuarantine, PausedSessionList,
     PausedSessionView, PerformanceReport, QuarantineList, Reprice, RepriceQuery, RepriceReport, RetriedView,
     SessionBreakerView, SetDefaultBudget, SetSessionBreaker, SetSpendLimit, SetTeamBudget, SpendLimitView,
-    TeamBudgetView, UpdateBudget, UpdateLimit, UsageQuery, UsageSummary, paths,
+    TeamBudgetView, UpdateBudget, UpdateLimit, UsageQuery, UsageSummary, WhatIf, WhatIfQuery, paths,
 };
 use ccag_domain::{BudgetId, LimitId, PauseId, RequestId, TeamId, UserId};
 
@@ -73,6 +73,13 @@ fn usage() -> Vec<Operation> {
         )
         .asks::<AnalyticsQuery>()
         .gives::<Forecast>(),
+        get(
+            paths::ANALYTICS_WHAT_IF,
+            "tryBudget",
+            "Says what a budget would have refused in the last days.",
+        )
+        .asks::<WhatIfQuery>()
+        .gives::<WhatIf>(),
         get(
             paths::EXPLANATION,
             "explainRequest",
