@@ -14,7 +14,7 @@ use ccag_admin_api::{
     UsageQuery, UsageSummary,
 };
 use ccag_domain::{Code, Problem};
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt};
 
 pub(super) async fn summary(
     who: SignedIn,
@@ -44,7 +44,7 @@ pub(super) async fn reprice(
     ))
 }
 
-/// The ledger, streamed. A failure on the way breaks the answer off, so that nobody takes a part for the whole.
+/// The ledger, streamed.
 pub(super) async fn export(
     who: SignedIn,
     State(state): State<HttpState>,
@@ -52,23 +52,34 @@ pub(super) async fn export(
     Params(query): Params<ExportQuery>,
 ) -> Result<Response, Refusal> {
     let format = query.format.unwrap_or_else(|| preferred(&headers));
-    let mut pages = Box::pin(usage::export(&state.app, &who.actor(), &query).await?);
+    let pages = usage::export(&state.app, &who.actor(), &query).await?;
+    let (head, kind, name) = match format {
+        ExportFormat::Csv => (LedgerRow::csv_header(), CSV, "ccag-usage.csv"),
+        ExportFormat::Jsonl => (String::new(), NDJSON, "ccag-usage.jsonl"),
+    };
+    streamed(pages, head, move |rows| write(rows, format), kind, name).await
+}
+
+/// A file that is written as pages of rows come. A failure on the way breaks it off, so that nobody takes a part for the whole.
+async fn streamed<R: Send + 'static>(
+    pages: impl Stream<Item = Result<Vec<R>, Problem>> + Send + 'static,
+    head: String,
+    write: impl Fn(&[R]) -> String + Send + 'static,
+    kind: &'static str,
+    name: &'static str,
+) -> Result<Response, Refusal> {
+    let mut pages = Box::pin(pages);
     // The first page is read before the status goes out.
     let first = pages.next().await.transpose()?.unwrap_or_default();
-    let head = match format {
-        ExportFormat::Csv => LedgerRow::csv_header(),
-        ExportFormat::Jsonl => String::new(),
-    };
-    let start = Bytes::from(head + &write(&first, format));
-    let rest = pages.map_ok(move |rows| Bytes::from(write(&rows, format)));
+    let start = Bytes::from(head + &write(&first));
+    let rest = pages.map_ok(move |rows| Bytes::from(write(&rows)));
     let body = futures_util::stream::once(async move { Ok::<_, Problem>(start) }).chain(rest);
-    let (content_type, name) = match format {
-        ExportFormat::Csv => (CSV, "attachment; filename=\"ccag-usage.csv\""),
-        ExportFormat::Jsonl => (NDJSON, "attachment; filename=\"ccag-usage.jsonl\""),
-    };
     let headers = [
-        (header::CONTENT_TYPE, content_type),
-        (header::CONTENT_DISPOSITION, name),
+        (header::CONTENT_TYPE, kind.to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
     ];
     Ok((headers, Body::from_stream(body)).into_response())
 }
@@ -83,21 +94,9 @@ pub(super) async fn focus(
         let message = "Charges in the form of FOCUS are CSV; leave `format` out.";
         return Err(Problem::new(Code::InvalidRequest, message).field("format").into());
     }
-    let mut pages = Box::pin(focus::export(&state.app, &who.actor(), &query).await?);
-    let lines = |rows: &[FocusRow]| rows.iter().map(FocusRow::to_csv).collect::<String>();
-    // The first page is read before the status goes out.
-    let first = pages.next().await.transpose()?.unwrap_or_default();
-    let start = Bytes::from(FocusRow::csv_header() + &lines(&first));
-    let rest = pages.map_ok(move |rows| Bytes::from(lines(&rows)));
-    let body = futures_util::stream::once(async move { Ok::<_, Problem>(start) }).chain(rest);
-    let headers = [
-        (header::CONTENT_TYPE, CSV),
-        (
-            header::CONTENT_DISPOSITION,
-            "attachment; filename=\"ccag-focus.csv\"",
-        ),
-    ];
-    Ok((headers, Body::from_stream(body)).into_response())
+    let pages = focus::export(&state.app, &who.actor(), &query).await?;
+    let lines = |rows: &[FocusRow]| rows.iter().map(FocusRow::to_csv).collect();
+    streamed(pages, FocusRow::csv_header(), lines, CSV, "ccag-focus.csv").await
 }
 
 fn write(rows: &[LedgerRow], format: ExportFormat) -> String {

@@ -49,6 +49,7 @@ mod teams;
 mod timestamp;
 mod tokens;
 mod usage;
+mod usage_paths;
 mod usd;
 mod users;
 mod web_search;

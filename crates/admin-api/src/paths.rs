@@ -16,6 +16,7 @@ pub use crate::setup_paths::{
     KEY_SETUP_TOKEN, SETUP, SETUP_HELPER, SETUP_MANAGED, SETUP_REDEEM, SETUP_SETTINGS, SETUP_WINDOWS,
     key_setup_token,
 };
+pub use crate::usage_paths::{REPRICE, USAGE_EXPORT, USAGE_FOCUS, USAGE_SUMMARY};
 use ccag_domain::{
     BudgetId, EndpointId, KeyId, LimitId, PauseId, RuleId, SearchKind, SessionId, TeamId, UserId,
 };
@@ -159,14 +160,6 @@ pub const USER_TOKENS: &str = "/admin/users/{id}/tokens";
 /// `DELETE`: revoke one; 204.
 pub const USER_TOKEN: &str = "/admin/users/{id}/tokens/{token}";
 
-/// `GET`: sums.
-pub const USAGE_SUMMARY: &str = "/admin/usage/summary";
-/// `GET`: the ledger.
-pub const USAGE_EXPORT: &str = "/admin/usage/export";
-/// `GET`: the same as charges in the form of FOCUS, hour by hour.
-pub const USAGE_FOCUS: &str = "/admin/usage/focus";
-/// `GET`: what a range would cost at the prices now in the history; `POST`: give it those costs.
-pub const REPRICE: &str = "/admin/usage/reprice";
 /// `GET`: who changed what.
 pub const AUDIT: &str = "/admin/audit";
 /// `GET`: whether the audit log is as it was written.

@@ -43,9 +43,11 @@ async fn take(client: &Client, kind: &'static Kind, step: &Step, world: &mut Wor
         Action::Delete { id } => client.order(Method::DELETE, &at(kind.at, id)).await,
         Action::Create => create(client, kind, &step.item, world).await,
         Action::Update { id, anew: true, .. } => {
-            client.order(Method::DELETE, &at(kind.at, id)).await?;
             let mut whole = step.current.clone();
             whole.extend(step.item.clone());
+            // What could not be made again is not taken away.
+            meant(kind, &whole, world)?;
+            client.order(Method::DELETE, &at(kind.at, id)).await?;
             create(client, kind, &whole, world).await
         }
         Action::Update { id, changes, .. } => update(client, kind, step, id, changes, world).await,

@@ -57,7 +57,7 @@ fn shaped<T: DeserializeOwned + Serialize>(value: Value) -> Result<Value, String
     serde_json::to_value(typed).map_err(|error| error.to_string())
 }
 
-fn any(value: Value) -> Result<Value, String> {
+fn account_state(value: Value) -> Result<Value, String> {
     match value.as_str() {
         Some("active" | "suspended") => Ok(value),
         _ => Err("`state` is `active` or `suspended`".to_owned()),
@@ -176,7 +176,7 @@ pub(super) const KINDS: &[Kind] = &[
             method: Method::POST,
             body: |_| None,
             cleared_by: None,
-            check: any,
+            check: account_state,
         }],
         // People come and go by single sign-on, SCIM and by hand: whoever is not in a file is not to be deleted by it.
         can_be_pruned: false,

@@ -62,14 +62,14 @@ pub async fn what_if(app: &App, actor: &Actor, query: &WhatIfQuery) -> Result<Wh
         rules: check::preset_or_standard("policy", query.policy.as_deref())?,
         each: matches!(query.scope, ScopeKind::EachUser | ScopeKind::EachMember),
     };
-    let asked = asked(app, query, days)?;
+    let asked = asked(app, query, days, tried.each)?;
     let by = tried.each.then_some(GroupBy::User);
     let cells = cells(app, actor, &asked, by).await?;
     Ok(replay(&tried, &asked.range, cells))
 }
 
 /// What counts towards the budget.
-fn asked(app: &App, query: &WhatIfQuery, days: u32) -> Result<Asked, Problem> {
+fn asked(app: &App, query: &WhatIfQuery, days: u32, each: bool) -> Result<Asked, Problem> {
     let range = usage::range(None, None, Some(days), app.now_ms())?;
     let mut only = crate::store::OnlyOf::default();
     let needed = |field: &str, id: Option<String>| {
@@ -93,11 +93,7 @@ fn asked(app: &App, query: &WhatIfQuery, days: u32) -> Result<Asked, Problem> {
             ..range
         },
         // Of many people days are enough, and few enough to be read.
-        step: if only.users.is_empty() && matches!(query.scope, ScopeKind::EachUser | ScopeKind::EachMember) {
-            Step::Day
-        } else {
-            Step::Hour
-        },
+        step: if each { Step::Day } else { Step::Hour },
         only,
     })
 }
