@@ -9,6 +9,7 @@ use std::process::Command;
 /// Every crate of ours and the ones of ours that it may name.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("bedrock-sim", &[]),
+    ("ccag-bench", &["bedrock-sim", "ccag-translate"]),
     ("ccag", &["ccag-admin-api", "ccag-domain"]),
     ("ccag-admin-api", &["ccag-domain"]),
     ("ccag-allowance", &[]),
@@ -56,6 +57,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "bedrock-sim",
             "ccag-aws",
+            "ccag-bench",
             "ccag-controlplane",
             "ccag-daemon",
             "ccag-dataplane",

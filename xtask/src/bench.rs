@@ -12,6 +12,8 @@ pub(crate) enum Subject {
     Governance,
     /// How much memory large bodies and open streams take in a data plane
     Memory,
+    /// What a request costs a data plane, beside the thinnest proxy that could do its work
+    Speed,
     /// How long the pages of the console take, and what they read, with the history that `cargo xtask history` wrote
     Console,
 }
@@ -25,6 +27,7 @@ pub(crate) fn run_one(root: &Path, subject: Subject, args: &[String]) -> Result<
         Subject::Governance => "governance",
         Subject::Memory => "memory",
         Subject::Console => return at_size(root, "console", args),
+        Subject::Speed => return speed(root, args),
     };
     let target = target_dir(root);
     let cargo = |words: &[&str]| {
@@ -44,6 +47,24 @@ pub(crate) fn run_one(root: &Path, subject: Subject, args: &[String]) -> Result<
     let mut bench = cargo(&["bench", "--locked", "-p", "ccag-standalone", "--bench", name]);
     bench.arg("--").arg("--out").arg(target.join("bench").join(name));
     run(bench.args(args))
+}
+
+/// Measures a data plane beside the thinnest proxy.
+fn speed(root: &Path, args: &[String]) -> Result<()> {
+    let target = target_dir(root);
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--release", "--locked", "--bins"]);
+    for package in ["ccag-bench", "ccag-controlplane", "ccag-dataplane"] {
+        build.args(["-p", package]);
+    }
+    run(build.current_dir(root).env("CARGO_TARGET_DIR", &target))?;
+    let mut bench = Command::new(target.join("release").join("ccag-bench"));
+    run(bench
+        .arg("speed")
+        .arg("--out")
+        .arg(target.join("bench").join("speed"))
+        .args(args)
+        .current_dir(root))
 }
 
 /// Writes a history (`history`), or looks at the pages of the console with it (`console`).

@@ -1,9 +1,9 @@
 //! A control plane, two data planes and a simulated Bedrock, with two users alike, of whom one is governed.
 
-use crate::cpu::{Mark, Meter};
 use crate::harness::{Admin, ControlPlane, DataPlane, MODEL, PASSWORD, Sim, message, wait_until};
 use crate::load::{Load, Shape};
 use crate::report::{Block, Pair};
+use ccag_bench::cpu::{Mark, Meter};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
@@ -106,7 +106,7 @@ impl Plane {
         Beginning {
             asked,
             answered: load.answered(),
-            mark: self.meter.mark(),
+            mark: self.meter.mark().unwrap(),
         }
     }
 

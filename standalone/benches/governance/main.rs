@@ -15,7 +15,6 @@
 mod harness;
 
 mod arena;
-mod cpu;
 mod load;
 mod report;
 

@@ -1,8 +1,8 @@
 //! The figures, for people and as JSON.
 
 use crate::Options;
-use crate::cpu::{Mark, Meter};
 use crate::load::{CLIENTS, Shape};
+use ccag_bench::cpu::{Mark, Meter};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -31,7 +31,7 @@ impl Block {
     /// What was used since a mark, by so many requests.
     pub(crate) fn new(since: &Mark, meter: &Meter, name: &str, requests: impl Fn() -> u64) -> Self {
         let requests = requests();
-        let used = meter.since(since, name);
+        let used = meter.since(since, name).unwrap();
         Self { requests, used }
     }
 

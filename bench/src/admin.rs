@@ -1,0 +1,78 @@
+//! The admin API, as far as the benchmark needs it.
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+/// The model that is asked for.
+pub(crate) const MODEL: &str = "claude-sonnet-4-6";
+
+pub(crate) struct Admin {
+    http: reqwest::Client,
+    base: String,
+    token: String,
+}
+
+impl Admin {
+    pub(crate) async fn log_in(base: &str, password: &str) -> Result<Self> {
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        let mut admin = Self {
+            http,
+            base: base.to_owned(),
+            token: String::new(),
+        };
+        let login = json!({"username": "admin", "password": password});
+        let session = admin.send(reqwest::Method::POST, "/auth/login", &login).await?;
+        admin.token = text(&session, "token")?;
+        Ok(admin)
+    }
+
+    pub(crate) async fn send(&self, method: reqwest::Method, path: &str, body: &Value) -> Result<Value> {
+        let request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .json(body);
+        let response = request.bearer_auth(&self.token).send().await?;
+        let (status, said) = (response.status(), response.text().await?);
+        if !status.is_success() {
+            bail!("{path}: {status} {said}");
+        }
+        Ok(serde_json::from_str(&said).unwrap_or_default())
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send(reqwest::Method::POST, path, body).await
+    }
+
+    /// A user in a team, whom three budgets and two limits bound, all of them ample; the key's secret. The key's budget is a
+    /// hard one.
+    pub(crate) async fn governed(&self, name: &str) -> Result<String> {
+        let team = self.post("/admin/teams", &json!({"name": name})).await?;
+        let user = json!({"username": name, "password": "correct-horse-battery-staple"});
+        let user = self.post("/admin/users", &user).await?;
+        let of_team = format!("/admin/users/{}/team", text(&user, "id")?);
+        self.send(reqwest::Method::PUT, &of_team, &json!({"team_id": team["id"]}))
+            .await?;
+        let key = json!({"name": name, "user_id": user["id"]});
+        let key = self.post("/admin/keys", &key).await?;
+        let (of_team, of_user, of_key) = (&team["id"], &user["id"], &key["id"]);
+        for budget in [
+            json!({"scope": "team", "team_id": of_team, "amount_usd": "1000000", "period": "monthly"}),
+            json!({"scope": "user", "user_id": of_user, "amount_usd": "1000000", "period": "monthly"}),
+            json!({"scope": "key", "key_id": of_key, "amount_usd": "1000000", "period": "daily", "mode": "hard"}),
+        ] {
+            self.post("/admin/budgets", &budget).await?;
+        }
+        for limit in [
+            json!({"scope": "team", "team_id": of_team, "kind": "tokens_per_minute", "amount": 100_000_000_000u64}),
+            json!({"scope": "user", "user_id": of_user, "kind": "requests_per_minute", "amount": 100_000_000}),
+        ] {
+            self.post("/admin/limits", &limit).await?;
+        }
+        text(&key, "key")
+    }
+}
+
+fn text(of: &Value, name: &str) -> Result<String> {
+    let text = of[name].as_str().with_context(|| format!("no {name} in {of}"))?;
+    Ok(text.to_owned())
+}

@@ -1,0 +1,252 @@
+//! Everything that a measurement needs: Bedrock's stand-in, the thinnest proxy, a control plane and a data plane.
+
+use crate::Options;
+use crate::admin::{Admin, MODEL};
+use crate::programs::{Process, free_address, program};
+use anyhow::{Context, Result};
+use ccag_bench::client::{Client, Target};
+use ccag_bench::cpu::Meter;
+use http::{HeaderName, HeaderValue};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const PASSWORD: &str = "correct-horse-battery-staple";
+const JOIN_TOKEN: &str = "a-join-token-of-a-benchmark-0123456789";
+const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const KEY_ID: &str = "AKIDBENCH";
+const SECRET: &str = "a-secret-that-opens-nothing";
+
+/// Bedrock's own name of the model.
+const ON_BEDROCK: &str = "us.anthropic.claude-sonnet-4-6";
+
+/// A program that is measured.
+pub(crate) struct Subject {
+    pub(crate) target: Target,
+    pub(crate) meter: Meter,
+    process: Process,
+}
+
+pub(crate) struct Arena {
+    /// Bedrock itself, for what latency there is without anybody between.
+    pub(crate) bedrock: Target,
+    pub(crate) null: Subject,
+    pub(crate) gateway: Subject,
+    _upstream: Process,
+    _control: Process,
+    _files: TempDir,
+}
+
+/// A data plane, and how long it took until it was ready.
+pub(crate) struct Started {
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
+    pub(crate) after: Duration,
+}
+
+/// A control plane: where it is, for people and for data planes.
+pub(crate) struct Control {
+    pub(crate) process: Process,
+    pub(crate) http: String,
+    grpc: String,
+}
+
+impl Control {
+    pub(crate) async fn start(options: &Options, files: &Path) -> Result<Self> {
+        let (http, grpc, ops) = (free_address()?, free_address()?, free_address()?);
+        let program = match &options.control_plane {
+            Some(path) => path.clone(),
+            None => program(options, "ccag-controlplane")?,
+        };
+        let mut command = Command::new(program);
+        command
+            .env("CCAG_HTTP_LISTEN", http.to_string())
+            .env("CCAG_GRPC_LISTEN", grpc.to_string())
+            .env("CCAG_OPS_LISTEN", ops.to_string())
+            .env("CCAG_PUBLIC_URL", format!("http://{http}"))
+            .env("DATABASE_URL", format!("sqlite://{}/control.db", files.display()))
+            .env("CCAG_MASTER_KEY", MASTER_KEY)
+            .env("CCAG_JOIN_TOKEN", JOIN_TOKEN)
+            .env("ADMIN_USERNAME", "admin")
+            .env("ADMIN_PASSWORD", PASSWORD)
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        let mut process = Process::start("control-plane", &mut command, &options.out)?;
+        process.ready(&format!("http://{ops}/readyz")).await?;
+        Ok(Self {
+            process,
+            http: format!("http://{http}"),
+            grpc: format!("http://{grpc}"),
+        })
+    }
+}
+
+/// A data plane of a control plane. `under` is a program, with its arguments, that is given it to run.
+pub(crate) async fn data_plane(
+    options: &Options,
+    control: &Control,
+    bedrock: SocketAddr,
+    data: &Path,
+    under: &[String],
+) -> Result<Started> {
+    let (address, ops) = (free_address()?, free_address()?);
+    let program = program(options, "ccag-dataplane")?;
+    let mut command = match under.split_first() {
+        None => Command::new(program),
+        Some((under, arguments)) => {
+            let mut command = Command::new(under);
+            command.args(arguments).arg(program);
+            command
+        }
+    };
+    command
+        .env("CCAG_HTTP_LISTEN", address.to_string())
+        .env("CCAG_OPS_LISTEN", ops.to_string())
+        .env("CCAG_CONTROL_PLANE", &control.grpc)
+        .env("CCAG_JOIN_TOKEN", JOIN_TOKEN)
+        .env("CCAG_DATA_DIR", data)
+        .env("CCAG_REPLICA_NAME", "bench")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", KEY_ID)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", format!("http://{bedrock}"));
+    let mut process = Process::start("data-plane", &mut command, &options.out)?;
+    let after = process.ready(&format!("http://{ops}/readyz")).await?;
+    Ok(Started {
+        process,
+        address,
+        after,
+    })
+}
+
+impl Arena {
+    pub(crate) async fn start(options: &Options) -> Result<Self> {
+        let files = TempDir::new()?;
+        let bedrock = free_address()?;
+        let mut upstream = Command::new(std::env::current_exe()?);
+        upstream.args(["upstream", "--listen", &bedrock.to_string()]);
+        let mut upstream = Process::start("upstream", &mut upstream, &options.out)?;
+        upstream.listens(bedrock).await?;
+        let control = Control::start(options, files.path()).await?;
+        let admin = Admin::log_in(&control.http, PASSWORD).await?;
+        let secret = admin.governed("ada").await?;
+        let null = null_proxy(options, bedrock).await?;
+        let gateway = gateway(options, &control, bedrock, files.path(), &secret).await?;
+        Ok(Self {
+            bedrock: Target {
+                name: "bedrock",
+                address: bedrock,
+                path: format!("/model/{ON_BEDROCK}/invoke-with-response-stream"),
+                model: ON_BEDROCK,
+                headers: vec![(http::header::AUTHORIZATION, HeaderValue::from_static("none"))],
+                is_bedrock: true,
+            },
+            null,
+            gateway,
+            _upstream: upstream,
+            _control: control.process,
+            _files: files,
+        })
+    }
+}
+
+/// The program and its arguments that counts the instructions of another, if they are wanted, and where it writes.
+fn counted(options: &Options, name: &str) -> Result<(Vec<String>, Option<std::path::PathBuf>)> {
+    if !options.instructions {
+        return Ok((Vec::new(), None));
+    }
+    let dir = options.out.join("callgrind").join(name);
+    let _ = std::fs::remove_dir_all(&dir);
+    std::fs::create_dir_all(&dir)?;
+    let out = format!("--callgrind-out-file={}/profile", dir.display());
+    let under = ["valgrind", "--tool=callgrind", &out].map(str::to_owned).to_vec();
+    Ok((under, Some(dir)))
+}
+
+async fn null_proxy(options: &Options, bedrock: SocketAddr) -> Result<Subject> {
+    let address = free_address()?;
+    let (under, dir) = counted(options, "null")?;
+    let program = program(options, "ccag-null-proxy")?;
+    let mut command = match under.split_first() {
+        None => Command::new(program),
+        Some((under, arguments)) => {
+            let mut command = Command::new(under);
+            command.args(arguments).arg(program);
+            command
+        }
+    };
+    command
+        .args([
+            "--listen",
+            &address.to_string(),
+            "--bedrock",
+            &format!("http://{bedrock}"),
+        ])
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", KEY_ID)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET);
+    let mut process = Process::start("null-proxy", &mut command, &options.out)?;
+    process.listens(address).await?;
+    Ok(Subject {
+        target: Target {
+            name: "null proxy",
+            address,
+            path: "/v1/messages".to_owned(),
+            model: ON_BEDROCK,
+            headers: Vec::new(),
+            is_bedrock: false,
+        },
+        meter: Meter::new(process.pid(), dir),
+        process,
+    })
+}
+
+async fn gateway(
+    options: &Options,
+    control: &Control,
+    bedrock: SocketAddr,
+    files: &Path,
+    secret: &str,
+) -> Result<Subject> {
+    let (under, dir) = counted(options, "gateway")?;
+    let started = data_plane(options, control, bedrock, &files.join("data"), &under).await?;
+    let target = Target {
+        name: "gateway",
+        address: started.address,
+        path: "/v1/messages".to_owned(),
+        model: MODEL,
+        headers: vec![(
+            HeaderName::from_static("x-api-key"),
+            HeaderValue::from_str(secret)?,
+        )],
+        is_bedrock: false,
+    };
+    let subject = Subject {
+        target,
+        meter: Meter::new(started.process.pid(), dir),
+        process: started.process,
+    };
+    subject.knows().await?;
+    Ok(subject)
+}
+
+impl Subject {
+    /// Waits until the key is known.
+    async fn knows(&self) -> Result<()> {
+        let began = tokio::time::Instant::now();
+        loop {
+            let mut client = Client::connect(&self.target, crate::load::SMALL).await?;
+            match client.ask().await {
+                Ok(_) => return Ok(()),
+                Err(error) if began.elapsed() > Duration::from_secs(30) => {
+                    return Err(error).context(format!("pid {}", self.process.pid()));
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `ccag-bench`: measures a data plane beside the thinnest proxy, on one machine, in one run. `cargo xtask bench speed` builds
+//! everything as it is released and runs it.
+#![expect(clippy::print_stdout, reason = "a command-line tool talks to its user")]
+
+mod admin;
+mod arena;
+mod load;
+mod measure;
+mod programs;
+mod report;
+
+use anyhow::Result;
+use arena::Arena;
+use clap::{Parser, Subcommand, ValueEnum};
+use report::Report;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Measures how fast a data plane is.
+#[derive(Debug, Parser)]
+#[command(name = "ccag-bench", version)]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Measure a data plane beside the thinnest proxy
+    Speed(Options),
+    /// Be Bedrock, with every answer ready
+    Upstream {
+        /// The address to listen on
+        #[arg(long)]
+        listen: SocketAddr,
+    },
+}
+
+/// A part of the measurements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// CPU time for each request
+    Cpu,
+    /// How much later the first token comes
+    FirstToken,
+    /// Memory for each open stream
+    Memory,
+    /// Start, size of the program, and what it takes when nobody asks
+    Idle,
+}
+
+/// What is measured, and how long.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Blocks for each shape of request, of each of the two
+    #[arg(long, default_value_t = 10)]
+    blocks: usize,
+    /// How long a block is, in seconds
+    #[arg(long, default_value_t = 2)]
+    seconds: u64,
+    /// How many streams are held open for memory
+    #[arg(long, default_value_t = 400)]
+    streams: usize,
+    /// Only these parts
+    #[arg(long, value_enum)]
+    part: Vec<Part>,
+    /// Only shapes of this name
+    #[arg(long)]
+    shape: Option<String>,
+    /// Count instructions of this process with valgrind's callgrind, in the part `cpu`
+    #[arg(long)]
+    instructions: bool,
+    /// Where the programs are; by default beside this one
+    #[arg(long)]
+    programs: Option<PathBuf>,
+    /// The control plane's program, which is not measured
+    #[arg(long)]
+    control_plane: Option<PathBuf>,
+    /// The directory for the results
+    #[arg(long)]
+    out: PathBuf,
+}
+
+impl Options {
+    fn wants(&self, part: Part) -> bool {
+        self.part.is_empty() || self.part.contains(&part)
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    match Args::parse().task {
+        Task::Upstream { listen } => {
+            let listener = tokio::net::TcpListener::bind(listen).await?;
+            ccag_bench::upstream::Upstream::default().serve(listener).await;
+            Ok(())
+        }
+        Task::Speed(options) => speed(&options).await,
+    }
+}
+
+async fn speed(options: &Options) -> Result<()> {
+    std::fs::create_dir_all(&options.out)?;
+    let mut report = Report::new(options);
+    if options.wants(Part::Idle) {
+        report.idle = Some(measure::idle(options).await?);
+    }
+    let arena = Arena::start(options).await?;
+    if options.wants(Part::Cpu) {
+        report.cpu = measure::cpu(&arena, options).await?;
+    }
+    if options.wants(Part::FirstToken) {
+        report.first_token = measure::first_token(&arena, options).await?;
+    }
+    if options.wants(Part::Memory) {
+        report.memory = measure::memory(&arena, options).await?;
+    }
+    report.print();
+    report.write()
+}

@@ -1,0 +1,237 @@
+//! The measurements.
+
+use crate::Options;
+use crate::arena::{Arena, Control, Subject, data_plane};
+use crate::load::{AT_ONCE, Load, PACED, SMALL, clients};
+use crate::programs::{free_address, program};
+use anyhow::{Context, Result};
+use ccag_bench::client::{Client, Shape, Target};
+use ccag_bench::cpu::Meter;
+use serde::Serialize;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+/// How long it takes until shares have grown to what the pace needs, and connections are made.
+const LEAD: Duration = Duration::from_secs(2);
+
+/// What a request costs the one and the other, in blocks that take turns.
+#[derive(Debug, Serialize)]
+pub(crate) struct Cpu {
+    pub(crate) shape: &'static str,
+    pub(crate) clients: usize,
+    /// Nanoseconds or instructions for each request, block by block.
+    pub(crate) null: Vec<f64>,
+    pub(crate) gateway: Vec<f64>,
+    /// The middle and the 99th hundredth of the times between the parts of an answer, in milliseconds.
+    pub(crate) null_gaps: [f64; 2],
+    pub(crate) gateway_gaps: [f64; 2],
+}
+
+pub(crate) async fn cpu(arena: &Arena, options: &Options) -> Result<Vec<Cpu>> {
+    let mut all = Vec::new();
+    for shape in [SMALL, AT_ONCE, PACED] {
+        if options.shape.as_ref().is_some_and(|only| only != shape.name) {
+            continue;
+        }
+        let mut of = Cpu {
+            shape: shape.name,
+            clients: clients(shape),
+            null: Vec::new(),
+            gateway: Vec::new(),
+            null_gaps: [0.0; 2],
+            gateway_gaps: [0.0; 2],
+        };
+        let (mut null_gaps, mut gateway_gaps) = (Vec::new(), Vec::new());
+        for _ in 0..options.blocks {
+            let (used, gaps) = block(&arena.null, shape, options).await?;
+            of.null.push(used);
+            null_gaps.extend(gaps);
+            let (used, gaps) = block(&arena.gateway, shape, options).await?;
+            of.gateway.push(used);
+            gateway_gaps.extend(gaps);
+        }
+        of.null_gaps = [0.5, 0.99].map(|at| percentile(&mut null_gaps, at));
+        of.gateway_gaps = [0.5, 0.99].map(|at| percentile(&mut gateway_gaps, at));
+        all.push(of);
+    }
+    Ok(all)
+}
+
+/// What each request of a block has cost.
+async fn block(subject: &Subject, shape: Shape, options: &Options) -> Result<(f64, Vec<Duration>)> {
+    let load = Load::start(&subject.target, shape).await?;
+    tokio::time::sleep(LEAD).await;
+    let (before, mark) = (load.answered(), subject.meter.mark()?);
+    tokio::time::sleep(Duration::from_secs(options.seconds)).await;
+    let answered = load.answered() - before;
+    let used = subject.meter.since(&mark, shape.name)?;
+    let gaps = load.finish().await?;
+    anyhow::ensure!(answered > 0, "{}: nothing was answered", subject.target.name);
+    Ok((used as f64 / answered as f64, gaps))
+}
+
+/// How long the first token took, one request after the other at fixed times.
+#[derive(Debug, Serialize)]
+pub(crate) struct FirstToken {
+    pub(crate) of: &'static str,
+    pub(crate) requests: usize,
+    /// Milliseconds: the middle, the 90th and the 99th hundredth, and the longest.
+    pub(crate) took: [f64; 4],
+    /// The part of all that took more than thirty milliseconds: where an acknowledgement was waited for, it is forty.
+    pub(crate) delayed: f64,
+}
+
+pub(crate) async fn first_token(arena: &Arena, options: &Options) -> Result<Vec<FirstToken>> {
+    let targets = [&arena.bedrock, &arena.null.target, &arena.gateway.target];
+    let mut took = [Vec::new(), Vec::new(), Vec::new()];
+    for _ in 0..options.blocks {
+        for (target, took) in targets.iter().zip(&mut took) {
+            took.extend(asked_in_turn(target, options.seconds).await?);
+        }
+    }
+    let of = targets.iter().zip(&mut took).map(|(target, took)| FirstToken {
+        of: target.name,
+        requests: took.len(),
+        delayed: took.iter().filter(|took| took.as_millis() > 30).count() as f64 / took.len() as f64,
+        took: [0.5, 0.9, 0.99, 1.0].map(|at| percentile(took, at)),
+    });
+    Ok(of.collect())
+}
+
+/// Requests at fixed times, whether or not the one before was quick: what waits for it counts.
+async fn asked_in_turn(target: &Target, seconds: u64) -> Result<Vec<Duration>> {
+    const EVERY: Duration = Duration::from_millis(20);
+    let shape = Shape {
+        events: 20,
+        text: 400,
+        ..AT_ONCE
+    };
+    let mut client = Client::connect(target, shape).await?;
+    client.ask().await?;
+    let begun = Instant::now() + EVERY;
+    let mut took = Vec::new();
+    let mut at = begun;
+    while at < begun + Duration::from_secs(seconds) {
+        tokio::time::sleep_until(at).await;
+        // The timer's own delay is nobody's.
+        let due = if Instant::now() - at < Duration::from_millis(2) {
+            Instant::now()
+        } else {
+            at
+        };
+        took.push(client.ask().await?.first - due);
+        at += EVERY;
+    }
+    Ok(took)
+}
+
+/// In milliseconds.
+fn percentile(of: &mut [Duration], at: f64) -> f64 {
+    of.sort_unstable();
+    let last = of.len().saturating_sub(1) as f64;
+    of.get((last * at).round() as usize)
+        .map_or(0.0, |took| took.as_secs_f64() * 1_000.0)
+}
+
+/// What open streams take.
+#[derive(Debug, Serialize)]
+pub(crate) struct Memory {
+    pub(crate) of: &'static str,
+    pub(crate) streams: usize,
+    /// Resident bytes before, and with all streams open.
+    pub(crate) before: u64,
+    pub(crate) open: u64,
+}
+
+impl Memory {
+    /// Kibibytes for each.
+    pub(crate) fn each(&self) -> f64 {
+        self.open.saturating_sub(self.before) as f64 / self.streams as f64 / 1_024.0
+    }
+}
+
+pub(crate) async fn memory(arena: &Arena, options: &Options) -> Result<Vec<Memory>> {
+    let mut all = Vec::new();
+    for subject in [&arena.null, &arena.gateway] {
+        all.push(held(subject, options.streams).await?);
+    }
+    Ok(all)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark's own clients, which are ended"
+)]
+async fn held(subject: &Subject, streams: usize) -> Result<Memory> {
+    let slow = Shape {
+        name: "held",
+        gap_ms: 2_000,
+        ..AT_ONCE
+    };
+    let before = subject.meter.resident()?;
+    let mut asking = Vec::new();
+    for _ in 0..streams {
+        let mut client = Client::connect(&subject.target, slow).await?;
+        asking.push(tokio::spawn(async move { client.ask().await.map(|_| ()) }));
+        tokio::time::sleep(Duration::from_millis(4)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let open = subject.meter.resident()?;
+    for asking in &asking {
+        anyhow::ensure!(
+            !asking.is_finished(),
+            "{}: a stream ended early",
+            subject.target.name
+        );
+        asking.abort();
+    }
+    // What the streams leave to be written down is not the next one's.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    Ok(Memory {
+        of: subject.target.name,
+        streams,
+        before,
+        open,
+    })
+}
+
+/// A data plane that nobody asks.
+#[derive(Debug, Serialize)]
+pub(crate) struct Idle {
+    /// Bytes of the program's file.
+    pub(crate) program: u64,
+    /// Milliseconds until it may be asked, of several starts.
+    pub(crate) ready: Vec<f64>,
+    /// Resident bytes, ten seconds later.
+    pub(crate) resident: u64,
+    /// Microseconds of CPU time in each second.
+    pub(crate) cpu: f64,
+}
+
+pub(crate) async fn idle(options: &Options) -> Result<Idle> {
+    const STARTS: usize = 5;
+    let files = TempDir::new()?;
+    let control = Control::start(options, files.path()).await?;
+    let nowhere = free_address()?;
+    let mut ready = Vec::new();
+    let mut last = None;
+    for n in 0..STARTS {
+        let data = files.path().join(format!("data-{n}"));
+        drop(last.take());
+        let started = data_plane(options, &control, nowhere, &data, &[]).await?;
+        ready.push(started.after.as_secs_f64() * 1_000.0);
+        last = Some(started);
+    }
+    let last = last.context("it was started")?;
+    let meter = Meter::new(last.process.pid(), None);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let mark = meter.mark()?;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    Ok(Idle {
+        program: program(options, "ccag-dataplane")?.metadata()?.len(),
+        ready,
+        resident: meter.resident()?,
+        cpu: meter.since(&mark, "idle")? as f64 / 5_000.0,
+    })
+}

@@ -1,0 +1,164 @@
+//! The figures, for people and as JSON.
+
+use crate::Options;
+use crate::measure::{Cpu, FirstToken, Idle, Memory};
+use anyhow::Result;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Everything that was measured.
+#[derive(Debug)]
+pub(crate) struct Report {
+    out: PathBuf,
+    instructions: bool,
+    pub(crate) cpu: Vec<Cpu>,
+    pub(crate) first_token: Vec<FirstToken>,
+    pub(crate) memory: Vec<Memory>,
+    pub(crate) idle: Option<Idle>,
+}
+
+/// Least, lower quartile, median, upper quartile, greatest.
+fn spread(values: impl Iterator<Item = f64>) -> [f64; 5] {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let last = values.len().saturating_sub(1);
+    [0, 1, 2, 3, 4].map(|quarter| {
+        let at = last as f64 * f64::from(quarter) / 4.0;
+        let value = |at: f64| values.get(at as usize).copied().unwrap_or(f64::NAN);
+        let (low, high) = (value(at.floor()), value(at.ceil()));
+        low + (high - low) * at.fract()
+    })
+}
+
+impl Report {
+    pub(crate) fn new(options: &Options) -> Self {
+        Self {
+            out: options.out.clone(),
+            instructions: options.instructions,
+            cpu: Vec::new(),
+            first_token: Vec::new(),
+            memory: Vec::new(),
+            idle: None,
+        }
+    }
+
+    pub(crate) fn print(&self) {
+        self.print_cpu();
+        self.print_first_token();
+        if let [null, gateway] = &*self.memory {
+            println!(
+                "\nmemory of {} open streams, in KiB for each: null proxy {:.1}, gateway {:.1}, ratio **{:.2}**",
+                null.streams,
+                null.each(),
+                gateway.each(),
+                gateway.each() / null.each()
+            );
+            println!(
+                "resident before any: null proxy {:.1} MiB, gateway {:.1} MiB",
+                mebibytes(null.before),
+                mebibytes(gateway.before)
+            );
+        }
+        if let Some(idle) = &self.idle {
+            println!(
+                "\nidle: {:.1} MiB resident, {:.0} µs of CPU time a second; ready after {:.0} ms (median of {}); program {:.1} MiB",
+                mebibytes(idle.resident),
+                idle.cpu,
+                spread(idle.ready.iter().copied())[2],
+                idle.ready.len(),
+                mebibytes(idle.program)
+            );
+        }
+    }
+
+    fn print_cpu(&self) {
+        if self.cpu.is_empty() {
+            return;
+        }
+        let unit = match self.instructions {
+            true => "thousands of instructions",
+            false => "microseconds of CPU time",
+        };
+        println!("{unit} for each request, medians of the blocks");
+        println!(
+            "| shape | at a time | blocks | null proxy | gateway | ratio | quartiles | gaps p50, p99 (ms), null | gateway |"
+        );
+        println!("|---|---|---|---|---|---|---|---|---|");
+        for of in &self.cpu {
+            let pairs = of
+                .null
+                .iter()
+                .zip(&of.gateway)
+                .map(|(null, gateway)| gateway / null);
+            let [_, low, ratio, high, _] = spread(pairs);
+            let median = |of: &[f64]| spread(of.iter().copied())[2] / 1_000.0;
+            println!(
+                "| {} | {} | {} | {:.1} | {:.1} | **{ratio:.2}** | {low:.2}, {high:.2} | {:.2}, {:.2} | {:.2}, {:.2} |",
+                of.shape,
+                of.clients,
+                of.null.len(),
+                median(&of.null),
+                median(&of.gateway),
+                of.null_gaps[0],
+                of.null_gaps[1],
+                of.gateway_gaps[0],
+                of.gateway_gaps[1]
+            );
+        }
+    }
+
+    fn print_first_token(&self) {
+        let [direct, rest @ ..] = &*self.first_token else {
+            return;
+        };
+        println!("\nthe first token, one request after the other, in milliseconds");
+        println!("| through | requests | p50 | p90 | p99 | longest | above 30 ms | added p50 | added p99 |");
+        println!("|---|---|---|---|---|---|---|---|---|");
+        for of in std::iter::once(direct).chain(rest) {
+            let [half, ninety, ninety_nine, longest] = of.took;
+            println!(
+                "| {} | {} | {half:.2} | {ninety:.2} | {ninety_nine:.2} | {longest:.2} | {:.2} % | {:.2} | {:.2} |",
+                of.of,
+                of.requests,
+                of.delayed * 100.0,
+                half - direct.took[0],
+                ninety_nine - direct.took[2]
+            );
+        }
+    }
+
+    pub(crate) fn write(&self) -> Result<()> {
+        let path = self.out.join(if self.instructions {
+            "instructions.json"
+        } else {
+            "speed.json"
+        });
+        let all = json!({
+            "unit": if self.instructions { "instructions" } else { "nanoseconds" },
+            "machine": machine(),
+            "cpu": self.cpu, "first_token": self.first_token, "memory": self.memory, "idle": self.idle,
+        });
+        std::fs::write(&path, format!("{all:#}\n"))?;
+        println!("\nwritten to {}", path.display());
+        Ok(())
+    }
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+/// What kind of machine it was.
+fn machine() -> serde_json::Value {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let info = read("/proc/cpuinfo");
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    json!({
+        "processor": model.map(|(_, name)| name),
+        "processors": std::thread::available_parallelism().map_or(0, usize::from),
+        "kernel": read("/proc/sys/kernel/osrelease").trim(),
+        "load": read("/proc/loadavg").trim(),
+    })
+}
