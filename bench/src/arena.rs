@@ -163,7 +163,15 @@ fn counted(options: &Options, name: &str) -> Result<(Vec<String>, Option<std::pa
     let _ = std::fs::remove_dir_all(&dir);
     std::fs::create_dir_all(&dir)?;
     let out = format!("--callgrind-out-file={}/profile", dir.display());
-    let under = ["valgrind", "--tool=callgrind", &out].map(str::to_owned).to_vec();
+    // Without names in each part, those of the second part and later stand in the first one.
+    let under = [
+        "valgrind",
+        "--tool=callgrind",
+        "--compress-strings=no",
+        "--compress-pos=no",
+        &out,
+    ];
+    let under = under.map(str::to_owned).to_vec();
     Ok((under, Some(dir)))
 }
 

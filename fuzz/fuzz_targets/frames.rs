@@ -1,11 +1,11 @@
 //! The frame reader gives the same frames however the bytes are cut, and never panics.
 #![no_main]
 
-use ccag_translate::eventstream::FrameReader;
+use ccag_translate::eventstream::{FrameReader, Scratch};
 use libfuzzer_sys::fuzz_target;
 
 fn read(pieces: &[&[u8]]) -> (Vec<String>, bool) {
-    let (mut reader, mut scratch, mut seen) = (FrameReader::new(), Vec::new(), Vec::new());
+    let (mut reader, mut scratch, mut seen) = (FrameReader::new(), Scratch::default(), Vec::new());
     for piece in pieces {
         reader.push(piece);
         loop {

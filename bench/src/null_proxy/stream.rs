@@ -1,7 +1,7 @@
 //! Frames in, server-sent events out: what has arrived goes out in one piece.
 
 use bytes::Bytes;
-use ccag_translate::eventstream::{FrameReader, Message};
+use ccag_translate::eventstream::{FrameReader, Message, Scratch};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use std::io;
@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 pub struct Events {
     upstream: Incoming,
     reader: FrameReader,
-    scratch: Vec<u8>,
+    scratch: Scratch,
 }
 
 impl Events {
@@ -21,7 +21,7 @@ impl Events {
         Self {
             upstream,
             reader: FrameReader::new(),
-            scratch: Vec::new(),
+            scratch: Scratch::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::profiles::Learning;
 use ccag_domain::routing::Candidate;
 use ccag_domain::{Lane, RequestId, Tokens};
 use ccag_translate::error::{Failure, Health, UpstreamError, classify};
-use ccag_translate::eventstream::{FrameReader, Message};
+use ccag_translate::eventstream::{FrameReader, Message, Scratch};
 use ccag_translate::stream::{EndReason, Fed, Finish, Phase, SseReader, StreamOptions, StreamTranslator};
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ enum Reader {
 pub(crate) struct Events {
     reader: Reader,
     translator: StreamTranslator,
-    scratch: Vec<u8>,
+    scratch: Scratch,
     model: String,
     ended: bool,
     metrics: Arc<Metrics>,
@@ -69,7 +69,7 @@ impl Events {
                 Lane::Messages | Lane::Mantle => Reader::Sse(SseReader::new()),
             },
             translator: StreamTranslator::new(options),
-            scratch: Vec::new(),
+            scratch: Scratch::default(),
             model: job.model_said.clone(),
             ended: false,
             metrics: Arc::clone(&bedrock.metrics),

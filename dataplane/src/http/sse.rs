@@ -10,7 +10,7 @@ use crate::bedrock::attempt::{Opened, describe};
 use crate::bedrock::events::{Events, Step};
 use crate::bedrock::fault::{own_end, silent_end};
 use crate::metrics::Metrics;
-use crate::usage::{Ending, NotSpooled, Ticket, wait};
+use crate::usage::{Ending, NotSpooled, Pending, Ticket, wait};
 use bytes::Bytes;
 use ccag_daemon::Lifecycle;
 use ccag_domain::{Code, Lane, Outcome, Problem, RequestId};
@@ -146,8 +146,7 @@ impl StreamBody {
                 if self.events.guardrail_intervened() {
                     self.metrics.guardrail("output", Lane::InvokeModel);
                 }
-                let held = self.out.split_off(mark);
-                self.record(Outcome::Completed, None, held.into());
+                self.record(Outcome::Completed, None, mark);
             }
             Step::Ended(reason) => self.end(&reason),
         }
@@ -172,11 +171,10 @@ impl StreamBody {
     fn end(&mut self, reason: &EndReason) {
         let mark = self.out.len();
         let is_whole = self.events.finish(reason, &mut self.out);
-        let held = self.out.split_off(mark).into();
         // Nothing more is wanted from Bedrock.
         self.upstream = None;
         if is_whole {
-            return self.record(Outcome::Completed, None, held);
+            return self.record(Outcome::Completed, None, mark);
         }
         let kind = match reason {
             EndReason::Error(error) => error.kind.as_str(),
@@ -184,23 +182,19 @@ impl StreamBody {
         };
         tracing::warn!(request_id = %self.request_id, error = kind, "a stream broke off");
         self.metrics.upstream_error(kind);
-        self.record(Outcome::Cut, Some(kind.to_owned()), held);
+        self.record(Outcome::Cut, Some(kind.to_owned()), mark);
     }
 
-    /// Spools the record; `held` goes out when it is safe.
-    fn record(&mut self, outcome: Outcome, error: Option<String>, held: Bytes) {
+    /// Spools the record; what `out` holds from `mark` on goes out when it is safe.
+    fn record(&mut self, outcome: Outcome, error: Option<String>, mark: usize) {
         let ending = self.ending(outcome, error);
         let Some(ticket) = self.ticket.take() else { return };
-        let pending = ticket.finish(ending);
-        let recorded = async move {
-            match pending {
-                Some(pending) => wait(pending).await,
-                None => Ok(()),
-            }
-        };
-        self.state = State::Recording {
-            recorded: Box::pin(recorded),
-            held,
+        self.state = match ticket.finish(ending) {
+            None | Some(Pending::Written(_)) => State::Done,
+            Some(pending) => State::Recording {
+                recorded: Box::pin(wait(pending)),
+                held: self.out.split_off(mark).into(),
+            },
         };
     }
 
@@ -278,8 +272,13 @@ impl StreamBody {
         self.sent = Instant::now();
     }
 
-    /// Lets the connection be used again.
-    fn release(&mut self) {
+    /// Lets the connection be used again: what is left of Bedrock's answer is read to its end, which mostly is here already.
+    fn release(&mut self, cx: &mut Context<'_>) {
+        while self.upstream.is_some() {
+            if self.poll_upstream(cx).is_pending() {
+                break;
+            }
+        }
         let Some(mut rest) = self.upstream.take() else {
             return;
         };
@@ -308,7 +307,7 @@ impl Body for StreamBody {
             }
             match &mut this.state {
                 State::Done => {
-                    this.release();
+                    this.release(cx);
                     return Poll::Ready(None);
                 }
                 State::Recording { recorded, held } => {

@@ -7,4 +7,4 @@ mod spool;
 pub(crate) use recorder::{Ending, Recorder, Start, Ticket, wait};
 pub(crate) use shipper::Shipper;
 pub use spool::SpoolError;
-pub(crate) use spool::{Accounts, NotSpooled, Spool, SpoolConfig};
+pub(crate) use spool::{Accounts, NotSpooled, Pending, Spool, SpoolConfig};

@@ -369,7 +369,10 @@ impl Drop for Ticket {
 
 /// Waits until a record is safe.
 pub(crate) async fn wait(pending: Pending) -> Result<(), NotSpooled> {
-    match tokio::time::timeout(SPOOL_TIMEOUT, pending).await {
+    if let Pending::Written(_) = pending {
+        return Ok(());
+    }
+    match tokio::time::timeout(SPOOL_TIMEOUT, pending.written()).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(NotSpooled),
     }

@@ -32,12 +32,23 @@ pub enum Message<'m> {
     },
 }
 
+/// What is kept from one frame to the next, to save work.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    json: Vec<u8>,
+    /// Headers that say "a chunk": those of all chunks of a stream are alike.
+    chunk: Vec<u8>,
+}
+
 impl Frame<'_> {
-    /// What the frame means. The JSON of a chunk is decoded into `scratch`, which is cleared before.
+    /// What the frame means. The JSON of a chunk is decoded into `scratch`.
     ///
     /// # Errors
     /// [`FrameError::Headers`] or [`FrameError::Payload`] if it cannot be read.
-    pub fn message<'m>(&self, scratch: &'m mut Vec<u8>) -> Result<Message<'m>, FrameError> {
+    pub fn message<'m>(&self, scratch: &'m mut Scratch) -> Result<Message<'m>, FrameError> {
+        if !self.headers.is_empty() && self.headers == scratch.chunk {
+            return self.chunk(&mut scratch.json);
+        }
         let (mut kind, mut event, mut exception, mut code, mut message) = ("", "", "", "", "");
         for header in self.headers() {
             let (name, value) = header?;
@@ -53,9 +64,9 @@ impl Frame<'_> {
         }
         match kind {
             "event" if event == "chunk" => {
-                scratch.clear();
-                decode_chunk(self.payload, scratch)?;
-                Ok(Message::Chunk(scratch))
+                scratch.chunk.clear();
+                scratch.chunk.extend_from_slice(self.headers);
+                self.chunk(&mut scratch.json)
             }
             "event" => Ok(Message::Unknown {
                 kind: event.to_owned(),
@@ -69,6 +80,14 @@ impl Frame<'_> {
                 kind: other.to_owned(),
             }),
         }
+    }
+}
+
+impl Frame<'_> {
+    fn chunk<'m>(&self, json: &'m mut Vec<u8>) -> Result<Message<'m>, FrameError> {
+        json.clear();
+        decode_chunk(self.payload, json)?;
+        Ok(Message::Chunk(json))
     }
 }
 

@@ -9,4 +9,4 @@ mod message;
 
 pub use frame::{Frame, FrameError, FrameReader, MAX_FRAME_BYTES};
 pub use headers::{HeaderValue, Headers};
-pub use message::Message;
+pub use message::{Message, Scratch};

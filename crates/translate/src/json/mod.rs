@@ -9,7 +9,7 @@ mod value;
 
 pub(crate) use edit::Edits;
 pub use parse::SyntaxError;
-pub(crate) use parse::{Index, Kind};
+pub(crate) use parse::{Index, Kind, string_end};
 pub(crate) use value::{Doc, Value};
 
 /// Writes `text` as the inside of a JSON string (without the quotes).

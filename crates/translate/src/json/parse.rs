@@ -70,6 +70,7 @@ impl Index {
             bytes: text.as_bytes(),
             pos: 0,
             depth,
+            is_plain: !has_control(text.as_bytes()),
             index: self,
         };
         parser.run()
@@ -80,6 +81,8 @@ struct Parser<'a> {
     bytes: &'a [u8],
     pos: usize,
     depth: usize,
+    /// Whether there is no control character in the whole text.
+    is_plain: bool,
     index: &'a mut Index,
 }
 
@@ -250,42 +253,21 @@ impl Parser<'_> {
 
     /// Reads a string from its opening quote; says whether it holds an escape.
     fn string(&mut self) -> Result<bool, SyntaxError> {
-        let bytes = self.bytes;
-        let mut at = self.pos + 1;
-        let mut escaped = false;
-        loop {
-            at = plain_end(bytes, at);
-            match bytes.get(at) {
-                Some(b'"') => {
-                    self.pos = at + 1;
-                    return Ok(escaped);
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    match bytes.get(at + 1) {
-                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
-                        _ => at = self.unicode_escape(at)?,
-                    }
-                }
-                _ => {
-                    self.pos = at;
-                    return Err(self.wrong("control character in a string"));
-                }
+        let plain_end = if self.is_plain {
+            quote_or_backslash
+        } else {
+            plain_end
+        };
+        match read_string(self.bytes, self.pos, plain_end) {
+            Ok((end, escaped)) => {
+                self.pos = end;
+                Ok(escaped)
+            }
+            Err(SyntaxError { what, at }) => {
+                self.pos = at;
+                Err(self.wrong(what))
             }
         }
-    }
-
-    /// The end of the `\u` escape at `at`.
-    #[cold]
-    fn unicode_escape(&mut self, at: usize) -> Result<usize, SyntaxError> {
-        let digits = self.bytes.get(at + 2..at + 6);
-        if self.bytes.get(at + 1) == Some(&b'u')
-            && digits.is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit))
-        {
-            return Ok(at + 6);
-        }
-        self.pos = at;
-        Err(self.wrong("invalid escape"))
     }
 
     fn digits(&mut self) -> Result<(), SyntaxError> {
@@ -320,6 +302,67 @@ impl Parser<'_> {
         }
         Ok(())
     }
+}
+
+/// Reads the string whose opening quote stands at `at`: where it ends, behind the closing one, and whether it holds an escape.
+/// `plain_end` finds what is not plain text.
+#[inline]
+fn read_string(
+    bytes: &[u8],
+    at: usize,
+    plain_end: impl Fn(&[u8], usize) -> usize,
+) -> Result<(usize, bool), SyntaxError> {
+    let mut at = at + 1;
+    let mut escaped = false;
+    loop {
+        at = plain_end(bytes, at);
+        match bytes.get(at) {
+            Some(b'"') => return Ok((at + 1, escaped)),
+            Some(b'\\') => {
+                escaped = true;
+                match bytes.get(at + 1) {
+                    Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
+                    _ => at = unicode_escape(bytes, at)?,
+                }
+            }
+            _ => {
+                let what = "control character in a string";
+                return Err(SyntaxError { what, at });
+            }
+        }
+    }
+}
+
+/// The end of the `\u` escape at `at`.
+#[cold]
+fn unicode_escape(bytes: &[u8], at: usize) -> Result<usize, SyntaxError> {
+    let digits = bytes.get(at + 2..at + 6);
+    if bytes.get(at + 1) == Some(&b'u') && digits.is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit)) {
+        return Ok(at + 6);
+    }
+    let what = "invalid escape";
+    Err(SyntaxError { what, at })
+}
+
+/// Where the string at the beginning ends, behind its closing quote; `None` if there is none that is whole and right.
+pub(crate) fn string_end(bytes: &[u8]) -> Option<usize> {
+    if bytes.first() != Some(&b'"') {
+        return None;
+    }
+    read_string(bytes, 0, plain_end).ok().map(|(end, _)| end)
+}
+
+/// Whether there is a control character anywhere: no early end, so that it is done many bytes at a time.
+fn has_control(bytes: &[u8]) -> bool {
+    bytes.iter().fold(false, |found, byte| found | (*byte < 0x20))
+}
+
+/// Where, from `at` on, the first quote or backslash stands, or the end.
+fn quote_or_backslash(bytes: &[u8], at: usize) -> usize {
+    let found = bytes
+        .get(at..)
+        .and_then(|rest| memchr::memchr2(b'"', b'\\', rest));
+    found.map_or(bytes.len(), |found| at + found)
 }
 
 /// Where, from `at` on, the first quote, backslash or control character stands, or the end. Eight bytes at a time.

@@ -1,5 +1,6 @@
 //! Anthropic's events as they come from Bedrock → server-sent events for the client.
 
+mod quick;
 mod reader;
 pub(crate) mod sse;
 mod translator;

@@ -1,5 +1,6 @@
 //! The state machine.
 
+use super::quick::Quick;
 use super::sse;
 use crate::error::{UpstreamError, classify_event};
 use crate::json::{Edits, Index, SyntaxError, Value, quoted};
@@ -98,6 +99,7 @@ pub struct Observed {
 /// Translates one stream.
 #[derive(Debug)]
 pub struct StreamTranslator {
+    quick: Quick,
     options: StreamOptions,
     model_json: String,
     index: Index,
@@ -119,6 +121,7 @@ impl StreamTranslator {
     #[must_use]
     pub fn new(options: StreamOptions) -> Self {
         Self {
+            quick: Quick::new(&options.rules),
             model_json: quoted(&options.model),
             options,
             index: Index::default(),
@@ -161,6 +164,22 @@ impl StreamTranslator {
     /// # Errors
     /// [`SyntaxError`] if it is not JSON: end the stream with [`EndReason::Cut`].
     pub fn feed(&mut self, event: &[u8], out: &mut Vec<u8>) -> Result<Fed, SyntaxError> {
+        // Where a block was left out, or an event is held back, there is more to do.
+        if self.left_out == 0
+            && self.held.is_none()
+            && let Some(bytes) = self.quick.content_bytes(event)
+        {
+            self.observed.events += 1;
+            self.observed.content_bytes += bytes;
+            self.phase = self.phase.max(Phase::Content);
+            sse::event("content_block_delta", event, out);
+            return Ok(Fed::Passed);
+        }
+        self.read(event, out)
+    }
+
+    /// The same for any event, by an index of its values.
+    fn read(&mut self, event: &[u8], out: &mut Vec<u8>) -> Result<Fed, SyntaxError> {
         let text = std::str::from_utf8(event).map_err(|e| SyntaxError {
             what: "invalid UTF-8",
             at: e.valid_up_to(),
@@ -427,5 +446,34 @@ impl StreamTranslator {
         };
         sse::error_event(&problem, self.options.request_id.as_deref(), out);
         Finish::Broken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What is read without an index means the same.
+        #[test]
+        fn both_ways_of_reading_a_delta_agree(
+            kind in "(text|thinking|input_json|signature)_delta", key in "(text|thinking|partial_json|signature)",
+            text in r#"[a-zé\"n \n]{0,12}"#, index in "[0-9]{1,3}", tail in "(\\}){1,3}",
+        ) {
+            let event = format!(
+                "{{\"type\":\"content_block_delta\",\"index\":{index},\"delta\":{{\"type\":\"{kind}\",\"{key}\":\"{text}\"{tail}"
+            );
+            let (mut quick, mut slow) = (Vec::new(), Vec::new());
+            let (mut one, mut other) = (
+                StreamTranslator::new(StreamOptions::default()),
+                StreamTranslator::new(StreamOptions::default()),
+            );
+            let fed = one.feed(event.as_bytes(), &mut quick);
+            prop_assert_eq!(fed, other.read(event.as_bytes(), &mut slow));
+            prop_assert_eq!(quick, slow);
+            prop_assert_eq!(one.observed(), other.observed());
+            prop_assert_eq!(one.phase(), other.phase());
+        }
     }
 }

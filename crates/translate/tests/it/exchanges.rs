@@ -6,7 +6,7 @@ use crate::profile;
 use crate::vectors::claims;
 use ccag_domain::{Problem, Tokens};
 use ccag_translate::error::{Failure, Retry, UpstreamError, classify};
-use ccag_translate::eventstream::{FrameReader, Message};
+use ccag_translate::eventstream::{FrameReader, Message, Scratch};
 use ccag_translate::noticed::DroppedKind;
 use ccag_translate::profile::{AnswerRules, Profile};
 use ccag_translate::request::{Headers, Operation, peek, prepare};
@@ -88,7 +88,7 @@ fn stream_in_pieces(reply: &Value, model: &str, piece: usize) -> Came {
         model: model.to_owned(),
         ..StreamOptions::default()
     });
-    let (mut reader, mut scratch, mut out) = (FrameReader::new(), Vec::new(), Vec::new());
+    let (mut reader, mut scratch, mut out) = (FrameReader::new(), Scratch::default(), Vec::new());
     let bytes = bytes(reply["events"].as_array().unwrap());
     let mut rest = bytes.as_slice();
     let failure = |kind: &str, message: &str, original_status| {

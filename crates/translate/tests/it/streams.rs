@@ -3,7 +3,7 @@
 use crate::frames::chunk;
 use ccag_domain::{Code, ModelName, Problem, Tokens};
 use ccag_translate::error::{Failure, classify};
-use ccag_translate::eventstream::{FrameReader, Message};
+use ccag_translate::eventstream::{FrameReader, Message, Scratch};
 use ccag_translate::noticed::Dropped;
 use ccag_translate::profile::{AnswerRules, RuleBook, overlaid};
 use ccag_translate::stream::{
@@ -395,7 +395,7 @@ proptest! {
         let wanted = run(&events.iter().map(String::as_str).collect::<Vec<_>>()).1;
         let bytes: Vec<u8> = events.iter().flat_map(|e| chunk(e)).collect();
         let mut reader = FrameReader::new();
-        let (mut translator, mut scratch, mut out) = (translator(), Vec::new(), Vec::new());
+        let (mut translator, mut scratch, mut out) = (translator(), Scratch::default(), Vec::new());
         let (mut rest, mut cuts) = (bytes.as_slice(), cuts.iter().cycle());
         while !rest.is_empty() {
             let (piece, after) = rest.split_at((*cuts.next().unwrap()).min(rest.len()));

@@ -1,7 +1,7 @@
 //! The local spool of usage records: what makes "no response without its record" survive `kill -9`.
 //!
-//! Records are appended to segment files by one writer thread, which commits everything that is waiting with one write.
-//! They are numbered from 1; the control plane's acknowledgement moves a cursor, and segments behind it are deleted. A
+//! Records are appended to segment files: each by the request that made it if nobody else is writing, or else by a writer
+//! thread, which commits everything that is waiting with one write. They are numbered from 1; the control plane's acknowledgement moves a cursor, and segments behind it are deleted. A
 //! spool that is full or cannot be written refuses new requests ([`Spool::can_take`]); it never drops a record.
 //!
 //! What became of all records that were ever handed to it is kept with the cursor ([`Accounts`]), so that a record that got
@@ -10,6 +10,7 @@
 mod accounts;
 mod reader;
 mod segment;
+mod tail;
 mod writer;
 
 pub(crate) use reader::SpoolReader;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
+use tail::Tail;
 use tokio::sync::{oneshot, watch};
 
 /// How a spool is kept.
@@ -65,8 +67,27 @@ pub enum SpoolError {
 #[error("the usage record could not be written to the spool")]
 pub(crate) struct NotSpooled;
 
-/// Resolves to the record's sequence number once it is written.
-pub(crate) type Pending = oneshot::Receiver<u64>;
+/// A record that was handed over.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    /// It is written, under this sequence number.
+    Written(u64),
+    /// It will be.
+    Queued(oneshot::Receiver<u64>),
+}
+
+impl Pending {
+    /// The record's sequence number, once it is written.
+    ///
+    /// # Errors
+    /// [`NotSpooled`] if the spool was closed before.
+    pub(crate) async fn written(self) -> Result<u64, NotSpooled> {
+        match self {
+            Self::Written(seq) => Ok(seq),
+            Self::Queued(pending) => pending.await.map_err(|_| NotSpooled),
+        }
+    }
+}
 
 /// A closed segment, or the one being written.
 #[derive(Debug, Clone, Copy)]
@@ -124,6 +145,8 @@ enum Command {
         payload: Vec<u8>,
         done: oneshot::Sender<u64>,
     },
+    /// Something was written that the disk does not have, or the segment is full.
+    Look,
     Close(oneshot::Sender<()>),
 }
 
@@ -131,6 +154,10 @@ enum Command {
 #[derive(Clone)]
 pub(crate) struct Spool {
     shared: Arc<Shared>,
+    tail: Arc<Mutex<Tail>>,
+    /// Whether every record waits for the disk: then none is written at once.
+    waits_for_disk: bool,
+    segment_bytes: u64,
     commands: mpsc::Sender<Command>,
 }
 
@@ -166,23 +193,59 @@ impl Spool {
             written: watch::Sender::new(last_written),
             _lock: lock,
         });
-        let commands = writer::start(&shared, &config).map_err(io_error(&config.dir))?;
-        let spool = Self { shared, commands };
+        let (commands, tail) = writer::start(&shared, &config).map_err(io_error(&config.dir))?;
+        let spool = Self {
+            shared,
+            tail,
+            waits_for_disk: config.sync_interval.is_zero(),
+            segment_bytes: config.segment_bytes,
+            commands,
+        };
         // What was handed over and not written before a crash is nowhere: no response ended on it.
         let emitted = spool.written().saturating_add(tally.refused);
         spool.shared.emitted.store(emitted, Ordering::Relaxed);
         Ok(spool)
     }
 
-    /// Hands a record to the writer. The record is written even if the returned receiver is dropped; the receiver fails
-    /// only when the spool was closed before.
+    /// Hands a record over. It is written even if nobody waits for it; waiting fails only when the spool was closed before.
     #[must_use = "the last byte of a response waits for this"]
     pub(crate) fn append(&self, payload: Vec<u8>) -> Pending {
-        let (done, pending) = oneshot::channel();
         self.shared.emitted.fetch_add(1, Ordering::Relaxed);
+        let (done, pending) = oneshot::channel();
+        if !segment::fits(&payload) {
+            tracing::error!("a usage record is too large for the spool, and is lost");
+            self.shared.refuse();
+            return Pending::Queued(pending);
+        }
+        let payload = match self.write_at_once(payload) {
+            Ok(seq) => return Pending::Written(seq),
+            Err(payload) => payload,
+        };
         // A closed spool drops `done`, which the receiver sees as a failure.
         let _ = self.commands.send(Command::Append { payload, done });
-        pending
+        Pending::Queued(pending)
+    }
+
+    /// Writes a record if nobody else is writing, and all is well; hands it back otherwise.
+    fn write_at_once(&self, payload: Vec<u8>) -> Result<u64, Vec<u8>> {
+        if self.waits_for_disk || self.shared.failing.load(Ordering::Relaxed) {
+            return Err(payload);
+        }
+        let mut tail = match self.tail.try_lock() {
+            Ok(tail) if !tail.is_closed() => tail,
+            // Nothing panics while it holds the lock; whatever happened, the thread sees to it.
+            Ok(_) | Err(_) => return Err(payload),
+        };
+        let records = [payload];
+        // What cannot be written is the thread's, which says so and tries again.
+        let written = tail.append(&self.shared, &records);
+        drop(tail);
+        let [payload] = records;
+        let written = written.map_err(|_| payload)?;
+        if written.begins_unsynced || written.bytes >= self.segment_bytes {
+            let _ = self.commands.send(Command::Look);
+        }
+        Ok(written.first)
     }
 
     /// Whether new requests may be admitted: there is room, and writing works.

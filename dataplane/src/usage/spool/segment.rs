@@ -32,20 +32,17 @@ fn checksum(len: [u8; 4], payload: &[u8]) -> u32 {
     crc.finalize()
 }
 
-/// Appends one record to a buffer.
-///
-/// # Errors
-/// [`io::ErrorKind::InvalidInput`] for a payload of more than 1 MiB.
-pub(super) fn encode(payload: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
-    let len = u32::try_from(payload.len())
-        .ok()
-        .filter(|_| payload.len() <= MAX_RECORD_BYTES)
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "usage record above 1 MiB"))?
-        .to_le_bytes();
+/// Whether a payload can be a record: at most 1 MiB.
+pub(super) fn fits(payload: &[u8]) -> bool {
+    payload.len() <= MAX_RECORD_BYTES
+}
+
+/// Appends one record, which fits, to a buffer.
+pub(super) fn encode(payload: &[u8], out: &mut Vec<u8>) {
+    let len = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes();
     out.extend_from_slice(&len);
     out.extend_from_slice(&checksum(len, payload).to_le_bytes());
     out.extend_from_slice(payload);
-    Ok(())
 }
 
 /// Reads one segment from its beginning, up to its end or its first damaged record.
@@ -140,7 +137,7 @@ mod tests {
     fn segment(payloads: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         for payload in payloads {
-            encode(payload, &mut bytes).unwrap();
+            encode(payload, &mut bytes);
         }
         bytes
     }

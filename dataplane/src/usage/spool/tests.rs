@@ -10,7 +10,7 @@ fn config(dir: &Path) -> SpoolConfig {
 }
 
 async fn append(spool: &Spool, text: &str) -> u64 {
-    spool.append(text.as_bytes().to_vec()).await.unwrap()
+    spool.append(text.as_bytes().to_vec()).written().await.unwrap()
 }
 
 /// Everything up to here is in the ledger.
@@ -157,7 +157,7 @@ async fn a_reader_waits_for_the_next_record_and_rewinds_to_the_last_acknowledgem
     assert!(!reader.has_next());
     let late = spool.append(b"late".to_vec());
     reader.ready().await;
-    late.await.unwrap();
+    late.written().await.unwrap();
     assert_eq!(reader.read(10).unwrap().len(), 1);
     assert_eq!(reader.read(10).unwrap().len(), 0);
     append(&spool, "two").await;
@@ -172,7 +172,7 @@ async fn an_append_after_closing_fails() {
     let dir = tempfile::tempdir().unwrap();
     let spool = Spool::open(config(dir.path())).unwrap();
     spool.close().await;
-    assert!(spool.append(b"late".to_vec()).await.is_err());
+    assert!(spool.append(b"late".to_vec()).written().await.is_err());
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn what_became_of_every_record_is_known_after_a_restart() {
     assert_eq!(spool.accounts(), known);
 
     // One that can never be written is missed, now and after the next start.
-    assert!(spool.append(vec![0; (1 << 20) + 1]).await.is_err());
+    assert!(spool.append(vec![0; (1 << 20) + 1]).written().await.is_err());
     assert_eq!(spool.accounts().unaccounted(), 1);
     ack(&spool, 50);
     spool.close().await;
@@ -247,4 +247,43 @@ fn a_cursor_of_an_earlier_version_is_understood() {
     std::fs::write(dir.path().join("cursor"), "7\n").unwrap();
     let tally = accounts::Tally::read(dir.path());
     assert_eq!((tally.cursor, tally.delivered, tally.refused), (7, 7, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn records_that_come_at_the_same_time_get_a_number_each() {
+    const WRITERS: u64 = 8;
+    const EACH: u64 = 200;
+    let dir = tempfile::tempdir().unwrap();
+    let spool = Spool::open(SpoolConfig {
+        max_bytes: 1 << 30,
+        ..config(dir.path())
+    })
+    .unwrap();
+    let write = |writer: u64| {
+        let spool = spool.clone();
+        tokio::spawn(async move {
+            let mut numbers = Vec::new();
+            for n in 0..EACH {
+                let text = format!("{writer}/{n}");
+                numbers.push((append(&spool, &text).await, text));
+            }
+            numbers
+        })
+    };
+    let mut told = Vec::new();
+    for writer in (0..WRITERS).map(write).collect::<Vec<_>>() {
+        told.extend(writer.await.unwrap());
+    }
+    told.sort();
+    spool.close().await;
+    drop(spool);
+    // Another process finds each under the number that its writer was told, over however many segments.
+    let spool = Spool::open(SpoolConfig {
+        max_bytes: 1 << 30,
+        ..config(dir.path())
+    })
+    .unwrap();
+    assert_eq!(read_all(&spool), told);
+    assert_eq!(told.len() as u64, WRITERS * EACH);
+    assert!(std::fs::read_dir(dir.path()).unwrap().count() > 4);
 }

@@ -1,14 +1,14 @@
-//! The one thread that writes to the spool.
+//! The one thread that writes what nobody could write at once, gives it to the disk, and begins new segments.
 
+use super::tail::Tail;
 use super::{Command, SegmentInfo, Shared, SpoolConfig, segment};
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 /// At most this many records share one write.
 const MAX_COMMIT: usize = 4_096;
@@ -17,26 +17,26 @@ const MAX_COMMIT: usize = 4_096;
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
 /// Opens the segment to write to and starts the thread.
-pub(super) fn start(shared: &Arc<Shared>, config: &SpoolConfig) -> io::Result<Sender<Command>> {
+pub(super) fn start(
+    shared: &Arc<Shared>,
+    config: &SpoolConfig,
+) -> io::Result<(Sender<Command>, Arc<Mutex<Tail>>)> {
     let (commands, inbox) = channel();
     let (first, info) = open_last_or_new(shared)?;
     let file = File::options().append(true).open(shared.path(first))?;
+    let tail = Arc::new(Mutex::new(Tail::new(file, first, info)));
     let writer = Writer {
         shared: Arc::clone(shared),
-        file,
-        first,
-        info,
+        tail: Arc::clone(&tail),
         segment_bytes: config.segment_bytes,
         sync_interval: config.sync_interval,
-        unsynced_since: None,
-        buffer: Vec::new(),
         waiting: Vec::new(),
     };
     // Lives as long as the spool: `Spool::close` waits for it, and it ends when the last handle is dropped.
     std::thread::Builder::new()
         .name("ccag-spool".into())
         .spawn(move || writer.run(&inbox))?;
-    Ok(commands)
+    Ok((commands, tail))
 }
 
 fn open_last_or_new(shared: &Shared) -> io::Result<(u64, SegmentInfo)> {
@@ -76,13 +76,9 @@ fn create_segment(shared: &Shared, first: u64) -> io::Result<SegmentInfo> {
 
 struct Writer {
     shared: Arc<Shared>,
-    file: File,
-    first: u64,
-    info: SegmentInfo,
+    tail: Arc<Mutex<Tail>>,
     segment_bytes: u64,
     sync_interval: Duration,
-    unsynced_since: Option<Instant>,
-    buffer: Vec<u8>,
     waiting: Vec<oneshot::Sender<u64>>,
 }
 
@@ -91,9 +87,9 @@ impl Writer {
         loop {
             match inbox.recv_timeout(self.time_to_sync()) {
                 Ok(command) => {
-                    let closing = self.collect(command, inbox);
-                    self.commit();
+                    let closing = self.take(command, inbox);
                     if let Some(done) = closing {
+                        self.tail().close();
                         self.sync();
                         // Lets go of the lock before the caller may open the directory again.
                         drop(self);
@@ -107,83 +103,74 @@ impl Writer {
                     return;
                 }
             }
-            if self
-                .unsynced_since
-                .is_some_and(|since| since.elapsed() >= self.sync_interval)
-            {
+            if self.time_to_sync().is_zero() {
                 self.sync();
+            }
+            if self.tail().bytes() >= self.segment_bytes {
+                self.rotate();
             }
         }
     }
 
+    fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn time_to_sync(&self) -> Duration {
-        match self.unsynced_since {
+        match self.tail().unsynced_since() {
             Some(since) => self.sync_interval.saturating_sub(since.elapsed()),
             None => Duration::from_secs(3_600),
         }
     }
 
-    /// Takes everything that is waiting into the buffer; returns whom to tell if the spool is to be closed.
-    fn collect(&mut self, first: Command, inbox: &Receiver<Command>) -> Option<oneshot::Sender<()>> {
+    /// Takes and writes everything that is waiting; returns whom to tell if the spool is to be closed.
+    fn take(&mut self, first: Command, inbox: &Receiver<Command>) -> Option<oneshot::Sender<()>> {
         let mut next = Some(first);
+        let mut payloads = Vec::new();
+        let mut closing = None;
         while let Some(command) = next {
             match command {
-                Command::Close(done) => return Some(done),
-                Command::Append { payload, done } => match segment::encode(&payload, &mut self.buffer) {
-                    Ok(()) => self.waiting.push(done),
-                    Err(error) => {
-                        tracing::error!(%error, "a usage record cannot be spooled and is lost");
-                        self.shared.refuse();
-                    }
-                },
+                Command::Close(done) => {
+                    closing = Some(done);
+                    break;
+                }
+                Command::Look => {}
+                Command::Append { payload, done } => {
+                    payloads.push(payload);
+                    self.waiting.push(done);
+                }
             }
-            next = (self.waiting.len() < MAX_COMMIT)
+            next = (payloads.len() < MAX_COMMIT)
                 .then(|| inbox.try_recv().ok())
                 .flatten();
         }
-        None
+        self.commit(&payloads);
+        closing
     }
 
-    /// Writes the buffer, trying until it succeeds: meanwhile new requests are refused, and none of the waiting ones is
-    /// told that its record is safe.
-    fn commit(&mut self) {
-        if self.waiting.is_empty() {
+    /// Writes records, trying until it succeeds: meanwhile new requests are refused, and none of the waiting ones is told that
+    /// its record is safe.
+    fn commit(&mut self, payloads: &[Vec<u8>]) {
+        if payloads.is_empty() {
             return;
         }
-        while let Err(error) = self.file.write_all(&self.buffer) {
+        let written = loop {
+            let error = match self.tail().append(&self.shared, payloads) {
+                Ok(written) => break written,
+                Err(error) => error,
+            };
             if !self.shared.failing.swap(true, Ordering::Relaxed) {
                 tracing::error!(%error, "the usage spool cannot be written; new requests are refused until it can");
             }
-            // Part of the buffer may have been written.
-            let _ = self.file.set_len(self.info.bytes);
             std::thread::sleep(RETRY_PAUSE);
-        }
+        };
         if self.shared.failing.swap(false, Ordering::Relaxed) {
             tracing::info!("the usage spool can be written again");
         }
-        let added = self.buffer.len() as u64;
-        self.buffer.clear();
-        self.buffer.shrink_to(1 << 20);
-        self.unsynced_since.get_or_insert_with(Instant::now);
         if self.sync_interval.is_zero() {
             self.sync();
         }
-        self.publish(added);
-        if self.info.bytes >= self.segment_bytes {
-            self.rotate();
-        }
-    }
-
-    fn publish(&mut self, added: u64) {
-        let next = self.first + self.info.records;
-        self.info.bytes += added;
-        self.info.records += self.waiting.len() as u64;
-        self.shared.bytes.fetch_add(added, Ordering::Relaxed);
-        self.shared.segments().insert(self.first, self.info);
-        self.shared
-            .written
-            .send_replace(self.first + self.info.records - 1);
-        for (seq, done) in (next..).zip(self.waiting.drain(..)) {
+        for (seq, done) in (written.first..).zip(self.waiting.drain(..)) {
             // A caller that went away needs no answer; the record stays.
             let _ = done.send(seq);
         }
@@ -191,25 +178,35 @@ impl Writer {
 
     /// Begins the next segment; on failure the present one goes on growing.
     fn rotate(&mut self) {
+        // Most of it outside the lock.
         self.sync();
-        let next = self.first + self.info.records;
+        let mut tail = self.tail();
+        let next = tail.next();
         let opened = create_segment(&self.shared, next)
             .and_then(|info| Ok((info, File::options().append(true).open(self.shared.path(next))?)));
-        match opened {
-            Ok((info, file)) => {
-                self.file = file;
-                self.first = next;
-                self.info = info;
+        let old = match opened {
+            Ok((info, file)) => tail.go_on_in(file, next, info),
+            Err(error) => {
+                tracing::error!(%error, "cannot begin a new spool segment");
+                return;
             }
-            Err(error) => tracing::error!(%error, "cannot begin a new spool segment"),
+        };
+        drop(tail);
+        if let Some(old) = old {
+            sync(&old);
         }
     }
 
-    fn sync(&mut self) {
-        if self.unsynced_since.take().is_some()
-            && let Err(error) = self.file.sync_data()
-        {
-            tracing::error!(%error, "fdatasync of the usage spool failed; a power failure now could lose records");
+    fn sync(&self) {
+        let unsynced = self.tail().take_unsynced();
+        if let Some(file) = unsynced {
+            sync(&file);
         }
+    }
+}
+
+fn sync(file: &File) {
+    if let Err(error) = file.sync_data() {
+        tracing::error!(%error, "fdatasync of the usage spool failed; a power failure now could lose records");
     }
 }
