@@ -20,4 +20,4 @@ pub mod store;
 
 pub use app::bootstrap::{Bootstrap, BootstrapReport};
 pub use config::ControlPlaneConfig;
-pub use plane::{ControlPlane, StartError, World};
+pub use plane::{ControlPlane, StartError, World, offline};

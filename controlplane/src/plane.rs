@@ -10,10 +10,10 @@ use crate::grpc::{FleetWriter, Hub, Services, Shares};
 use crate::http::{self, CookieKeys, HttpState};
 use crate::master_key::{MasterKeyError, OpenKeys};
 use crate::metrics::Metrics;
-use crate::store::{Backend, ConnectOptions, Store, StoreError};
+use crate::store::{AuditEntry, Backend, ConnectOptions, Store, StoreError};
 use axum::Router;
 use ccag_daemon::{Lifecycle, OsRng, SharedRegistry, SystemClock};
-use ccag_domain::{Clock, Code, Problem, Rng};
+use ccag_domain::{Clock, Code, Problem, Rng, UnixMs};
 use prometheus_client::registry::Registry;
 use secrecy::ExposeSecret;
 use std::sync::{Arc, Mutex};
@@ -117,28 +117,12 @@ impl ControlPlane {
         world: World,
     ) -> Result<Self, StartError> {
         let ready = life.ready_guard("the configuration in the database");
-        // Another part of the process may have installed it already.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let clock = Arc::clone(&world.clock);
-        let opening = config.master_keys.open(&config.aws, &config.aws_client, clock);
-        let keys = Box::pin(opening).await?;
-        let store = Store::connect(&config.database, &keys).await?;
-        let mut registry = Registry::default();
-        let metrics = Metrics::new(&mut registry);
-        let ms = |life: Duration| i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
-        let known = Known::new().map_err(StartError::Tls)?;
-        let aws = AwsAccess::new(config.aws.clone(), config.aws_client.clone());
-        let terms = crate::app::Terms {
-            session_ttl_ms: ms(config.session_ttl),
-            passwords_always: config.passwords_always,
-            token_ttl_ms: ms(config.client_token_ttl),
-            client_session_ttl_ms: ms(config.client_session_ttl),
-            explanation_days: config.explanation_days,
-            public_url: config.public_url.clone(),
-            notification_url: config.notification_url.clone(),
-        };
-        let (refused, not_let_in) = mpsc::channel(sessions::REFUSED_AT_ONCE);
-        let app = App::new(store, world, metrics, aws, known, refused, terms);
+        let Opened {
+            app,
+            keys,
+            registry,
+            not_let_in,
+        } = Box::pin(open(&config, world)).await?;
         let writing = sessions::write_refused(app.clone(), not_let_in, life.shutdown());
         life.spawn("refused sign-ins", writing);
         let report = bootstrap(&app, &config, &keys).await?;
@@ -259,6 +243,59 @@ impl ControlPlane {
         drop(self);
         store.close().await;
     }
+}
+
+/// What a control plane consists of before anything runs.
+struct Opened {
+    app: App,
+    keys: OpenKeys,
+    registry: Registry,
+    not_let_in: mpsc::Receiver<(UnixMs, AuditEntry)>,
+}
+
+async fn open(config: &ControlPlaneConfig, world: World) -> Result<Opened, StartError> {
+    // Another part of the process may have installed it already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let clock = Arc::clone(&world.clock);
+    let opening = config.master_keys.open(&config.aws, &config.aws_client, clock);
+    let keys = Box::pin(opening).await?;
+    let store = Store::connect(&config.database, &keys).await?;
+    let mut registry = Registry::default();
+    let metrics = Metrics::new(&mut registry);
+    let ms = |life: Duration| i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
+    let known = Known::new().map_err(StartError::Tls)?;
+    let aws = AwsAccess::new(config.aws.clone(), config.aws_client.clone());
+    let terms = crate::app::Terms {
+        session_ttl_ms: ms(config.session_ttl),
+        passwords_always: config.passwords_always,
+        token_ttl_ms: ms(config.client_token_ttl),
+        client_session_ttl_ms: ms(config.client_session_ttl),
+        explanation_days: config.explanation_days,
+        public_url: config.public_url.clone(),
+        notification_url: config.notification_url.clone(),
+    };
+    let (refused, not_let_in) = mpsc::channel(sessions::REFUSED_AT_ONCE);
+    let app = App::new(store, world, metrics, aws, known, refused, terms);
+    Ok(Opened {
+        app,
+        keys,
+        registry,
+        not_let_in,
+    })
+}
+
+/// The business of a control plane that serves nobody, for commands of the operator. The database is brought up to date as at
+/// a start; control planes that run on it notice what is changed.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn offline(
+    config: &ControlPlaneConfig,
+    world: World,
+) -> Result<(App, BootstrapReport), StartError> {
+    let opened = Box::pin(open(config, world)).await?;
+    let report = bootstrap(&opened.app, config, &opened.keys).await?;
+    Ok((opened.app, report))
 }
 
 /// Waits for the database and prepares it.

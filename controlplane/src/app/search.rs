@@ -258,7 +258,7 @@ async fn store(
 }
 
 /// What was entered, with what was stored where it says nothing, as a service that can be asked.
-fn complete(
+pub(super) fn complete(
     wish: PutSearchProvider,
     stored: Option<SearchProvider>,
     reach: Reach,

@@ -4,6 +4,7 @@ use super::entity::{config_revision, user};
 use super::{Store, StoreError, dialect};
 use ccag_migrations::{Migrator, MigratorTrait};
 use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, PaginatorTrait, TransactionTrait};
+use std::collections::HashSet;
 
 /// Keeps every other control plane from migrating and seeding until it is dropped.
 pub(crate) struct BootstrapLock {
@@ -21,9 +22,30 @@ impl Store {
         Ok(Some(BootstrapLock { _tx: tx }))
     }
 
-    /// Brings the schema up to date.
+    /// Brings the schema up to date. One that a newer version has brought further is left as it is: migrations only add, so
+    /// that this version can go on with it.
     pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
-        Ok(Migrator::up(&self.db, None).await?)
+        let applied = Migrator::get_migration_models(&self.db).await?;
+        let applied: HashSet<String> = applied.into_iter().map(|row| row.version).collect();
+        let ours: HashSet<String> = Migrator::migrations()
+            .iter()
+            .map(|m| m.name().to_owned())
+            .collect();
+        let newer = applied.difference(&ours).count();
+        if newer == 0 {
+            return Ok(Migrator::up(&self.db, None).await?);
+        }
+        if !ours.is_subset(&applied) {
+            return Err(StoreError::Other(format!(
+                "{newer} migrations of the database are unknown to this version, and it lacks some of this version's: it belongs to \
+                 another line of versions"
+            )));
+        }
+        tracing::warn!(
+            newer,
+            "a newer version has brought the database up to date; this one goes on with it"
+        );
+        Ok(())
     }
 
     /// Names this database, unless it has a name.

@@ -114,7 +114,7 @@ pub(super) async fn connect(
 }
 
 /// Makes the file so that only its owner reads it: it holds password hashes.
-fn create_private(url: &str) -> Result<(), StoreError> {
+pub(super) fn create_private(url: &str) -> Result<(), StoreError> {
     let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
     let path = path.split('?').next().unwrap_or(path);
     let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();

@@ -8,8 +8,8 @@ use ccag_allowance::Draw;
 use ccag_domain::UnixMs;
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable, QueryFilter,
-    QueryOrder, QuerySelect, TryInsertResult,
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, TryInsertResult,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -84,6 +84,15 @@ impl Store {
         steps::note(&tx, &accounts, noting).await?;
         tx.commit().await?;
         Ok(Inserted { ids: inserted })
+    }
+
+    /// How many of these records are there.
+    pub(crate) async fn count_usage_of(&self, ids: &[String]) -> Result<usize, StoreError> {
+        let there = usage_record::Entity::find()
+            .filter(usage_record::Column::Id.is_in(ids))
+            .count(&self.db)
+            .await?;
+        Ok(usize::try_from(there).unwrap_or(usize::MAX))
     }
 
     /// One page of the ledger in order of time, after the record `after` (its time and id).

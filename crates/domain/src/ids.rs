@@ -14,13 +14,31 @@ pub fn ulid(clock: &dyn Clock, rng: &dyn Rng) -> String {
     rng.fill(&mut random[6..]);
     let ms = clock.now_ms().max(0).to_be_bytes();
     random[..6].copy_from_slice(&ms[2..]);
-    let mut bits = u128::from_be_bytes(random);
+    ulid_of(u128::from_be_bytes(random))
+}
+
+/// Writes 128 bits, such as those of a UUID, as the 26-character body of an id.
+#[must_use]
+pub fn ulid_of(mut bits: u128) -> String {
     let mut text = [0u8; 26];
     for slot in text.iter_mut().rev() {
         *slot = CROCKFORD[(bits & 31) as usize];
         bits >>= 5;
     }
     text.iter().map(|&b| char::from(b)).collect()
+}
+
+/// The 128 bits of the 26-character body of an id; `None` if it is none.
+#[must_use]
+pub fn bits_of(ulid: &str) -> Option<u128> {
+    if ulid.len() != 26 {
+        return None;
+    }
+    ulid.bytes().try_fold(0_u128, |bits, byte| {
+        let digit = CROCKFORD.iter().position(|known| *known == byte)?;
+        // The first digit has three bits.
+        bits.checked_mul(32)?.checked_add(digit as u128)
+    })
 }
 
 /// The text is not an id of the kind that was expected.
@@ -205,6 +223,21 @@ mod tests {
         let late = KeyId::generate(&FixedClock(2_000), &rng);
         assert!(early < late);
         assert_eq!(early.as_str().len(), "key_".len() + 26);
+    }
+
+    #[test]
+    fn bits_survive_an_id() {
+        for bits in [0, 1, u128::MAX, 0x3000_0000_0000_4000_8000_0000_0000_0001] {
+            assert_eq!(bits_of(&ulid_of(bits)), Some(bits));
+        }
+        for none in [
+            "",
+            "8ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+            "0000000000000000000000000U",
+            "1",
+        ] {
+            assert_eq!(bits_of(none), None, "{none}");
+        }
     }
 
     #[test]

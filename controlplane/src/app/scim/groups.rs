@@ -1,7 +1,8 @@
 //! Groups.
 
 use super::{
-    Client, Shown, Versions, attributes, check_version, checked, missing, people, stored, taken, text, views,
+    Client, Shown, Versions, attributes, check_version, checked, former, missing, people, stored, taken,
+    text, views,
 };
 use crate::app::{App, Changed};
 use crate::store::Tx;
@@ -83,7 +84,7 @@ pub(crate) async fn create_group(app: &App, client: &Client, body: &Value) -> Re
     tx.serialize().await?;
     check_name(&tx, client, &row).await?;
     tx.insert_scim_group(row.clone()).await?;
-    let wanted = members.into_iter().map(|id| (id, true)).collect();
+    let wanted = users(members).map(|id| (id, true)).collect();
     let moved = move_members(&mut tx, client, &row.id, &wanted).await?;
     people::regroup(&mut tx, client, &moved.came).await?;
     let details = details(Changed::created(&row), client, &moved);
@@ -166,8 +167,13 @@ async fn instead(tx: &Tx, group_id: &str, wanted: &mut Wanted, ids: Vec<String>)
     for id in tx.scim().list_member_ids(group_id).await? {
         wanted.insert(id, false);
     }
-    wanted.extend(ids.into_iter().map(|id| (id, true)));
+    wanted.extend(users(ids).map(|id| (id, true)));
     Ok(())
+}
+
+/// The ids here of the users that a provider names.
+fn users(named: Vec<String>) -> impl Iterator<Item = String> {
+    named.into_iter().map(|id| former::ours(Kind::User, &id))
 }
 
 /// What the operations on members come to.
@@ -180,8 +186,8 @@ async fn add_up(
     let mut wanted = Wanted::new();
     for change in changes {
         match change {
-            MemberChange::Add(ids) => wanted.extend(ids.into_iter().map(|id| (id, true))),
-            MemberChange::Remove(ids) => wanted.extend(ids.into_iter().map(|id| (id, false))),
+            MemberChange::Add(ids) => wanted.extend(users(ids).map(|id| (id, true))),
+            MemberChange::Remove(ids) => wanted.extend(users(ids).map(|id| (id, false))),
             MemberChange::Replace(ids) => instead(tx, group_id, &mut wanted, ids).await?,
             MemberChange::RemoveWhere(filter) => {
                 let mut members = tx.scim().list_members(&[group_id.to_owned()]).await?;
@@ -194,7 +200,13 @@ async fn add_up(
                     }
                 }
                 for member in members {
-                    if MemberChange::selects(&filter, &views::member(client, &member))? {
+                    let mut shown = views::member(client, &member);
+                    let mut selected = MemberChange::selects(&filter, &shown)?;
+                    if let (false, Some(uuid)) = (selected, former::theirs(&member.id)) {
+                        shown["value"] = uuid.into();
+                        selected = MemberChange::selects(&filter, &shown)?;
+                    }
+                    if selected {
                         wanted.insert(member.id, false);
                     }
                 }

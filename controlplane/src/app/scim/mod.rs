@@ -5,6 +5,7 @@
 //! transaction: the user, their groups, the role and the team that follow, what is pushed to data planes, and the audit log.
 
 mod admin;
+pub(crate) mod former;
 mod groups;
 mod people;
 mod search;

@@ -28,7 +28,8 @@ pub(super) async fn route(
         ([_], method) => {
             // As it was written: ids are exact.
             let id = incoming.segments.get(1).map(String::as_str).unwrap_or_default();
-            one(state, client, kind, id, method, incoming).await
+            let id = scim::former::ours(kind, id);
+            one(state, client, kind, &id, method, incoming).await
         }
         _ => Err(nothing_here()),
     }
