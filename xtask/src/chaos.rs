@@ -36,7 +36,7 @@ pub(crate) fn run_affinity(root: &Path, conversations: usize) -> Result<()> {
 }
 
 /// Runs end-to-end tests by themselves.
-fn alone(root: &Path, tests: &str, variables: &[(&str, String)]) -> Result<()> {
+pub(crate) fn alone(root: &Path, tests: &str, variables: &[(&str, String)]) -> Result<()> {
     let tools = tools::ensure(root)?;
     let postgres = Postgres::start()?;
     let target = target_dir(root);

@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask test | chaos | affinity | bench | arrows | gen`.
+//! Project tasks: `cargo xtask test | chaos | affinity | upgrade | bench | arrows | gen`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -8,10 +8,12 @@
 mod arrows;
 mod bench;
 mod chaos;
+mod contract;
 mod generate;
 mod postgres;
 mod steps;
 mod tools;
+mod upgrade;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -73,6 +75,12 @@ enum Task {
         #[arg(long, default_value_t = 500)]
         conversations: usize,
     },
+    /// Upgrade a fleet of an older version under load, and check that nothing is lost
+    Upgrade {
+        /// The commit, branch or tag that is upgraded from
+        #[arg(long)]
+        from: String,
+    },
     /// Check which crate may depend on which
     Arrows,
     /// Regenerate committed code from the .proto files
@@ -80,6 +88,9 @@ enum Task {
         /// Change nothing; fail if the committed code is stale
         #[arg(long)]
         check: bool,
+        /// For a release: write down what planes say to each other as what later versions have to understand
+        #[arg(long, conflicts_with = "check")]
+        release: bool,
     },
 }
 
@@ -123,7 +134,14 @@ fn run() -> Result<()> {
         } => chaos::run_one(&root, seconds, seed, database),
         Task::Affinity { conversations } => chaos::run_affinity(&root, conversations),
         Task::Arrows => arrows::run(&root),
-        Task::Gen { check } => generate::run(&root, check),
+        Task::Upgrade { from } => upgrade::run_from(&root, &from),
+        Task::Gen { check, release } => {
+            if release {
+                contract::release(&root)?;
+            }
+            contract::check(&root)?;
+            generate::run(&root, check)
+        }
     }
 }
 

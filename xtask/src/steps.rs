@@ -2,7 +2,7 @@
 
 use crate::postgres::Postgres;
 use crate::tools::{self, Tools, run, target_dir};
-use crate::{arrows, generate};
+use crate::{arrows, contract, generate};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -46,6 +46,7 @@ fn parts(root: &Path, plan: &Plan<'_>, only: Option<Part>, report: &mut Report) 
         )?;
         report.step("arrows", || arrows::run(root))?;
         report.step("generated code", || generate::run(root, true))?;
+        report.step("contract between the planes", || contract::check(root))?;
         report.step("lints", || {
             run(cargo(root)
                 .args(["clippy", "--workspace", "--all-targets", "--locked"])

@@ -1,6 +1,6 @@
 //! The gateway's own processes, in both of its forms.
 
-use super::process::{Process, binary, free_port};
+use super::process::{Process, binary, binary_of, free_port};
 use super::{Admin, Client, Sim};
 use std::process::Command;
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub(crate) struct ControlPlane {
     password: Option<&'static str>,
     name: String,
     environment: Vec<(&'static str, String)>,
+    /// Whether it is of the version that is upgraded from.
+    pub(crate) older: bool,
     pub(crate) process: Option<Process>,
 }
 
@@ -64,14 +66,28 @@ impl ControlPlane {
             password,
             name: name.to_owned(),
             environment: Vec::new(),
+            older: false,
             process: None,
         }
     }
 
-    /// Starts the process on the ports it had, and waits until it is ready.
-    pub(crate) async fn resume(&mut self) {
+    /// The same on another database.
+    pub(crate) fn set_database(&mut self, database: &str) {
+        database.clone_into(&mut self.database);
+    }
+
+    /// Ends it as an update does, and waits for that.
+    pub(crate) async fn stop(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.terminate();
+        let status = process.ended(Duration::from_secs(60)).await;
+        assert_eq!(status.code(), Some(0), "{}", process.output());
+    }
+
+    /// The program with everything that it is told by its environment.
+    fn command(&self, program: &std::path::Path) -> Command {
         let listen = |url: &str| url.trim_start_matches("http://").to_owned();
-        let mut command = Command::new(binary("ccag-controlplane"));
+        let mut command = Command::new(program);
         command
             .env("CCAG_HTTP_LISTEN", listen(&self.http))
             .env("CCAG_GRPC_LISTEN", listen(&self.grpc))
@@ -84,6 +100,20 @@ impl ControlPlane {
             .envs(self.password.map(|password| ("ADMIN_PASSWORD", password)))
             .envs(self.environment.iter().cloned())
             .env("RUST_LOG", "info");
+        command
+    }
+
+    /// Runs one of the operator's commands on the same database, and returns how it ended and what it wrote.
+    pub(crate) async fn operate(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = tokio::process::Command::from(self.command(&binary("ccag-controlplane")));
+        let output = command.args(arguments).output().await.unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    }
+
+    /// Starts the process on the ports it had, and waits until it is ready.
+    pub(crate) async fn resume(&mut self) {
+        let mut command = self.command(&binary_of("ccag-controlplane", self.older));
         let mut process = Process::start(&self.name, &mut command);
         let ready = format!("http://127.0.0.1:{}/readyz", self.ops_port);
         process.until("it is ready", || answers(ready.clone())).await;
@@ -110,6 +140,8 @@ pub(crate) struct DataPlane {
     /// A program, with arguments, that is given the data plane to run; nothing to run it as it is.
     under: Vec<String>,
     name: String,
+    /// Whether it is of the version that is upgraded from.
+    pub(crate) older: bool,
     pub(crate) process: Option<Process>,
 }
 
@@ -170,6 +202,7 @@ impl DataPlane {
             environment,
             under: under.to_vec(),
             name: name.to_owned(),
+            older: false,
             process: None,
         };
         plane.resume().await;
@@ -178,7 +211,7 @@ impl DataPlane {
 
     /// Starts the process with the data and on the ports it had, and waits until it is ready.
     pub(crate) async fn resume(&mut self) {
-        let program = binary("ccag-dataplane");
+        let program = binary_of("ccag-dataplane", self.older);
         let mut command = match self.under.split_first() {
             None => Command::new(program),
             Some((under, arguments)) => {

@@ -29,7 +29,7 @@ pub(crate) use identity::IdentityProvider;
 pub(crate) use link::{Link, Way};
 pub(crate) use load::{Load, Tally};
 pub(crate) use person::Person;
-pub(crate) use postgres::{Cluster, database, execute};
+pub(crate) use postgres::{Cluster, database, execute, postgres_tool};
 pub(crate) use process::{Process, binary, wait_until};
 pub(crate) use resident::Resident;
 pub(crate) use sim::{Answer, Sim};

@@ -24,6 +24,15 @@ pub(crate) fn execute(url: &str, sql: &str) {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
+/// Runs one of PostgreSQL's own programs.
+pub(crate) fn postgres_tool(name: &str, arguments: &[&str]) {
+    let done = Command::new(bin_dir().join(name))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
 fn create(socket: &Path) -> String {
     let name = create_named(socket);
     format!("postgres://ccag@localhost/{name}?host={}", socket.display())

@@ -16,6 +16,15 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     path
 }
 
+/// A program, or the same one of the version that is upgraded from: those in `CCAG_OLDER_PROGRAMS`, where `cargo xtask upgrade`
+/// has built them, and otherwise this version's.
+pub(crate) fn binary_of(name: &str, older: bool) -> PathBuf {
+    match std::env::var_os("CCAG_OLDER_PROGRAMS").filter(|_| older) {
+        Some(dir) => PathBuf::from(dir).join(name),
+        None => binary(name),
+    }
+}
+
 /// A port that nobody listens on.
 pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0")
