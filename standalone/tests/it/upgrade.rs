@@ -95,4 +95,13 @@ async fn a_fleet_is_upgraded_and_its_data_planes_taken_back_under_load_and_nothi
             .count();
         assert_eq!(times, 1, "{id}");
     }
+    // The sums, which both versions have added to, are those of the ledger.
+    let range = "from=2020-01-01T00:00:00Z&to=2099-01-01T00:00:00Z";
+    let summed = admin.get(&format!("/admin/usage/summary?{range}")).await;
+    assert_eq!(summed["total"]["requests"], ledger.len(), "{summed}");
+    let cost: i64 = ledger
+        .iter()
+        .map(|row| row["cost_nano_usd"].as_i64().unwrap())
+        .sum();
+    assert_eq!(summed["total"]["cost_nano_usd"], cost, "{summed}");
 }
