@@ -1,0 +1,3 @@
+import { build } from '../lib/app';
+
+build().app.synth();
