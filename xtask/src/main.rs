@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask test | chaos | affinity | upgrade | bench | arrows | gen`.
+//! Project tasks: `cargo xtask test | chaos | affinity | upgrade | bench | arrows | dependencies | infra | files | gen`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -10,8 +10,10 @@ mod bench;
 mod chaos;
 mod contract;
 mod generate;
+mod infra;
 mod postgres;
 mod steps;
+mod supply;
 mod tools;
 mod upgrade;
 
@@ -83,6 +85,12 @@ enum Task {
     },
     /// Check which crate may depend on which
     Arrows,
+    /// Check the licences and the sources of all crates against deny.toml
+    Dependencies,
+    /// Test the CDK app in infra
+    Infra,
+    /// Check the workflows, the Dockerfile and the Compose file
+    Files,
     /// Regenerate committed code from the .proto files
     Gen {
         /// Change nothing; fail if the committed code is stale
@@ -142,6 +150,9 @@ fn run() -> Result<()> {
             contract::check(&root)?;
             generate::run(&root, check)
         }
+        Task::Dependencies => supply::dependencies(&root),
+        Task::Infra => infra::test(&root, &tools::ensure(&root)?.node_dir),
+        Task::Files => supply::files(&root),
     }
 }
 

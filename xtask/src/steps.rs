@@ -2,7 +2,7 @@
 
 use crate::postgres::Postgres;
 use crate::tools::{self, Tools, run, target_dir};
-use crate::{arrows, contract, generate};
+use crate::{arrows, contract, generate, infra, supply};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -45,6 +45,7 @@ fn parts(root: &Path, plan: &Plan<'_>, only: Option<Part>, report: &mut Report) 
             || run(cargo(root).args(["fmt", "--all", "--check"])),
         )?;
         report.step("arrows", || arrows::run(root))?;
+        report.step("dependencies", || supply::dependencies(root))?;
         report.step("generated code", || generate::run(root, true))?;
         report.step("contract between the planes", || contract::check(root))?;
         report.step("lints", || {
@@ -62,6 +63,8 @@ fn parts(root: &Path, plan: &Plan<'_>, only: Option<Part>, report: &mut Report) 
                     .env("PYTHONPATH", &tools.helm)
                     .env("PYTHONDONTWRITEBYTECODE", "1"))
             })?;
+            report.step("infra", || infra::test(root, &tools.node_dir))?;
+            report.step("workflows and images", || supply::files(root))?;
         }
         report.step("build", || {
             run(cargo(root).args(["build", "--workspace", "--bins", "--locked"]))
