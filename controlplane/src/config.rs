@@ -1,17 +1,19 @@
 //! Configuration: of the library, and of the process around it.
 
+mod database;
 mod file;
 
 use crate::app::bootstrap::Bootstrap;
 use crate::app::identity::providers::Described;
+use crate::database_secret::DatabaseSecret;
 use crate::http::Network;
 use crate::master_key::{KeySource, MasterKeys};
-use crate::store::{Backend, ConnectOptions};
+use crate::store::ConnectOptions;
 use ccag_admin_api::Secret;
 use ccag_aws::{AwsSettings, ControlConfig};
 use ccag_daemon::TelemetryConfig;
 use ccag_daemon::config::ConfigError;
-use file::{DatabaseSection, File, LogFormat, OidcSection, dump, notification_url};
+use file::{File, LogFormat, OidcSection, dump, notification_url};
 use secrecy::SecretString;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -42,6 +44,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("DATABASE_NAME", "database.name"),
     ("DATABASE_USER", "database.user"),
     ("DB_PASSWORD", "database.password"),
+    ("DATABASE_SECRET_ARN", "database.secret_arn"),
     ("DATABASE_MAX_CONNECTIONS", "database.max_connections"),
     ("DATABASE_START_TIMEOUT_S", "database.start_timeout_s"),
     ("CCAG_JOIN_TOKEN", "grpc.join_token"),
@@ -74,6 +77,8 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 pub struct ControlPlaneConfig {
     /// The database.
     pub database: ConnectOptions,
+    /// Where its user and its password are read, if they are not in its URL.
+    pub database_secret: Option<DatabaseSecret>,
     /// How long to wait for it at the start.
     pub start_timeout: Duration,
     /// What the first start makes.
@@ -113,6 +118,7 @@ impl ControlPlaneConfig {
     pub fn new(database_url: impl Into<String>, master_key: SecretString) -> Self {
         Self {
             database: ConnectOptions::new(database_url),
+            database_secret: None,
             start_timeout: Duration::from_secs(60),
             bootstrap: Bootstrap {
                 admin_username: "admin".to_owned(),
@@ -213,7 +219,8 @@ pub fn load_from(
 fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
     let grpc_tls = grpc_tls(&file)?;
     let plane = ControlPlaneConfig {
-        database: database(&file.database)?,
+        database: database::connection(&file.database)?,
+        database_secret: database::secret(&file.database)?,
         start_timeout: Duration::from_secs(file.database.start_timeout_s),
         bootstrap: Bootstrap {
             admin_username: admin_name(&file.admin.username)?,
@@ -291,66 +298,6 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
             json: file.log_format == LogFormat::Json,
         },
     })
-}
-
-fn database(section: &DatabaseSection) -> Result<ConnectOptions, InvalidConfig> {
-    let url = match section.url.get() {
-        Some(url) => url.to_owned(),
-        None if section.host.is_empty() => {
-            return Err(wrong(
-                "database.url",
-                "is not set: set DATABASE_URL to sqlite:///var/lib/ccag/ccag.db for a single control plane, or to \
-                 postgres://USER:PASSWORD@HOST/NAME",
-            ));
-        }
-        None => url_of_parts(section)?,
-    };
-    let backend = Backend::of(&url).map_err(|_| {
-        wrong(
-            "database.url",
-            "must start with sqlite:// or postgres://; check DATABASE_URL",
-        )
-    })?;
-    if backend == Backend::Postgres {
-        // The text is not repeated: it may hold a password.
-        let parsed: Result<sea_orm::sqlx::postgres::PgConnectOptions, _> = url.parse();
-        parsed.map_err(|_| {
-            wrong(
-                "database.url",
-                "is not a valid Postgres URL; characters such as @ : / in the password have to be percent-encoded, or \
-                 use DATABASE_HOST, DATABASE_USER and DB_PASSWORD instead",
-            )
-        })?;
-    }
-    if !(2..=500).contains(&section.max_connections) {
-        return Err(wrong("database.max_connections", "must be between 2 and 500"));
-    }
-    Ok(ConnectOptions {
-        url,
-        max_connections: section.max_connections,
-        acquire_timeout: Duration::from_millis(section.acquire_timeout_ms.clamp(100, 60_000)),
-        statement_timeout: Duration::from_millis(section.statement_timeout_ms.clamp(100, 600_000)),
-    })
-}
-
-/// A Postgres URL of its parts, whatever characters they hold. A host that begins with `/` is a directory with a socket.
-fn url_of_parts(section: &DatabaseSection) -> Result<String, InvalidConfig> {
-    let bad = |_| wrong("database.host", "is not a host name; check DATABASE_HOST");
-    let mut url = Url::parse("postgres://localhost").map_err(|e| bad(e.to_string()))?;
-    let socket = section.host.starts_with('/');
-    if socket {
-        url.query_pairs_mut().append_pair("host", &section.host);
-    } else {
-        url.set_host(Some(&section.host))
-            .map_err(|e| bad(e.to_string()))?;
-    }
-    let set = url
-        .set_port(Some(section.port))
-        .and_then(|()| url.set_username(&section.user))
-        .and_then(|()| url.set_password(section.password.get()));
-    set.map_err(|()| bad(String::new()))?;
-    url.set_path(&section.name);
-    Ok(url.into())
 }
 
 /// The provider that the configuration describes, if it does.

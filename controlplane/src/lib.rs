@@ -9,6 +9,7 @@
 
 pub mod app;
 pub mod config;
+pub mod database_secret;
 mod grpc;
 pub mod http;
 pub mod latency;
@@ -20,4 +21,5 @@ pub mod store;
 
 pub use app::bootstrap::{Bootstrap, BootstrapReport};
 pub use config::ControlPlaneConfig;
+pub use database_secret::DatabaseSecret;
 pub use plane::{ControlPlane, StartError, World, offline};

@@ -6,6 +6,7 @@ use crate::app::discovery::{self, AwsAccess};
 use crate::app::identity::Known;
 use crate::app::{notifications, rollup, secrets, sessions};
 use crate::config::{ControlPlaneConfig, GrpcTls};
+use crate::database_secret::{self, DatabaseSecretError};
 use crate::grpc::{FleetWriter, Hub, Services, Shares};
 use crate::http::{self, CookieKeys, HttpState};
 use crate::master_key::{MasterKeyError, OpenKeys};
@@ -40,6 +41,9 @@ pub enum StartError {
     /// The master key cannot be had.
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
+    /// The user and the password of the database cannot be had.
+    #[error(transparent)]
+    DatabaseSecret(#[from] DatabaseSecretError),
     /// The database did not answer in time.
     #[error("the database did not answer within {waited_s} s; check DATABASE_URL and whether it runs")]
     NoDatabase {
@@ -112,7 +116,7 @@ impl ControlPlane {
     /// # Errors
     /// [`StartError`].
     pub async fn start_in(
-        config: ControlPlaneConfig,
+        mut config: ControlPlaneConfig,
         life: &Lifecycle,
         world: World,
     ) -> Result<Self, StartError> {
@@ -122,7 +126,11 @@ impl ControlPlane {
             keys,
             registry,
             not_let_in,
-        } = Box::pin(open(&config, world)).await?;
+            login,
+        } = Box::pin(open(&mut config, world)).await?;
+        if let Some(login) = login {
+            life.spawn("database secret", login.follow(app.store.clone(), life.shutdown()));
+        }
         let writing = sessions::write_refused(app.clone(), not_let_in, life.shutdown());
         life.spawn("refused sign-ins", writing);
         let report = bootstrap(&app, &config, &keys).await?;
@@ -251,14 +259,17 @@ struct Opened {
     keys: OpenKeys,
     registry: Registry,
     not_let_in: mpsc::Receiver<(UnixMs, AuditEntry)>,
+    /// Who notices that the database's password is another one now.
+    login: Option<database_secret::Follower>,
 }
 
-async fn open(config: &ControlPlaneConfig, world: World) -> Result<Opened, StartError> {
+async fn open(config: &mut ControlPlaneConfig, world: World) -> Result<Opened, StartError> {
     // Another part of the process may have installed it already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let clock = Arc::clone(&world.clock);
     let opening = config.master_keys.open(&config.aws, &config.aws_client, clock);
     let keys = Box::pin(opening).await?;
+    let login = Box::pin(database_secret::open(config, Arc::clone(&world.clock))).await?;
     let store = Store::connect(&config.database, &keys).await?;
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
@@ -281,6 +292,7 @@ async fn open(config: &ControlPlaneConfig, world: World) -> Result<Opened, Start
         keys,
         registry,
         not_let_in,
+        login,
     })
 }
 
@@ -293,8 +305,9 @@ pub async fn offline(
     config: &ControlPlaneConfig,
     world: World,
 ) -> Result<(App, BootstrapReport), StartError> {
-    let opened = Box::pin(open(config, world)).await?;
-    let report = bootstrap(&opened.app, config, &opened.keys).await?;
+    let mut config = config.clone();
+    let opened = Box::pin(open(&mut config, world)).await?;
+    let report = bootstrap(&opened.app, &config, &opened.keys).await?;
     Ok((opened.app, report))
 }
 

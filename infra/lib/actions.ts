@@ -7,7 +7,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 export type Who = 'data' | 'control' | 'operator' | 'member';
 
 /** What an action is allowed on. */
-export type On = 'models' | 'guardrails' | 'mantle' | 'everything' | 'memberRoles' | 'masterKey' | 'topics' | 'buses';
+export type On = 'models' | 'guardrails' | 'mantle' | 'everything' | 'memberRoles' | 'masterKey' | 'databaseSecret' | 'topics' | 'buses';
 
 /** One action. */
 export interface Row {
@@ -67,6 +67,13 @@ export const ACTIONS: readonly Row[] = [
     calls: ['kms/GenerateDataKeyWithoutPlaintext'],
     who: ['operator'],
     on: 'masterKey',
+  },
+  // The user and the password of the database.
+  {
+    action: 'secretsmanager:GetSecretValue',
+    calls: ['secretsmanager/GetSecretValue'],
+    who: ['control'],
+    on: 'databaseSecret',
   },
   // Notifications.
   { action: 'sns:Publish', calls: ['sns/Publish'], who: ['control'], on: 'topics' },

@@ -15,7 +15,7 @@ export const OWNER = 'ccag';
 export const DATABASE = 'ccag';
 /**
  * After so many days the password that the control planes use is replaced. Two users take turns: the one before stays good
- * until the next time.
+ * until the next time, and control planes read within a minute which one it is.
  */
 export const ROTATION_DAYS = 30;
 

@@ -1,6 +1,6 @@
 // The gateway: both planes on Fargate behind one address, and the database.
 
-import { Aws, CfnOutput, Duration, RemovalPolicy, Stack, type StackProps, TimeZone } from 'aws-cdk-lib';
+import { Aws, CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { ScalableTarget, ServiceNamespace } from 'aws-cdk-lib/aws-applicationautoscaling';
 import * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
@@ -11,8 +11,6 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as route53 from 'aws-cdk-lib/aws-route53';
 import { LoadBalancerTarget } from 'aws-cdk-lib/aws-route53-targets';
-import * as scheduler from 'aws-cdk-lib/aws-scheduler';
-import { Universal } from 'aws-cdk-lib/aws-scheduler-targets';
 import * as secrets from 'aws-cdk-lib/aws-secretsmanager';
 import * as discovery from 'aws-cdk-lib/aws-servicediscovery';
 import { Construct } from 'constructs';
@@ -79,7 +77,6 @@ export class GatewayStack extends Stack {
     database.instance.connections.allowDefaultPortFrom(control.service, 'control planes');
     const balancer = this.balancer(control.service, data.service);
     this.scaling(data.service, control.service);
-    this.renewal(control.service);
     watch(this, { settings, database: database.instance, control: control.service, data: data.service, key: this.key, ...balancer });
   }
 
@@ -93,9 +90,10 @@ export class GatewayStack extends Stack {
     });
   }
 
-  private resources() {
+  private resources(database?: Database) {
     const { settings } = this;
     return {
+      databaseSecret: database ? [database.app.secretArn] : [],
       ...bedrockResources(Aws.PARTITION, Aws.ACCOUNT_ID),
       memberRoles: settings.memberRoleArns,
       masterKey: settings.masterKey === undefined ? [] : [this.key.keyArn],
@@ -137,7 +135,11 @@ export class GatewayStack extends Stack {
         CCAG_GRPC_TLS_KEY: `${PLANES_DIR}/tls.key`,
         CCAG_TRUSTED_PROXIES: settings.vpcCidr,
         CCAG_DRAIN_S: String(DRAIN_S),
+        DATABASE_HOST: database.instance.dbInstanceEndpointAddress,
+        DATABASE_PORT: database.instance.dbInstanceEndpointPort,
         DATABASE_NAME: DATABASE,
+        // The user and the password are read there, every minute.
+        DATABASE_SECRET_ARN: database.app.secretArn,
         // Whichever of the two users it is that connects, what it makes belongs to the owner.
         PGOPTIONS: `-c role=${OWNER}`,
         PGSSLMODE: 'require',
@@ -150,10 +152,6 @@ export class GatewayStack extends Stack {
         ...masterKey,
         CCAG_JOIN_TOKEN: of(joinToken),
         ADMIN_PASSWORD: of(adminPassword),
-        DATABASE_HOST: of(database.app, 'host'),
-        DATABASE_PORT: of(database.app, 'port'),
-        DATABASE_USER: of(database.app, 'username'),
-        DB_PASSWORD: of(database.app, 'password'),
       },
       prepare: {
         environment: { PGDATABASE: DATABASE, PGSSLMODE: 'require', APP_OWNER: OWNER },
@@ -168,7 +166,16 @@ export class GatewayStack extends Stack {
           APP_PASSWORD: of(database.app, 'password'),
         },
       },
-      policy: statements('control', this.resources()),
+      policy: [
+        ...statements('control', this.resources(database)),
+        // Secrets Manager opens the secret in the reader's name.
+        new iam.PolicyStatement({
+          sid: 'DatabaseSecretKey',
+          actions: ['kms:Decrypt'],
+          resources: [this.key.keyArn],
+          conditions: { StringEquals: { 'kms:ViaService': `secretsmanager.${Aws.REGION}.${Aws.URL_SUFFIX}` } },
+        }),
+      ],
     });
     const service = this.service(scope, definition, 'control-plane', settings.controlPlane.minTasks);
     service.enableCloudMap({ name: 'control', dnsTtl: Duration.seconds(10), container: definition.defaultContainer! });
@@ -331,29 +338,6 @@ export class GatewayStack extends Stack {
       ...pace,
     });
     target(control, 'controlPlane').scaleToTrackMetric('Cpu', { customMetric: cpu(control), targetValue: 70, ...pace });
-  }
-
-  /**
-   * A task learns its database password when it starts. So control planes are replaced once a week, one after the other, and none
-   * is ever as old as a password that has been replaced. Data planes go on meanwhile.
-   */
-  private renewal(control: ecs.FargateService) {
-    new scheduler.Schedule(this, 'Renewal', {
-      description: 'Control planes take over the current database password',
-      schedule: scheduler.ScheduleExpression.cron({ minute: '20', hour: '4', weekDay: 'SUN', timeZone: TimeZone.ETC_UTC }),
-      target: new Universal({
-        service: 'ecs',
-        action: 'updateService',
-        input: scheduler.ScheduleTargetInput.fromObject({
-          Cluster: this.cluster.clusterName,
-          Service: control.serviceName,
-          ForceNewDeployment: true,
-        }),
-        policyStatements: [
-          new iam.PolicyStatement({ actions: ['ecs:UpdateService'], resources: [control.serviceArn] }),
-        ],
-      }),
-    });
   }
 }
 

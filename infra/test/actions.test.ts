@@ -110,12 +110,12 @@ describe('actions', () => {
   });
 });
 
-/** The actions of a role's policies, but those of its metrics' collector. */
+/** The actions of a role's policies, but those of its metrics' collector, and of the key that its secret is under. */
 function granted(template: Template, role: string): string[] {
   const policies = Object.entries(all(template, 'AWS::IAM::Policy')).filter(([id]) => id.startsWith(role));
   const statements = policies.flatMap(([, p]) => p.Properties.PolicyDocument.Statement);
   return statements
-    .filter((s: { Sid?: string }) => s.Sid !== 'Collector')
+    .filter((s: { Sid?: string }) => s.Sid !== 'Collector' && s.Sid !== 'DatabaseSecretKey')
     .flatMap((s: { Action: string | string[] }) => s.Action)
     .sort();
 }
@@ -154,6 +154,14 @@ describe('roles', () => {
         if (statement.Resource === '*') assert.ok(actions.every((action) => lists.includes(action)), String(actions));
       }
     }
+  });
+
+  it('a control plane reads the secret of its database, and opens its key through Secrets Manager alone', () => {
+    const policy = Object.entries(all(gateway(), 'AWS::IAM::Policy')).find(([id]) => id.startsWith('ControlPlaneTaskRole'))![1];
+    const of = (sid: string) => policy.Properties.PolicyDocument.Statement.find((s: { Sid?: string }) => s.Sid === sid);
+    assert.equal(of('DatabaseSecret').Action, 'secretsmanager:GetSecretValue');
+    assert.match(JSON.stringify(of('DatabaseSecret').Resource), /^\{"Ref":"DatabaseAppAttachment/);
+    assert.match(JSON.stringify(of('DatabaseSecretKey').Condition), /kms:ViaService.*secretsmanager\./);
   });
 
   it('the master key is opened as a master key only', () => {

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ROTATION_DAYS } from '../lib/database';
 import { patterns } from '../lib/gateway-stack';
 import { dataPaths, defaultOf, read } from '../lib/source';
 import { COLLECTED, STOP_S } from '../lib/task';
@@ -111,7 +110,7 @@ describe('tasks', () => {
 
   it('have their secrets from Secrets Manager, and the template holds none', () => {
     const { plain, secret } = variables(container(template, 'ControlPlane', 'control-plane'));
-    for (const name of ['CCAG_MASTER_KEY', 'CCAG_JOIN_TOKEN', 'ADMIN_PASSWORD', 'DB_PASSWORD', 'DATABASE_USER']) {
+    for (const name of ['CCAG_MASTER_KEY', 'CCAG_JOIN_TOKEN', 'ADMIN_PASSWORD']) {
       assert.ok(secret[name], name);
       assert.ok(!(name in plain), name);
     }
@@ -169,17 +168,9 @@ describe('the database', () => {
     for (const [, s] of schedules) assert.equal(s.Properties.RotateImmediatelyOnUpdate, false);
     const { plain, secret } = variables(container(template, 'ControlPlane', 'control-plane'));
     assert.equal(plain.PGOPTIONS, '-c role=ccag');
-    // The user takes turns with its twin: it comes from the secret, as its password does.
-    assert.match(secret.DATABASE_USER!, /:username::/);
-  });
-
-  it('every task is younger than a password that has been replaced', () => {
-    const schedule = one(template, 'AWS::Scheduler::Schedule');
-    assert.match(schedule.ScheduleExpression, /^cron\(20 4 \? \* SUN \*\)$/);
-    assert.ok(2 * 7 < ROTATION_DAYS);
-    const input = JSON.stringify(schedule.Target.Input);
-    assert.match(input, /ForceNewDeployment\\":true/);
-    assert.match(JSON.stringify(schedule.Target.Arn), /aws-sdk:ecs:updateService/);
+    // The user takes turns with its twin: it is read from the secret, as its password is, while the plane runs.
+    assert.ok(plain.DATABASE_SECRET_ARN);
+    assert.ok(!('DB_PASSWORD' in secret) && !('DATABASE_USER' in secret) && !('DATABASE_USER' in plain));
   });
 
   it('is opened as its administrator by what prepares it, and by nothing else', () => {

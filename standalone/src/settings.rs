@@ -116,6 +116,7 @@ fn simulated(sim: &Sim) -> AwsSettings {
         quotas_url: Some(sim.base_url()),
         sns_url: Some(sim.base_url()),
         events_url: Some(sim.base_url()),
+        secrets_url: Some(sim.base_url()),
         mantle_url: Some(sim.mantle_url()),
         kms_url: Some(sim.base_url()),
         sts_url: Some(sim.base_url()),

@@ -46,6 +46,7 @@ pub(super) struct DatabaseSection {
     pub(super) name: String,
     pub(super) user: String,
     pub(super) password: Hidden,
+    pub(super) secret_arn: String,
     pub(super) max_connections: u32,
     pub(super) acquire_timeout_ms: u64,
     pub(super) statement_timeout_ms: u64,
@@ -134,6 +135,7 @@ pub(super) fn dump(file: &File) -> serde_json::Value {
             "name": file.database.name,
             "user": file.database.user,
             "password": set(&file.database.password),
+            "secret_arn": file.database.secret_arn,
             "max_connections": file.database.max_connections,
         },
         "grpc": {

@@ -97,8 +97,40 @@ fn parts_of_a_url_may_hold_any_character() {
         ("db.example", 5432, "proxy")
     );
     assert_eq!(url.get_database(), Some("proxy"));
+    let parts = [
+        ("DATABASE_URL", ""),
+        ("DATABASE_HOST", "db.example"),
+        ("DB_PASSWORD", "a%41"),
+    ];
+    let url = load_with(&parts).unwrap().plane.database.url;
+    assert!(url.contains(":a%2541@"), "{url}");
     let socket = load_with(&[("DATABASE_URL", ""), ("DATABASE_HOST", "/run/postgresql")]).unwrap();
     assert!(socket.plane.database.url.contains("host=%2Frun%2Fpostgresql"));
+}
+
+#[test]
+fn the_login_of_the_database_may_be_in_a_secret_and_is_in_one_place_only() {
+    let arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:ccag/db-AbCdEf";
+    let of = |more: &[(&str, &str)]| {
+        let mut all = vec![("DATABASE_URL", ""), ("DATABASE_SECRET_ARN", arn)];
+        all.extend(more);
+        load_with(&all)
+    };
+    let config = of(&[("DATABASE_HOST", "db.example")]).unwrap();
+    assert_eq!(config.plane.database_secret.unwrap().arn, arn);
+    let twice = of(&[("DATABASE_HOST", "db.example"), ("DB_PASSWORD", "x")]).unwrap_err();
+    assert!(twice.to_string().contains("DB_PASSWORD"), "{twice}");
+    assert!(of(&[]).unwrap_err().to_string().contains("DATABASE_URL"));
+    let wrong = [
+        ("DATABASE_HOST", "db.example"),
+        ("DATABASE_SECRET_ARN", "ccag/db"),
+    ];
+    assert!(
+        of(&wrong)
+            .unwrap_err()
+            .to_string()
+            .contains("DATABASE_SECRET_ARN")
+    );
 }
 
 #[test]

@@ -113,6 +113,13 @@ pub(super) async fn connect(
     Ok(db)
 }
 
+/// Opens further connections as this user.
+pub(super) fn log_in_as(db: &DatabaseConnection, user: &str, password: &str) {
+    let pool = db.get_postgres_connection_pool();
+    let options = pool.connect_options().as_ref().clone();
+    pool.set_connect_options(options.username(user).password(password));
+}
+
 /// Makes the file so that only its owner reads it: it holds password hashes.
 pub(super) fn create_private(url: &str) -> Result<(), StoreError> {
     let path = url.trim_start_matches("sqlite:").trim_start_matches("//");

@@ -145,6 +145,13 @@ impl Store {
         Ok(())
     }
 
+    /// Opens further connections to PostgreSQL as this user. Those that are open stay.
+    pub(crate) fn log_in_as(&self, user: &str, password: &str) {
+        if self.backend == Backend::Postgres {
+            dialect::log_in_as(&self.db, user, password);
+        }
+    }
+
     /// Closes the pool.
     pub async fn close(self) {
         if let Err(error) = self.db.close().await {

@@ -25,6 +25,7 @@ mod clients;
 #[expect(unreachable_pub, reason = "shared with other tests")]
 mod connect_proxy;
 mod console;
+mod database_secret;
 mod database_tls;
 mod discovery;
 mod endpoint_access;

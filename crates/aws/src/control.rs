@@ -192,6 +192,7 @@ pub struct ControlClient {
     control_url: Option<String>,
     pub(crate) runtime_url: Option<String>,
     pub(crate) kms_url: Option<String>,
+    pub(crate) secrets_url: Option<String>,
     pub(crate) quotas_url: Option<String>,
     pub(crate) sns_url: Option<String>,
     pub(crate) events_url: Option<String>,
@@ -237,6 +238,7 @@ impl ControlClient {
             quotas_url: resolved.quotas_url,
             sns_url: resolved.sns_url,
             events_url: resolved.events_url,
+            secrets_url: resolved.secrets_url,
             use_fips: resolved.use_fips,
         })
     }

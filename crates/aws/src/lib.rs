@@ -17,6 +17,7 @@ pub mod permissions;
 mod pieces;
 pub mod proxy;
 pub mod quotas;
+pub mod secret;
 pub mod settings;
 pub mod sign;
 pub mod tls;

@@ -40,6 +40,8 @@ pub struct AwsSettings {
     pub sns_url: Option<String>,
     /// Instead of the public URLs of Amazon EventBridge.
     pub events_url: Option<String>,
+    /// Instead of the public URLs of AWS Secrets Manager.
+    pub secrets_url: Option<String>,
     /// Instead of the public STS URL.
     pub sts_url: Option<String>,
     /// A Bedrock API key: used instead of a signature for endpoints without a role.
@@ -69,6 +71,8 @@ pub struct Resolved {
     pub sns_url: Option<String>,
     /// Instead of the public URLs of Amazon EventBridge.
     pub events_url: Option<String>,
+    /// Instead of the public URLs of AWS Secrets Manager.
+    pub secrets_url: Option<String>,
     /// Whether a URL of STS's is configured.
     pub has_sts_url: bool,
     /// Whether FIPS endpoints are asked for.
@@ -114,6 +118,9 @@ pub async fn resolve(settings: AwsSettings) -> Resolved {
     let events_url = settings
         .events_url
         .or_else(|| configured_url(&sdk, "EventBridge"));
+    let secrets_url = settings
+        .secrets_url
+        .or_else(|| configured_url(&sdk, "Secrets Manager"));
     let home_region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let use_fips = sdk.use_fips().unwrap_or(false);
     let has_sts_url = settings.sts_url.is_some() || configured_url(&sdk, "STS").is_some();
@@ -131,13 +138,14 @@ pub async fn resolve(settings: AwsSettings) -> Resolved {
         quotas_url,
         sns_url,
         events_url,
+        secrets_url,
         has_sts_url,
         use_fips,
         bearer_token: settings.bearer_token,
     }
 }
 
-/// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, `_BEDROCK`, `_BEDROCK_MANTLE`, `_SERVICE_QUOTAS`, `_KMS`, `_SNS` or `_EVENTBRIDGE`, the profile's
+/// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, `_BEDROCK`, `_BEDROCK_MANTLE`, `_SERVICE_QUOTAS`, `_KMS`, `_SNS`, `_EVENTBRIDGE` or `_SECRETS_MANAGER`, the profile's
 /// section of that name, or `AWS_ENDPOINT_URL`, in that order (AWS SDKs reference guide, "Service-specific endpoints"). An empty one
 /// is as good as none: a Compose file cannot leave a variable out.
 fn configured_url(sdk: &SdkConfig, service_id: &str) -> Option<String> {

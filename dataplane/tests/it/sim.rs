@@ -20,6 +20,7 @@ pub fn aws(sim: &Sim) -> AwsSettings {
         kms_url: None,
         sns_url: None,
         events_url: None,
+        secrets_url: None,
         quotas_url: None,
         sts_url: Some(sim.base_url()),
         bearer_token: None,

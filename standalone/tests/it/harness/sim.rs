@@ -51,6 +51,7 @@ impl Sim {
             quotas_url: Some(self.0.base_url()),
             sns_url: Some(self.0.base_url()),
             events_url: Some(self.0.base_url()),
+            secrets_url: Some(self.0.base_url()),
             mantle_url: Some(self.0.mantle_url()),
             kms_url: Some(self.0.base_url()),
             sts_url: Some(self.0.base_url()),
