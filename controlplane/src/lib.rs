@@ -23,3 +23,4 @@ pub use app::bootstrap::{Bootstrap, BootstrapReport};
 pub use config::ControlPlaneConfig;
 pub use database_secret::DatabaseSecret;
 pub use plane::{ControlPlane, StartError, World, offline};
+pub use metrics::METRICS;

@@ -35,7 +35,7 @@ pub(crate) fn authenticate(
     tokens: &Tokens,
     now: UnixMs,
 ) -> Result<Authenticated, Problem> {
-    if shown_keys(headers).next().is_none() {
+    if !shows_a_key(headers) {
         return Err(refusal(
             "no API key: send a key of this gateway as `x-api-key` or `Authorization: Bearer`; \
              in Claude Code run /login or set ANTHROPIC_AUTH_TOKEN",
@@ -128,6 +128,11 @@ pub(crate) fn check(grant: &KeyGrant, view: &ConfigView, now: UnixMs) -> Result<
         return Err(KeyRefusal::TeamInactive);
     }
     Ok(())
+}
+
+/// Whether a request shows anything that could be a key.
+pub(crate) fn shows_a_key(headers: &HeaderMap) -> bool {
+    shown_keys(headers).next().is_some()
 }
 
 fn shown_keys(headers: &HeaderMap) -> impl Iterator<Item = (&'static str, &str)> {

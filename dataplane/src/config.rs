@@ -26,6 +26,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("CCAG_DATA_DIR", "data_dir"),
     ("CCAG_REPLICA_NAME", "replica_name"),
     ("CCAG_FORWARD_CONTROL", "forward_control"),
+    ("CCAG_METRICS_ALIASES", "metrics_aliases"),
     ("CCAG_TELEMETRY_COLLECTORS", "telemetry.collectors"),
     ("CCAG_TELEMETRY_HEADERS", "telemetry.headers"),
     ("CCAG_DRAIN_NOTICE_S", "drain_notice_s"),
@@ -80,6 +81,8 @@ pub struct DataPlaneConfig {
     pub spool_sync: Duration,
     /// Where requests that are not inference are passed on to.
     pub forward_control: Option<url::Url>,
+    /// Whether metrics are exposed by the names of the existing gateway as well.
+    pub metrics_aliases: bool,
     /// Where what clients measure of themselves is passed on to.
     pub telemetry_collectors: Vec<url::Url>,
     /// What is sent along there.
@@ -110,6 +113,7 @@ impl DataPlaneConfig {
             spool_max_bytes: 1 << 30,
             spool_sync: Duration::from_secs(1),
             forward_control: None,
+            metrics_aliases: false,
             telemetry_collectors: Vec::new(),
             telemetry_headers: http::HeaderMap::new(),
         }
@@ -164,6 +168,7 @@ struct File {
     data_dir: PathBuf,
     replica_name: String,
     forward_control: String,
+    metrics_aliases: bool,
     telemetry: TelemetrySection,
     drain_notice_s: u64,
     drain_s: u64,
@@ -324,6 +329,7 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
         spool_max_bytes: in_range("spool.max_bytes", file.spool.max_bytes, 1 << 20, u64::MAX)?,
         spool_sync: Duration::from_millis(in_range("spool.sync_ms", file.spool.sync_ms, 0, 60_000)?),
         forward_control: forward_url(&file.forward_control)?,
+        metrics_aliases: file.metrics_aliases,
         telemetry_collectors: collectors(&file.telemetry.collectors)?,
         telemetry_headers: collector_headers(file.telemetry.headers)?,
         ..DataPlaneConfig::new(file.data_dir, control_link(file.control)?)
@@ -442,6 +448,7 @@ fn dump(file: &File) -> serde_json::Value {
         "data_dir": file.data_dir,
         "replica_name": file.replica_name,
         "forward_control": file.forward_control,
+        "metrics_aliases": file.metrics_aliases,
         "telemetry": { "collectors": file.telemetry.collectors },
         "drain_notice_s": file.drain_notice_s,
         "drain_s": file.drain_s,

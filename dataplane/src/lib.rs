@@ -25,6 +25,7 @@ mod usage;
 
 pub use ccag_aws::BadBundle;
 pub use config::DataPlaneConfig;
+pub use metrics::{ALIASES, METRICS};
 pub use plane::{DataPlane, StartError, World};
 pub use sync::{ControlLink, LinkError};
 pub use usage::SpoolError;

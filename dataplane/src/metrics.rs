@@ -1,7 +1,19 @@
-//! What the data plane counts. Label values are bounded: canonical model names, statuses, and names that clients chose only
-//! up to a limit.
+//! What the data plane counts. Label values are bounded: canonical model names, statuses, and names that come from outside only
+//! up to a limit. [`catalogue`] says what each metric is called and by what its labels are bounded.
+
+mod aliases;
+mod catalogue;
+
+pub use aliases::ALIASES;
+pub(crate) use aliases::FailedAttempt;
+pub use catalogue::ALL as METRICS;
+pub(crate) use catalogue::{
+    CONFIGURATION_AGE, CONFIGURATION_TRUST, CONFIGURATION_TRUSTED, QUOTA_COUNTED, QUOTA_LIMIT,
+    QUOTA_PASSED_OVER, QUOTA_SHARE_REFUSED,
+};
 
 use crate::usage::Accounts;
+use aliases::Aliases;
 use ccag_domain::{EndpointId, Lane, ModelName, Tokens, Trouble, UsageRecord};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -16,6 +28,9 @@ use std::time::Duration;
 
 /// So many different names of dropped betas and fields are counted by name; all others together.
 const MAX_DROPPED_NAMES: usize = 200;
+
+/// So many of Bedrock's names of errors are.
+const MAX_ERRORS: usize = 64;
 
 /// Labels of a finished request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -88,6 +103,7 @@ pub(crate) struct Metrics {
     dropped: Family<DroppedLabels, Counter>,
     passed: Family<DroppedLabels, Counter>,
     dropped_names: Mutex<HashSet<String>>,
+    error_names: Mutex<HashSet<String>>,
     guardrails: Family<GuardrailLabels, Counter>,
     lane_probes: Family<ProbeLabels, Counter>,
     first_token: Histogram,
@@ -115,6 +131,9 @@ pub(crate) struct Metrics {
     pub(crate) control_connected: Gauge,
     pub(crate) pings: Counter,
     explanations_dropped: Family<DropLabels, Counter>,
+    authentication_failures: Family<DropLabels, Counter>,
+    pub(crate) usage_delivery_failures: Counter,
+    aliases: Option<Aliases>,
 }
 
 impl Metrics {
@@ -128,6 +147,7 @@ impl Metrics {
             dropped: Family::default(),
             passed: Family::default(),
             dropped_names: Mutex::default(),
+            error_names: Mutex::default(),
             guardrails: Family::default(),
             lane_probes: Family::default(),
             first_token: Histogram::new(exponential_buckets(0.05, 2.0, 14)),
@@ -155,169 +175,56 @@ impl Metrics {
             control_connected: Gauge::default(),
             pings: Counter::default(),
             explanations_dropped: Family::default(),
+            authentication_failures: Family::default(),
+            usage_delivery_failures: Counter::default(),
+            aliases: None,
         };
-        metrics.register(registry.sub_registry_with_prefix("ccag_dataplane"));
+        metrics.register(registry);
         metrics
     }
 
+    /// The same metrics, also by the names of the existing gateway.
+    pub(crate) fn with_aliases(mut self, registry: &mut Registry) -> Self {
+        self.aliases = Some(Aliases::new(registry, &self));
+        self
+    }
+
     fn register(&self, r: &mut Registry) {
-        r.register(
-            "requests",
-            "Model requests by ending; `refused` never reached Bedrock",
-            self.requests.clone(),
-        );
-        r.register("tokens", "Tokens by class", self.tokens.clone());
-        r.register(
-            "upstream_errors",
-            "Failed attempts by Bedrock's error type",
-            self.upstream_errors.clone(),
-        );
-        r.register(
-            "web_searches",
-            "Web searches by service and outcome",
-            self.searches.clone(),
-        );
-        r.register(
-            "dropped",
-            "Betas, fields and whatever else the rules leave out of requests and answers, by name",
-            self.dropped.clone(),
-        );
-        r.register(
-            "unknown_passed",
-            "Tool types, content, events and whatever else no rule names and that passed all the same, by name",
-            self.passed.clone(),
-        );
-        r.register(
-            "budget_refused",
-            "Requests that were refused because a budget is used up",
-            self.budget_refused.clone(),
-        );
-        r.register(
-            "rate_limited",
-            "Requests that were sent away for a while: a limit was reached, or a budget had set aside all that was left",
-            self.rate_limited.clone(),
-        );
-        r.register(
-            "allowance_messages",
-            "Messages to the control plane about shares of budgets and limits",
-            self.allowance_messages.clone(),
-        );
-        r.register(
-            "allowance_waits",
-            "Times that a request waited for the control plane to grant a share of a budget or limit",
-            self.allowance_waits.clone(),
-        );
-        r.register(
-            "guardrail_interventions",
-            "Requests that a guardrail stepped into, by what it found fault with and by lane",
-            self.guardrails.clone(),
-        );
-        r.register(
-            "lane_probes",
-            "Requests of the gateway's own to find out whether a lane serves a model",
-            self.lane_probes.clone(),
-        );
-        r.register(
-            "first_token_seconds",
-            "From arrival to the first content",
-            self.first_token.clone(),
-        );
-        r.register(
-            "duration_seconds",
-            "From arrival to the end",
-            self.duration.clone(),
-        );
-        r.register(
-            "in_flight",
-            "Model requests that are open now",
-            self.in_flight.clone(),
-        );
-        r.register(
-            "body_memory_bytes",
-            "Memory set aside for the bodies of requests that Bedrock has not answered yet",
-            self.body_memory.clone(),
-        );
-        r.register(
-            "bodies_refused",
-            "Requests that were refused because the memory for bodies was used up",
-            self.bodies_refused.clone(),
-        );
-        r.register(
-            "telemetry_relayed",
-            "Messages of clients' own telemetry that were passed on to collectors",
-            self.telemetry_relayed.clone(),
-        );
-        r.register(
-            "telemetry_dropped",
-            "Messages of clients' own telemetry that were dropped: too large, or more than collectors take",
-            self.telemetry_dropped.clone(),
-        );
-        r.register(
-            "endpoint_trouble",
-            "1 for an endpoint, or a Bedrock model of it, that is tried last until it answers again, with what is wrong",
-            self.troubles.clone(),
-        );
-        r.register(
-            "endpoint_failures",
-            "Attempts that an endpoint was at fault for, by what was wrong",
-            self.failures.clone(),
-        );
-        r.register(
-            "spool_records",
-            "Usage records not yet acknowledged",
-            self.spool_records.clone(),
-        );
-        r.register(
-            "spool_bytes",
-            "Bytes of the usage spool on disk",
-            self.spool_bytes.clone(),
-        );
-        r.register(
-            "usage_delivered",
-            "Usage records that are in the ledger, in the life of the spool",
-            self.usage_delivered.clone(),
-        );
-        r.register(
-            "usage_quarantined",
-            "Usage records put aside by the control plane, in the life of the spool",
-            self.usage_quarantined.clone(),
-        );
-        r.register(
-            "usage_emitted",
-            "Usage records that were made, in the life of the spool",
-            self.usage_emitted.clone(),
-        );
-        r.register(
-            "usage_spooled",
-            "Usage records that wait in the spool",
-            self.usage_spooled.clone(),
-        );
-        r.register(
-            "usage_unaccounted",
-            "Usage records that were made and are neither delivered nor put aside nor in the spool: being written just now, or lost",
-            self.usage_unaccounted.clone(),
-        );
-        r.register(
-            "applied_revision",
-            "Revision of the configuration in use",
-            self.applied_revision.clone(),
-        );
-        r.register(
-            "rejected_objects",
-            "Pushed objects that could not be used",
-            self.rejected_objects.clone(),
-        );
-        r.register(
-            "control_connected",
-            "1 while the control plane is connected",
-            self.control_connected.clone(),
-        );
-        r.register("pings", "Pings sent while Bedrock was silent", self.pings.clone());
-        r.register(
-            "explanations_dropped",
-            "Refusals that cannot be explained: `full` where too many waited to be delivered, `repeated` where a key had too many",
-            self.explanations_dropped.clone(),
-        );
+        catalogue::REQUESTS.register(r, self.requests.clone());
+        catalogue::TOKENS.register(r, self.tokens.clone());
+        catalogue::UPSTREAM_ERRORS.register(r, self.upstream_errors.clone());
+        catalogue::SEARCHES.register(r, self.searches.clone());
+        catalogue::DROPPED.register(r, self.dropped.clone());
+        catalogue::UNKNOWN_PASSED.register(r, self.passed.clone());
+        catalogue::BUDGET_REFUSED.register(r, self.budget_refused.clone());
+        catalogue::RATE_LIMITED.register(r, self.rate_limited.clone());
+        catalogue::ALLOWANCE_MESSAGES.register(r, self.allowance_messages.clone());
+        catalogue::ALLOWANCE_WAITS.register(r, self.allowance_waits.clone());
+        catalogue::GUARDRAILS.register(r, self.guardrails.clone());
+        catalogue::LANE_PROBES.register(r, self.lane_probes.clone());
+        catalogue::FIRST_TOKEN.register(r, self.first_token.clone());
+        catalogue::DURATION.register(r, self.duration.clone());
+        catalogue::IN_FLIGHT.register(r, self.in_flight.clone());
+        catalogue::BODY_MEMORY.register(r, self.body_memory.clone());
+        catalogue::BODIES_REFUSED.register(r, self.bodies_refused.clone());
+        catalogue::TELEMETRY_RELAYED.register(r, self.telemetry_relayed.clone());
+        catalogue::TELEMETRY_DROPPED.register(r, self.telemetry_dropped.clone());
+        catalogue::ENDPOINT_TROUBLE.register(r, self.troubles.clone());
+        catalogue::ENDPOINT_FAILURES.register(r, self.failures.clone());
+        catalogue::SPOOL_RECORDS.register(r, self.spool_records.clone());
+        catalogue::SPOOL_BYTES.register(r, self.spool_bytes.clone());
+        catalogue::USAGE_DELIVERED.register(r, self.usage_delivered.clone());
+        catalogue::USAGE_QUARANTINED.register(r, self.usage_quarantined.clone());
+        catalogue::USAGE_EMITTED.register(r, self.usage_emitted.clone());
+        catalogue::USAGE_SPOOLED.register(r, self.usage_spooled.clone());
+        catalogue::USAGE_UNACCOUNTED.register(r, self.usage_unaccounted.clone());
+        catalogue::APPLIED_REVISION.register(r, self.applied_revision.clone());
+        catalogue::REJECTED_OBJECTS.register(r, self.rejected_objects.clone());
+        catalogue::CONTROL_CONNECTED.register(r, self.control_connected.clone());
+        catalogue::PINGS.register(r, self.pings.clone());
+        catalogue::EXPLANATIONS_DROPPED.register(r, self.explanations_dropped.clone());
+        catalogue::AUTHENTICATION_FAILURES.register(r, self.authentication_failures.clone());
+        catalogue::USAGE_DELIVERY_FAILURES.register(r, self.usage_delivery_failures.clone());
     }
 
     /// What became of usage records up to now.
@@ -408,12 +315,39 @@ impl Metrics {
         }
         self.duration
             .observe(Duration::from_millis(record.duration_ms.into()).as_secs_f64());
+        if let Some(aliases) = &self.aliases {
+            aliases.recorded(record);
+        }
     }
 
-    /// An attempt failed. The names are AWS's, which are few; a name that is none is not taken.
+    /// Somebody is not let in; `shows_a_key` if they tried.
+    pub(crate) fn not_let_in(&self, shows_a_key: bool) {
+        let reason = if shows_a_key { "invalid_key" } else { "missing_key" };
+        self.authentication_failures
+            .get_or_create(&DropLabels { reason })
+            .inc();
+    }
+
+    /// An answer called these tools.
+    pub(crate) fn called(&self, tools: &[String]) {
+        if let Some(aliases) = &self.aliases {
+            aliases.called(tools);
+        }
+    }
+
+    /// An attempt failed.
+    pub(crate) fn attempt_failed(&self, attempt: &FailedAttempt<'_>) {
+        self.upstream_error(attempt.error);
+        if let Some(aliases) = &self.aliases {
+            aliases.failed(attempt);
+        }
+    }
+
+    /// Something went wrong at Bedrock. The names are AWS's, which are few; a name that is none is not taken.
     pub(crate) fn upstream_error(&self, name: &str) {
         let plain = name.len() <= 48 && name.bytes().all(|b| b.is_ascii_alphanumeric());
-        let error = if plain { name } else { "Other" }.to_owned();
+        let known = plain && is_among(&self.error_names, MAX_ERRORS, name);
+        let error = if known { name } else { "Other" }.to_owned();
         self.upstream_errors.get_or_create(&ErrorLabels { error }).inc();
     }
 
@@ -462,11 +396,15 @@ impl Metrics {
 
     /// A name that clients or Bedrock make up, as a label: `other` once there are too many.
     fn bounded(&self, name: &str) -> String {
-        let mut names = self.dropped_names.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = names.contains(name)
-            || (names.len() < MAX_DROPPED_NAMES && name.len() <= 80 && names.insert(name.to_owned()));
+        let known = name.len() <= 80 && is_among(&self.dropped_names, MAX_DROPPED_NAMES, name);
         if known { name } else { "other" }.to_owned()
     }
+}
+
+/// Whether a name is among the first `most` that were ever asked for.
+fn is_among(names: &Mutex<HashSet<String>>, most: usize, name: &str) -> bool {
+    let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
+    names.contains(name) || (names.len() < most && names.insert(name.to_owned()))
 }
 
 #[cfg(test)]
@@ -483,10 +421,17 @@ mod tests {
         }
         metrics.upstream_error("ThrottlingException");
         metrics.upstream_error("no such \"thing\"");
+        for n in 0..1_000 {
+            metrics.upstream_error(&format!("Made{n}Up"));
+        }
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         assert_eq!(text.matches("kind=\"beta\"").count(), MAX_DROPPED_NAMES + 1);
         assert!(text.contains("name=\"other\"} 800"), "{text}");
         assert!(text.contains("error=\"ThrottlingException\"") && text.contains("error=\"Other\""));
+        assert_eq!(
+            text.matches("ccag_dataplane_upstream_errors_total{").count(),
+            MAX_ERRORS + 1
+        );
     }
 }

@@ -278,16 +278,19 @@ impl Parts {
         let run = disk.next_run().map_err(data_dir)?;
         let link = Link::new(&config.control)?;
         let mut registry = Registry::default();
-        let metrics = Arc::new(Metrics::new(&mut registry));
+        let mut metrics = Metrics::new(&mut registry);
+        if config.metrics_aliases {
+            metrics = metrics.with_aliases(&mut registry);
+        }
+        let metrics = Arc::new(metrics);
         let trust_ms = i64::try_from(config.trust.as_millis()).unwrap_or(i64::MAX);
         let contact = disk.load_contact(clock.now_ms());
         let current = Arc::new(Current::new(disk.load(), contact, trust_ms, Arc::clone(&clock)));
         let gauges = TrustGauges(Arc::clone(&current));
         let quotas = Arc::new(Quotas::new());
-        let ours = registry.sub_registry_with_prefix("ccag_dataplane");
-        ours.register_collector(Box::new(gauges));
-        ours.register_collector(Box::new(QuotaGauges(Arc::clone(&quotas))));
-        quotas.counters.register(ours);
+        registry.register_collector(Box::new(gauges));
+        registry.register_collector(Box::new(QuotaGauges(Arc::clone(&quotas))));
+        quotas.counters.register(&mut registry);
         let recorder = Arc::new(Recorder {
             spool: spool.clone(),
             replica_id: replica_id.clone(),

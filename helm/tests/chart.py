@@ -10,10 +10,11 @@ import unittest
 
 import helm_sdkpy
 import kubernetes_validate
-from render import render
+import yaml
+from render import CHART, render
 
 # Kinds that Kubernetes itself has no schema of.
-OTHERS = {"Certificate", "Issuer", "HTTPRoute", "ServiceMonitor"}
+OTHERS = {"Certificate", "Issuer", "HTTPRoute", "PrometheusRule", "ServiceMonitor"}
 
 SECRETS = {
     "masterKey": "0" * 64,
@@ -81,7 +82,11 @@ SETS = {
     "monitored and fixed in size": merged(
         BASE,
         {
-            "metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
+            "metrics": {
+                "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+                "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+                "dashboards": {"enabled": True},
+            },
             "dataPlane": {"autoscaling": {"enabled": False}, "replicas": 5, "podDisruptionBudget": {"enabled": False}},
             "networkPolicy": {"enabled": False},
             "topologySpread": {"enabled": False},
@@ -226,6 +231,18 @@ class Chart(unittest.TestCase):
         documents = render(BASE, {"/api/v1/namespaces/claude/secrets/gate-ccag-plane-tls": held})
         secret = next(s for s in kinds(documents, "Secret") if s["metadata"]["name"].endswith("plane-tls"))
         self.assertEqual(secret["data"], held["data"])
+
+    def test_alerts_and_dashboards_are_the_files_themselves(self):
+        documents = rendered("monitored and fixed in size")
+        rule = kinds(documents, "PrometheusRule")[0]
+        self.assertEqual(rule["metadata"]["labels"]["release"], "prometheus")
+        self.assertEqual(rule["spec"], yaml.safe_load((CHART / "files/alerts.yml").read_text()))
+        self.assertGreater(len(rule["spec"]["groups"][0]["rules"]), 10)
+        dashboards = kinds(documents, "ConfigMap")[0]
+        self.assertEqual(dashboards["metadata"]["labels"]["grafana_dashboard"], "1")
+        files = {f"ccag-{path.name}": path.read_text() for path in (CHART / "files/dashboards").iterdir()}
+        self.assertEqual(dashboards["data"], files)
+        self.assertEqual(kinds(rendered("trial"), "PrometheusRule") + kinds(rendered("trial"), "ConfigMap"), [])
 
     def test_what_is_missing_or_misspelt_is_refused_with_words(self):
         for values, word in [

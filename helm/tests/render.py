@@ -22,14 +22,14 @@ CHART = pathlib.Path(__file__).resolve().parent.parent / "ccag"
 
 # The kinds of the chart, by API group.
 KINDS = {
-    "v1": ["Secret", "Service", "ServiceAccount", "Namespace"],
+    "v1": ["ConfigMap", "Secret", "Service", "ServiceAccount", "Namespace"],
     "apps/v1": ["Deployment", "StatefulSet"],
     "autoscaling/v2": ["HorizontalPodAutoscaler"],
     "policy/v1": ["PodDisruptionBudget"],
     "networking.k8s.io/v1": ["Ingress", "NetworkPolicy"],
     "cert-manager.io/v1": ["Certificate", "Issuer"],
     "gateway.networking.k8s.io/v1": ["HTTPRoute"],
-    "monitoring.coreos.com/v1": ["ServiceMonitor"],
+    "monitoring.coreos.com/v1": ["PrometheusRule", "ServiceMonitor"],
 }
 
 PLURALS = {"Ingress": "ingresses", "NetworkPolicy": "networkpolicies"}

@@ -81,6 +81,7 @@ fn system_packages() -> Result<()> {
         ("node", "nodejs"),
         ("npm", "npm"),
         ("tmux", "tmux"),
+        ("promtool", "prometheus"),
     ] {
         if !on_path(program) {
             missing.push(package);

@@ -189,6 +189,8 @@ pub(super) async fn take_in_again(app: &App, message: Vec<u8>) -> Result<Result<
     match inserted.await {
         Ok(inserted) => {
             app.metrics.usage_stored.inc_by(inserted.ids.len() as u64);
+            let new = rows.iter().filter(|row| inserted.ids.contains(&row.id));
+            new.for_each(|row| app.metrics.spent(row));
             Ok(Ok(!inserted.ids.is_empty()))
         }
         Err(error @ (StoreError::Data(_) | StoreError::Duplicate(_))) => Ok(Err(error.to_string())),
@@ -226,6 +228,7 @@ async fn store(
                 receipt.stored += inserted.ids.len();
                 receipt.duplicates += part.len() - inserted.ids.len();
                 let new = part.iter().filter(|row| inserted.ids.contains(&row.id));
+                new.clone().for_each(|row| app.metrics.spent(row));
                 if let Err(error) = breaker::watch(app, new).await {
                     tracing::warn!(%error, "the pace of sessions could not be looked at");
                 }

@@ -10,13 +10,14 @@
 
 pub mod config;
 mod lifecycle;
+pub mod metric;
 mod ops;
 mod serve;
 mod system;
 mod telemetry;
 
 pub use lifecycle::{Lifecycle, ReadyGuard};
-pub use ops::{Ops, SharedRegistry};
+pub use ops::{METRICS, Ops, SharedRegistry};
 pub use serve::{ConnectionLimits, Server, bind, serve};
 pub use system::{OsRng, SystemClock};
 pub use telemetry::{TelemetryConfig, init_telemetry};

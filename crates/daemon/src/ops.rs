@@ -2,14 +2,36 @@
 //! reach.
 
 use crate::Lifecycle;
+use crate::metric::{Label, Metric};
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
 use std::sync::{Arc, Mutex, PoisonError};
+
+const OPEN_CONNECTIONS: Metric = Metric::gauge(
+    "ccag_open_connections",
+    "connections",
+    "Client connections that are open now",
+);
+
+const CONNECTIONS_CLOSED: Metric = Metric::counter(
+    "ccag_connections_closed",
+    "connections and requests",
+    "Client connections, and requests on them, that were ended for taking too much: `slow_head` said nothing in time, \
+     `idle` had no request for too long, `made_room` had none when another needed the room, `no_room` was refused, \
+     `slow_body` did not finish its request, `not_reading` did not take its answer",
+)
+.by(&[Label::one_of(
+    "reason",
+    &["slow_head", "idle", "made_room", "no_room", "slow_body", "not_reading"],
+)]);
+
+/// What every process counts.
+pub const METRICS: &[Metric] = &[OPEN_CONNECTIONS, CONNECTIONS_CLOSED];
 
 /// A registry of metrics that several parts of a process write to.
 pub type SharedRegistry = Arc<Mutex<Registry>>;
@@ -38,18 +60,8 @@ impl Ops {
     #[must_use]
     pub fn new(life: &Lifecycle) -> Self {
         let mut own = Registry::default();
-        own.register(
-            "ccag_open_connections",
-            "Client connections that are open now",
-            life.connections().clone(),
-        );
-        own.register(
-            "ccag_connections_closed",
-            "Client connections, and requests on them, that were ended for taking too much: `slow_head` said nothing in time, \
-             `idle` had no request for too long, `made_room` had none when another needed the room, `no_room` was refused, \
-             `slow_body` did not finish its request, `not_reading` did not take its answer",
-            life.closed_connections().clone(),
-        );
+        OPEN_CONNECTIONS.register(&mut own, life.connections().clone());
+        CONNECTIONS_CLOSED.register(&mut own, life.closed_connections().clone());
         Self {
             life: life.clone(),
             registries: vec![Arc::new(Mutex::new(own))],
@@ -98,7 +110,8 @@ async fn readyz(State(ops): State<Ops>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")).into_response()
 }
 
-async fn metrics(State(ops): State<Ops>) -> Response {
+/// In OpenMetrics for who asks for it, as Prometheus does; else in the older text format, which everything reads.
+async fn metrics(State(ops): State<Ops>, headers: HeaderMap) -> Response {
     let mut text = String::with_capacity(16 * 1024);
     let encoded = ops
         .registries
@@ -112,8 +125,43 @@ async fn metrics(State(ops): State<Ops>) -> Response {
         tracing::error!(%error, "cannot write the metrics");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
-    let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, openmetrics)], text).into_response()
+    let wants_openmetrics = headers.get_all(header::ACCEPT).iter().any(|accept| {
+        accept
+            .to_str()
+            .is_ok_and(|types| types.contains("application/openmetrics-text"))
+    });
+    let kind = if wants_openmetrics {
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    } else {
+        text = older(&text);
+        "text/plain; version=0.0.4; charset=utf-8"
+    };
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+/// The same in the text format 0.0.4, which knows a counter by the name of its series.
+///
+/// <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
+fn older(openmetrics: &str) -> String {
+    let mut text = String::with_capacity(openmetrics.len());
+    let mut help: Option<(&str, &str)> = None;
+    for line in openmetrics.lines() {
+        if let Some(words) = line.strip_prefix("# HELP ") {
+            help = words.split_once(' ');
+        } else if let Some((name, kind)) = line
+            .strip_prefix("# TYPE ")
+            .and_then(|words| words.split_once(' '))
+        {
+            let end = if kind == "counter" { "_total" } else { "" };
+            if let Some((_, meaning)) = help.take().filter(|(of, _)| *of == name) {
+                text.extend(["# HELP ", name, end, " ", meaning, "\n"]);
+            }
+            text.extend(["# TYPE ", name, end, " ", kind, "\n"]);
+        } else if !line.starts_with('#') {
+            text.extend([line, "\n"]);
+        }
+    }
+    text
 }
 
 async fn config_dump(State(ops): State<Ops>) -> Response {

@@ -15,7 +15,7 @@ use super::reading::{begin, whole};
 use super::throttling::Throttling;
 use super::uncounted::Uncounted;
 use super::{Call, Operation, Reply, Upstream, UpstreamBody};
-use crate::metrics::Metrics;
+use crate::metrics::{FailedAttempt, Metrics};
 use crate::profiles::{Learning, Pins, Rules};
 use crate::usage::Ticket;
 use bytes::{Bytes, BytesMut};
@@ -173,7 +173,7 @@ pub(crate) async fn walk(
                 }
                 Err(fault) => fault,
             };
-            report(&bedrock.metrics, &ticket, &candidate, &fault);
+            report(&bedrock.metrics, &ticket, &candidate, &job, &fault);
             ticket.faulted(&fault);
             ticket.release(&fault.tokens);
             if !fault.reached {
@@ -299,8 +299,14 @@ fn failure(last: Fault, tokens: Tokens, ticket: Ticket) -> Box<Failure> {
     })
 }
 
-fn report(metrics: &Metrics, ticket: &Ticket, candidate: &Candidate, fault: &Fault) {
-    metrics.upstream_error(&fault.error.kind);
+fn report(metrics: &Metrics, ticket: &Ticket, candidate: &Candidate, job: &Job, fault: &Fault) {
+    metrics.attempt_failed(&FailedAttempt {
+        error: &fault.error.kind,
+        endpoint: &candidate.endpoint.id,
+        model: job.lane.asked.model.name.as_str(),
+        streaming: job.streaming,
+        is_throttled: fault.error.health == Health::Throttled,
+    });
     // What Bedrock says about a request may quote it, and no word of a conversation reaches the log.
     let detail = if fault.error.kind == "ValidationException" {
         "(told to the client)"

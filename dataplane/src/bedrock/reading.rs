@@ -54,6 +54,7 @@ pub(super) async fn whole(
     bedrock
         .learning
         .noticed(&bedrock.metrics, &noticed.dropped, &noticed.passed);
+    bedrock.metrics.called(&translated.tools);
     let tokens = translated.tokens;
     let mut body = Bytes::from(translated.body);
     match translated.guardrail {

@@ -12,7 +12,7 @@ use super::memory::COPIES;
 use super::{Gateway, body, search, session, sse};
 use crate::admission;
 use crate::allowance::{self, Notice, Reservation, Size};
-use crate::auth::{Authenticated, authenticate};
+use crate::auth::{Authenticated, authenticate, shows_a_key};
 use crate::bedrock::attempt::{self, Answer};
 use crate::bedrock::job::{Job, LaneJob, Source, pieces};
 use crate::bedrock::lanes::Asked;
@@ -274,7 +274,8 @@ fn admit(gateway: &Gateway, headers: &HeaderMap) -> Result<Admitted, Problem> {
 /// Who is asking?
 pub(super) fn identify(gateway: &Gateway, headers: &HeaderMap) -> Result<Admitted, Problem> {
     let view = gateway.view()?;
-    let who = authenticate(headers, &view, &gateway.tokens, gateway.clock.now_ms())?;
+    let who = authenticate(headers, &view, &gateway.tokens, gateway.clock.now_ms())
+        .inspect_err(|_| gateway.metrics.not_let_in(shows_a_key(headers)))?;
     Ok(Admitted { view, who })
 }
 

@@ -1,6 +1,8 @@
 //! How old the configuration is, for those who watch: measured when somebody looks.
 
 use super::Current;
+use crate::metrics::{CONFIGURATION_AGE, CONFIGURATION_TRUST, CONFIGURATION_TRUSTED};
+use ccag_daemon::metric::Metric;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -19,26 +21,14 @@ impl fmt::Debug for TrustGauges {
 impl Collector for TrustGauges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let current = &self.0;
-        let mut gauge = |name: &str, help: &str, value: i64| {
+        let mut gauge = |metric: &Metric, value: i64| {
             let gauge = ConstGauge::new(value);
-            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
+            gauge.encode(encoder.encode_descriptor(metric.name, metric.meaning, None, gauge.metric_type())?)
         };
         if let Some(age_ms) = current.known_age_ms() {
-            gauge(
-                "configuration_age_seconds",
-                "Since the control plane was last heard of; missing if it never was",
-                age_ms / 1_000,
-            )?;
+            gauge(&CONFIGURATION_AGE, age_ms / 1_000)?;
         }
-        gauge(
-            "configuration_trust_seconds",
-            "The age up to which the configuration is trusted",
-            current.trust_ms / 1_000,
-        )?;
-        gauge(
-            "configuration_trusted",
-            "1 while there is a configuration that is trusted; without one nothing is served",
-            i64::from(current.view().is_ok()),
-        )
+        gauge(&CONFIGURATION_TRUST, current.trust_ms / 1_000)?;
+        gauge(&CONFIGURATION_TRUSTED, i64::from(current.view().is_ok()))
     }
 }

@@ -96,6 +96,7 @@ impl Shipper {
                 if self.recorder.spool.acked() > acked_before {
                     backoff.reset();
                 }
+                self.recorder.metrics.usage_delivery_failures.inc();
                 tracing::debug!(%reason, "usage delivery interrupted");
                 let backlog = self.recorder.spool.backlog();
                 backoff.complain(|| tracing::warn!(%reason, backlog, "usage records cannot be delivered; they wait in the spool"));

@@ -30,6 +30,7 @@ mod isolation;
 mod limits;
 mod logs;
 mod matrix;
+mod metrics;
 mod notifications;
 mod outage;
 mod propagation;

@@ -1,6 +1,8 @@
 //! What quotas are, what is used of them and what became of it, for the ops port.
 
 use super::Quotas;
+use crate::metrics::{QUOTA_COUNTED, QUOTA_LIMIT, QUOTA_PASSED_OVER, QUOTA_SHARE_REFUSED};
+use ccag_daemon::metric::Metric;
 use ccag_domain::EndpointId;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
@@ -27,16 +29,8 @@ pub(crate) struct QuotaCounters {
 
 impl QuotaCounters {
     pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "quota_share_refused",
-            "Requests that were sent away because a quota is short and their team has its share, by the endpoint that came first",
-            self.refused.clone(),
-        );
-        registry.register(
-            "quota_passed_over",
-            "Requests that went to another endpoint first, because the quotas of this one had no room for them",
-            self.passed_over.clone(),
-        );
+        QUOTA_SHARE_REFUSED.register(registry, self.refused.clone());
+        QUOTA_PASSED_OVER.register(registry, self.passed_over.clone());
     }
 
     pub(super) fn refused(&self, endpoint: &EndpointId) {
@@ -86,24 +80,16 @@ impl Collector for QuotaGauges {
                 all.insert(labels, (bucket.limit(), bucket.counted(step)));
             }
         }
-        let mut family = |name: &str, help: &str, value: fn(&(u64, u64)) -> u64| {
-            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        let mut family = |metric: &Metric, value: fn(&(u64, u64)) -> u64| {
+            let mut encoder =
+                encoder.encode_descriptor(metric.name, metric.meaning, None, MetricType::Gauge)?;
             for (labels, both) in &all {
                 let gauge = ConstGauge::new(i64::try_from(value(both)).unwrap_or(i64::MAX));
-                gauge.encode(metric.encode_family(labels)?)?;
+                gauge.encode(encoder.encode_family(labels)?)?;
             }
             Ok(())
         };
-        family(
-            "quota_limit",
-            "What AWS lets an account use of a model in a minute, for quotas that requests have counted against",
-            |both| both.0,
-        )?;
-        family(
-            "quota_counted",
-            "What counts against it, as far as this data plane knows: set aside for what runs, and used in the last minute, here \
-             and elsewhere",
-            |both| both.1,
-        )
+        family(&QUOTA_LIMIT, |both| both.0)?;
+        family(&QUOTA_COUNTED, |both| both.1)
     }
 }

@@ -128,6 +128,22 @@ impl ControlPlane {
     pub(crate) async fn admin(&self) -> Admin {
         Admin::log_in(&self.http, "admin", PASSWORD).await
     }
+
+    /// What its ops port answers.
+    pub(crate) async fn ops(&self, path: &str, accept: &str) -> String {
+        operator_gets(self.ops_port, path, accept).await
+    }
+}
+
+/// What an ops port answers, in a format.
+async fn operator_gets(port: u16, path: &str, accept: &str) -> String {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let asked = client
+        .get(format!("http://127.0.0.1:{port}{path}"))
+        .header("accept", accept);
+    let response = asked.send().await.unwrap();
+    assert_eq!(response.status(), 200, "{path}");
+    response.text().await.unwrap()
 }
 
 /// A data plane, and how to start it again.
@@ -253,11 +269,14 @@ impl DataPlane {
         Client::new(&self.http, secret)
     }
 
+    /// What its ops port answers.
+    pub(crate) async fn ops(&self, path: &str, accept: &str) -> String {
+        operator_gets(self.ops_port, path, accept).await
+    }
+
     /// A metric of its own, by the name behind `ccag_dataplane_`.
     pub(crate) async fn metric(&self, name: &str) -> i64 {
-        let url = format!("http://127.0.0.1:{}/metrics", self.ops_port);
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let text = client.get(url).send().await.unwrap().text().await.unwrap();
+        let text = self.ops("/metrics", "*/*").await;
         let start = format!("ccag_dataplane_{name} ");
         let line = text.lines().find_map(|line| line.strip_prefix(&start));
         line.unwrap_or_else(|| panic!("no {name} in {text}"))
