@@ -13,6 +13,7 @@ use ccag_admin_api::Secret;
 use ccag_aws::{AwsSettings, ControlConfig};
 use ccag_daemon::TelemetryConfig;
 use ccag_daemon::config::ConfigError;
+use ccag_daemon::otlp::OtlpConfig;
 use file::{File, LogFormat, OidcSection, dump, notification_url};
 use secrecy::SecretString;
 use std::collections::HashMap;
@@ -24,7 +25,7 @@ use url::Url;
 /// The defaults, and the documentation of every key.
 pub const DEFAULTS: &str = include_str!("../default.toml");
 
-/// Which variable sets which key.
+/// Which variable sets which key, beside those of OpenTelemetry.
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("CCAG_HTTP_LISTEN", "http_listen"),
     ("CCAG_GRPC_LISTEN", "grpc_listen"),
@@ -104,6 +105,8 @@ pub struct ControlPlaneConfig {
     /// Who is told of budgets as long as there is no destination of notifications: a web address, or the ARN of a topic or an
     /// event bus.
     pub notification_url: Option<String>,
+    /// Where telemetry of the control plane itself is sent.
+    pub otlp: OtlpConfig,
     /// How AWS is reached to ask what endpoints offer.
     pub aws: AwsSettings,
     /// How connections to AWS are made.
@@ -137,6 +140,7 @@ impl ControlPlaneConfig {
             client_session_ttl: Duration::from_secs(30 * 24 * 3_600),
             explanation_days: 30,
             notification_url: None,
+            otlp: OtlpConfig::default(),
             aws: AwsSettings::default(),
             aws_client: ControlConfig::default(),
             discover_every: None,
@@ -202,7 +206,7 @@ fn wrong(key: &'static str, reason: impl Into<String>) -> InvalidConfig {
 /// # Errors
 /// [`InvalidConfig`] for the first thing that is wrong, with its source and what to do.
 pub fn load(file: Option<&Path>) -> Result<ProcessConfig, InvalidConfig> {
-    check(ccag_daemon::config::load(DEFAULTS, file, ENVIRONMENT)?)
+    check(ccag_daemon::config::load(DEFAULTS, file, &environment())?)
 }
 
 /// The same with these variables instead of the process's own.
@@ -213,11 +217,17 @@ pub fn load_from(
     file: Option<&Path>,
     vars: &HashMap<String, String>,
 ) -> Result<ProcessConfig, InvalidConfig> {
-    check(ccag_daemon::config::load_from(DEFAULTS, file, ENVIRONMENT, vars)?)
+    check(ccag_daemon::config::load_from(
+        DEFAULTS,
+        file,
+        &environment(),
+        vars,
+    )?)
 }
 
 fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
     let grpc_tls = grpc_tls(&file)?;
+    let dump = dump(&file);
     let plane = ControlPlaneConfig {
         database: database::connection(&file.database)?,
         database_secret: database::secret(&file.database)?,
@@ -284,9 +294,10 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
             }
         },
         notification_url: notification_url(&file)?,
+        otlp: file.otlp.check().map_err(|(key, reason)| wrong(key, reason))?,
     };
     Ok(ProcessConfig {
-        dump: dump(&file),
+        dump,
         plane,
         http_listen: file.http_listen,
         grpc_listen: file.grpc_listen,
@@ -389,18 +400,6 @@ fn public_url(text: &str) -> Result<Option<Url>, InvalidConfig> {
             "is not an http(s) URL; set CCAG_PUBLIC_URL to something like https://claude.example.com",
         )
     })
-}
-
-fn networks(texts: &[String]) -> Result<Vec<Network>, InvalidConfig> {
-    let parse = |text: &String| {
-        Network::parse(text).ok_or_else(|| {
-            wrong(
-                "trusted_proxies",
-                format!("holds `{text}`, which is neither an address nor a range"),
-            )
-        })
-    };
-    texts.iter().map(parse).collect()
 }
 
 fn grpc_tls(file: &File) -> Result<Option<GrpcTls>, InvalidConfig> {

@@ -18,6 +18,7 @@ pub mod metrics;
 mod plane;
 mod secrets;
 pub mod store;
+mod traces;
 
 pub use app::bootstrap::{Bootstrap, BootstrapReport};
 pub use config::ControlPlaneConfig;

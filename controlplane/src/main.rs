@@ -41,11 +41,13 @@ async fn main() -> anyhow::Result<()> {
     let ops_listener = bind(config.ops_listen).await.context("CCAG_OPS_LISTEN")?;
     let http = bind(config.http_listen).await.context("CCAG_HTTP_LISTEN")?;
     let grpc = bind(config.grpc_listen).await.context("CCAG_GRPC_LISTEN")?;
+    let otlp = config.plane.otlp.registry();
     let plane = ControlPlane::start(config.plane, &life).await?;
     announce(plane.report())?;
     let dump = config.dump;
     let ops = Ops::new(&life)
         .registry(plane.registry())
+        .registries(otlp)
         .config_dump(move || dump.clone());
     let ops_server = serve(&ops_life, ops_listener, ops.router(), Duration::from_secs(1));
     let planes = async {

@@ -12,7 +12,9 @@ use crate::http::{self, CookieKeys, HttpState};
 use crate::master_key::{MasterKeyError, OpenKeys};
 use crate::metrics::Metrics;
 use crate::store::{AuditEntry, Backend, ConnectOptions, Store, StoreError};
+use crate::traces::Traces;
 use axum::Router;
+use ccag_daemon::otlp::{Otlp, OtlpError};
 use ccag_daemon::{Lifecycle, OsRng, SharedRegistry, SystemClock};
 use ccag_domain::{Clock, Code, Problem, Rng, UnixMs};
 use prometheus_client::registry::Registry;
@@ -53,6 +55,9 @@ pub enum StartError {
     /// The first rows cannot be written.
     #[error("cannot prepare the database: {0}")]
     Bootstrap(Problem),
+    /// The collector of telemetry cannot be spoken to.
+    #[error(transparent)]
+    Otlp(#[from] OtlpError),
     /// Identity providers cannot be asked.
     #[error("cannot prepare to ask identity providers: {0}")]
     Tls(reqwest::Error),
@@ -90,6 +95,7 @@ pub struct ControlPlane {
     state: HttpState,
     services: Services,
     registry: SharedRegistry,
+    otlp: Option<Otlp>,
     report: BootstrapReport,
 }
 
@@ -121,6 +127,9 @@ impl ControlPlane {
         world: World,
     ) -> Result<Self, StartError> {
         let ready = life.ready_guard("the configuration in the database");
+        let mut instance = [0; 8];
+        world.rng.fill(&mut instance);
+        let (at, chance) = (Arc::clone(&world.clock), Arc::clone(&world.rng));
         let Opened {
             app,
             keys,
@@ -131,6 +140,12 @@ impl ControlPlane {
         if let Some(login) = login {
             life.spawn("database secret", login.follow(app.store.clone(), life.shutdown()));
         }
+        let otlp = Otlp::start(
+            &config.otlp,
+            ("ccag-controlplane", &hex::encode(instance)),
+            at,
+            chance,
+        )?;
         let writing = sessions::write_refused(app.clone(), not_let_in, life.shutdown());
         life.spawn("refused sign-ins", writing);
         let report = bootstrap(&app, &config, &keys).await?;
@@ -161,6 +176,7 @@ impl ControlPlane {
             fleet,
             shares,
             life: life.clone(),
+            otlp: otlp.clone(),
             // A data plane in the same process delivers its last records while the shutdown is under way.
             end: match config.join_token {
                 Some(_) => life.shutdown(),
@@ -173,12 +189,14 @@ impl ControlPlane {
             public_url: config.public_url,
             cookie_keys: CookieKeys::new(&keys),
             life: life.clone(),
+            traces: otlp.clone().map(Traces::new),
             trusted_proxies: config.trusted_proxies,
         });
         Ok(Self {
             state,
             services,
             registry: Arc::new(Mutex::new(registry)),
+            otlp,
             report,
         })
     }
@@ -247,6 +265,9 @@ impl ControlPlane {
 
     /// Closes the database, after everything else has ended.
     pub async fn finish(self) {
+        if let Some(otlp) = &self.otlp {
+            otlp.finish().await;
+        }
         let store = self.state.app.store.clone();
         drop(self);
         store.close().await;

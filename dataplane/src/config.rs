@@ -4,6 +4,7 @@ use crate::bedrock::{AwsCredentials, AwsSettings, ClientConfig};
 use crate::http::{COUNT_COPIES, half_of_all};
 use crate::sync::{ControlLink, LinkError, check_url};
 use ccag_daemon::config::ConfigError;
+use ccag_daemon::otlp::{self, OtlpConfig, OtlpSection};
 use ccag_daemon::{ConnectionLimits, TelemetryConfig};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -13,13 +14,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod connections;
+mod dump;
 
 use connections::ConnectionsSection;
+use dump::dump;
 
 /// The defaults, and the documentation of every key.
 pub const DEFAULTS: &str = include_str!("../default.toml");
 
-/// Which variable sets which key.
+/// Which variable sets which key, beside those of OpenTelemetry.
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("CCAG_HTTP_LISTEN", "http_listen"),
     ("CCAG_OPS_LISTEN", "ops_listen"),
@@ -83,6 +86,8 @@ pub struct DataPlaneConfig {
     pub forward_control: Option<url::Url>,
     /// Whether metrics are exposed by the names of the existing gateway as well.
     pub metrics_aliases: bool,
+    /// Where telemetry of the data plane itself is sent.
+    pub otlp: OtlpConfig,
     /// Where what clients measure of themselves is passed on to.
     pub telemetry_collectors: Vec<url::Url>,
     /// What is sent along there.
@@ -114,6 +119,7 @@ impl DataPlaneConfig {
             spool_sync: Duration::from_secs(1),
             forward_control: None,
             metrics_aliases: false,
+            otlp: OtlpConfig::default(),
             telemetry_collectors: Vec::new(),
             telemetry_headers: http::HeaderMap::new(),
         }
@@ -179,6 +185,7 @@ struct File {
     connections: ConnectionsSection,
     spool: SpoolSection,
     aws: AwsSection,
+    otlp: OtlpSection,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
@@ -251,7 +258,7 @@ impl Secret {
 /// # Errors
 /// [`InvalidConfig`] for the first thing that is wrong, with its source and what to do.
 pub fn load(file: Option<&Path>) -> Result<ProcessConfig, InvalidConfig> {
-    check(ccag_daemon::config::load(DEFAULTS, file, ENVIRONMENT)?)
+    check(ccag_daemon::config::load(DEFAULTS, file, &environment())?)
 }
 
 /// The same with these variables instead of the process's own.
@@ -262,7 +269,16 @@ pub fn load_from(
     file: Option<&Path>,
     vars: &HashMap<String, String>,
 ) -> Result<ProcessConfig, InvalidConfig> {
-    check(ccag_daemon::config::load_from(DEFAULTS, file, ENVIRONMENT, vars)?)
+    check(ccag_daemon::config::load_from(
+        DEFAULTS,
+        file,
+        &environment(),
+        vars,
+    )?)
+}
+
+fn environment() -> Vec<(&'static str, &'static str)> {
+    [ENVIRONMENT, otlp::ENVIRONMENT].concat()
 }
 
 fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
@@ -330,6 +346,10 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
         spool_sync: Duration::from_millis(in_range("spool.sync_ms", file.spool.sync_ms, 0, 60_000)?),
         forward_control: forward_url(&file.forward_control)?,
         metrics_aliases: file.metrics_aliases,
+        otlp: file
+            .otlp
+            .check()
+            .map_err(|(key, reason)| InvalidConfig::Value { key, reason })?,
         telemetry_collectors: collectors(&file.telemetry.collectors)?,
         telemetry_headers: collector_headers(file.telemetry.headers)?,
         ..DataPlaneConfig::new(file.data_dir, control_link(file.control)?)
@@ -431,51 +451,6 @@ fn host_name() -> String {
         .map(|name| name.trim().to_owned())
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| "dataplane".to_owned())
-}
-
-/// What may be shown: secrets only as set or not.
-fn dump(file: &File) -> serde_json::Value {
-    let set = |secret: &Secret| {
-        if secret.0.expose_secret().is_empty() {
-            ""
-        } else {
-            "(set)"
-        }
-    };
-    serde_json::json!({
-        "http_listen": file.http_listen,
-        "ops_listen": file.ops_listen,
-        "data_dir": file.data_dir,
-        "replica_name": file.replica_name,
-        "forward_control": file.forward_control,
-        "metrics_aliases": file.metrics_aliases,
-        "telemetry": { "collectors": file.telemetry.collectors },
-        "drain_notice_s": file.drain_notice_s,
-        "drain_s": file.drain_s,
-        "log_filter": file.log_filter,
-        "control": {
-            "urls": file.control.urls,
-            "join_token": set(&file.control.join_token),
-            "ca_file": file.control.ca_file,
-            "trust_s": file.control.trust_s,
-        },
-        "limits": {
-            "body_bytes": file.limits.body_bytes,
-            "body_memory_bytes": file.limits.body_memory_bytes,
-            "ping_s": file.limits.ping_s,
-            "idle_s": file.limits.idle_s,
-        },
-        "connections": file.connections,
-        "spool": { "max_bytes": file.spool.max_bytes, "sync_ms": file.spool.sync_ms },
-        "aws": {
-            "region": file.aws.region,
-            "bearer_token": set(&file.aws.bearer_token),
-            "connect_timeout_ms": file.aws.connect_timeout_ms,
-            "answer_timeout_s": file.aws.answer_timeout_s,
-            "http2": file.aws.http2,
-            "ca_bundle": file.aws.ca_bundle,
-        },
-    })
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod profiles;
 mod ratelimit;
 mod search;
 mod sync;
+mod traces;
 mod usage;
 
 pub use ccag_aws::BadBundle;

@@ -37,6 +37,7 @@ async fn main() -> anyhow::Result<()> {
     life.install_signals();
     let ops_listener = bind(config.ops_listen).await.context("CCAG_OPS_LISTEN")?;
     let listener = bind(config.http_listen).await.context("CCAG_HTTP_LISTEN")?;
+    let otlp = config.plane.otlp.registry();
     let plane = DataPlane::start(config.plane, &life).await?;
     tracing::info!(
         replica_id = %plane.replica_id(),
@@ -47,6 +48,7 @@ async fn main() -> anyhow::Result<()> {
     let dump = config.dump;
     let ops = Ops::new(&life)
         .registry(plane.registry())
+        .registries(otlp)
         .config_dump(move || dump.clone())
         .router();
     let ops_life = Lifecycle::new();

@@ -17,9 +17,11 @@ use crate::http::{BodyMemory, Forward, Gateway, Relay, inference, no_room, with_
 use crate::metrics::Metrics;
 use crate::profiles::{Learning, Pins};
 use crate::sync::{Current, Disk, Identity, Link, LinkError, TrustGauges, Watch};
+use crate::traces::GenAi;
 use crate::usage::{Recorder, Shipper, Spool, SpoolConfig, SpoolError};
 use axum::Router;
 use ccag_aws::BadBundle;
+use ccag_daemon::otlp::{Otlp, OtlpError};
 use ccag_daemon::{Lifecycle, OsRng, SharedRegistry, SystemClock};
 use ccag_domain::{Clock, ReplicaId, Revision, Rng};
 use ccag_search::Searcher;
@@ -56,6 +58,9 @@ pub enum StartError {
     /// The way to the control plane is wrong.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// The collector of telemetry cannot be spoken to.
+    #[error(transparent)]
+    Otlp(#[from] OtlpError),
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
@@ -89,6 +94,7 @@ impl Default for World {
 pub struct DataPlane {
     gateway: Arc<Gateway>,
     registry: SharedRegistry,
+    otlp: Option<Otlp>,
     replica_id: ReplicaId,
     closing: CancellationToken,
     shipped: CancellationToken,
@@ -131,6 +137,7 @@ impl DataPlane {
         let plane = Self {
             gateway: Arc::new(parts.gateway(&config, upstream, life)?),
             registry: Arc::clone(&parts.registry),
+            otlp: parts.otlp.clone(),
             replica_id: parts.replica_id.clone(),
             closing: CancellationToken::new(),
             shipped: CancellationToken::new(),
@@ -234,6 +241,9 @@ impl DataPlane {
             tracing::warn!("the last usage delivery does not end; the records stay in the spool");
         }
         self.gateway.recorder.spool.close().await;
+        if let Some(otlp) = &self.otlp {
+            otlp.finish().await;
+        }
     }
 }
 
@@ -244,6 +254,7 @@ struct Parts {
     link: Link,
     replica_id: ReplicaId,
     registry: SharedRegistry,
+    otlp: Option<Otlp>,
     metrics: Arc<Metrics>,
     current: Arc<Current>,
     recorder: Arc<Recorder>,
@@ -276,7 +287,9 @@ impl Parts {
         let disk = Disk::new(&config.data_dir, config.control.snapshot_key());
         let replica_id = disk.replica_id(clock.as_ref(), rng.as_ref()).map_err(data_dir)?;
         let run = disk.next_run().map_err(data_dir)?;
-        let link = Link::new(&config.control)?;
+        let service = ("ccag-dataplane", replica_id.as_str());
+        let otlp = Otlp::start(&config.otlp, service, Arc::clone(&clock), Arc::clone(&rng))?;
+        let link = Link::new(&config.control, otlp.clone())?;
         let mut registry = Registry::default();
         let mut metrics = Metrics::new(&mut registry);
         if config.metrics_aliases {
@@ -296,6 +309,7 @@ impl Parts {
             replica_id: replica_id.clone(),
             run,
             metrics: Arc::clone(&metrics),
+            genai: otlp.clone().map(|otlp| Arc::new(GenAi::new(otlp))),
             clock: Arc::clone(&clock),
             rng: Arc::clone(&rng),
         });
@@ -314,6 +328,7 @@ impl Parts {
             link,
             replica_id,
             registry,
+            otlp,
             metrics,
             current,
             recorder,

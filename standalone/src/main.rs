@@ -41,9 +41,12 @@ async fn main() -> Result<()> {
     let pipe = pipe::open(&life, control.grpc());
     let data = DataPlane::start(settings.data_plane(pipe.channel, sim.as_ref()), &life).await?;
     if let Some(address) = settings.ops_listen {
+        let dump = settings.dump.clone();
         let ops = Ops::new(&life)
             .registry(control.registry())
-            .registry(data.registry());
+            .registry(data.registry())
+            .registries(settings.otlp_registry())
+            .config_dump(move || dump.clone());
         let (listener, life) = (bind(address).await.context("CCAG_OPS_LISTEN")?, ops_life.clone());
         let serving = async move { drop(serve(&life, listener, ops.router(), Duration::from_secs(1)).await) };
         ops_life.spawn("ops port", serving);

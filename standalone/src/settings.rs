@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use bedrock_sim::Sim;
 use ccag_aws::{AwsCredentials, AwsSettings};
 use ccag_controlplane::ControlPlaneConfig;
-use ccag_daemon::{ConnectionLimits, OsRng};
+use ccag_daemon::{ConnectionLimits, OsRng, SharedRegistry};
 use ccag_dataplane::{ControlLink, DataPlaneConfig};
 use ccag_domain::Rng;
 use std::collections::HashMap;
@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) ops_listen: Option<SocketAddr>,
     /// Where people reach the gateway.
     pub(crate) url: String,
+    /// What both planes run with, without secrets.
+    pub(crate) dump: serde_json::Value,
 }
 
 impl Settings {
@@ -77,6 +79,7 @@ impl Settings {
         let mut control_plane = control.plane;
         control_plane.join_token = None;
         control_plane.bootstrap.first_key = true;
+        control_plane.otlp.counts = data.plane.otlp.counts.clone();
         Ok(Self {
             control: control_plane,
             data: data.plane,
@@ -84,7 +87,16 @@ impl Settings {
             drain: data.drain,
             ops_listen,
             url,
+            dump: serde_json::json!({
+                "control_plane": control.dump,
+                "data_plane": data.dump,
+            }),
         })
+    }
+
+    /// The metrics of the way to an OpenTelemetry collector, if there is one.
+    pub(crate) fn otlp_registry(&self) -> Option<SharedRegistry> {
+        self.data.otlp.registry()
     }
 
     /// The control plane's configuration.

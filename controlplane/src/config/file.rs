@@ -1,6 +1,8 @@
 //! The configuration as it is written: in the file, with variables laid over it.
 
-use super::{InvalidConfig, wrong};
+use super::{ENVIRONMENT, InvalidConfig, wrong};
+use crate::http::Network;
+use ccag_daemon::otlp::{self, OtlpSection};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -28,6 +30,7 @@ pub(super) struct File {
     pub(super) admin: AdminSection,
     pub(super) oidc: OidcSection,
     pub(super) aws: AwsSection,
+    pub(super) otlp: OtlpSection,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +113,11 @@ impl Hidden {
     }
 }
 
+/// Which variable sets which key.
+pub(super) fn environment() -> Vec<(&'static str, &'static str)> {
+    [ENVIRONMENT, otlp::ENVIRONMENT].concat()
+}
+
 /// What may be shown: secrets only as set or not.
 pub(super) fn dump(file: &File) -> serde_json::Value {
     let set = |secret: &Hidden| if secret.get().is_some() { "(set)" } else { "" };
@@ -158,6 +166,13 @@ pub(super) fn dump(file: &File) -> serde_json::Value {
             "scopes": file.oidc.scopes,
             "jwks_url": file.oidc.jwks_url,
         },
+        "aws": {
+            "region": file.aws.region,
+            "bearer_token": set(&file.aws.bearer_token),
+            "ca_bundle": file.aws.ca_bundle,
+            "discover_hours": file.aws.discover_hours,
+        },
+        "otlp": file.otlp.dump(),
     })
 }
 
@@ -174,4 +189,17 @@ pub(super) fn notification_url(file: &File) -> Result<Option<String>, InvalidCon
         wrong("notification_url", reason)
     })?;
     Ok(Some(url.to_owned()))
+}
+
+/// The load balancers whose word counts.
+pub(super) fn networks(texts: &[String]) -> Result<Vec<Network>, InvalidConfig> {
+    let parse = |text: &String| {
+        Network::parse(text).ok_or_else(|| {
+            wrong(
+                "trusted_proxies",
+                format!("holds `{text}`, which is neither an address nor a range"),
+            )
+        })
+    };
+    texts.iter().map(parse).collect()
 }

@@ -13,6 +13,7 @@ pub(crate) use hub::Hub;
 pub(crate) use quotas::Shares;
 
 use crate::app::App;
+use ccag_daemon::otlp::Otlp;
 use ccag_daemon::{CancellationToken, Lifecycle};
 use ccag_proto::MAX_MESSAGE_BYTES;
 use ccag_proto::v1::allowance_server::AllowanceServer;
@@ -34,6 +35,8 @@ pub(crate) struct Services {
     pub(crate) fleet: FleetWriter,
     pub(crate) shares: Shares,
     pub(crate) life: Lifecycle,
+    /// Where streams are told of by OpenTelemetry, if they are.
+    pub(crate) otlp: Option<Otlp>,
     /// When cancelled, streams end and data planes go to another control plane.
     pub(crate) end: CancellationToken,
     /// What data planes have to show; `None` for a pipe inside one process.
@@ -52,22 +55,41 @@ impl Services {
         let allowance = AllowanceServer::new(self.clone())
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
-        let check = self.join_check();
-        Routes::new(InterceptedService::new(config, check.clone()))
-            .add_service(InterceptedService::new(usage, check.clone()))
-            .add_service(InterceptedService::new(allowance, check))
+        Routes::new(InterceptedService::new(
+            config,
+            self.join_check("ccag.v1.Config/Watch"),
+        ))
+        .add_service(InterceptedService::new(
+            usage,
+            self.join_check("ccag.v1.Usage/Report"),
+        ))
+        .add_service(InterceptedService::new(
+            allowance,
+            self.join_check("ccag.v1.Allowance/Lease"),
+        ))
     }
 
     fn join_check(
         &self,
+        method: &'static str,
     ) -> impl Fn(Request<()>) -> Result<Request<()>, Status> + Clone + Send + Sync + 'static + use<> {
         let token = self.join_token.clone();
+        let otlp = self.otlp.clone();
         move |request: Request<()>| match &token {
             Some(token) if !shows(request.metadata(), token.expose_secret()) => {
                 tracing::warn!("a data plane was refused: its join token is not ours");
                 Err(Status::unauthenticated("the join token is missing or wrong"))
             }
-            _ => Ok(request),
+            _ => {
+                if let Some(otlp) = &otlp {
+                    let headers = request.metadata().clone().into_headers();
+                    // A stream is open for hours: the span says that it was opened, and by whose wish.
+                    let mut span = otlp.serve(method.to_owned(), &headers);
+                    span.set("rpc.system", "grpc");
+                    span.set("rpc.method", method);
+                }
+                Ok(request)
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(12);
 pub(super) async fn around(State(state): State<HttpState>, mut request: Request, next: Next) -> Response {
     let id = RequestId::generate(&*state.app.clock, &*state.app.rng);
     request.extensions_mut().insert(id.clone());
+    let told = state.traces.as_ref().map(|traces| traces.serve(&request, &id));
     let span = tracing::info_span!("http", request_id = %id, method = %request.method(), path = %request.uri().path());
     let tally = request.extensions_mut().remove::<Tally>().unwrap_or_default();
     let handled = tally
@@ -47,6 +48,9 @@ pub(super) async fn around(State(state): State<HttpState>, mut request: Request,
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);
         }
+    }
+    if let Some(told) = told {
+        told.answered(response.status());
     }
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {

@@ -49,6 +49,7 @@ pub(crate) use console::CookieKeys;
 pub(crate) use problem::Refusal;
 
 use crate::app::App;
+use crate::traces::Traces;
 use axum::Router;
 use axum::routing::{delete, get, post, put};
 use ccag_admin_api::paths;
@@ -70,6 +71,8 @@ pub struct Inner {
     pub(crate) cookie_keys: CookieKeys,
     /// What outlives a client that goes away.
     pub(crate) life: Lifecycle,
+    /// Where requests are told of by OpenTelemetry, if they are.
+    pub(crate) traces: Option<Traces>,
     /// Whose word on the client's address counts.
     pub trusted_proxies: Vec<Network>,
 }

@@ -120,6 +120,21 @@ impl std::fmt::Display for ConfigError {
     }
 }
 
+/// A URL as it may be shown: what stands before the `@` of its authority is not.
+#[must_use]
+pub fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return if url.contains('@') { "(set)" } else { url }.to_owned();
+    };
+    let (authority, path) = rest
+        .find(['/', '?', '#'])
+        .map_or((rest, ""), |at| rest.split_at(at));
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://(set)@{host}{path}"),
+        None => url.to_owned(),
+    }
+}
+
 /// Reads the configuration from the defaults, the file and the process's environment.
 ///
 /// `env` says which variable sets which dotted key. Where several variables set the same key, the first one that is set

@@ -12,6 +12,7 @@ pub mod config;
 mod lifecycle;
 pub mod metric;
 mod ops;
+pub mod otlp;
 mod serve;
 mod system;
 mod telemetry;

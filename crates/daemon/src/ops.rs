@@ -76,6 +76,13 @@ impl Ops {
         self
     }
 
+    /// Adds the metrics of these registries, as [`Ops::registry`] does.
+    #[must_use]
+    pub fn registries(mut self, registries: impl IntoIterator<Item = SharedRegistry>) -> Self {
+        self.registries.extend(registries);
+        self
+    }
+
     /// Serves what `dump` returns at `/config_dump`. It has to leave secrets out itself.
     #[must_use]
     pub fn config_dump(mut self, dump: impl Fn() -> serde_json::Value + Send + Sync + 'static) -> Self {

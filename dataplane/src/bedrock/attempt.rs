@@ -94,7 +94,11 @@ pub(crate) struct Failure {
 /// An answer without its ticket.
 pub(super) enum Answered {
     Stream(Box<Begun>),
-    Whole { body: Bytes, tokens: Tokens },
+    Whole {
+        body: Bytes,
+        tokens: Tokens,
+        stop_reason: Option<String>,
+    },
 }
 
 /// A stream that has begun, without its ticket.
@@ -159,6 +163,7 @@ pub(crate) async fn walk(
         loop {
             ticket.attempt(&candidate);
             ticket.trying(&candidate, &job, bedrock.upstream.home_region());
+            ticket.trace_trying(&candidate, bedrock.upstream.as_ref());
             ticket.hold(bedrock.quotas.reserve(&candidate, &asking));
             let fault = match once(&bedrock, &candidate, &job, &mut ticket).await {
                 Ok((answered, aws_request_id)) => {
@@ -168,6 +173,9 @@ pub(crate) async fn walk(
                         bedrock.homes.served(&conversation, &first, by);
                     }
                     ticket.worked(aws_request_id.as_deref());
+                    if let Answered::Whole { stop_reason, .. } = &answered {
+                        ticket.stopped(stop_reason.as_deref());
+                    }
                     job.rules().worked(&candidate, &bedrock.pins, &bedrock.learning);
                     return Ok(finish(answered, aws_request_id, job.source.rules, ticket));
                 }
@@ -175,6 +183,7 @@ pub(crate) async fn walk(
             };
             report(&bedrock.metrics, &ticket, &candidate, &job, &fault);
             ticket.faulted(&fault);
+            ticket.trace_faulted(&fault);
             ticket.release(&fault.tokens);
             if !fault.reached {
                 ticket.not_reached();
@@ -279,7 +288,7 @@ fn finish(answered: Answered, aws_request_id: Option<String>, rules: Rules, tick
             };
             Answer::Stream(Box::new(opened))
         }
-        Answered::Whole { body, tokens } => Answer::Whole(Box::new(Whole {
+        Answered::Whole { body, tokens, .. } => Answer::Whole(Box::new(Whole {
             body,
             tokens,
             aws_request_id,

@@ -91,18 +91,22 @@ impl AwsUpstream {
     }
 
     fn url(&self, call: &Call<'_>, region: &str) -> Result<String, CallError> {
-        let (own, configured) = if call.operation.is_mantle() {
-            (&call.endpoint.mantle_url, &self.mantle_url)
-        } else {
-            (&call.endpoint.runtime_url, &self.runtime_url)
-        };
-        let use_fips = self.use_fips || call.endpoint.access.network.use_fips;
-        let base = match own.as_deref().or(configured.as_deref()) {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None if call.operation.is_mantle() => mantle_public_url(region, use_fips)?,
-            None => public_url("bedrock-runtime", region, use_fips).map_err(CallError::Misconfigured)?,
-        };
+        let base = self.base(call.endpoint, call.operation.is_mantle(), region)?;
         Ok(format!("{base}{}", call.operation.path(call.model)))
+    }
+
+    fn base(&self, endpoint: &Endpoint, is_mantle: bool, region: &str) -> Result<String, CallError> {
+        let (own, configured) = if is_mantle {
+            (&endpoint.mantle_url, &self.mantle_url)
+        } else {
+            (&endpoint.runtime_url, &self.runtime_url)
+        };
+        let use_fips = self.use_fips || endpoint.access.network.use_fips;
+        Ok(match own.as_deref().or(configured.as_deref()) {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None if is_mantle => mantle_public_url(region, use_fips)?,
+            None => public_url("bedrock-runtime", region, use_fips).map_err(CallError::Misconfigured)?,
+        })
     }
 
     async fn request(&self, call: &Call<'_>) -> Result<Request<Pieces>, CallError> {
@@ -174,6 +178,11 @@ impl Upstream for AwsUpstream {
 
     fn home_region(&self) -> &str {
         &self.home_region
+    }
+
+    fn base_url(&self, endpoint: &Endpoint, is_mantle: bool) -> Option<String> {
+        let region = self.region(endpoint).ok()?;
+        self.base(endpoint, is_mantle, region).ok()
     }
 }
 

@@ -79,6 +79,11 @@ impl Events {
         }
     }
 
+    /// Why the model has stopped, once it has.
+    pub(crate) fn stop_reason(&self) -> Option<&str> {
+        self.translator.observed().stop_reason.as_deref()
+    }
+
     /// Takes in bytes.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
         match &mut self.reader {

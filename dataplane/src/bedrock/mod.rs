@@ -185,6 +185,11 @@ pub trait Upstream: Send + Sync + 'static {
 
     /// The region of endpoints that name none; empty if none is configured.
     fn home_region(&self) -> &str;
+
+    /// Where requests to an endpoint go, if that is known.
+    fn base_url(&self, _endpoint: &Endpoint, _is_mantle: bool) -> Option<String> {
+        None
+    }
 }
 
 /// What tests route to.

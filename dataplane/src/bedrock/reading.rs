@@ -81,7 +81,11 @@ pub(super) async fn whole(
             body = instead;
         }
     }
-    Ok(Answered::Whole { body, tokens })
+    Ok(Answered::Whole {
+        body,
+        tokens,
+        stop_reason: translated.stop_reason,
+    })
 }
 
 /// A lane that answers in JSON where a stream was asked for tells what went wrong.

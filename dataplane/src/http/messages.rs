@@ -108,10 +108,18 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
         id: request_id.clone(),
         at_ms: started_at_ms,
     };
+    let trace = gateway
+        .recorder
+        .genai
+        .as_ref()
+        .map(|genai| genai.serve(request.headers(), &request_id));
     let (admitted, mut plan) = match understand(Arc::clone(&gateway), request, &arrived).await {
         Ok(understood) => understood,
         Err(Refused { problem, model, .. }) => {
             gateway.metrics.refused(problem.code.status(), model.as_ref());
+            if let Some(trace) = trace {
+                trace.refused(&problem);
+            }
             return render(&problem, &request_id);
         }
     };
@@ -125,6 +133,9 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
             gateway
                 .metrics
                 .refused(problem.code.status(), Some(&plan.model.name));
+            if let Some(trace) = trace {
+                trace.refused(&problem);
+            }
             return render(&problem, &request_id);
         }
     };
@@ -137,7 +148,8 @@ pub(super) async fn handle(gateway: Arc<Gateway>, request: Request) -> Response 
         arrived,
         reservation,
     )
-    .explained(explanation);
+    .explained(explanation)
+    .traced(trace);
     let Plan {
         route,
         job,

@@ -188,7 +188,10 @@ impl StreamBody {
     /// Spools the record; what `out` holds from `mark` on goes out when it is safe.
     fn record(&mut self, outcome: Outcome, error: Option<String>, mark: usize) {
         let ending = self.ending(outcome, error);
-        let Some(ticket) = self.ticket.take() else { return };
+        let Some(mut ticket) = self.ticket.take() else {
+            return;
+        };
+        ticket.stopped(self.events.stop_reason());
         self.state = match ticket.finish(ending) {
             None | Some(Pending::Written(_)) => State::Done,
             Some(pending) => State::Recording {

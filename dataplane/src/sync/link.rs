@@ -1,5 +1,6 @@
 //! The way to the control plane.
 
+use ccag_daemon::otlp::Otlp;
 use ccag_domain::SealKey;
 use ccag_proto::MAX_MESSAGE_BYTES;
 use ccag_proto::v1::allowance_client::AllowanceClient;
@@ -13,7 +14,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
-use tonic::{Request, Status};
+use tonic::{GrpcMethod, Request, Status};
 
 /// How the control plane is reached.
 #[derive(Debug, Clone)]
@@ -77,14 +78,27 @@ pub enum LinkError {
     Missing,
 }
 
-/// Adds the join token to every call.
+/// Adds the join token to every call, and the place in a trace that the call is.
 #[derive(Clone)]
-pub(crate) struct Join(Option<MetadataValue<Ascii>>);
+pub(crate) struct Join {
+    token: Option<MetadataValue<Ascii>>,
+    otlp: Option<Otlp>,
+}
 
 impl Interceptor for Join {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(token) = &self.0 {
+        if let Some(token) = &self.token {
             request.metadata_mut().insert("authorization", token.clone());
+        }
+        if let Some(otlp) = &self.otlp {
+            let method = request.extensions().get::<GrpcMethod<'_>>();
+            let name = method.map(|of| format!("{}/{}", of.service(), of.method()));
+            // A stream is open for hours: the span says that it was asked for, and what the other side does is below it.
+            let mut span = otlp.call(name.unwrap_or_default(), None);
+            span.set("rpc.system", "grpc");
+            if let Ok(parent) = span.context().traceparent().parse() {
+                request.metadata_mut().insert("traceparent", parent);
+            }
         }
         Ok(request)
     }
@@ -102,7 +116,7 @@ pub(crate) struct Link {
 
 impl Link {
     /// Checks the configuration; nothing is connected yet. It has to be called inside a Tokio runtime.
-    pub(crate) fn new(control: &ControlLink) -> Result<Self, LinkError> {
+    pub(crate) fn new(control: &ControlLink, otlp: Option<Otlp>) -> Result<Self, LinkError> {
         let (channels, token): (Vec<Channel>, _) = match control {
             ControlLink::Channel(channel) => (vec![channel.clone()], None),
             ControlLink::Url {
@@ -128,7 +142,7 @@ impl Link {
         Ok(Self {
             channels: channels.into(),
             next: Arc::default(),
-            join: Join(token),
+            join: Join { token, otlp },
         })
     }
 

@@ -1,11 +1,13 @@
 //! From a request's beginning to its record in the spool.
 
 mod explained;
+mod traced;
 
 use super::spool::{NotSpooled, Pending, Spool};
 use crate::allowance::Reservation;
 use crate::bedrock::quota::{Hold, Party};
 use crate::metrics::Metrics;
+use crate::traces::{GenAi, Trace};
 use ccag_domain::{
     Caller, Clock, KeyId, ModelName, Outcome, Problem, ReplicaId, RequestId, Rng, Tokens, UnixMs, UsageId,
     UsageRecord, routing::Candidate,
@@ -26,6 +28,8 @@ pub(crate) struct Recorder {
     /// Which run of this data plane it is.
     pub(crate) run: u64,
     pub(crate) metrics: Arc<Metrics>,
+    /// Where requests are told of by OpenTelemetry, if they are.
+    pub(crate) genai: Option<Arc<GenAi>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
 }
@@ -81,6 +85,8 @@ pub(crate) struct Ticket {
     done: bool,
     /// How the request is decided, where that is written down.
     explained: Option<explained::Explained>,
+    /// The spans of the request, where they are told of.
+    trace: Option<Box<Trace>>,
 }
 
 /// The last attempt that may have reached Bedrock.
@@ -106,6 +112,7 @@ impl Ticket {
             asking: false,
             done: false,
             explained: None,
+            trace: None,
         }
     }
 
@@ -194,6 +201,9 @@ impl Ticket {
         self.asking = false;
         self.carried += tokens;
         self.carried_estimated |= estimated;
+        if let Some(trace) = &mut self.trace {
+            trace.carried();
+        }
     }
 
     /// So much has been used by the present call up to now.
@@ -314,6 +324,13 @@ impl Ticket {
         record.explanation = self.finish_explanation(&record);
         let recorder = &self.recorder;
         recorder.metrics.recorded(&record);
+        if let Some(genai) = &recorder.genai {
+            genai.recorded(&record);
+        }
+        if let Some(trace) = self.trace.take() {
+            trace.finished(&record);
+        }
+        let recorder = &self.recorder;
         tracing::info!(
             request_id = %record.request_id,
             key_id = %record.key_id,

@@ -288,7 +288,7 @@ impl Fleet {
             list.rotate_left(n % controls);
             let (name, list) = (format!("data-{n}"), list.join(","));
             match wrong_by_ms.get(n) {
-                Some(wrong) => skewed.push(SkewedPlane::start(&name, &list, &sim, *wrong).await),
+                Some(wrong) => skewed.push(Box::pin(SkewedPlane::start(&name, &list, &sim, *wrong)).await),
                 None => planes.push(DataPlane::start_at(&name, &list, &sim).await),
             }
         }

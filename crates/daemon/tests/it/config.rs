@@ -254,3 +254,21 @@ fn a_key_that_is_needed_and_not_set_is_named() {
         "configuration key `join_token`: is needed and not set (set it in the file, or with CCAG_JOIN_TOKEN)"
     );
 }
+
+#[test]
+fn urls_are_shown_without_what_opens_them() {
+    use ccag_daemon::config::without_password;
+    for (url, shown) in [
+        (
+            "https://me:hunter2@collector:4317/x?y",
+            "https://(set)@collector:4317/x?y",
+        ),
+        ("https://token@collector", "https://(set)@collector"),
+        ("https://a@b@collector", "https://(set)@collector"),
+        ("https://collector/a@b", "https://collector/a@b"),
+        ("me:hunter2@collector", "(set)"),
+        ("", ""),
+    ] {
+        assert_eq!(without_password(url), shown);
+    }
+}

@@ -10,6 +10,7 @@ mod bounds;
 mod config;
 mod lifecycle;
 mod ops;
+mod otlp;
 mod serve;
 mod telemetry;
 

@@ -62,6 +62,7 @@ pub(in crate::http) async fn failed(failure: Failure, gateway: &Gateway, request
             Stage::Endpoint
         };
         gateway.metrics.refused(problem.code.status(), None);
+        ticket.trace_refused(&problem);
         if let Some(explanation) = ticket.take_explanation() {
             gateway.refusals.note(explanation, stage, &problem);
         }

@@ -91,6 +91,7 @@ fn every_variable_of_the_default_files_is_documented() {
             "DB_",
             "ADMIN_",
             "AWS_",
+            "OTEL_",
             "RUST_LOG",
             "LOG_FORMAT",
         ];

@@ -30,6 +30,11 @@ impl Admin {
         }
     }
 
+    /// What it shows to be let in.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The same session at another replica.
     pub(crate) fn at(&self, base: &str) -> Self {
         Self {

@@ -9,8 +9,8 @@ use std::time::Duration;
 pub(crate) const MODEL: &str = "claude-sonnet-4-6";
 
 pub(crate) const PASSWORD: &str = "correct-horse-battery-staple";
-pub(super) const JOIN_TOKEN: &str = "join-token-for-tests-0123456789abcdef";
-const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+pub(crate) const JOIN_TOKEN: &str = "join-token-for-tests-0123456789abcdef";
+pub(crate) const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// Whether a URL answers that all is well.
 pub(super) async fn answers(url: String) -> bool {
@@ -98,8 +98,8 @@ impl ControlPlane {
             .env("CCAG_JOIN_TOKEN", JOIN_TOKEN)
             .env("ADMIN_USERNAME", "admin")
             .envs(self.password.map(|password| ("ADMIN_PASSWORD", password)))
-            .envs(self.environment.iter().cloned())
-            .env("RUST_LOG", "info");
+            .env("RUST_LOG", "info")
+            .envs(self.environment.iter().cloned());
         command
     }
 
@@ -126,7 +126,12 @@ impl ControlPlane {
     }
 
     pub(crate) async fn admin(&self) -> Admin {
-        Admin::log_in(&self.http, "admin", PASSWORD).await
+        self.admin_with(PASSWORD).await
+    }
+
+    /// The same with a password of the test's own.
+    pub(crate) async fn admin_with(&self, password: &str) -> Admin {
+        Admin::log_in(&self.http, "admin", password).await
     }
 
     /// What its ops port answers.
@@ -263,6 +268,11 @@ impl DataPlane {
 
     pub(crate) async fn is_ready(&self) -> bool {
         answers(self.readiness()).await
+    }
+
+    /// Where it keeps its files.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.data_dir.path()
     }
 
     pub(crate) fn client(&self, secret: &str) -> Client {

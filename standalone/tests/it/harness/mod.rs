@@ -5,6 +5,7 @@ mod balancer;
 mod claude;
 mod client;
 mod clock;
+mod collector;
 mod gateway;
 mod identity;
 mod link;
@@ -22,15 +23,17 @@ pub(crate) use balancer::Balancer;
 pub(crate) use claude::{Machine, Session};
 pub(crate) use client::{Client, Reply, message};
 pub(crate) use clock::SteppedClock;
+pub(crate) use collector::{Collector, text};
 pub(crate) use gateway::{
-    ControlPlane, DataPlane, MODEL, PASSWORD, Standalone, Started, standalone, standalone_logging,
+    ControlPlane, DataPlane, JOIN_TOKEN, MASTER_KEY, MODEL, PASSWORD, Standalone, Started, standalone,
+    standalone_logging,
 };
 pub(crate) use identity::IdentityProvider;
 pub(crate) use link::{Link, Way};
 pub(crate) use load::{Load, Tally};
 pub(crate) use person::Person;
 pub(crate) use postgres::{Cluster, database, execute, postgres_tool};
-pub(crate) use process::{Process, binary, wait_until};
+pub(crate) use process::{Process, binary, free_port, wait_until};
 pub(crate) use resident::Resident;
 pub(crate) use sim::{Answer, Sim};
 pub(crate) use skewed::SkewedPlane;

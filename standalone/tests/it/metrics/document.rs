@@ -63,6 +63,11 @@ fn table<'m>(page: &mut String, title: &str, metrics: impl Iterator<Item = &'m M
 fn every_metric_is_in_the_document_as_it_is_in_the_code() {
     let mut page = HEAD.to_owned();
     table(&mut page, "Every process", ccag_daemon::METRICS.iter());
+    table(
+        &mut page,
+        "Every process that has an OpenTelemetry collector",
+        ccag_daemon::otlp::METRICS.iter(),
+    );
     table(&mut page, "Data plane", ccag_dataplane::METRICS.iter());
     table(&mut page, "Control plane", ccag_controlplane::METRICS.iter());
     page.push_str(ALIASES);

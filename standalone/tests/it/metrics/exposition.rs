@@ -3,6 +3,7 @@
 use super::{OPENMETRICS, Planes};
 use crate::harness::wait_until;
 use ccag_daemon::metric::{Kind, Metric, Values};
+use ccag_daemon::otlp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -90,7 +91,10 @@ fn promtool(text: &str) -> (bool, String) {
 async fn what_planes_expose_is_what_is_documented_and_what_prometheus_takes() {
     let planes = Planes::start(&[]).await;
     let data = planes.data.ops("/metrics", OPENMETRICS).await;
-    let exposed = assert_as_documented(&data, &[ccag_daemon::METRICS, ccag_dataplane::METRICS]);
+    let exposed = assert_as_documented(
+        &data,
+        &[ccag_daemon::METRICS, otlp::METRICS, ccag_dataplane::METRICS],
+    );
     for counted in [
         "ccag_dataplane_requests",
         "ccag_dataplane_tokens",
@@ -109,7 +113,10 @@ async fn what_planes_expose_is_what_is_documented_and_what_prometheus_takes() {
         (!text.contains("ccag_control_usage_stored_total 0\n")).then_some(text)
     })
     .await;
-    assert_as_documented(&control, &[ccag_daemon::METRICS, ccag_controlplane::METRICS]);
+    assert_as_documented(
+        &control,
+        &[ccag_daemon::METRICS, otlp::METRICS, ccag_controlplane::METRICS],
+    );
 
     for text in [
         planes.data.ops("/metrics", "text/plain").await,
@@ -130,7 +137,15 @@ async fn names_of_the_existing_gateway_are_exposed_where_they_are_asked_for() {
         .iter()
         .map(|(metric, _)| *metric)
         .collect();
-    assert_as_documented(&text, &[ccag_daemon::METRICS, ccag_dataplane::METRICS, &aliases]);
+    assert_as_documented(
+        &text,
+        &[
+            ccag_daemon::METRICS,
+            otlp::METRICS,
+            ccag_dataplane::METRICS,
+            &aliases,
+        ],
+    );
     for series in [
         "ccag_requests_total{model=\"claude-sonnet-4-6\",streaming=\"true\",status=\"ok\"} 1\n",
         "ccag_request_duration_ms_count{model=\"claude-sonnet-4-6\",streaming=\"true\",status=\"ok\"} 1\n",
