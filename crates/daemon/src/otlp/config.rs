@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -54,7 +54,7 @@ impl std::fmt::Debug for OtlpSection {
 }
 
 /// How the collector is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Protocol {
     /// OTLP over gRPC.
     #[serde(rename = "grpc")]
@@ -64,7 +64,7 @@ pub enum Protocol {
     Http,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum SamplerName {
     AlwaysOn,
@@ -205,16 +205,13 @@ impl OtlpSection {
         let set = |text: &str| if text.is_empty() { "" } else { "(set)" };
         serde_json::json!({
             "endpoint": crate::config::without_password(&self.endpoint),
-            "protocol": match self.protocol {
-                Protocol::Grpc => "grpc",
-                Protocol::Http => "http/protobuf",
-            },
+            "protocol": self.protocol,
             "headers": set(&self.headers),
             "timeout_ms": self.timeout_ms,
             "metrics_interval_ms": self.metrics_interval_ms,
             "service_name": self.service_name,
             "resource_attributes": self.resource_attributes,
-            "sampler": format!("{:?}", self.sampler),
+            "sampler": self.sampler,
             "sampler_arg": self.sampler_arg,
             "disabled": self.disabled,
             "callers": self.callers,
@@ -341,9 +338,10 @@ mod tests {
             assert_eq!(named, key);
             assert!(!reason.contains("hunter2"));
         }
-        let shown = section(|s| s.endpoint = "https://me:hunter2@collector".into())
-            .dump()
-            .to_string();
+        let shown = section(|s| s.endpoint = "https://me:hunter2@collector".into()).dump();
+        assert_eq!(shown["sampler"], "parentbased_traceidratio");
+        assert_eq!(shown["protocol"], "grpc");
+        let shown = shown.to_string();
         assert!(!shown.contains("hunter2") && !shown.contains("abc"), "{shown}");
     }
 }
