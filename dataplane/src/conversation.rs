@@ -42,6 +42,19 @@ impl ConversationKey {
     }
 }
 
+/// What a conversation of a key is called in its records, whatever its model: by its session and agent, and by how it began.
+pub(crate) fn number(key: &KeyId, of: (Option<&str>, Option<&str>), beginning: u32) -> u64 {
+    let mut hash = Sha256::new();
+    for part in [key.as_str(), of.0.unwrap_or_default(), of.1.unwrap_or_default()] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.update(beginning.to_be_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.finalize()[..8]);
+    u64::from_be_bytes(first)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ pub(crate) use catalogue::{
 
 use crate::usage::Accounts;
 use aliases::Aliases;
-use ccag_domain::{EndpointId, Lane, ModelName, Tokens, Trouble, UsageRecord};
+use ccag_domain::{EndpointId, Lane, ModelName, Tokens, ToolCounts, Trouble, UsageRecord};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -329,7 +329,7 @@ impl Metrics {
     }
 
     /// An answer called these tools.
-    pub(crate) fn called(&self, tools: &[String]) {
+    pub(crate) fn called(&self, tools: &ToolCounts) {
         if let Some(aliases) = &self.aliases {
             aliases.called(tools);
         }

@@ -346,6 +346,8 @@ pub(crate) fn record(seed: u64) -> UsageRecord {
         draws: Vec::new(),
         run: 1,
         explanation: None,
+        tools: ccag_domain::ToolCounts::default(),
+        prompt: None,
     }
 }
 

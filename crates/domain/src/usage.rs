@@ -1,8 +1,8 @@
 //! The record of one finished request.
 
 use crate::{
-    AccountId, EndpointId, Geography, KeyId, Lane, ModelName, NanoUsd, ReplicaId, RequestId, TeamId, Tokens,
-    UnixMs, UsageId, UserId,
+    AccountId, EndpointId, Geography, KeyId, Lane, ModelName, NanoUsd, PromptFacts, ReplicaId, RequestId,
+    TeamId, Tokens, ToolCounts, UnixMs, UsageId, UserId,
 };
 
 /// How a request ended.
@@ -101,6 +101,10 @@ pub struct UsageRecord {
     pub run: u64,
     /// How it was decided: the JSON of an [`Explanation`](crate::Explanation). Whether the record counts never depends on it.
     pub explanation: Option<String>,
+    /// Which tools the model has called; and, of a request that completed, which of those before have failed.
+    pub tools: ToolCounts,
+    /// What is known of the prompt; `None` from data planes that do not tell yet.
+    pub prompt: Option<PromptFacts>,
 }
 
 /// What a request has taken from a share of a budget.

@@ -4,7 +4,7 @@ use crate::json::{Doc, Edits, Value, quoted};
 use crate::noticed::{DroppedKind, Noticed};
 use crate::profile::AnswerRules;
 use crate::usage::Usage;
-use ccag_domain::{Code, Problem, Tokens};
+use ccag_domain::{Code, Problem, Tokens, ToolCounts};
 
 /// Counts that Bedrock gives in headers (`x-amzn-bedrock-input-token-count` and its like).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,8 +30,8 @@ pub struct Translated {
     pub message_id: Option<String>,
     /// Why the model stopped.
     pub stop_reason: Option<String>,
-    /// The tools that were called, each once.
-    pub tools: Vec<String>,
+    /// How often which tools were called.
+    pub tools: ToolCounts,
     /// What a guardrail did.
     pub guardrail: GuardrailOutcome,
     /// Blocks that were left out, or that no rule names.
@@ -121,7 +121,7 @@ pub fn translate(
         tokens: usage.tokens(writes_1h),
         message_id: string("id"),
         stop_reason: string("stop_reason"),
-        tools: tool_names(root),
+        tools: tools(root),
         guardrail: outcome(intervened, traced, usage.output),
         noticed,
         body: edits.apply(text),
@@ -172,15 +172,14 @@ fn complete(usage: Value<'_>, counts: HeaderCounts, edits: &mut Edits<'_>) {
     }
 }
 
-/// The tools that were called, each once.
-fn tool_names(root: Value<'_>) -> Vec<String> {
-    let mut tools: Vec<String> = Vec::new();
+/// How often which tools were called.
+fn tools(root: Value<'_>) -> ToolCounts {
+    let mut tools = ToolCounts::default();
     for block in root.get("content").into_iter().flat_map(Value::elements) {
         if block.get("type").is_some_and(|t| t.is_text("tool_use"))
             && let Some(name) = block.get("name").and_then(|n| n.text())
-            && !tools.iter().any(|t| *t == name)
         {
-            tools.push(name.into_owned());
+            tools.called(&name);
         }
     }
     tools

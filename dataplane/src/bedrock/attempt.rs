@@ -21,7 +21,7 @@ use crate::usage::Ticket;
 use bytes::{Bytes, BytesMut};
 use ccag_daemon::Lifecycle;
 use ccag_domain::routing::{Candidate, drained_last};
-use ccag_domain::{Lane, Problem, Tokens, quota};
+use ccag_domain::{Lane, Problem, Tokens, ToolCounts, quota};
 use ccag_translate::error::{Health, UpstreamError};
 use http_body_util::BodyExt;
 use std::sync::Arc;
@@ -98,6 +98,7 @@ pub(super) enum Answered {
         body: Bytes,
         tokens: Tokens,
         stop_reason: Option<String>,
+        tools: ToolCounts,
     },
 }
 
@@ -288,12 +289,21 @@ fn finish(answered: Answered, aws_request_id: Option<String>, rules: Rules, tick
             };
             Answer::Stream(Box::new(opened))
         }
-        Answered::Whole { body, tokens, .. } => Answer::Whole(Box::new(Whole {
+        Answered::Whole {
             body,
             tokens,
-            aws_request_id,
-            ticket,
-        })),
+            tools,
+            ..
+        } => {
+            let mut ticket = ticket;
+            ticket.called(&tools);
+            Answer::Whole(Box::new(Whole {
+                body,
+                tokens,
+                aws_request_id,
+                ticket,
+            }))
+        }
     }
 }
 

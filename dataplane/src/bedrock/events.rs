@@ -6,7 +6,7 @@ use super::job::Job;
 use crate::metrics::Metrics;
 use crate::profiles::Learning;
 use ccag_domain::routing::Candidate;
-use ccag_domain::{Lane, RequestId, Tokens};
+use ccag_domain::{Lane, RequestId, Tokens, ToolCounts};
 use ccag_translate::error::{Failure, Health, UpstreamError, classify};
 use ccag_translate::eventstream::{FrameReader, Message, Scratch};
 use ccag_translate::stream::{EndReason, Fed, Finish, Phase, SseReader, StreamOptions, StreamTranslator};
@@ -195,6 +195,11 @@ impl Events {
             EndReason::Cut | EndReason::Clean => self.served.broke(Health::Unavailable),
         }
         is_whole
+    }
+
+    /// Which tools were called so far.
+    pub(crate) fn tools(&self) -> &ToolCounts {
+        &self.translator.observed().tools
     }
 
     /// What was used so far, and whether that is an estimate.

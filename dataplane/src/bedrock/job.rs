@@ -6,7 +6,7 @@ use crate::profiles::Rules;
 use bytes::Bytes;
 use ccag_aws::Pieces;
 use ccag_domain::routing::Candidate;
-use ccag_domain::{Guardrail, Lane, Problem, ServiceTier, Subject};
+use ccag_domain::{Caching, Guardrail, Lane, Problem, ServiceTier, Subject};
 use ccag_translate::Spliced;
 use ccag_translate::noticed::Dropped;
 use ccag_translate::profile::{Profile, Reduction};
@@ -35,6 +35,8 @@ pub(crate) struct Job {
     pub(crate) passed: Vec<Dropped>,
     /// Whether cache writes are to be priced as living an hour.
     pub(crate) writes_1h: bool,
+    /// Whether the prefix of the prompt is to be cached.
+    pub(crate) caching: Caching,
     /// What the lanes want to know.
     pub(crate) lane: LaneJob,
 }

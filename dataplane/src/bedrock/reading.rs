@@ -9,7 +9,7 @@ use super::job::Job;
 use super::lanes::guard;
 use bytes::Bytes;
 use ccag_domain::routing::Candidate;
-use ccag_domain::{Lane, RequestId};
+use ccag_domain::{Lane, RequestId, ToolCounts};
 use ccag_translate::error::Words;
 use ccag_translate::response::{self, GuardrailOutcome, HeaderCounts};
 use http_body_util::BodyExt;
@@ -55,7 +55,7 @@ pub(super) async fn whole(
         .learning
         .noticed(&bedrock.metrics, &noticed.dropped, &noticed.passed);
     bedrock.metrics.called(&translated.tools);
-    let tokens = translated.tokens;
+    let (tokens, mut tools) = (translated.tokens, translated.tools);
     let mut body = Bytes::from(translated.body);
     match translated.guardrail {
         GuardrailOutcome::Passed => {}
@@ -79,12 +79,15 @@ pub(super) async fn whole(
         })?;
         if let Some(instead) = looked_at {
             body = instead;
+            // What the model called does not reach the client.
+            tools = ToolCounts::default();
         }
     }
     Ok(Answered::Whole {
         body,
         tokens,
         stop_reason: translated.stop_reason,
+        tools,
     })
 }
 

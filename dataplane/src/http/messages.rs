@@ -16,7 +16,7 @@ use crate::auth::{Authenticated, authenticate, shows_a_key};
 use crate::bedrock::attempt::{self, Answer};
 use crate::bedrock::job::{Job, LaneJob, Source, pieces};
 use crate::bedrock::lanes::Asked;
-use crate::conversation::ConversationKey;
+use crate::conversation::{self, ConversationKey};
 use crate::explain::{Arrived, Stage};
 use crate::metrics::Metrics;
 use crate::permission;
@@ -30,7 +30,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use ccag_domain::explanation::Routed;
 use ccag_domain::routing::{self, Candidate, Strategy};
-use ccag_domain::{Code, Model, ModelName, Problem, RequestId, Subject, UnixMs};
+use ccag_domain::{Code, Model, ModelName, Problem, PromptFacts, RequestId, Subject, ToolCounts, UnixMs};
 use ccag_translate::request::{self, Operation, Peeked};
 use ccag_translate::search::Terms;
 use http::{HeaderMap, HeaderValue};
@@ -96,6 +96,10 @@ struct Plan {
     session_id: Option<String>,
     agent_id: Option<String>,
     size: Size,
+    /// What the prompt is known by.
+    prompt: PromptFacts,
+    /// Which tools its last message says to have failed.
+    failed_tools: ToolCounts,
 }
 
 /// Serves one request.
@@ -348,6 +352,17 @@ fn plan(
         max_output: peeked.max_tokens().unwrap_or(u64::from(model.max_output_tokens)),
         writes_1h: job.writes_1h,
     };
+    let agent_id = session::agent(headers);
+    let digests = peeked.digests(job.rules().profile());
+    let caller = &admitted.who.caller.key_id;
+    let of = (session_id.as_deref(), agent_id.as_deref());
+    let prompt = PromptFacts {
+        conversation: conversation::number(caller, of, digests.beginning),
+        tools: digests.tools,
+        system: digests.system,
+        has_history: peeked.has_history(),
+        caching: job.caching,
+    };
     Ok(Plan {
         model,
         route: chosen.candidates,
@@ -356,8 +371,10 @@ fn plan(
         streaming,
         search,
         session_id,
-        agent_id: session::agent(headers),
+        agent_id,
         size,
+        prompt,
+        failed_tools: peeked.failed_tools(),
     })
 }
 
@@ -407,6 +424,7 @@ fn translate(
     };
     let prepared = source.prepare(peeked)?;
     Ok(Job {
+        caching: prepared.caching(),
         copied: prepared.body.copied(),
         body: pieces(body, prepared.body),
         source,
@@ -450,6 +468,8 @@ fn ticket(
         started,
         input_estimate: plan.size.input,
         max_output: plan.size.max_output,
+        prompt: Some(plan.prompt),
+        failed_tools: plan.failed_tools.clone(),
     };
     Ticket::new(Arc::clone(&gateway.recorder), start, reservation)
 }

@@ -191,6 +191,7 @@ impl StreamBody {
         let Some(mut ticket) = self.ticket.take() else {
             return;
         };
+        ticket.called(self.events.tools());
         ticket.stopped(self.events.stop_reason());
         self.state = match ticket.finish(ending) {
             None | Some(Pending::Written(_)) => State::Done,
@@ -351,7 +352,8 @@ impl Drop for StreamBody {
     /// The client has gone away: what passed is billed.
     fn drop(&mut self) {
         let ending = self.ending(Outcome::Abandoned, None);
-        if let Some(ticket) = self.ticket.take() {
+        if let Some(mut ticket) = self.ticket.take() {
+            ticket.called(self.events.tools());
             // Nobody is left to wait for the spool.
             let _ = ticket.finish(ending);
         }

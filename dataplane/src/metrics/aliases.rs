@@ -3,7 +3,7 @@
 
 use super::{Metrics, is_among};
 use ccag_daemon::metric::{Label, Metric};
-use ccag_domain::{EndpointId, Outcome, UsageRecord};
+use ccag_domain::{EndpointId, Outcome, ToolCounts, UsageRecord};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -272,8 +272,9 @@ impl Aliases {
         }
     }
 
-    pub(super) fn called(&self, tools: &[String]) {
-        for tool in tools {
+    pub(super) fn called(&self, tools: &ToolCounts) {
+        for called in tools.calls().iter().filter(|called| called.calls > 0) {
+            let tool = &called.name;
             let r#type = if tool.starts_with("mcp__") {
                 "mcp"
             } else {
@@ -281,7 +282,8 @@ impl Aliases {
             };
             let is_known = tool.len() <= 128 && is_among(&self.tools, MAX_TOOLS, tool);
             let tool = if is_known { tool } else { "other" }.to_owned();
-            self.tool_calls.get_or_create(&OfTool { tool, r#type }).inc();
+            let calls = self.tool_calls.get_or_create(&OfTool { tool, r#type });
+            calls.inc_by(called.calls.into());
         }
     }
 }

@@ -56,7 +56,8 @@ impl Reading {
 impl Drop for Reading {
     fn drop(&mut self) {
         let ending = self.ending(Outcome::Abandoned, None);
-        if let Some(ticket) = self.ticket.take() {
+        if let Some(mut ticket) = self.ticket.take() {
+            ticket.called(self.events.tools());
             // Nobody is left to wait for the spool.
             let _ = ticket.finish(ending);
         }
@@ -173,6 +174,7 @@ fn end_of_call(reading: &mut Reading) -> Ticket {
     let Some(mut ticket) = reading.ticket.take() else {
         unreachable!("the ticket is taken once, at the end")
     };
+    ticket.called(reading.events.tools());
     ticket.carry(ending.tokens, ending.estimated);
     ticket
 }
@@ -191,9 +193,10 @@ fn broken(context: &Context, mut reading: Reading, reason: &EndReason, event: Ve
     tracing::warn!(request_id = %context.request_id, error = kind, "a stream broke off");
     context.metrics.upstream_error(kind);
     let ending = reading.ending(Outcome::Cut, Some(kind.to_owned()));
-    let Some(ticket) = reading.ticket.take() else {
+    let Some(mut ticket) = reading.ticket.take() else {
         unreachable!("the ticket is taken once, at the end")
     };
+    ticket.called(reading.events.tools());
     Box::new(Broken {
         ticket,
         ending,

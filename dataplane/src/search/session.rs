@@ -327,6 +327,7 @@ fn job(mut source: Source, lane: LaneJob, said: &[String], model_said: String) -
     let body = source.body.clone();
     let prepared = source.prepare(&peek(&body, Operation::Messages)?)?;
     Ok(Job {
+        caching: prepared.caching(),
         copied: prepared.body.copied(),
         body: pieces(&body, prepared.body),
         source,

@@ -9,8 +9,8 @@ use crate::bedrock::quota::{Hold, Party};
 use crate::metrics::Metrics;
 use crate::traces::{GenAi, Trace};
 use ccag_domain::{
-    Caller, Clock, KeyId, ModelName, Outcome, Problem, ReplicaId, RequestId, Rng, Tokens, UnixMs, UsageId,
-    UsageRecord, routing::Candidate,
+    Caller, Clock, KeyId, ModelName, Outcome, Problem, PromptFacts, ReplicaId, RequestId, Rng, Tokens,
+    ToolCounts, UnixMs, UsageId, UsageRecord, routing::Candidate,
 };
 use ccag_proto::v1;
 use prost::Message;
@@ -49,6 +49,10 @@ pub(crate) struct Start {
     pub(crate) input_estimate: u64,
     /// The most output tokens that are asked for.
     pub(crate) max_output: u64,
+    /// What the prompt is known by; `None` for a request of the gateway's own.
+    pub(crate) prompt: Option<PromptFacts>,
+    /// Which tools the last message says to have failed.
+    pub(crate) failed_tools: ToolCounts,
 }
 
 /// How a request ended.
@@ -80,6 +84,8 @@ pub(crate) struct Ticket {
     carried: Tokens,
     carried_estimated: bool,
     searches: u32,
+    /// Which tools the model has called.
+    tools: ToolCounts,
     /// Whether Bedrock is being asked now.
     asking: bool,
     done: bool,
@@ -109,6 +115,7 @@ impl Ticket {
             carried: Tokens::default(),
             carried_estimated: false,
             searches: 0,
+            tools: ToolCounts::default(),
             asking: false,
             done: false,
             explained: None,
@@ -131,6 +138,8 @@ impl Ticket {
             started: Instant::now(),
             input_estimate: 16,
             max_output: 1,
+            prompt: None,
+            failed_tools: ToolCounts::default(),
         };
         // What little it costs is noticed when its record arrives.
         Self::new(Arc::clone(recorder), start, None)
@@ -233,6 +242,11 @@ impl Ticket {
         }
     }
 
+    /// The model has called tools, in a call that is over.
+    pub(crate) fn called(&mut self, tools: &ToolCounts) {
+        self.tools.add(tools);
+    }
+
     /// A web search has given something.
     pub(crate) fn searched(&mut self) {
         self.searches += 1;
@@ -291,6 +305,11 @@ impl Ticket {
                 reservation.settle((geography, attempt.candidate.lane), &tokens, self.searches, whole)
             })
             .unwrap_or_default();
+        let mut tools = std::mem::take(&mut self.tools);
+        if ending.outcome == Outcome::Completed {
+            // A request that did not complete is sent again, and brings the same results.
+            tools.add(&self.start.failed_tools);
+        }
         let mut record = UsageRecord {
             id: UsageId::generate(recorder.clock.as_ref(), recorder.rng.as_ref()),
             request_id: start.request_id.clone(),
@@ -320,6 +339,8 @@ impl Ticket {
             draws,
             run: recorder.run,
             explanation: None,
+            tools,
+            prompt: start.prompt,
         };
         record.explanation = self.finish_explanation(&record);
         let recorder = &self.recorder;

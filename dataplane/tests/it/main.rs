@@ -35,6 +35,7 @@ mod search;
 mod search_lanes;
 mod sim;
 mod streaming;
+mod tools;
 mod treasury;
 mod usage_shown;
 mod world;

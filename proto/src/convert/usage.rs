@@ -3,7 +3,9 @@
 use super::{InvalidMessage, geography, id, lane, optional_id};
 use crate::v1;
 use ccag_domain::usage::Draw;
-use ccag_domain::{AccountId, ModelName, NanoUsd, Outcome, Tokens, UsageRecord};
+use ccag_domain::{
+    AccountId, Caching, ModelName, NanoUsd, Outcome, PromptFacts, Tokens, ToolCalls, ToolCounts, UsageRecord,
+};
 
 impl From<Tokens> for v1::Tokens {
     fn from(tokens: Tokens) -> Self {
@@ -73,8 +75,64 @@ impl From<UsageRecord> for v1::UsageRecord {
             run: record.run,
             agent_id: record.agent_id,
             explanation: record.explanation.map(Into::into),
+            tools: record.tools.into_calls().into_iter().map(tool).collect(),
+            prompt: record.prompt.map(Into::into),
         }
     }
+}
+
+fn tool(tool: ToolCalls) -> v1::ToolCalls {
+    v1::ToolCalls {
+        name: tool.name,
+        calls: tool.calls,
+        failed: tool.failed,
+    }
+}
+
+impl From<PromptFacts> for v1::Prompt {
+    fn from(facts: PromptFacts) -> Self {
+        let caching = match facts.caching {
+            Caching::NotAsked => v1::Caching::NotAsked,
+            Caching::NotTaken => v1::Caching::NotTaken,
+            Caching::Minutes => v1::Caching::Minutes,
+            Caching::Hour => v1::Caching::Hour,
+        };
+        Self {
+            conversation: facts.conversation,
+            tools: facts.tools,
+            system: facts.system,
+            has_history: facts.has_history,
+            caching: caching.into(),
+        }
+    }
+}
+
+/// What is known of the prompt; nothing, where it is said in words of a later version.
+fn prompt(message: v1::Prompt) -> Option<PromptFacts> {
+    let caching = match v1::Caching::try_from(message.caching) {
+        Ok(v1::Caching::NotAsked) => Caching::NotAsked,
+        Ok(v1::Caching::NotTaken) => Caching::NotTaken,
+        Ok(v1::Caching::Minutes) => Caching::Minutes,
+        Ok(v1::Caching::Hour) => Caching::Hour,
+        Ok(v1::Caching::Unspecified) | Err(_) => return None,
+    };
+    Some(PromptFacts {
+        conversation: message.conversation,
+        tools: message.tools,
+        system: message.system,
+        has_history: message.has_history,
+        caching,
+    })
+}
+
+/// Which tools were called; what counts nothing is left out.
+fn tools(messages: Vec<v1::ToolCalls>) -> ToolCounts {
+    let calls = messages.into_iter().map(|message| ToolCalls {
+        name: message.name,
+        calls: message.calls,
+        failed: message.failed,
+    });
+    ToolCounts::of_calls(calls.filter(|tool| tool.calls > 0 || tool.failed > 0).collect())
 }
 
 /// What was drawn; an account that no longer makes sense has nothing to be settled.
@@ -131,6 +189,8 @@ impl TryFrom<v1::UsageRecord> for UsageRecord {
             explanation: message
                 .explanation
                 .and_then(|bytes| String::from_utf8(bytes.into()).ok()),
+            tools: tools(message.tools),
+            prompt: message.prompt.and_then(prompt),
         })
     }
 }
@@ -179,6 +239,18 @@ mod tests {
             }],
             run: 4,
             explanation: Some(r#"{"version":1}"#.into()),
+            tools: ToolCounts::of_calls(vec![ToolCalls {
+                name: "mcp__github__create_issue".into(),
+                calls: 2,
+                failed: 1,
+            }]),
+            prompt: Some(PromptFacts {
+                conversation: u64::MAX,
+                tools: 1,
+                system: u32::MAX,
+                has_history: true,
+                caching: Caching::Hour,
+            }),
         }
     }
 
@@ -204,6 +276,30 @@ mod tests {
         let read = UsageRecord::try_from(wire).unwrap();
         assert_eq!(read.explanation, None);
         assert_eq!(read.tokens, record().tokens);
+    }
+
+    #[test]
+    fn a_record_of_before_there_were_tools_has_none() {
+        let mut wire = v1::UsageRecord::from(record());
+        wire.tools.clear();
+        wire.prompt = None;
+        let read = UsageRecord::try_from(wire).unwrap();
+        assert!(read.tools.is_empty() && read.prompt.is_none());
+        assert_eq!(read.tokens, record().tokens);
+    }
+
+    #[test]
+    fn tools_are_bounded_whoever_sends_them() {
+        let mut wire = v1::UsageRecord::from(record());
+        wire.tools = (0..1_000)
+            .map(|n| v1::ToolCalls {
+                name: format!("tool{n}"),
+                calls: 1,
+                failed: 0,
+            })
+            .collect();
+        let read = UsageRecord::try_from(wire).unwrap();
+        assert_eq!(read.tools.calls().len(), ToolCounts::MOST + 1);
     }
 
     #[test]

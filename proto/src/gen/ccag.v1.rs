@@ -1702,6 +1702,37 @@ pub struct UsageRecord {
     /// How it was decided, as JSON. Whatever it is, the record counts.
     #[prost(bytes = "bytes", optional, tag = "29")]
     pub explanation: ::core::option::Option<::prost::bytes::Bytes>,
+    /// Which tools the model has called in its answer, each name once, and which were said to have failed.
+    #[prost(message, repeated, tag = "30")]
+    pub tools: ::prost::alloc::vec::Vec<ToolCalls>,
+    /// What is known of the prompt without a word of it.
+    #[prost(message, optional, tag = "31")]
+    pub prompt: ::core::option::Option<Prompt>,
+}
+/// Names are those of the client's tools, and at most 25.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ToolCalls {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub calls: u32,
+    #[prost(uint32, tag = "3")]
+    pub failed: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Prompt {
+    /// Names the conversation, whatever its model, tools and system prompt.
+    #[prost(fixed64, tag = "1")]
+    pub conversation: u64,
+    /// Digests, to tell whether something has changed.
+    #[prost(fixed32, tag = "2")]
+    pub tools: u32,
+    #[prost(fixed32, tag = "3")]
+    pub system: u32,
+    #[prost(bool, tag = "4")]
+    pub has_history: bool,
+    #[prost(enumeration = "Caching", tag = "5")]
+    pub caching: i32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Draw {
@@ -1741,6 +1772,41 @@ impl Outcome {
             "OUTCOME_FAILED" => Some(Self::Failed),
             "OUTCOME_CUT" => Some(Self::Cut),
             "OUTCOME_ABANDONED" => Some(Self::Abandoned),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Caching {
+    Unspecified = 0,
+    NotAsked = 1,
+    NotTaken = 2,
+    Minutes = 3,
+    Hour = 4,
+}
+impl Caching {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CACHING_UNSPECIFIED",
+            Self::NotAsked => "CACHING_NOT_ASKED",
+            Self::NotTaken => "CACHING_NOT_TAKEN",
+            Self::Minutes => "CACHING_MINUTES",
+            Self::Hour => "CACHING_HOUR",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CACHING_UNSPECIFIED" => Some(Self::Unspecified),
+            "CACHING_NOT_ASKED" => Some(Self::NotAsked),
+            "CACHING_NOT_TAKEN" => Some(Self::NotTaken),
+            "CACHING_MINUTES" => Some(Self::Minutes),
+            "CACHING_HOUR" => Some(Self::Hour),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@
 mod betas;
 mod cache;
 mod estimate;
+mod facts;
 mod messages;
 mod output;
 mod peek;
@@ -18,6 +19,7 @@ mod target;
 mod thinking;
 mod tools;
 
+pub use facts::Digests;
 pub use peek::{Operation, Peeked, peek};
 pub use prepare::{Headers, Prepared, prepare, prepare_for, prepare_with};
 pub use target::Target;

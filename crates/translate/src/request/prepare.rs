@@ -52,6 +52,8 @@ pub struct Prepared<'t> {
     pub passed: Vec<Dropped>,
     /// Whether any cache marker asks for an hour: cache writes that Bedrock does not break down are then priced as such.
     pub writes_1h: bool,
+    /// How many marks for the cache go to Bedrock.
+    pub marks: u32,
     /// The version of the rule book that was followed.
     pub profile_version: String,
 }
@@ -197,6 +199,7 @@ pub fn prepare_for<'t, 'r>(
         dropped: plan.dropped,
         passed: plan.passed,
         writes_1h: plan.writes_1h,
+        marks: plan.cache_markers,
         profile_version: profile.version.clone(),
     })
 }

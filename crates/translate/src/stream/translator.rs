@@ -7,13 +7,10 @@ use crate::json::{Edits, Index, SyntaxError, Value, quoted};
 use crate::noticed::{DroppedKind, Noticed};
 use crate::profile::AnswerRules;
 use crate::usage::Usage;
-use ccag_domain::{Code, Problem, Tokens};
+use ccag_domain::{Code, Problem, Tokens, ToolCounts};
 
 /// How deep events are indexed: `delta.text` and `message.usage.cache_creation.*`.
 const DEPTH: usize = 4;
-
-/// How many different tool names are remembered.
-const MAX_TOOL_NAMES: usize = 64;
 
 /// How far a stream has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,8 +75,8 @@ pub struct Observed {
     pub message_id: Option<String>,
     /// Why the model stopped.
     pub stop_reason: Option<String>,
-    /// The tools that were called, each once.
-    pub tools: Vec<String>,
+    /// How often which tools were called.
+    pub tools: ToolCounts,
     /// Bytes of text, thinking and tool input, as JSON spells them.
     pub content_bytes: u64,
     /// Events that were read.
@@ -324,10 +321,8 @@ impl StreamTranslator {
         if let Some(block) = block
             && block.get("type").is_some_and(|t| t.is_text("tool_use"))
             && let Some(name) = block.get("name").and_then(|n| n.text())
-            && self.observed.tools.len() < MAX_TOOL_NAMES
-            && !self.observed.tools.iter().any(|t| *t == name)
         {
-            self.observed.tools.push(name.into_owned());
+            self.observed.tools.called(&name);
         }
         self.is_in(root, edits)
     }

@@ -1,11 +1,19 @@
 //! Answers that are not streamed.
 
 use crate::streams::{dropping, names};
-use ccag_domain::{Problem, Tokens};
+use ccag_domain::{Problem, Tokens, ToolCalls};
 use ccag_translate::profile::AnswerRules;
 use ccag_translate::response::{GuardrailOutcome, HeaderCounts, Translated, text_of};
 
 const BODY: &str = r#"{"id":"msg_bdrk_01","type":"message","role":"assistant","model":"us.anthropic.claude-opus-5-5", "content":[{"type":"tool_use","id":"toolu_bdrk_01","name":"t","input":{"n":1.0,"b":1e2}}],"stop_reason":"tool_use","usage":{"input_tokens":10,"output_tokens":2},"amazon-bedrock-guardrailAction":"INTERVENED"}"#;
+
+fn called(name: &str, calls: u32) -> ToolCalls {
+    ToolCalls {
+        name: name.to_owned(),
+        calls,
+        failed: 0,
+    }
+}
 
 /// By the shipped rules.
 fn translate(body: &[u8], model: &str, counts: HeaderCounts, writes_1h: bool) -> Result<Translated, Problem> {
@@ -38,8 +46,8 @@ fn only_the_model_the_counts_and_bedrocks_own_keys_change() {
         }
     );
     assert_eq!(
-        (done.message_id.unwrap(), done.tools),
-        ("msg_bdrk_01".to_owned(), vec!["t".to_owned()])
+        (done.message_id.unwrap(), done.tools.into_calls()),
+        ("msg_bdrk_01".to_owned(), vec![called("t", 1)])
     );
     assert_eq!(done.guardrail, GuardrailOutcome::OutputBlocked);
 }

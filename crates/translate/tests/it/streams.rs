@@ -77,7 +77,13 @@ fn events_pass_as_the_bytes_that_came() {
         (seen.message_id.as_deref(), seen.stop_reason.as_deref()),
         (Some("msg_bdrk_01ABC"), Some("end_turn"))
     );
-    assert_eq!(seen.tools, ["Bash"]);
+    let tools: Vec<_> = seen
+        .tools
+        .calls()
+        .iter()
+        .map(|t| (t.name.as_str(), t.calls))
+        .collect();
+    assert_eq!(tools, [("Bash", 1)]);
     let tokens = Tokens {
         input: 10,
         output: 2,

@@ -8,7 +8,7 @@ use crate::usage::{Ending, Ticket};
 use bytes::Bytes;
 use ccag_aws::Pieces;
 use ccag_domain::routing::Candidate;
-use ccag_domain::{Outcome, Tokens};
+use ccag_domain::{Caching, Outcome, Tokens};
 use std::sync::Arc;
 
 /// Asks `candidate` for one token and remembers the outcome. The request is billed, so it leaves a record.
@@ -40,6 +40,7 @@ pub(crate) async fn run(
         dropped: Vec::new(),
         passed: Vec::new(),
         writes_1h: false,
+        caching: Caching::NotAsked,
         lane: LaneJob::unguarded(Asked {
             has_history: false,
             is_sticky: false,
