@@ -24,6 +24,12 @@ pub const ANALYTICS: &str = "/console/analytics";
 pub const ANALYTICS_ACTIVITY: &str = "/console/analytics/activity";
 /// How models and endpoints do.
 pub const ANALYTICS_MODELS: &str = "/console/analytics/models";
+/// The ledger as charges in the form of FOCUS, as a file.
+pub const ANALYTICS_FOCUS: &str = "/console/analytics/focus";
+/// Which tools are called.
+pub const ANALYTICS_TOOLS: &str = "/console/analytics/tools";
+/// The same as a file.
+pub const ANALYTICS_TOOLS_EXPORT: &str = "/console/analytics/tools/export";
 /// The numbers of analytics as a file.
 pub const ANALYTICS_EXPORT: &str = "/console/analytics/export";
 /// Destinations of notifications, and the form target that makes one.
@@ -58,6 +64,8 @@ pub const LIMITS: &str = "/console/limits";
 pub const NEW_LIMIT: &str = "/console/limits/new";
 /// Page with the form for a new budget.
 pub const NEW_BUDGET: &str = "/console/budgets/new";
+/// The page that tries a budget out on the last days.
+pub const WHAT_IF: &str = "/console/budgets/try";
 /// Sessions that ran away, and the form target for what they may do.
 pub const SESSIONS: &str = "/console/sessions";
 /// List of endpoints, and the form target that makes one.

@@ -41,6 +41,8 @@ mod m20261130_000030_quota_use;
 mod m20261130_000031_usage_sums;
 mod m20261130_000032_lists;
 mod m20261130_000034_idempotency;
+mod m20261130_000035_tools;
+mod m20261130_000036_conversations;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -86,6 +88,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000031_usage_sums::Migration),
             Box::new(m20261130_000032_lists::Migration),
             Box::new(m20261130_000034_idempotency::Migration),
+            Box::new(m20261130_000035_tools::Migration),
+            Box::new(m20261130_000036_conversations::Migration),
         ]
     }
 }

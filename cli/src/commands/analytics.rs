@@ -1,5 +1,7 @@
 //! What was used over time.
 
+mod seen;
+
 use super::Context;
 use super::usage::When;
 use crate::error::CliError;
@@ -24,6 +26,14 @@ pub(crate) enum Over {
     Activity(Of),
     /// Show how fast models and endpoints answer, and how much comes from the prompt cache
     Performance(Of),
+    /// Show which tools and MCP servers models have called, and for whom
+    ///
+    /// For example: ccag analytics tools --by user --server github --days 90
+    Tools(seen::Tools),
+    /// Show how many sessions of clients began each day, how many requests they had, and how long they were
+    Sessions(Of),
+    /// Show what was lost because prompts were not read from the cache, and why
+    CacheMisses(Of),
     /// Show what the month is expected to come to
     ///
     /// Its remaining days are taken to be like the same weekdays of the last four weeks; the bounds hold with 95 %.
@@ -220,6 +230,9 @@ impl Over {
                     .await?;
                 context.out.show(&found, performance)
             }
+            Self::Tools(command) => command.run(context).await,
+            Self::Sessions(of) => seen::sessions(of, context).await,
+            Self::CacheMisses(of) => seen::cache_misses(of, context).await,
             Self::Forecast(of) => {
                 let query = of.query(context).await?;
                 let found: Forecast = context.client.get_with(paths::ANALYTICS_FORECAST, &query).await?;

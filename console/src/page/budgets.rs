@@ -102,8 +102,12 @@ impl Page for BudgetsPage {
         let new = (filtered || !self.rows.is_empty())
             .then(|| page_link(context, path::NEW_BUDGET, "Create a budget", "button primary"));
         let filters = (filtered || !self.rows.is_empty()).then(|| self.filters());
+        let buttons = view! {
+            {page_link(context, path::WHAT_IF, "Try a budget out", "button")}
+            {new}
+        };
         view! {
-            {page_head("Budgets".to_owned(), text("How much may be spent, by whom, and what happens on the way there."), new.into_any())}
+            {page_head("Budgets".to_owned(), text("How much may be spent, by whom, and what happens on the way there."), buttons.into_any())}
             {filters}
             {list}
         }

@@ -59,6 +59,7 @@ mod teams;
 mod user;
 mod users;
 mod web_search;
+mod what_if;
 
 pub use crate::layout::Section;
 pub use crate::part::breaker::{BreakerForm, PausedRow};
@@ -68,8 +69,8 @@ pub use crate::part::key::{KeyState, KeySummary, Named};
 pub use crate::part::list::PAGE_SIZE;
 pub use crate::part::stacked::Series;
 pub use analytics::{
-    ActivityPage, AnalyticsFilter, DoingRow, ModelsReportPage, Outlook, RANGES, RankRow, Ranking, SpendPage,
-    TIME_STEPS, Tick,
+    ActivityPage, AnalyticsFilter, CallsRanking, CallsRow, DoingRow, Losses, LostRow, ModelsReportPage,
+    Outlook, RANGES, RankRow, Ranking, SessionsSeen, SpendPage, TIME_STEPS, Tick, ToolsPage, miss_name,
 };
 pub use audit::{AuditPage, AuditRow};
 pub use budget_delete::DeleteBudgetPage;
@@ -131,6 +132,7 @@ pub use teams::{NewTeamForm, TeamRow, TeamsPage};
 pub use user::{AccessTokens, DeleteUserPage, TokenRow, UserForm, UserPage};
 pub use users::{NewUserForm, UserRow, UsersPage};
 pub use web_search::{RulesForm, ServiceForm, ServiceRow, WebSearchPage};
+pub use what_if::{Replay, ReplayPeriod, ReplaySubject, WhatIfPage};
 
 use crate::PageContext;
 use crate::form::Field;

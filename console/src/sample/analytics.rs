@@ -1,14 +1,16 @@
 //! Samples of analytics.
 
 use super::usage::{TOKENS, days};
-use super::{HOSTILE, Sample, context, sample};
-use crate::form::Choice;
+use super::{HOSTILE, NOW_MS, Sample, context, sample};
+use crate::form::{Choice, Field};
 use crate::page::{
-    ActivityPage, AnalyticsFilter, DoingRow, ModelsReportPage, Outlook, RankRow, Ranking, Series, SpendPage,
-    Tick,
+    ActivityPage, AnalyticsFilter, BudgetForm, CallsRanking, CallsRow, DoingRow, Losses, LostRow,
+    ModelsReportPage, Outlook, RankRow, Ranking, Replay, ReplayPeriod, ReplaySubject, Series, SessionsSeen,
+    SpendPage, Tick, ToolsPage, WhatIfPage, miss_name,
 };
 use crate::path;
-use ccag_domain::{NanoUsd, Role, Tokens, UnixMs};
+use ccag_domain::time::DAY_MS;
+use ccag_domain::{CacheMiss, NanoUsd, Role, Tokens, UnixMs};
 
 fn tick(value: &str, label: &str, on: bool) -> Tick {
     Tick {
@@ -110,6 +112,136 @@ fn week() -> [[u64; 24]; 7] {
     week
 }
 
+fn losses() -> Losses {
+    let lost = |reason, requests, cost| LostRow {
+        reason,
+        requests,
+        tokens: requests * 41_000,
+        cost: NanoUsd(cost),
+    };
+    Losses {
+        over_time: vec![
+            part(miss_name(CacheMiss::Expired), 60),
+            part(miss_name(CacheMiss::Moved), 21),
+            part(miss_name(CacheMiss::Unexplained), 4),
+        ],
+        rows: vec![
+            lost(CacheMiss::Expired, 804, 92_400_000_000),
+            lost(CacheMiss::Moved, 190, 31_050_000_000),
+            lost(CacheMiss::Unexplained, 12, 940_000_000),
+        ],
+    }
+}
+
+fn replay() -> Replay {
+    Replay {
+        spent: NanoUsd(1_410_000_000_000),
+        over: NanoUsd(212_400_000_000),
+        refused: 8_204,
+        steps: vec![
+            (80, "somebody is told".into(), 41),
+            (100, "nothing is served".into(), 22),
+        ],
+        periods: vec![
+            ReplayPeriod {
+                start: NOW_MS - 30 * DAY_MS,
+                spent: NanoUsd(200_000_000_000),
+                ..ReplayPeriod::default()
+            },
+            ReplayPeriod {
+                start: NOW_MS - 24 * DAY_MS,
+                spent: NanoUsd(1_210_000_000_000),
+                over: NanoUsd(212_400_000_000),
+                refused: 8_204,
+                first: Some(NOW_MS - 9 * DAY_MS),
+            },
+        ],
+        refused_subjects: 22,
+        subjects: vec![
+            ReplaySubject {
+                name: "mira".into(),
+                spent: NanoUsd(302_000_000_000),
+                over: NanoUsd(202_000_000_000),
+                refused: 7_004,
+            },
+            ReplaySubject {
+                name: HOSTILE.into(),
+                spent: NanoUsd(110_400_000_000),
+                over: NanoUsd(10_400_000_000),
+                refused: 1_200,
+            },
+        ],
+    }
+}
+
+fn calls(value: &str, name: &str, calls: u64) -> CallsRow {
+    CallsRow {
+        value: value.into(),
+        name: name.into(),
+        server: ccag_domain::mcp_server(value).unwrap_or_default().into(),
+        calls,
+        failed: calls / 23,
+    }
+}
+
+fn tools() -> ToolsPage {
+    let of = |rows: Vec<CallsRow>, count| CallsRanking { rows, count };
+    let mut filter = filter();
+    filter.endpoints.clear();
+    filter.servers = vec![Choice::new("github", "github")];
+    ToolsPage {
+        filter,
+        starts: starts(),
+        step: "day",
+        over_time: vec![
+            counts("Tools of no server", 2),
+            counts("github", 9),
+            counts(HOSTILE, 40),
+        ],
+        calls: 214_380,
+        failed: 9_320,
+        tools: of(
+            vec![
+                calls("Bash", "Bash", 91_204),
+                calls("Read", "Read", 64_870),
+                calls("mcp__github__create_issue", "mcp__github__create_issue", 4_112),
+                calls(
+                    "mcp__a_server_with_a_long_name__and_a_tool_with_a_name_that_is_longer_still",
+                    "mcp__a_server_with_a_long_name__and_a_tool_with_a_name_that_is_longer_still",
+                    12,
+                ),
+                calls("(other)", "(other)", 9),
+            ],
+            61,
+        ),
+        servers: of(
+            vec![
+                CallsRow {
+                    server: String::new(),
+                    ..calls("none", "Tools of no server", 201_030)
+                },
+                CallsRow {
+                    server: "github".into(),
+                    ..calls("github", "github", 13_350)
+                },
+            ],
+            2,
+        ),
+        teams: of(
+            vec![
+                calls("team_1", "Platform", 120_000),
+                calls("team_2", HOSTILE, 3_000),
+            ],
+            2,
+        ),
+        users: of(
+            vec![calls("user_1", "mira", 20_114), calls("user_2", HOSTILE, 77)],
+            412,
+        ),
+        keys: of(vec![calls("key_1", "laptop", 18_000)], 903),
+    }
+}
+
 pub(super) fn samples() -> Vec<Sample> {
     let spend = SpendPage {
         filter: filter(),
@@ -189,6 +321,12 @@ pub(super) fn samples() -> Vec<Sample> {
                 users: 412,
                 users_before: 380,
                 week: week(),
+                sessions: Some(SessionsSeen {
+                    by_day: counts("", 11).values,
+                    sessions: 2_806,
+                    requests: 91_402,
+                    length_ms: 2_806 * 4_020_000,
+                }),
             },
         ),
         sample(
@@ -219,6 +357,52 @@ pub(super) fn samples() -> Vec<Sample> {
                     doing("claude-x", HOSTILE, 12, None),
                 ],
                 endpoints: vec![doing("ep_1", "eu-central", 30_949, Some([990, 2_620, 4_400]))],
+                losses: losses(),
+            },
+        ),
+        sample(
+            "analytics-tools",
+            context(Role::Admin, path::ANALYTICS_TOOLS),
+            tools(),
+        ),
+        sample(
+            "what-if",
+            context(Role::Admin, path::WHAT_IF),
+            WhatIfPage {
+                allowed: true,
+                wider: true,
+                days: Field::new("30"),
+                form: BudgetForm {
+                    scope: Field::new("each_user"),
+                    amount: Field::new("100"),
+                    ..BudgetForm::default()
+                },
+                teams: vec![Choice::new("team_1", "Platform")],
+                found: Some(replay()),
+                trouble: None,
+            },
+        ),
+        sample(
+            "what-if-wrong",
+            context(Role::TeamManager, path::WHAT_IF),
+            WhatIfPage {
+                allowed: true,
+                days: Field::new("90").with_error("Give 1 to 62 days."),
+                ..WhatIfPage::default()
+            },
+        ),
+        sample(
+            "what-if-own",
+            context(Role::Member, path::WHAT_IF),
+            WhatIfPage::default(),
+        ),
+        sample(
+            "analytics-tools-empty",
+            context(Role::Member, path::ANALYTICS_TOOLS),
+            ToolsPage {
+                filter: filter(),
+                step: "day",
+                ..ToolsPage::default()
             },
         ),
     ]

@@ -2,9 +2,9 @@
 
 use super::costing::{Costing, Used};
 use super::notifications::events;
-use super::{App, breaker, explanations, rollup};
+use super::{App, breaker, explanations, observed, rollup};
 use crate::store::entity::usage_record;
-use crate::store::{Drawn, ExplanationRow, QuarantineRow, Step, Steps, StoreError};
+use crate::store::{Beside, Drawn, QuarantineRow, Step, Steps, StoreError};
 use ccag_domain::UsageRecord;
 use ccag_proto::v1;
 use prost::Message;
@@ -116,20 +116,14 @@ pub async fn take_in(app: &App, replica_id: &str, batch: Vec<Incoming>) -> Resul
     let now = app.now_ms();
     // Sorted by id, each once: see the store.
     let mut rows: BTreeMap<String, usage_record::Model> = BTreeMap::new();
-    let mut drawn: HashMap<String, Drawn> = HashMap::new();
-    let mut explained: HashMap<String, ExplanationRow> = HashMap::new();
+    let mut beside = Beside::default();
     let mut records: HashMap<String, Box<UsageRecord>> = HashMap::new();
     let mut repeated = 0;
     for incoming in batch {
         let unreadable = match incoming {
             Incoming::Record(record) => match check(&record) {
                 Ok(()) => {
-                    if let Some(draws) = draws(&record) {
-                        drawn.insert(record.id.to_string(), draws);
-                    }
-                    if let Some(row) = explanations::row(app, &record) {
-                        explained.insert(record.id.to_string(), row);
-                    }
+                    note(app, &mut costing, &mut beside, &record);
                     let row = row(&mut costing, &record, now);
                     records.insert(row.id.clone(), record);
                     repeated += usize::from(rows.insert(row.id.clone(), row).is_some());
@@ -146,8 +140,7 @@ pub async fn take_in(app: &App, replica_id: &str, batch: Vec<Incoming>) -> Resul
     let rows: Vec<_> = rows.into_values().collect();
     let batch = Batch {
         replica_id,
-        drawn,
-        explained,
+        beside,
         records,
     };
     store(app, &batch, &rows, &mut receipt).await?;
@@ -173,19 +166,15 @@ pub(super) async fn take_in_again(app: &App, message: Vec<u8>) -> Result<Result<
         return Ok(Err(reason));
     }
     let mut costing = Costing::load(app).await?;
-    let drawn = draws(&record).map(|drawn| (record.id.to_string(), drawn));
-    let drawn = drawn.into_iter().collect();
-    let explained = explanations::row(app, &record).map(|row| (record.id.to_string(), row));
-    let explained = explained.into_iter().collect();
+    let mut beside = Beside::default();
+    note(app, &mut costing, &mut beside, &record);
     let rows = [row(&mut costing, &record, app.now_ms())];
     let tell = |step: &Step| events::budget(app, step);
     let noting = Steps {
         now_ms: app.now_ms(),
         tell: &tell,
     };
-    let inserted = app
-        .store
-        .insert_usage(&rows, &drawn, &explained, rollup::sums, &noting);
+    let inserted = app.store.insert_usage(&rows, &beside, rollup::sums, &noting);
     match inserted.await {
         Ok(inserted) => {
             app.metrics.usage_stored.inc_by(inserted.ids.len() as u64);
@@ -201,8 +190,7 @@ pub(super) async fn take_in_again(app: &App, message: Vec<u8>) -> Result<Result<
 /// What belongs to the rows of a batch.
 struct Batch<'a> {
     replica_id: &'a str,
-    drawn: HashMap<String, Drawn>,
-    explained: HashMap<String, ExplanationRow>,
+    beside: Beside,
     records: HashMap<String, Box<UsageRecord>>,
 }
 
@@ -220,9 +208,7 @@ async fn store(
         tell: &tell,
     };
     while let Some(part) = parts.pop() {
-        let inserted = app
-            .store
-            .insert_usage(part, &batch.drawn, &batch.explained, rollup::sums, &noting);
+        let inserted = app.store.insert_usage(part, &batch.beside, rollup::sums, &noting);
         match inserted.await {
             Ok(inserted) => {
                 receipt.stored += inserted.ids.len();
@@ -252,6 +238,18 @@ async fn store(
         }
     }
     Ok(())
+}
+
+/// Notes what belongs to a record.
+fn note(app: &App, costing: &mut Costing, beside: &mut Beside, record: &UsageRecord) {
+    let id = || record.id.to_string();
+    beside.drawn.extend(draws(record).map(|draws| (id(), draws)));
+    beside
+        .explained
+        .extend(explanations::row(app, record).map(|row| (id(), row)));
+    beside
+        .observed
+        .extend(observed::of(costing, record).map(|seen| (id(), seen)));
 }
 
 /// What a record has drawn, if anything.

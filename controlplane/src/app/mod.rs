@@ -28,6 +28,7 @@ pub mod limits;
 pub mod models;
 pub mod names;
 pub mod notifications;
+pub(crate) mod observed;
 pub mod passwords;
 pub mod policies;
 mod price_list;

@@ -1,6 +1,6 @@
 //! Writes down what the data planes say of themselves, without making their streams wait for the database.
 
-use crate::app::{App, allowances, breaker, clients, explanations, fleet};
+use crate::app::{App, allowances, breaker, clients, explanations, fleet, observed};
 use crate::store::ANSWERS_KEPT_MS;
 use crate::store::entity::replica;
 use ccag_daemon::{CancellationToken, Lifecycle};
@@ -144,6 +144,7 @@ async fn tidy(app: &App, shutdown: CancellationToken) {
             allowances::forget_over(app).await?;
             breaker::forget_old(app).await?;
             explanations::forget_old(app).await?;
+            observed::forget_rested(app).await?;
             app.store.delete_requests_before(now - ANSWERS_KEPT_MS).await?;
             app.store
                 .delete_replicas_before(now - fleet::FORGET_AFTER_MS)

@@ -3,7 +3,7 @@
 use super::auth::SignedIn;
 use super::extract::{Json, Params};
 use super::{HttpState, Refusal};
-use crate::app::{focus, reprice, usage};
+use crate::app::{App, focus, reprice, usage};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -13,7 +13,7 @@ use ccag_admin_api::{
     CSV, ExportFormat, ExportQuery, FocusRow, LedgerRow, NDJSON, Reprice, RepriceQuery, RepriceReport,
     UsageQuery, UsageSummary,
 };
-use ccag_domain::{Code, Problem};
+use ccag_domain::{Actor, Code, Problem};
 use futures_util::{Stream, StreamExt, TryStreamExt};
 
 pub(super) async fn summary(
@@ -57,7 +57,7 @@ pub(super) async fn export(
         ExportFormat::Csv => (LedgerRow::csv_header(), CSV, "ccag-usage.csv"),
         ExportFormat::Jsonl => (String::new(), NDJSON, "ccag-usage.jsonl"),
     };
-    streamed(pages, head, move |rows| write(rows, format), kind, name).await
+    Ok(streamed(pages, head, move |rows| write(rows, format), kind, name).await?)
 }
 
 /// A file that is written as pages of rows come. A failure on the way breaks it off, so that nobody takes a part for the whole.
@@ -67,7 +67,7 @@ async fn streamed<R: Send + 'static>(
     write: impl Fn(&[R]) -> String + Send + 'static,
     kind: &'static str,
     name: &'static str,
-) -> Result<Response, Refusal> {
+) -> Result<Response, Problem> {
     let mut pages = Box::pin(pages);
     // The first page is read before the status goes out.
     let first = pages.next().await.transpose()?.unwrap_or_default();
@@ -94,7 +94,12 @@ pub(super) async fn focus(
         let message = "Charges in the form of FOCUS are CSV; leave `format` out.";
         return Err(Problem::new(Code::InvalidRequest, message).field("format").into());
     }
-    let pages = focus::export(&state.app, &who.actor(), &query).await?;
+    Ok(charges(&state.app, &who.actor(), &query).await?)
+}
+
+/// The charges that somebody may see, streamed.
+pub(super) async fn charges(app: &App, actor: &Actor, query: &ExportQuery) -> Result<Response, Problem> {
+    let pages = focus::export(app, actor, query).await?;
     let lines = |rows: &[FocusRow]| rows.iter().map(FocusRow::to_csv).collect();
     streamed(pages, FocusRow::csv_header(), lines, CSV, "ccag-focus.csv").await
 }

@@ -3,7 +3,9 @@
 use super::dialect::{self, LedgerUse};
 use super::entity::budget_account;
 use super::entity::{usage_record, usage_rollup};
-use super::{ExplanationRow, Steps, Store, StoreError, allowances, explanations, rollups, steps};
+use super::{
+    ExplanationRow, Observed, Steps, Store, StoreError, allowances, explanations, observed, rollups, steps,
+};
 use ccag_allowance::Draw;
 use ccag_domain::UnixMs;
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
@@ -35,6 +37,17 @@ pub(crate) struct Drawn {
     pub(crate) draws: Vec<(String, i64)>,
 }
 
+/// What belongs to records, by their ids.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// What they have taken from the shares of their data planes.
+    pub(crate) drawn: HashMap<String, Drawn>,
+    /// How their requests were decided.
+    pub(crate) explained: HashMap<String, ExplanationRow>,
+    /// What is seen of them besides.
+    pub(crate) observed: HashMap<String, Observed>,
+}
+
 /// What came of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Inserted {
@@ -44,8 +57,7 @@ pub(crate) struct Inserted {
 
 impl Store {
     /// Inserts the records that are not there yet, and adds those, and only those, to the hourly sums and to the accounts of
-    /// budgets, in one transaction. `sum` makes the sums of a set of records; `drawn` says, by the records' ids, what they
-    /// have taken from the shares of their data planes, and `explained` how their requests were decided. Steps of budgets that
+    /// budgets, in one transaction. `sum` makes the sums of a set of records; `beside` is what belongs to them. Steps of budgets that
     /// are reached by it are noted and told in the same transaction.
     ///
     /// The rows must be sorted by id and each id stand once: two control planes that take in the same records at the same
@@ -53,8 +65,7 @@ impl Store {
     pub(crate) async fn insert_usage(
         &self,
         rows: &[usage_record::Model],
-        drawn: &HashMap<String, Drawn>,
-        explained: &HashMap<String, ExplanationRow>,
+        beside: &Beside,
         sum: fn(&[&usage_record::Model]) -> Vec<usage_rollup::Model>,
         noting: &Steps<'_>,
     ) -> Result<Inserted, StoreError> {
@@ -78,8 +89,11 @@ impl Store {
         }
         let new: Vec<_> = rows.iter().filter(|row| inserted.contains(&row.id)).collect();
         rollups::add(&tx, sum(&new)).await?;
-        let accounts = settle(&tx, &new, drawn).await?;
-        let explained = new.iter().filter_map(|row| explained.get(&row.id).cloned());
+        let accounts = settle(&tx, &new, &beside.drawn).await?;
+        observed::add(&tx, &new, &beside.observed).await?;
+        let explained = new
+            .iter()
+            .filter_map(|row| beside.explained.get(&row.id).cloned());
         explanations::add(&tx, explained.collect()).await?;
         steps::note(&tx, &accounts, noting).await?;
         tx.commit().await?;

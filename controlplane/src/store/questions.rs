@@ -62,17 +62,17 @@ pub(crate) struct Active {
 
 /// A statement as it is written. Both databases understand `$1`.
 #[derive(Default)]
-struct Sql {
+pub(super) struct Sql {
     text: String,
     values: Vec<Value>,
 }
 
 impl Sql {
-    fn say(&mut self, text: impl std::fmt::Display) {
+    pub(super) fn say(&mut self, text: impl std::fmt::Display) {
         let _ = write!(self.text, "{text}");
     }
 
-    fn bind(&mut self, value: impl Into<Value>) {
+    pub(super) fn bind(&mut self, value: impl Into<Value>) {
         self.values.push(value.into());
         let place = self.values.len();
         self.say(format_args!("${place}"));
@@ -137,7 +137,7 @@ impl Sql {
         }
     }
 
-    fn made(self, store: &Store) -> Statement {
+    pub(super) fn made(self, store: &Store) -> Statement {
         Statement::from_sql_and_values(store.db.get_database_backend(), self.text, self.values)
     }
 }
@@ -145,7 +145,7 @@ impl Sql {
 impl GroupBy {
     const fn dims(self) -> Dims {
         match self {
-            Self::Nothing => Dims::NONE,
+            Self::Nothing | Self::Miss => Dims::NONE,
             Self::Team => Dims::TEAM,
             Self::User => Dims::USER,
             Self::Key => Dims::KEY,
@@ -162,18 +162,19 @@ impl GroupBy {
             Self::Key => "key_id",
             Self::Model => "model",
             Self::Endpoint => "endpoint_id",
+            Self::Miss => "reason",
         }
     }
 
     /// Where the names of the groups are: table, id and name.
-    const fn names(self) -> Option<(&'static str, &'static str, &'static str)> {
+    pub(super) const fn names(self) -> Option<(&'static str, &'static str, &'static str)> {
         match self {
             Self::Team => Some(("teams", "id", "teams.name")),
             Self::User => Some(("users", "id", "COALESCE(users.display_name, users.username)")),
             Self::Key => Some(("virtual_keys", "id", "virtual_keys.name")),
             Self::Model => Some(("models", "name", "models.display_name")),
             Self::Endpoint => Some(("endpoints", "id", "endpoints.name")),
-            Self::Nothing => None,
+            Self::Nothing | Self::Miss => None,
         }
     }
 }
@@ -222,7 +223,7 @@ impl Store {
 
     /// A column to group by. SQLite would rather read all of a cube in the order of the groups than a few days of it and put
     /// those in order: it is not told that there is an index for that order.
-    fn loose(&self, column: &str) -> String {
+    pub(super) fn loose(&self, column: &str) -> String {
         match self.backend {
             Backend::Sqlite => format!("({column} || '')"),
             Backend::Postgres => column.to_owned(),
@@ -266,6 +267,10 @@ impl Store {
         for (n, asked) in questions.iter().enumerate() {
             if n > 0 {
                 sql.say(" UNION ALL ");
+            }
+            if asked.by == GroupBy::Miss {
+                sql.losses(n, asked.filter);
+                continue;
             }
             // Of a few out of many they are looked up for those that are left in the end.
             let names = asked.by.names();

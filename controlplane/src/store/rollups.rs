@@ -62,6 +62,8 @@ pub(crate) enum GroupBy {
     Key,
     Model,
     Endpoint,
+    /// Why something was lost to cache misses: by the day, and of what was lost only.
+    Miss,
 }
 
 /// The sum of one group.

@@ -13,6 +13,7 @@ on_both!(
     models_are_measured_each,
     everybody_sees_what_they_may,
     a_budget_is_tried_out_on_what_was_used,
+    a_budget_is_tried_out_and_charges_are_taken_along_in_the_console,
 );
 
 const HAIKU: &str = "claude-haiku-4-5";
@@ -310,4 +311,57 @@ async fn a_budget_is_tried_out_on_what_was_used(db: TestDb) {
     }
     assert_eq!(ask(&made.ada.0, "scope=organisation&amount_usd=5").await.0, 403);
     made.plane.stop().await;
+}
+
+async fn a_budget_is_tried_out_and_charges_are_taken_along_in_the_console(db: TestDb) {
+    let made = made(&db).await;
+    let browser = Browser::of(&made.admin);
+    let page = browser.get("/console/budgets/try").await.text;
+    assert!(page.contains("Try it out") && !page.contains("Period by period"));
+    let fits = "scope=organisation&amount=0&period=total&time_zone=UTC&policy=standard&days=30";
+    let page = browser.get(&format!("/console/budgets/try?{fits}")).await.text;
+    assert!(page.contains("Period by period") && page.contains("nothing is served"));
+    let each = fits.replace("organisation", "each_user");
+    let page = browser.get(&format!("/console/budgets/try?{each}")).await.text;
+    assert!(page.contains(">bob<"), "{page}");
+    for (wrong, message) in [
+        ("days=30", "Give 1 to 62 days."),
+        ("amount=0", "Write dollars as a plain decimal"),
+        ("scope=organisation", "Name the user who is meant."),
+        ("time_zone=UTC", "IANA"),
+    ] {
+        let (name, _) = wrong.split_once('=').unwrap();
+        let instead = match name {
+            "days" => "days=90",
+            "amount" => "amount=much",
+            "scope" => "scope=user",
+            _ => "time_zone=Nowhere",
+        };
+        let asked = fits.replace(wrong, instead);
+        let answer = browser.get(&format!("/console/budgets/try?{asked}")).await;
+        assert!(answer.status == 200 && answer.text.contains(message), "{name}");
+        assert!(!answer.text.contains("Period by period"));
+    }
+    let own = Browser::of(&made.bob.0).get("/console/budgets/try").await.text;
+    assert!(own.contains("You see your own usage only"));
+
+    let spend = browser.get("/console/analytics?range=90d").await.text;
+    assert!(spend.contains("Download charges"));
+    let day = |ago: i64| {
+        let at = ccag_admin_api::Timestamp::from_ms(NOON - ago);
+        at.date()
+    };
+    let file = async |who: &Browser, from: i64, to: i64| {
+        let address = format!("/console/analytics/focus?from={}&to={}", day(from), day(to));
+        who.get(&address).await.text
+    };
+    // One day, which is the first and the last: three requests of it, of one class of tokens or another.
+    let one = file(&browser, DAY_MS, DAY_MS).await;
+    assert!(one.lines().count() > 3, "{one}");
+    let two = file(&browser, 2 * DAY_MS, DAY_MS).await;
+    assert!(two.lines().count() > one.lines().count());
+    let bobs = file(&Browser::of(&made.bob.0), DAY_MS, DAY_MS).await;
+    assert!(bobs.lines().count() < one.lines().count() && bobs.lines().count() > 1);
+    let refused = browser.get("/console/analytics/focus?from=soon").await;
+    assert_eq!(refused.status, 400);
 }

@@ -48,7 +48,9 @@ fn id_of(route: &str) -> &'static str {
 pub(crate) async fn pages(db: &DatabaseConnection) -> Vec<PageOf> {
     let mut pages = Vec::new();
     for route in ccag_console::access::ROUTES {
-        let skipped = route.path.contains("{*") || route.path.contains("/assets/");
+        // A file that is the ledger itself is no page.
+        let is_file = route.path.contains("/assets/") || route.path.ends_with("/focus");
+        let skipped = route.path.contains("{*") || is_file;
         if route.method != "GET" || skipped || route.gate == ccag_domain::gate::Gate::Public {
             continue;
         }

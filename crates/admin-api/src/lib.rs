@@ -43,6 +43,7 @@ mod scim;
 mod scim_paths;
 mod secret;
 mod secrets;
+mod seen;
 mod setup;
 mod setup_paths;
 mod teams;
@@ -120,6 +121,9 @@ pub use scim::{
 };
 pub use secret::Secret;
 pub use secrets::{MasterKeyView, ResealReport, SealedKindView, SecretsView, UnreadableSecret};
+pub use seen::{
+    CacheMissReport, LostView, SessionReport, SessionsOfDay, ToolCell, ToolReport, ToolsBy, ToolsQuery,
+};
 pub use setup::{ConnectMode, CreateSetupToken, CreatedSetupToken, SetupSettings};
 pub use teams::{AddMember, CreateTeam, ListMembers, ListTeams, TeamList, TeamView, UpdateTeam};
 pub use timestamp::{InvalidTimestamp, Timestamp};

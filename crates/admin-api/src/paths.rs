@@ -12,6 +12,7 @@ pub use crate::scim_paths::{
     IDP_SCIM, IDP_SCIM_ADMIN_GROUPS, IDP_SCIM_TOKEN, IDP_SCIM_TOKENS, SCIM, idp_scim, idp_scim_admin_groups,
     idp_scim_token, idp_scim_tokens,
 };
+pub use crate::seen::{ANALYTICS_CACHE_MISSES, ANALYTICS_SESSIONS, ANALYTICS_TOOLS};
 pub use crate::setup_paths::{
     KEY_SETUP_TOKEN, SETUP, SETUP_HELPER, SETUP_MANAGED, SETUP_REDEEM, SETUP_SETTINGS, SETUP_WINDOWS,
     key_setup_token,

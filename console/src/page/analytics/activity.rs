@@ -26,6 +26,21 @@ pub struct ActivityPage {
     pub users_before: u64,
     /// Requests by weekday, from Monday on, and hour.
     pub week: [[u64; 24]; 7],
+    /// Sessions; `None` where models or endpoints were chosen, which sessions are not kept apart by.
+    pub sessions: Option<SessionsSeen>,
+}
+
+/// The sessions that began in the range.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionsSeen {
+    /// How many began, by day.
+    pub by_day: Vec<i64>,
+    /// How many in all.
+    pub sessions: u64,
+    /// How many requests they have had.
+    pub requests: u64,
+    /// How long they were in all, in milliseconds.
+    pub length_ms: u64,
 }
 
 impl Page for ActivityPage {
@@ -108,9 +123,88 @@ impl ActivityPage {
         ];
         view! {
             {figures(items)}
+            {self.sessions()}
             {card("active-users", "Active users", text("by day"), chart.view())}
             {card("week", "When requests come", text("by weekday and hour, UTC"), heat_map(&self.week))}
         }
         .into_any()
+    }
+
+    fn sessions(&self) -> AnyView {
+        let note = "of clients, by the day on which they began";
+        let Some(seen) = &self.sessions else {
+            let none = view! {
+                <p>"Sessions are not kept apart by model or endpoint: take the choice of these back to see them."</p>
+            };
+            return card("sessions", "Sessions", text(note), none.into_any());
+        };
+        if seen.sessions == 0 {
+            let none = view! {
+                <p>"No session is known to have begun in this time. Requests belong to one where the client names it, as Claude Code does."</p>
+            };
+            return card("sessions", "Sessions", text(note), none.into_any());
+        }
+        let series = [Series {
+            name: "Sessions".to_owned(),
+            values: seen.by_day.clone(),
+        }];
+        let chart = Stacked {
+            what: "Sessions by the day on which they began",
+            piece: "Day (UTC)",
+            label: date,
+            axis: day_label,
+            starts: &self.days,
+            series: &series,
+            unit: Unit::Count,
+        };
+        let items = vec![
+            figure(
+                "Sessions",
+                grouped(seen.sessions).into_any(),
+                text(format!(
+                    "{} for each user",
+                    grouped(seen.sessions / self.users.max(1))
+                )),
+            ),
+            figure(
+                "Requests in a session",
+                grouped(seen.requests / seen.sessions).into_any(),
+                text("on average, until now"),
+            ),
+            figure(
+                "Length of a session",
+                text(length(seen.length_ms / seen.sessions)),
+                text("on average, from the first request to the end of the last"),
+            ),
+        ];
+        let body = view! {
+            {figures(items)}
+            {chart.view()}
+        };
+        card("sessions", "Sessions", text(note), body.into_any())
+    }
+}
+
+/// A length of time in two units.
+fn length(ms: u64) -> String {
+    let minutes = ms / 60_000;
+    match minutes {
+        0 => format!("{} s", ms / 1_000),
+        1..60 => format!("{minutes} min"),
+        60..1_440 => format!("{} h {} min", minutes / 60, minutes % 60),
+        _ => format!("{} d {} h", minutes / 1_440, minutes % 1_440 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_said_in_at_most_two_units() {
+        assert_eq!(length(59_999), "59 s");
+        assert_eq!(length(3_599_000), "59 min");
+        assert_eq!(length(3_660_000), "1 h 1 min");
+        assert_eq!(length(90_000_000), "1 d 1 h");
     }
 }

@@ -60,6 +60,10 @@ pub struct AnalyticsFilter {
     pub users: Vec<Choice>,
     /// The keys that were chosen.
     pub keys: Vec<Choice>,
+    /// The tools that were chosen, which matter to one page only.
+    pub tools: Vec<Choice>,
+    /// The MCP servers that were chosen, likewise.
+    pub servers: Vec<Choice>,
 }
 
 impl AnalyticsFilter {
@@ -80,12 +84,20 @@ impl AnalyticsFilter {
         }
         pairs.extend(self.users.iter().map(|user| ("user", user.value.as_str())));
         pairs.extend(self.keys.iter().map(|key| ("key", key.value.as_str())));
+        pairs.extend(self.tools.iter().map(|tool| ("tool", tool.value.as_str())));
+        pairs.extend(
+            self.servers
+                .iter()
+                .map(|server| ("server", server.value.as_str())),
+        );
         pairs
     }
 
-    /// The address of a page that looks at the same use.
+    /// The address of a page that looks at the same use, of whatever tools.
     pub(crate) fn link(&self, address: &str) -> String {
-        path::with_query(address, &self.pairs())
+        let mut pairs = self.pairs();
+        pairs.retain(|(name, _)| !matches!(*name, "tool" | "server"));
+        path::with_query(address, &pairs)
     }
 
     /// The address of a page that looks at one more thing's use only.
@@ -148,6 +160,8 @@ impl AnalyticsFilter {
                 {multiple("endpoint", "Endpoints", &self.endpoints)}
                 {hidden("user", &self.users)}
                 {hidden("key", &self.keys)}
+                {hidden("tool", &self.tools)}
+                {hidden("server", &self.servers)}
                 <div class="filter-actions"><button type="submit">"Apply"</button></div>
             </form>
             {trouble}
@@ -173,6 +187,8 @@ impl AnalyticsFilter {
             ticked("endpoint", &self.endpoints),
             chosen("user", &self.users),
             chosen("key", &self.keys),
+            chosen("tool", &self.tools),
+            chosen("server", &self.servers),
         ]
         .into_iter()
         .flatten()

@@ -1,5 +1,6 @@
 //! How models and endpoints do.
 
+use super::losses::{Losses, losses};
 use super::spend::labels;
 use super::{AnalyticsFilter, tabs};
 use crate::format::{compact, grouped, money, percent, seconds};
@@ -47,6 +48,8 @@ pub struct ModelsReportPage {
     pub models: Vec<DoingRow>,
     /// By endpoint.
     pub endpoints: Vec<DoingRow>,
+    /// What was lost because prompts were not read from the cache.
+    pub losses: Losses,
 }
 
 impl Page for ModelsReportPage {
@@ -95,6 +98,7 @@ impl ModelsReportPage {
             {card("mix", "Requests by model", text("over time"), chart.view())}
             {card("speed-models", "How models do", text("times: 50, 95 and 99 % of requests took at most so long"), self.doing("model", "How models do", &self.models))}
             {card("tokens", "Tokens by class", text("and how much of what is put in comes from the cache"), self.tokens())}
+            {losses(&self.losses, self.step, &self.starts)}
             {card("speed-endpoints", "How endpoints do", text("all of their models together; times as above"), self.doing("endpoint", "How endpoints do", &self.endpoints))}
         }
         .into_any()

@@ -1,10 +1,11 @@
 //! What was spent, over time and by whom.
 
 use super::{AnalyticsFilter, tabs};
-use crate::format::{compact, grouped, money, percent, short_usd};
+use crate::format::{compact, grouped, iso, money, month_start, percent, short_usd};
 use crate::page::{Page, Section};
 use crate::part::block::{card, empty, figure, figures, nothing, page_head, text};
 use crate::part::chart::share_bar;
+use crate::part::field::page_link;
 use crate::part::stacked::{Series, Stacked, Unit};
 use crate::{PageContext, path};
 use ccag_domain::{NanoUsd, UnixMs};
@@ -91,7 +92,7 @@ impl Page for SpendPage {
         Some(Section::Analytics)
     }
 
-    fn body(&self, _: &PageContext) -> AnyView {
+    fn body(&self, context: &PageContext) -> AnyView {
         let export = (self.requests > 0).then(|| {
             view! {
                 <a class="button" href=self.filter.narrowed(path::ANALYTICS_EXPORT, "by", "team")>
@@ -99,6 +100,7 @@ impl Page for SpendPage {
                 </a>
             }
         });
+        let charges = charges(context);
         let body = if self.requests == 0 {
             self.nothing_there()
         } else {
@@ -109,9 +111,43 @@ impl Page for SpendPage {
             {tabs(path::ANALYTICS, &self.filter)}
             {self.filter.view(path::ANALYTICS)}
             {body}
+            {charges}
         }
         .into_any()
     }
+}
+
+/// The form that gives the ledger as charges for the tools that read the bills of clouds; and what a budget would have done.
+fn charges(context: &PageContext) -> AnyView {
+    let today = context.now_ms;
+    let month = month_start(today);
+    let last = month_start(month - 1);
+    let day = |id: &'static str, name: &'static str, label: &'static str, at: UnixMs| {
+        let day: String = iso(at).chars().take(10).collect();
+        view! {
+            <div class="field">
+                <label for=id>{label}</label>
+                <input type="date" id=id name=name value=day required=true />
+            </div>
+        }
+    };
+    let form = view! {
+        <p>
+            "A file of charges in the form of FOCUS 1.2, by the hour, which tools for the bills of clouds read. Days are UTC; it holds what you may see."
+        </p>
+        <form method="get" action=path::ANALYTICS_FOCUS class="filters">
+            {day("charges-from", "from", "From", last)}
+            {day("charges-to", "to", "To and with", month - 1)}
+            <div class="filter-actions"><button type="submit">"Download charges"</button></div>
+        </form>
+        <p>{page_link(context, path::WHAT_IF, "Try a budget out on the last days", "")}</p>
+    };
+    card(
+        "charges",
+        "For other tools",
+        text("FOCUS, as CSV"),
+        form.into_any(),
+    )
 }
 
 /// How much more or less than before, in words.

@@ -1,12 +1,14 @@
 //! What was used over time, by whom and by what. All of it comes from sums that are kept, whatever its size.
 
 mod forecast;
+mod seen;
 mod spend;
 mod sums;
 mod what_if;
 
 pub use forecast::forecast;
 
+pub use seen::{ToolsGroup, ToolsRanked, ToolsSeen, cache_misses, sessions, tools, tools_seen};
 pub use spend::{Ranked, Spent, spent};
 pub use what_if::what_if;
 
@@ -17,8 +19,8 @@ use super::usage::{self, Scope, percentiles};
 use crate::latency::Latency;
 use crate::store::{GroupBy, OnlyOf, Piece, Question, RollupFilter, RollupSum};
 use ccag_admin_api::{
-    ActiveUsers, Activity, Analytics, AnalyticsQuery, GroupBy as ApiGroupBy, Performance, PerformanceReport,
-    Step, TimeRange, Timestamp, UsageTotals,
+    ActiveUsers, Activity, Analytics, AnalyticsQuery, CacheMissReport, GroupBy as ApiGroupBy, Performance,
+    PerformanceReport, Step, TimeRange, Timestamp, UsageTotals,
 };
 use ccag_domain::time::{DAY_MS, HOUR_MS, hour_bucket};
 use ccag_domain::{Actor, Code, Period, Problem, TimeZone, UnixMs};
@@ -267,7 +269,7 @@ pub async fn performance(app: &App, actor: &Actor, asked: &Asked) -> Result<Perf
     Ok(performance_in_time(app, actor, asked).await?.0)
 }
 
-/// How models and endpoints do, and the sums of models over time.
+/// How models and endpoints do, the sums of models over time, and what was lost to cache misses.
 ///
 /// # Errors
 /// As [`performance`].
@@ -275,7 +277,7 @@ pub async fn performance_in_time(
     app: &App,
     actor: &Actor,
     asked: &Asked,
-) -> Result<(PerformanceReport, Vec<Cell>), Problem> {
+) -> Result<(PerformanceReport, Vec<Cell>, CacheMissReport), Problem> {
     let filter = asked.scope().filter(app, actor)?;
     let latencies = app.store.sum_latencies(&filter).await?;
     let (mut by_model, mut by_endpoint) = (HashMap::new(), HashMap::new());
@@ -296,6 +298,7 @@ pub async fn performance_in_time(
         whole(GroupBy::Model),
         whole(GroupBy::Endpoint),
         asked.question(&filter, Some(ApiGroupBy::Model)),
+        seen::losses(&filter),
     ];
     let mut answers = app.store.ask(&questions).await?.into_iter();
     let mut report = |latencies: HashMap<String, Latency>| -> Vec<Performance> {
@@ -322,7 +325,8 @@ pub async fn performance_in_time(
         endpoints: report(by_endpoint),
     };
     let in_time = answers.next().unwrap_or_default().sums;
-    Ok((report, in_pieces(asked.step, in_time)))
+    let lost = answers.next().unwrap_or_default().sums;
+    Ok((report, in_pieces(asked.step, in_time), seen::lost(asked, &lost)))
 }
 
 #[cfg(test)]

@@ -50,6 +50,7 @@ mod user;
 mod users;
 mod visitor;
 mod web_search;
+mod what_if;
 
 pub(crate) use cookies::CookieKeys;
 
@@ -270,8 +271,12 @@ fn of_budgets() -> Router<HttpState> {
         .route(path::ANALYTICS, get(analytics::spend))
         .route(path::ANALYTICS_ACTIVITY, get(analytics::activity))
         .route(path::ANALYTICS_MODELS, get(analytics::models))
+        .route(path::ANALYTICS_FOCUS, get(analytics::focus))
+        .route(path::ANALYTICS_TOOLS, get(analytics::tools))
+        .route(path::ANALYTICS_TOOLS_EXPORT, get(analytics::export_tools))
         .route(path::ANALYTICS_EXPORT, get(analytics::export))
         .route(path::NEW_BUDGET, get(budget_form::blank))
+        .route(path::WHAT_IF, get(what_if::show))
         .route(path::LIMITS, get(limits::list).post(limits::create))
         .route(path::NEW_LIMIT, get(limits::blank))
         .route("/console/limits/{id}", get(limits::edit).post(limits::update))

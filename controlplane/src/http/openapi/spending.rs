@@ -3,12 +3,13 @@
 use super::operation::{Operation, delete, get, post, put, under};
 use ccag_admin_api::{
     Activity, Analytics, AnalyticsCell, AnalyticsQuery, BudgetAccountList, BudgetEventList, BudgetList,
-    BudgetStatusQuery, BudgetStatusView, BudgetView, CreateBudget, CreateLimit, CreateRaise,
+    BudgetStatusQuery, BudgetStatusView, BudgetView, CacheMissReport, CreateBudget, CreateLimit, CreateRaise,
     DefaultBudgetView, ExplanationView, ExportQuery, Forecast, LedgerRow, LimitList, LimitView, ListAccounts,
     ListBudgetEvents, ListBudgets, ListLimits, ListPausedSessions, ListQuarantine, PausedSessionList,
     PausedSessionView, PerformanceReport, QuarantineList, Reprice, RepriceQuery, RepriceReport, RetriedView,
-    SessionBreakerView, SetDefaultBudget, SetSessionBreaker, SetSpendLimit, SetTeamBudget, SpendLimitView,
-    TeamBudgetView, UpdateBudget, UpdateLimit, UsageQuery, UsageSummary, WhatIf, WhatIfQuery, paths,
+    SessionBreakerView, SessionReport, SetDefaultBudget, SetSessionBreaker, SetSpendLimit, SetTeamBudget,
+    SpendLimitView, TeamBudgetView, ToolCell, ToolReport, ToolsQuery, UpdateBudget, UpdateLimit, UsageQuery,
+    UsageSummary, WhatIf, WhatIfQuery, paths,
 };
 use ccag_domain::{BudgetId, LimitId, PauseId, RequestId, TeamId, UserId};
 
@@ -66,6 +67,28 @@ fn usage() -> Vec<Operation> {
         )
         .asks::<AnalyticsQuery>()
         .gives::<PerformanceReport>(),
+        get(
+            paths::ANALYTICS_TOOLS,
+            "analyseTools",
+            "Shows how often tools and MCP servers were called, and by whom, as JSON or CSV.",
+        )
+        .asks::<ToolsQuery>()
+        .gives::<ToolReport>()
+        .gives_media::<ToolCell>(&["text/csv"]),
+        get(
+            paths::ANALYTICS_SESSIONS,
+            "analyseSessions",
+            "Shows how many sessions of clients began, how many requests they had, and how long they were.",
+        )
+        .asks::<AnalyticsQuery>()
+        .gives::<SessionReport>(),
+        get(
+            paths::ANALYTICS_CACHE_MISSES,
+            "analyseCacheMisses",
+            "Shows what was lost because prompts were not read from the cache, and why.",
+        )
+        .asks::<AnalyticsQuery>()
+        .gives::<CacheMissReport>(),
         get(
             paths::ANALYTICS_FORECAST,
             "forecastSpending",

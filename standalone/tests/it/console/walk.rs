@@ -8,7 +8,7 @@ use ccag_domain::gate::{Gate, Route, row};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Pages, by the paths of their routes, that are no pages of their own.
-const NO_PAGES: [&str; 6] = [
+const NO_PAGES: [&str; 8] = [
     // Lead elsewhere.
     "/",
     "/portal",
@@ -16,6 +16,8 @@ const NO_PAGES: [&str; 6] = [
     // Files.
     "/console/assets/{name}",
     "/console/analytics/export",
+    "/console/analytics/focus",
+    "/console/analytics/tools/export",
     // What is nowhere.
     "/console/{*rest}",
 ];

@@ -1,18 +1,26 @@
 //! Analytics: what was spent, who is active, how models do.
 
 mod look;
+mod losses;
+mod tools;
+
+pub(super) use tools::{export_tools, tools};
 
 use super::form::pairs;
 use super::visitor::Visitor;
 use crate::app::analytics::{self, Cell, Ranked};
 use crate::http::analytics::csv;
+use crate::http::usage::charges;
 use axum::extract::RawQuery;
 use axum::response::Response;
-use ccag_admin_api::{AnalyticsCell, GroupBy, Percentiles, Performance, Step, UsageGroup, UsageTotals};
-use ccag_console::page::{
-    ActivityPage, DoingRow, ModelsReportPage, Outlook, RankRow, Ranking, Series, SpendPage,
+use ccag_admin_api::{
+    AnalyticsCell, ExportQuery, GroupBy, Percentiles, Performance, Step, Timestamp, UsageGroup, UsageTotals,
 };
-use ccag_domain::{NanoUsd, Problem, UnixMs};
+use ccag_console::page::{
+    ActivityPage, DoingRow, ModelsReportPage, Outlook, RankRow, Ranking, Series, SessionsSeen, SpendPage,
+};
+use ccag_domain::time::DAY_MS;
+use ccag_domain::{Code, NanoUsd, Problem, UnixMs};
 use look::{Look, said};
 use std::collections::{BTreeMap, HashMap};
 
@@ -171,7 +179,26 @@ async fn gather_activity(visitor: &Visitor, query: Option<&str>) -> Result<Activ
         .collect();
     let of = |day: &UnixMs| by_day.get(day).copied().unwrap_or_default();
     let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let only = &look.asked.only;
+    let sessions = if only.models.is_empty() && only.endpoints.is_empty() {
+        let report = analytics::sessions(app, &actor, &look.asked).await?;
+        let began: HashMap<UnixMs, u64> = report
+            .days
+            .iter()
+            .map(|day| (day.day.ms(), day.sessions))
+            .collect();
+        let of = |day: &UnixMs| count(began.get(day).copied().unwrap_or(0));
+        Some(SessionsSeen {
+            by_day: days.iter().map(of).collect(),
+            sessions: report.sessions,
+            requests: report.requests,
+            length_ms: report.length_ms,
+        })
+    } else {
+        None
+    };
     Ok(ActivityPage {
+        sessions,
         returning: days
             .iter()
             .map(|day| count(of(day).0.saturating_sub(of(day).1)))
@@ -193,7 +220,7 @@ pub(super) async fn models(visitor: Visitor, RawQuery(query): RawQuery) -> Respo
 async fn gather_models(visitor: &Visitor, query: Option<&str>) -> Result<ModelsReportPage, Problem> {
     let look = Look::read(visitor, query).await?;
     let (app, actor) = (&visitor.state().app, visitor.actor());
-    let (report, cells) = analytics::performance_in_time(app, &actor, &look.asked).await?;
+    let (report, cells, lost) = analytics::performance_in_time(app, &actor, &look.asked).await?;
     let starts = look.starts();
     let names: HashMap<&str, &str> = report
         .models
@@ -208,6 +235,7 @@ async fn gather_models(visitor: &Visitor, query: Option<&str>) -> Result<ModelsR
         step: look.asked.step.as_str(),
         models: report.models.iter().map(doing).collect(),
         endpoints: report.endpoints.iter().map(doing).collect(),
+        losses: losses::losses(&lost, &look),
         starts,
         filter: look.filter,
     })
@@ -247,6 +275,31 @@ async fn gather_export(visitor: &Visitor, query: Option<&str>) -> Result<Vec<Ana
     let (app, actor) = (&visitor.state().app, visitor.actor());
     let cells = analytics::cells(app, &actor, &look.asked, Some(by)).await?;
     Ok(analytics::named(cells))
+}
+
+/// The ledger as charges in the form of FOCUS; days are chosen with the last of them.
+pub(super) async fn focus(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+    match gather_focus(&visitor, query.as_deref()).await {
+        Ok(file) => file,
+        Err(problem) => visitor.refuse(problem),
+    }
+}
+
+async fn gather_focus(visitor: &Visitor, query: Option<&str>) -> Result<Response, Problem> {
+    let mut asked = ExportQuery::default();
+    for (name, value) in pairs(query) {
+        let day = || {
+            let message = "Say from which day to which, as in 2026-11-01.";
+            let wrong = |_| Problem::new(Code::InvalidRequest, message).field(name.as_ref());
+            value.parse::<Timestamp>().map_err(wrong)
+        };
+        match name.as_ref() {
+            "from" => asked.from = Some(day()?),
+            "to" => asked.to = Some(Timestamp::from_ms(day()?.ms() + DAY_MS)),
+            _ => {}
+        }
+    }
+    charges(&visitor.state().app, &visitor.actor(), &asked).await
 }
 
 #[cfg(test)]
