@@ -97,7 +97,7 @@ impl Page for WhatIfPage {
     }
 
     fn section(&self) -> Option<Section> {
-        Some(Section::Budgets)
+        Some(Section::Analytics)
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
@@ -113,7 +113,7 @@ impl Page for WhatIfPage {
             )
         };
         view! {
-            <nav class="trail" aria-label="Where you are"><a href=path::BUDGETS>"Budgets"</a></nav>
+            <nav class="trail" aria-label="Where you are"><a href=path::ANALYTICS>"Analytics"</a></nav>
             {page_head("Try a budget out".to_owned(), text("What a budget would have done in the last days, had it been there. Nothing is changed."), nothing())}
             {body}
         }
@@ -157,7 +157,7 @@ impl WhatIfPage {
                 {input(DAYS, &self.days, &[])}
                 <div class="form-actions">
                     <button type="submit" class="primary">"Try it out"</button>
-                    <a class="button quiet" href=path::BUDGETS>"Cancel"</a>
+                    <a class="button quiet" href=path::ANALYTICS>"Cancel"</a>
                 </div>
             </form>
         }

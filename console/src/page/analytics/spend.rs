@@ -100,6 +100,10 @@ impl Page for SpendPage {
                 </a>
             }
         });
+        let buttons = view! {
+            {page_link(context, path::WHAT_IF, "Try a budget out", "button")}
+            {export}
+        };
         let charges = charges(context);
         let body = if self.requests == 0 {
             self.nothing_there()
@@ -107,7 +111,7 @@ impl Page for SpendPage {
             self.numbers()
         };
         view! {
-            {page_head("Analytics".to_owned(), text("What was spent, over time and by whom. Times are UTC."), export.into_any())}
+            {page_head("Analytics".to_owned(), text("What was spent, over time and by whom. Times are UTC."), buttons.into_any())}
             {tabs(path::ANALYTICS, &self.filter)}
             {self.filter.view(path::ANALYTICS)}
             {body}
@@ -117,7 +121,7 @@ impl Page for SpendPage {
     }
 }
 
-/// The form that gives the ledger as charges for the tools that read the bills of clouds; and what a budget would have done.
+/// The form that gives the ledger as charges for the tools that read the bills of clouds.
 fn charges(context: &PageContext) -> AnyView {
     let today = context.now_ms;
     let month = month_start(today);
@@ -140,7 +144,6 @@ fn charges(context: &PageContext) -> AnyView {
             {day("charges-to", "to", "To and with", month - 1)}
             <div class="filter-actions"><button type="submit">"Download charges"</button></div>
         </form>
-        <p>{page_link(context, path::WHAT_IF, "Try a budget out on the last days", "")}</p>
     };
     card(
         "charges",
