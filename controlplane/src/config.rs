@@ -14,7 +14,7 @@ use ccag_aws::{AwsSettings, ControlConfig};
 use ccag_daemon::TelemetryConfig;
 use ccag_daemon::config::ConfigError;
 use ccag_daemon::otlp::OtlpConfig;
-use file::{File, LogFormat, OidcSection, dump, notification_url};
+use file::{File, LogFormat, OidcSection, dump, environment, networks, notification_url};
 use secrecy::SecretString;
 use std::collections::HashMap;
 use std::net::SocketAddr;

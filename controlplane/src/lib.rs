@@ -23,5 +23,5 @@ mod traces;
 pub use app::bootstrap::{Bootstrap, BootstrapReport};
 pub use config::ControlPlaneConfig;
 pub use database_secret::DatabaseSecret;
-pub use plane::{ControlPlane, StartError, World, offline};
 pub use metrics::METRICS;
+pub use plane::{ControlPlane, StartError, World, offline};

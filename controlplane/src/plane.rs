@@ -138,7 +138,10 @@ impl ControlPlane {
             login,
         } = Box::pin(open(&mut config, world)).await?;
         if let Some(login) = login {
-            life.spawn("database secret", login.follow(app.store.clone(), life.shutdown()));
+            life.spawn(
+                "database secret",
+                login.follow(app.store.clone(), life.shutdown()),
+            );
         }
         let otlp = Otlp::start(
             &config.otlp,

@@ -132,7 +132,7 @@ impl DataPlane {
         let parts = Parts::open(&config, &world)?;
         let upstream = match world.upstream {
             Some(upstream) => upstream,
-            None => aws(&config, &parts.clock).await?,
+            None => Box::pin(aws(&config, &parts.clock)).await?,
         };
         let plane = Self {
             gateway: Arc::new(parts.gateway(&config, upstream, life)?),

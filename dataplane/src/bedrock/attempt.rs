@@ -290,10 +290,7 @@ fn finish(answered: Answered, aws_request_id: Option<String>, rules: Rules, tick
             Answer::Stream(Box::new(opened))
         }
         Answered::Whole {
-            body,
-            tokens,
-            tools,
-            ..
+            body, tokens, tools, ..
         } => {
             let mut ticket = ticket;
             ticket.called(&tools);

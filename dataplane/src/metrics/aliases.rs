@@ -280,7 +280,7 @@ impl Aliases {
             } else {
                 "builtin"
             };
-            let is_known = tool.len() <= 128 && is_among(&self.tools, MAX_TOOLS, tool);
+            let is_known = tool != ToolCounts::OTHER && is_among(&self.tools, MAX_TOOLS, tool);
             let tool = if is_known { tool } else { "other" }.to_owned();
             let calls = self.tool_calls.get_or_create(&OfTool { tool, r#type });
             calls.inc_by(called.calls.into());

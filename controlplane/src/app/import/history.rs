@@ -7,7 +7,7 @@ use crate::app::notifications::events;
 use crate::app::rollup;
 use crate::store::ccag::{Ccag, SpendRow};
 use crate::store::entity::usage_record;
-use crate::store::{Step, Steps, StoreError};
+use crate::store::{Beside, Step, Steps, StoreError};
 use ccag_domain::ids::ulid_of;
 use ccag_domain::{Geography, Lane, ModelName, NanoUsd, Outcome, Tokens};
 use sha2::{Digest, Sha256};
@@ -96,10 +96,9 @@ async fn store(
         now_ms: world.now,
         tell: &tell,
     };
-    let (drawn, explained) = (HashMap::new(), HashMap::new());
     let inserted = app
         .store
-        .insert_usage(rows, &drawn, &explained, rollup::sums, &noting)
+        .insert_usage(rows, &Beside::default(), rollup::sums, &noting)
         .await?;
     seen.made += inserted.ids.len();
     seen.there += rows.len() - inserted.ids.len();

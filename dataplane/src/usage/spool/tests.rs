@@ -259,21 +259,19 @@ async fn records_that_come_at_the_same_time_get_a_number_each() {
         ..config(dir.path())
     })
     .unwrap();
-    let write = |writer: u64| {
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
         let spool = spool.clone();
-        tokio::spawn(async move {
+        writers.spawn(async move {
             let mut numbers = Vec::new();
             for n in 0..EACH {
                 let text = format!("{writer}/{n}");
                 numbers.push((append(&spool, &text).await, text));
             }
             numbers
-        })
-    };
-    let mut told = Vec::new();
-    for writer in (0..WRITERS).map(write).collect::<Vec<_>>() {
-        told.extend(writer.await.unwrap());
+        });
     }
+    let mut told: Vec<_> = writers.join_all().await.into_iter().flatten().collect();
     told.sort();
     spool.close().await;
     drop(spool);
