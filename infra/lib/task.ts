@@ -21,7 +21,7 @@ export const COLLECTED = {
   'data-plane': [
     'ccag_dataplane_in_flight',
     'ccag_dataplane_spool_records',
-    'ccag_dataplane_usage_quarantined',
+    'ccag_dataplane_usage_quarantined_total',
     'ccag_dataplane_control_connected',
     'ccag_dataplane_configuration_age_seconds',
     'ccag_dataplane_bodies_refused_total',

@@ -115,7 +115,7 @@ export function watch(scope: Construct, w: Watched): void {
       says: 'Usage is not delivered',
     },
     UsagePutAside: {
-      metric: own('data-plane', 'ccag_dataplane_usage_quarantined', 'Maximum'),
+      metric: own('data-plane', 'ccag_dataplane_usage_quarantined_total', 'Maximum'),
       over: 0,
       minutes: 1,
       says: 'Usage records cannot be stored: see them in the console',

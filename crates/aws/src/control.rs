@@ -452,7 +452,7 @@ impl ControlClient {
             (None, Form::Json) => Box::pin(self.credentials.authorize(endpoint, None, to_sign)).await,
             // A Bedrock API key is good for Bedrock alone.
             _ => match Box::pin(self.credentials.of(endpoint, None)).await {
-                Ok(credentials) => sign::headers(to_sign(), credentials).await,
+                Ok(credentials) => sign::headers(to_sign(), credentials, self.credentials.keys()).await,
                 Err(reason) => Err(reason),
             },
         };

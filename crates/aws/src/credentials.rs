@@ -10,7 +10,7 @@ mod slot;
 use self::slot::{Cached, Slot};
 use crate::connections::Connections;
 use crate::settings::Resolved;
-use crate::sign::{self, ToSign};
+use crate::sign::{self, SigningKeys, ToSign};
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
@@ -42,6 +42,7 @@ pub struct CredentialStore {
     /// The process's own, if it has any.
     own: Option<Arc<Slot>>,
     entries: RwLock<HashMap<EndpointId, Arc<Entry>>>,
+    keys: Arc<SigningKeys>,
 }
 
 /// One endpoint's credentials, and what they were made of: when that changes, they are made anew.
@@ -109,6 +110,7 @@ impl CredentialStore {
             has_sts_url: resolved.has_sts_url,
             clock,
             entries: RwLock::default(),
+            keys: Arc::default(),
         }
     }
 
@@ -130,8 +132,13 @@ impl CredentialStore {
                 value.set_sensitive(true);
                 Ok(vec![(header::AUTHORIZATION, value)])
             }
-            None => sign::headers(request(), self.of(endpoint, subject).await?).await,
+            None => sign::headers(request(), self.of(endpoint, subject).await?, &self.keys).await,
         }
+    }
+
+    /// What was derived from them to sign with.
+    pub(crate) fn keys(&self) -> &Arc<SigningKeys> {
+        &self.keys
     }
 
     /// The Bedrock API key of an endpoint that is called with one.

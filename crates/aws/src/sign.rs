@@ -1,5 +1,9 @@
 //! AWS Signature Version 4.
 
+mod frequent;
+
+pub use frequent::SigningKeys;
+
 use crate::Pieces;
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
@@ -8,6 +12,7 @@ use aws_smithy_runtime_api::client::identity::Identity;
 use ccag_domain::UnixMs;
 use http::{HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Bodies from this size on are hashed on a thread of their own: SHA-256 takes half a millisecond per megabyte.
@@ -36,18 +41,24 @@ pub struct ToSign {
     pub now_ms: UnixMs,
 }
 
-/// The headers that carry the signature of a request.
+/// The headers that carry the signature of a request. `keys` holds what was derived for others before.
 ///
 /// # Errors
 /// What is wrong with the input; none of it comes from a client.
 pub async fn headers(
     request: ToSign,
-    credentials: std::sync::Arc<Credentials>,
+    credentials: Arc<Credentials>,
+    keys: &Arc<SigningKeys>,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
-    if request.body.len() < OFFLOAD_BYTES {
-        return compute(&request, &credentials);
+    let (length, keys) = (request.body.len(), Arc::clone(keys));
+    let sign = move || match frequent::headers(&request, &credentials, &keys) {
+        Some(headers) => Ok(headers),
+        None => compute(&request, &credentials),
+    };
+    if length < OFFLOAD_BYTES {
+        return sign();
     }
-    tokio::task::spawn_blocking(move || compute(&request, &credentials))
+    tokio::task::spawn_blocking(sign)
         .await
         .map_err(|_| "signing was interrupted".to_owned())?
 }
