@@ -49,6 +49,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ccag-domain", &[]),
     ("ccag-migrations", &[]),
     ("ccag-proto", &["ccag-domain"]),
+    ("ccag-replay", &["ccag-domain", "ccag-translate"]),
     ("ccag-scim", &[]),
     ("ccag-search", &["ccag-domain"]),
     ("ccag-session-token", &["ccag-domain"]),

@@ -1,4 +1,5 @@
-//! Project tasks: `cargo xtask test | chaos | affinity | upgrade | bench | arrows | dependencies | infra | files | gen`.
+//! Project tasks: `cargo xtask test | chaos | affinity | upgrade | bench | arrows | dependencies | infra | files |
+//! instructions | gen`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -11,6 +12,7 @@ mod chaos;
 mod contract;
 mod generate;
 mod infra;
+mod instructions;
 mod postgres;
 mod steps;
 mod supply;
@@ -89,6 +91,12 @@ enum Task {
     Dependencies,
     /// Test the CDK app in infra
     Infra,
+    /// Count what a request and an answer take of a data plane, and fail where it has grown
+    Instructions {
+        /// Take what is counted now for what is to be expected
+        #[arg(long)]
+        accept: bool,
+    },
     /// Check the workflows, the Dockerfile and the Compose file
     Files,
     /// Regenerate committed code from the .proto files
@@ -152,6 +160,10 @@ fn run() -> Result<()> {
         }
         Task::Dependencies => supply::dependencies(&root),
         Task::Infra => infra::test(&root, &tools::ensure(&root)?.node_dir),
+        Task::Instructions { accept } => {
+            tools::ensure(&root)?;
+            instructions::run(&root, accept)
+        }
         Task::Files => supply::files(&root),
     }
 }

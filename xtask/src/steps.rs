@@ -2,7 +2,7 @@
 
 use crate::postgres::Postgres;
 use crate::tools::{self, Tools, run, target_dir};
-use crate::{arrows, contract, generate, infra, supply};
+use crate::{arrows, contract, generate, infra, instructions, supply};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -65,6 +65,7 @@ fn parts(root: &Path, plan: &Plan<'_>, only: Option<Part>, report: &mut Report) 
             })?;
             report.step("infra", || infra::test(root, &tools.node_dir))?;
             report.step("workflows and images", || supply::files(root))?;
+            report.step("instructions", || instructions::run(root, false))?;
         }
         report.step("build", || {
             run(cargo(root).args(["build", "--workspace", "--bins", "--locked"]))

@@ -82,6 +82,7 @@ fn system_packages() -> Result<()> {
         ("npm", "npm"),
         ("tmux", "tmux"),
         ("promtool", "prometheus"),
+        ("valgrind", "valgrind"),
     ] {
         if !on_path(program) {
             missing.push(package);
