@@ -1,5 +1,5 @@
 //! Project tasks: `cargo xtask test | chaos | affinity | upgrade | bench | arrows | dependencies | infra | files |
-//! instructions | gen`.
+//! instructions | namespaces | gen`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -13,6 +13,7 @@ mod contract;
 mod generate;
 mod infra;
 mod instructions;
+mod namespaces;
 mod postgres;
 mod steps;
 mod supply;
@@ -97,6 +98,8 @@ enum Task {
         #[arg(long)]
         accept: bool,
     },
+    /// Run both planes, as the chart sets them up, in networks of their own
+    Namespaces,
     /// Check the workflows, the Dockerfile and the Compose file
     Files,
     /// Regenerate committed code from the .proto files
@@ -163,6 +166,11 @@ fn run() -> Result<()> {
         Task::Instructions { accept } => {
             tools::ensure(&root)?;
             instructions::run(&root, accept)
+        }
+        Task::Namespaces => {
+            let tools = tools::ensure(&root)?;
+            steps::build(&root)?;
+            namespaces::test(&root, &tools)
         }
         Task::Files => supply::files(&root),
     }

@@ -2,7 +2,7 @@
 
 use crate::postgres::Postgres;
 use crate::tools::{self, Tools, run, target_dir};
-use crate::{arrows, contract, generate, infra, instructions, supply};
+use crate::{arrows, contract, generate, infra, instructions, namespaces, supply};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -67,12 +67,20 @@ fn parts(root: &Path, plan: &Plan<'_>, only: Option<Part>, report: &mut Report) 
             report.step("workflows and images", || supply::files(root))?;
             report.step("instructions", || instructions::run(root, false))?;
         }
-        report.step("build", || {
-            run(cargo(root).args(["build", "--workspace", "--bins", "--locked"]))
-        })?;
+        report.step("build", || build(root))?;
+        if plan.runner_args.is_empty() && !plan.fast {
+            report.step("planes in networks of their own", || {
+                namespaces::test(root, &tools)
+            })?;
+        }
         report.step("tests", || tests(root, plan, &tools))?;
     }
     Ok(())
+}
+
+/// Builds the programs.
+pub(crate) fn build(root: &Path) -> Result<()> {
+    run(cargo(root).args(["build", "--workspace", "--bins", "--locked"]))
 }
 
 fn tests(root: &Path, plan: &Plan<'_>, tools: &Tools) -> Result<()> {

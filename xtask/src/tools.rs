@@ -83,6 +83,10 @@ fn system_packages() -> Result<()> {
         ("tmux", "tmux"),
         ("promtool", "prometheus"),
         ("valgrind", "valgrind"),
+        ("nginx", "nginx"),
+        ("ip", "iproute2"),
+        ("curl", "curl"),
+        ("openssl", "openssl"),
     ] {
         if !on_path(program) {
             missing.push(package);
