@@ -20,6 +20,8 @@ const TIMES: [u64; 2] = [10, 60];
 struct Expected {
     /// The compiler that it was counted with: another one makes other instructions.
     compiler: String,
+    /// The processor that it was counted on, as far as libraries choose their ways by it.
+    processor: String,
     /// Instructions for a request.
     request: u64,
     /// Instructions for an answer of two hundred events.
@@ -38,6 +40,7 @@ pub(crate) fn run(root: &Path, accept: bool) -> Result<()> {
     let program = target.join("release").join("ccag-replay");
     let now = Expected {
         compiler: compiler(root)?,
+        processor: processor(),
         request: each(&program, "request")?,
         answer: each(&program, "answer")?,
     };
@@ -65,10 +68,10 @@ pub(crate) fn run(root: &Path, accept: bool) -> Result<()> {
     if grown.is_empty() {
         return Ok(());
     }
-    if now.compiler != expected.compiler {
+    if (&now.compiler, &now.processor) != (&expected.compiler, &expected.processor) {
         println!(
-            "counted with {}, expected with {}: not compared",
-            now.compiler, expected.compiler
+            "not compared: counted with {} on {}, expected with {} on {}",
+            now.compiler, now.processor, expected.compiler, expected.processor
         );
         return Ok(());
     }
@@ -84,6 +87,24 @@ fn compiler(root: &Path) -> Result<String> {
         .current_dir(root)
         .output()?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// The maker of the processor, and what it can do of that by which libraries choose: copying, searching, checksums, base 64.
+fn processor() -> String {
+    const FEATURES: [&str; 6] = ["sse4_2", "pclmulqdq", "avx2", "erms", "fsrm", "asimd"];
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| {
+        let line = info.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.split_once(": "))
+            .map_or("", |(_, value)| value)
+    };
+    let flags: Vec<&str> = field("flags")
+        .split(' ')
+        .chain(field("Features").split(' '))
+        .collect();
+    let maker = std::iter::once(field("vendor_id")).filter(|maker| !maker.is_empty());
+    let known = FEATURES.into_iter().filter(|feature| flags.contains(feature));
+    maker.chain(known).collect::<Vec<_>>().join(" ")
 }
 
 /// Instructions for one of so many.
