@@ -435,14 +435,16 @@ async fn ledger(
             &tx,
             format_args!(
                 "'{}','{}','{}','{}','{}','{}','eu.anthropic','eu','{}',true,'completed',200,100,500,40000,2000,0,false,\
-                 1,{at},4000,'rep_1',12000000,'price_1',false,{at}",
-                id("usage", n),
+                 1,{at},4000,'{}',12000000,'{}',false,{at}",
+                id("use", n),
                 id("req", n),
                 id("key", key),
                 id("user", of),
                 id("team", users[of].team),
                 MODELS[users[of].model],
                 id("end", users[of].endpoint),
+                id("rep", 1),
+                id("price", 1),
             ),
         )
         .await?;
