@@ -168,7 +168,10 @@ impl CredentialStore {
         let entry = self.entry(endpoint).await?;
         match entry.session_of(subject) {
             None => entry.shared.current().await,
-            Some((name, subject)) => self.session(&entry, name, subject).await.slot.current().await,
+            Some((name, subject)) => {
+                let session = Box::pin(self.session(&entry, name, subject)).await;
+                session.slot.current().await
+            }
         }
     }
 
@@ -199,6 +202,11 @@ impl CredentialStore {
         if let Some(entry) = known {
             return Ok(entry);
         }
+        // The SDK's part is large, and rare: it has a place of its own, not one in every request.
+        Box::pin(self.make_entry(endpoint)).await
+    }
+
+    async fn make_entry(&self, endpoint: &Endpoint) -> Result<Arc<Entry>, String> {
         let sdk = self.sdk_of(endpoint)?;
         let source = self.source(&endpoint.access.credentials, &sdk)?;
         let shared = match &endpoint.role_arn {

@@ -206,6 +206,17 @@ mod tests {
     use super::super::Operation;
     use super::*;
 
+    /// How large a future is, by what makes it.
+    fn size<A, B, F: Future>(_: impl FnOnce(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_request_to_bedrock_takes_little_while_it_waits() {
+        let of_send = size(|upstream: &'static AwsUpstream, call: Call<'static>| upstream.send(call));
+        assert!(of_send < 2_048, "{of_send} bytes");
+    }
+
     #[test]
     fn model_ids_are_encoded_once_on_the_wire() {
         assert_eq!(

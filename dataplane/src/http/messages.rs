@@ -473,3 +473,20 @@ fn ticket(
     };
     Ticket::new(Arc::clone(&gateway.recorder), start, reservation)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How large a future is, by what makes it.
+    fn size<A, B, F: Future>(_: impl FnOnce(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Every request that waits for its first content holds its future, and it is moved twice until it waits.
+    #[test]
+    fn a_request_takes_little_while_it_waits() {
+        let of_handle = size(handle);
+        assert!(of_handle < 12_288, "{of_handle} bytes");
+    }
+}

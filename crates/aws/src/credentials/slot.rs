@@ -68,7 +68,9 @@ impl Slot {
                 if now >= expires_at_ms - RENEW_BEFORE_MS
                     && let Ok(_fetching) = self.fetching.try_lock()
                 {
-                    return self.fetch().await.or_else(|_| Ok(Arc::clone(credentials)));
+                    return Box::pin(self.fetch())
+                        .await
+                        .or_else(|_| Ok(Arc::clone(credentials)));
                 }
                 Ok(Arc::clone(credentials))
             }
@@ -86,7 +88,7 @@ impl Slot {
                     Some(Held::Failed { reason, until_ms }) if self.clock.now_ms() < *until_ms => {
                         Err(reason.clone())
                     }
-                    _ => self.fetch().await,
+                    _ => Box::pin(self.fetch()).await,
                 }
             }
         }
