@@ -3,6 +3,7 @@
 use crate::upstream::pieces;
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
+use ccag_translate::eventstream::{FrameReader, Message, Scratch};
 use http::{HeaderName, HeaderValue, Request, header};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -70,7 +71,7 @@ pub struct Target {
 /// When what came of an answer.
 #[derive(Debug)]
 pub struct Answered {
-    /// When its first part came.
+    /// When the first content came: the first delta of a stream, the first part of anything else.
     pub first: Instant,
     /// Between one part and the next.
     pub gaps: Vec<Duration>,
@@ -128,17 +129,18 @@ impl Client {
         request.headers_mut().extend(self.target.headers.iter().cloned());
         self.connection.ready().await?;
         let (head, mut body) = self.connection.send_request(request).await?.into_parts();
-        let (mut read, mut first, mut last, mut gaps) = (Vec::new(), None, Instant::now(), Vec::new());
+        let (mut read, mut first, mut last, mut gaps) = (Vec::new(), None, None, Vec::new());
+        let mut seen = Seen::new(&self.target, self.shape);
         while let Some(frame) = body.frame().await {
             let frame = frame.with_context(|| format!("{} broke off", self.target.name))?;
             let Some(data) = frame.data_ref() else { continue };
             read.extend_from_slice(data);
             let now = Instant::now();
-            match first {
-                None => first = Some(now),
-                Some(_) => gaps.push(now - last),
+            if first.is_none() && seen.has_content(data, &read)? {
+                first = Some(now);
             }
-            last = now;
+            gaps.extend(last.map(|last| now - last));
+            last = Some(now);
         }
         if head.status != 200 {
             bail!(
@@ -167,6 +169,47 @@ impl Client {
     }
 }
 
+/// Looks for the first content.
+enum Seen {
+    /// In whatever comes.
+    Anything,
+    Frames(FrameReader, Scratch),
+    Events,
+}
+
+impl Seen {
+    fn new(target: &Target, shape: Shape) -> Self {
+        match (shape.events, target.is_bedrock) {
+            (0, _) => Self::Anything,
+            (_, true) => Self::Frames(FrameReader::new(), Scratch::default()),
+            (_, false) => Self::Events,
+        }
+    }
+
+    /// Whether there is some in `data`, the last part of what was read.
+    fn has_content(&mut self, data: &[u8], read: &[u8]) -> Result<bool> {
+        const DELTA: &[u8] = b"content_block_delta";
+        match self {
+            Self::Anything => Ok(true),
+            Self::Events => {
+                let from = read.len().saturating_sub(data.len() + DELTA.len());
+                Ok(read[from..].windows(DELTA.len()).any(|part| part == DELTA))
+            }
+            Self::Frames(reader, scratch) => {
+                reader.push(data);
+                while let Some(frame) = reader.next()? {
+                    if let Message::Chunk(event) = frame.message(scratch)?
+                        && event.windows(DELTA.len()).any(|part| part == DELTA)
+                    {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Delta<'t> {
     #[serde(borrow)]
@@ -180,13 +223,13 @@ struct Text<'t> {
 }
 
 #[derive(Deserialize)]
-struct Message<'t> {
+struct Whole<'t> {
     #[serde(borrow)]
     content: Vec<Text<'t>>,
 }
 
 fn whole(answer: &[u8]) -> Result<String> {
-    let message: Message<'_> = serde_json::from_slice(answer).context("no message")?;
+    let message: Whole<'_> = serde_json::from_slice(answer).context("no message")?;
     Ok(message.content.iter().map(|block| &*block.text).collect())
 }
 

@@ -101,11 +101,12 @@ pub(crate) async fn first_token(arena: &Arena, options: &Options) -> Result<Vec<
 
 /// Requests at fixed times, whether or not the one before was quick: what waits for it counts.
 async fn asked_in_turn(target: &Target, seconds: u64) -> Result<Vec<Duration>> {
-    const EVERY: Duration = Duration::from_millis(20);
+    const EVERY: Duration = Duration::from_millis(60);
+    // At the pace of a model: of an answer that is there whole, the gateway writes the record before its first byte.
     let shape = Shape {
-        events: 20,
-        text: 400,
-        ..AT_ONCE
+        events: 4,
+        text: 80,
+        ..PACED
     };
     let mut client = Client::connect(target, shape).await?;
     client.ask().await?;

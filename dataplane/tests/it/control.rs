@@ -11,7 +11,7 @@ use ccag_proto::v1::allowance_server::AllowanceServer;
 use ccag_proto::v1::config_server::{Config, ConfigServer};
 use ccag_proto::v1::usage_server::{Usage, UsageServer};
 use prost::Message;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -209,12 +209,16 @@ impl ControlPlane {
         all.clone()
     }
 
+    /// The records once there are so many, in the order in which they came: their requests may have begun in one millisecond.
     pub async fn stored(&self, count: usize) -> Vec<v1::UsageRecord> {
         let mut stored = self.shared.stored.subscribe();
         let all = stored.wait_for(|records| records.len() >= count).await.unwrap();
-        let mut records: Vec<_> = all.values().cloned().collect();
-        records.sort_by(|a, b| a.id.cmp(&b.id));
-        records
+        let arrived = self.shared.arrived.lock().unwrap();
+        let mut seen = HashSet::new();
+        let first = arrived
+            .iter()
+            .filter(|record| all.contains_key(&record.id) && seen.insert(record.id.clone()));
+        first.cloned().collect()
     }
 }
 
