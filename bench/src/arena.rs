@@ -82,6 +82,18 @@ impl Control {
     }
 }
 
+/// The command that starts a program, by another one if there is one, which is given it with its own arguments.
+fn started_under(under: &[String], program: &Path) -> Command {
+    match under.split_first() {
+        None => Command::new(program),
+        Some((first, arguments)) => {
+            let mut command = Command::new(first);
+            command.args(arguments).arg(program);
+            command
+        }
+    }
+}
+
 /// A data plane of a control plane. `under` is a program, with its arguments, that is given it to run.
 pub(crate) async fn data_plane(
     options: &Options,
@@ -92,14 +104,7 @@ pub(crate) async fn data_plane(
 ) -> Result<Started> {
     let (address, ops) = (free_address()?, free_address()?);
     let program = program(options, "ccag-dataplane")?;
-    let mut command = match under.split_first() {
-        None => Command::new(program),
-        Some((under, arguments)) => {
-            let mut command = Command::new(under);
-            command.args(arguments).arg(program);
-            command
-        }
-    };
+    let mut command = started_under(under, &program);
     command
         .env("CCAG_HTTP_LISTEN", address.to_string())
         .env("CCAG_OPS_LISTEN", ops.to_string())
@@ -179,14 +184,7 @@ async fn null_proxy(options: &Options, bedrock: SocketAddr) -> Result<Subject> {
     let address = free_address()?;
     let (under, dir) = counted(options, "null")?;
     let program = program(options, "ccag-null-proxy")?;
-    let mut command = match under.split_first() {
-        None => Command::new(program),
-        Some((under, arguments)) => {
-            let mut command = Command::new(under);
-            command.args(arguments).arg(program);
-            command
-        }
-    };
+    let mut command = started_under(&under, &program);
     command
         .args([
             "--listen",

@@ -14,7 +14,7 @@ pub(crate) use catalogue::{
 
 use crate::usage::Accounts;
 use aliases::Aliases;
-use ccag_domain::{EndpointId, Lane, ModelName, Tokens, ToolCounts, Trouble, UsageRecord};
+use ccag_domain::{EndpointId, Lane, ModelName, Tokens, Trouble, UsageRecord};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -326,13 +326,6 @@ impl Metrics {
         self.authentication_failures
             .get_or_create(&DropLabels { reason })
             .inc();
-    }
-
-    /// An answer called these tools.
-    pub(crate) fn called(&self, tools: &ToolCounts) {
-        if let Some(aliases) = &self.aliases {
-            aliases.called(tools);
-        }
     }
 
     /// An attempt failed.

@@ -174,9 +174,6 @@ pub(crate) async fn walk(
                         bedrock.homes.served(&conversation, &first, by);
                     }
                     ticket.worked(aws_request_id.as_deref());
-                    if let Answered::Whole { stop_reason, .. } = &answered {
-                        ticket.stopped(stop_reason.as_deref());
-                    }
                     job.rules().worked(&candidate, &bedrock.pins, &bedrock.learning);
                     return Ok(finish(answered, aws_request_id, job.source.rules, ticket));
                 }
@@ -267,7 +264,7 @@ fn enter(bedrock: &Arc<Bedrock>, endpoint: &Candidate, job: &Job, ticket: &Ticke
     choice.candidate
 }
 
-fn finish(answered: Answered, aws_request_id: Option<String>, rules: Rules, ticket: Ticket) -> Answer {
+fn finish(answered: Answered, aws_request_id: Option<String>, rules: Rules, mut ticket: Ticket) -> Answer {
     match answered {
         Answered::Stream(begun) => {
             let Begun {
@@ -290,9 +287,12 @@ fn finish(answered: Answered, aws_request_id: Option<String>, rules: Rules, tick
             Answer::Stream(Box::new(opened))
         }
         Answered::Whole {
-            body, tokens, tools, ..
+            body,
+            tokens,
+            stop_reason,
+            tools,
         } => {
-            let mut ticket = ticket;
+            ticket.stopped(stop_reason.as_deref());
             ticket.called(&tools);
             Answer::Whole(Box::new(Whole {
                 body,

@@ -49,7 +49,6 @@ pub(crate) struct Events {
 impl Drop for Events {
     /// However the stream ended, what was noticed in it is counted.
     fn drop(&mut self) {
-        self.metrics.called(&self.translator.observed().tools);
         let noticed = &self.translator.observed().noticed;
         self.learning
             .noticed(&self.metrics, &noticed.dropped, &noticed.passed);

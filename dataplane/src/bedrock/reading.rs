@@ -54,7 +54,6 @@ pub(super) async fn whole(
     bedrock
         .learning
         .noticed(&bedrock.metrics, &noticed.dropped, &noticed.passed);
-    bedrock.metrics.called(&translated.tools);
     let (tokens, mut tools) = (translated.tokens, translated.tools);
     let mut body = Bytes::from(translated.body);
     match translated.guardrail {

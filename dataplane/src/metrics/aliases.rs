@@ -218,6 +218,21 @@ impl Aliases {
         aliases
     }
 
+    fn called(&self, tools: &ToolCounts) {
+        for called in tools.calls().iter().filter(|called| called.calls > 0) {
+            let tool = &called.name;
+            let r#type = if tool.starts_with("mcp__") {
+                "mcp"
+            } else {
+                "builtin"
+            };
+            let is_known = tool != ToolCounts::OTHER && is_among(&self.tools, MAX_TOOLS, tool);
+            let tool = if is_known { tool } else { "other" }.to_owned();
+            let calls = self.tool_calls.get_or_create(&OfTool { tool, r#type });
+            calls.inc_by(called.calls.into());
+        }
+    }
+
     pub(super) fn recorded(&self, record: &UsageRecord) {
         let model = record.model.to_string();
         let labels = OfRequest {
@@ -247,6 +262,7 @@ impl Aliases {
             }
         }
         self.web_searches.inc_by(record.web_searches.into());
+        self.called(&record.tools);
         let labels = OfEndpoint {
             endpoint_id: record.endpoint_id.to_string(),
         };
@@ -269,21 +285,6 @@ impl Aliases {
                 endpoint_id: attempt.endpoint.to_string(),
             };
             self.throttles.get_or_create(&labels).inc();
-        }
-    }
-
-    pub(super) fn called(&self, tools: &ToolCounts) {
-        for called in tools.calls().iter().filter(|called| called.calls > 0) {
-            let tool = &called.name;
-            let r#type = if tool.starts_with("mcp__") {
-                "mcp"
-            } else {
-                "builtin"
-            };
-            let is_known = tool != ToolCounts::OTHER && is_among(&self.tools, MAX_TOOLS, tool);
-            let tool = if is_known { tool } else { "other" }.to_owned();
-            let calls = self.tool_calls.get_or_create(&OfTool { tool, r#type });
-            calls.inc_by(called.calls.into());
         }
     }
 }
