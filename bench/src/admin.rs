@@ -39,8 +39,27 @@ impl Admin {
         Ok(serde_json::from_str(&said).unwrap_or_default())
     }
 
+    pub(crate) async fn get(&self, path: &str) -> Result<Value> {
+        let request = self.http.get(format!("{}{path}", self.base));
+        let response = request.bearer_auth(&self.token).send().await?;
+        let (status, said) = (response.status(), response.text().await?);
+        if !status.is_success() {
+            bail!("{path}: {status} {said}");
+        }
+        Ok(serde_json::from_str(&said)?)
+    }
+
     async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.send(reqwest::Method::POST, path, body).await
+    }
+
+    /// As many endpoints as there are to be, the first one with the gateway.
+    pub(crate) async fn endpoints(&self, count: usize) -> Result<()> {
+        for n in 1..count {
+            let endpoint = json!({"name": format!("bench-{n}"), "region": "us-east-1"});
+            self.post("/admin/endpoints", &endpoint).await?;
+        }
+        Ok(())
     }
 
     /// A user in a team, whom three budgets and two limits bound, all of them ample; the key's secret. The key's budget is a

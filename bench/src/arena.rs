@@ -6,15 +6,24 @@ use crate::programs::{Process, free_address, program};
 use anyhow::{Context, Result};
 use ccag_bench::client::{Client, Target};
 use ccag_bench::cpu::Meter;
+use ccag_proto::MAX_MESSAGE_BYTES;
+use ccag_proto::v1::config_client::ConfigClient;
+use ccag_proto::v1::usage_client::UsageClient;
 use http::{HeaderName, HeaderValue};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
+use tonic::Status;
+use tonic::metadata::MetadataValue;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
 
-const PASSWORD: &str = "correct-horse-battery-staple";
+pub(crate) const PASSWORD: &str = "correct-horse-battery-staple";
 const JOIN_TOKEN: &str = "a-join-token-of-a-benchmark-0123456789";
+const BEARER: &str = "Bearer a-join-token-of-a-benchmark-0123456789";
 const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const KEY_ID: &str = "AKIDBENCH";
 const SECRET: &str = "a-secret-that-opens-nothing";
@@ -54,31 +63,73 @@ pub(crate) struct Control {
 }
 
 impl Control {
+    /// One for a measurement of data planes.
     pub(crate) async fn start(options: &Options, files: &Path) -> Result<Self> {
-        let (http, grpc, ops) = (free_address()?, free_address()?, free_address()?);
         let program = match &options.control_plane {
             Some(path) => path.clone(),
             None => program(options, "ccag-controlplane")?,
         };
+        let database = match &options.database {
+            Some(url) => url.clone(),
+            None => format!("sqlite://{}/control.db", files.display()),
+        };
+        Self::of(&program, &database, &options.out).await
+    }
+
+    /// Starts a program with a database.
+    pub(crate) async fn of(program: &Path, database: &str, logs: &Path) -> Result<Self> {
+        let (http, grpc, ops) = (free_address()?, free_address()?, free_address()?);
         let mut command = Command::new(program);
         command
             .env("CCAG_HTTP_LISTEN", http.to_string())
             .env("CCAG_GRPC_LISTEN", grpc.to_string())
             .env("CCAG_OPS_LISTEN", ops.to_string())
             .env("CCAG_PUBLIC_URL", format!("http://{http}"))
-            .env("DATABASE_URL", format!("sqlite://{}/control.db", files.display()))
+            .env("DATABASE_URL", database)
             .env("CCAG_MASTER_KEY", MASTER_KEY)
             .env("CCAG_JOIN_TOKEN", JOIN_TOKEN)
             .env("ADMIN_USERNAME", "admin")
             .env("ADMIN_PASSWORD", PASSWORD)
             .env("AWS_EC2_METADATA_DISABLED", "true");
-        let mut process = Process::start("control-plane", &mut command, &options.out)?;
+        let mut process = Process::start("control-plane", &mut command, logs)?;
         process.ready(&format!("http://{ops}/readyz")).await?;
         Ok(Self {
             process,
             http: format!("http://{http}"),
             grpc: format!("http://{grpc}"),
         })
+    }
+}
+
+/// Shows the join token with each call, as a data plane does.
+#[derive(Debug, Clone)]
+pub(crate) struct Join;
+
+impl Interceptor for Join {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+        let token = MetadataValue::from_static(BEARER);
+        request.metadata_mut().insert("authorization", token);
+        Ok(request)
+    }
+}
+
+type Joined = InterceptedService<Channel, Join>;
+
+impl Control {
+    async fn channel(&self) -> Result<Channel> {
+        let endpoint = Endpoint::from_shared(self.grpc.clone())?.tcp_nodelay(true);
+        Ok(endpoint.connect().await?)
+    }
+
+    /// A connection of its own, for the configuration.
+    pub(crate) async fn config(&self) -> Result<ConfigClient<Joined>> {
+        let client = ConfigClient::with_interceptor(self.channel().await?, Join);
+        Ok(client.max_decoding_message_size(MAX_MESSAGE_BYTES))
+    }
+
+    /// A connection of its own, for records.
+    pub(crate) async fn usage(&self) -> Result<UsageClient<Joined>> {
+        Ok(UsageClient::with_interceptor(self.channel().await?, Join))
     }
 }
 
@@ -139,6 +190,7 @@ impl Arena {
         let control = Control::start(options, files.path()).await?;
         let admin = Admin::log_in(&control.http, PASSWORD).await?;
         let secret = admin.governed("ada").await?;
+        admin.endpoints(options.endpoints).await?;
         let null = null_proxy(options, bedrock).await?;
         let gateway = gateway(options, &control, bedrock, files.path(), &secret).await?;
         Ok(Self {

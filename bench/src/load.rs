@@ -32,9 +32,40 @@ pub(crate) const PACED: Shape = Shape {
     ..AT_ONCE
 };
 
+/// Large bodies, as pictures and long histories make them, and a short answer.
+pub(crate) const BODIES: [Shape; 3] = [
+    Shape {
+        name: "1-mb",
+        prompt: 1_000_000,
+        ..LARGE
+    },
+    Shape {
+        name: "10-mb",
+        prompt: 10_000_000,
+        ..LARGE
+    },
+    Shape {
+        name: "30-mb",
+        prompt: 30_000_000,
+        ..LARGE
+    },
+];
+
+const LARGE: Shape = Shape {
+    name: "large",
+    prompt: 0,
+    text: 200,
+    events: 10,
+    gap_ms: 0,
+};
+
 /// How many ask at a time.
 pub(crate) fn clients(shape: Shape) -> usize {
-    if shape.gap_ms > 0 { 40 } else { 4 }
+    match shape {
+        _ if shape.gap_ms > 0 => 40,
+        _ if shape.prompt > 100_000 => 2,
+        _ => 4,
+    }
 }
 
 /// Clients at work.

@@ -4,6 +4,7 @@
 
 mod admin;
 mod arena;
+mod control;
 mod load;
 mod measure;
 mod programs;
@@ -12,6 +13,7 @@ mod report;
 use anyhow::Result;
 use arena::Arena;
 use clap::{Parser, Subcommand, ValueEnum};
+use load::{AT_ONCE, BODIES, PACED, SMALL};
 use report::Report;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +30,8 @@ struct Args {
 enum Task {
     /// Measure a data plane beside the thinnest proxy
     Speed(Options),
+    /// Measure a control plane at the size of a large organisation
+    ControlPlane(control::Options),
     /// Be Bedrock, with every answer ready
     Upstream {
         /// The address to listen on
@@ -43,8 +47,12 @@ pub(crate) enum Part {
     Cpu,
     /// How much later the first token comes
     FirstToken,
+    /// CPU time for each request with bodies of 1, 10 and 30 MB
+    Bodies,
     /// Memory for each open stream
     Memory,
+    /// Memory over a long time under load; only if it is asked for
+    Hours,
     /// Start, size of the program, and what it takes when nobody asks
     Idle,
 }
@@ -64,6 +72,15 @@ pub(crate) struct Options {
     /// Only these parts
     #[arg(long, value_enum)]
     part: Vec<Part>,
+    /// The database of the control plane; by default a new one of SQLite. What is in it stays in it
+    #[arg(long)]
+    database: Option<String>,
+    /// How many endpoints there are
+    #[arg(long, default_value_t = 1)]
+    endpoints: usize,
+    /// How long the part `hours` takes, in minutes
+    #[arg(long, default_value_t = 60)]
+    minutes: u64,
     /// Only shapes of this name
     #[arg(long)]
     shape: Option<String>,
@@ -83,7 +100,7 @@ pub(crate) struct Options {
 
 impl Options {
     fn wants(&self, part: Part) -> bool {
-        self.part.is_empty() || self.part.contains(&part)
+        self.part.contains(&part) || self.part.is_empty() && part != Part::Hours
     }
 }
 
@@ -96,6 +113,7 @@ async fn main() -> Result<()> {
             Ok(())
         }
         Task::Speed(options) => speed(&options).await,
+        Task::ControlPlane(options) => control::measure(&options).await,
     }
 }
 
@@ -107,13 +125,20 @@ async fn speed(options: &Options) -> Result<()> {
     }
     let arena = Arena::start(options).await?;
     if options.wants(Part::Cpu) {
-        report.cpu = measure::cpu(&arena, options).await?;
+        report.cpu = measure::cpu(&arena, options, &[SMALL, AT_ONCE, PACED]).await?;
+    }
+    if options.wants(Part::Bodies) {
+        let bodies = measure::cpu(&arena, options, &BODIES).await?;
+        report.cpu.extend(bodies);
     }
     if options.wants(Part::FirstToken) {
         report.first_token = measure::first_token(&arena, options).await?;
     }
     if options.wants(Part::Memory) {
         report.memory = measure::memory(&arena, options).await?;
+    }
+    if options.wants(Part::Hours) {
+        report.hours = measure::hours(&arena, options).await?;
     }
     report.print();
     report.write()

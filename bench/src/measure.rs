@@ -2,7 +2,7 @@
 
 use crate::Options;
 use crate::arena::{Arena, Control, Subject, data_plane};
-use crate::load::{AT_ONCE, Load, PACED, SMALL, clients};
+use crate::load::{AT_ONCE, Load, PACED, clients};
 use crate::programs::{free_address, program};
 use anyhow::{Context, Result};
 use ccag_bench::client::{Client, Shape, Target};
@@ -28,9 +28,9 @@ pub(crate) struct Cpu {
     pub(crate) gateway_gaps: [f64; 2],
 }
 
-pub(crate) async fn cpu(arena: &Arena, options: &Options) -> Result<Vec<Cpu>> {
+pub(crate) async fn cpu(arena: &Arena, options: &Options, shapes: &[Shape]) -> Result<Vec<Cpu>> {
     let mut all = Vec::new();
-    for shape in [SMALL, AT_ONCE, PACED] {
+    for &shape in shapes {
         if options.shape.as_ref().is_some_and(|only| only != shape.name) {
             continue;
         }
@@ -116,8 +116,9 @@ async fn asked_in_turn(target: &Target, seconds: u64) -> Result<Vec<Duration>> {
     while at < begun + Duration::from_secs(seconds) {
         tokio::time::sleep_until(at).await;
         // The timer's own delay is nobody's.
-        let due = if Instant::now() - at < Duration::from_millis(2) {
-            Instant::now()
+        let now = Instant::now();
+        let due = if now - at < Duration::from_millis(2) {
+            now
         } else {
             at
         };
@@ -195,6 +196,32 @@ async fn held(subject: &Subject, streams: usize) -> Result<Memory> {
         before,
         open,
     })
+}
+
+/// What a data plane holds in memory after a time under load.
+#[derive(Debug, Serialize)]
+pub(crate) struct Sample {
+    pub(crate) minute: f64,
+    pub(crate) resident: u64,
+    pub(crate) answered: u64,
+}
+
+/// Paced streams for a long time, and what is resident twice a minute.
+pub(crate) async fn hours(arena: &Arena, options: &Options) -> Result<Vec<Sample>> {
+    const EVERY: Duration = Duration::from_secs(30);
+    let load = Load::start(&arena.gateway.target, PACED).await?;
+    let began = Instant::now();
+    let mut all = Vec::new();
+    while began.elapsed() < Duration::from_secs(options.minutes * 60) {
+        tokio::time::sleep(EVERY).await;
+        all.push(Sample {
+            minute: began.elapsed().as_secs_f64() / 60.0,
+            resident: arena.gateway.meter.resident()?,
+            answered: load.answered(),
+        });
+    }
+    load.finish().await?;
+    Ok(all)
 }
 
 /// A data plane that nobody asks.

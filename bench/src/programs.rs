@@ -19,12 +19,22 @@ pub(crate) fn free_address() -> Result<SocketAddr> {
 
 /// A program of ours.
 pub(crate) fn program(options: &Options, name: &str) -> Result<PathBuf> {
+    match &options.programs {
+        Some(directory) => built(directory.join(name)),
+        None => beside(name),
+    }
+}
+
+/// A program of ours in the directory of this one.
+pub(crate) fn beside(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let beside = own.parent().context("a program in no directory")?;
-    let path = options.programs.as_deref().unwrap_or(beside).join(name);
+    built(own.parent().context("a program in no directory")?.join(name))
+}
+
+fn built(path: PathBuf) -> Result<PathBuf> {
     ensure!(
         path.is_file(),
-        "{} is not built: run `cargo xtask bench speed`",
+        "{} is not built: `cargo xtask bench` builds it",
         path.display()
     );
     Ok(path)

@@ -1,7 +1,7 @@
 //! The figures, for people and as JSON.
 
 use crate::Options;
-use crate::measure::{Cpu, FirstToken, Idle, Memory};
+use crate::measure::{Cpu, FirstToken, Idle, Memory, Sample};
 use anyhow::Result;
 use serde_json::json;
 use std::path::PathBuf;
@@ -14,11 +14,12 @@ pub(crate) struct Report {
     pub(crate) cpu: Vec<Cpu>,
     pub(crate) first_token: Vec<FirstToken>,
     pub(crate) memory: Vec<Memory>,
+    pub(crate) hours: Vec<Sample>,
     pub(crate) idle: Option<Idle>,
 }
 
 /// Least, lower quartile, median, upper quartile, greatest.
-fn spread(values: impl Iterator<Item = f64>) -> [f64; 5] {
+pub(crate) fn spread(values: impl Iterator<Item = f64>) -> [f64; 5] {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);
@@ -38,6 +39,7 @@ impl Report {
             cpu: Vec::new(),
             first_token: Vec::new(),
             memory: Vec::new(),
+            hours: Vec::new(),
             idle: None,
         }
     }
@@ -59,6 +61,7 @@ impl Report {
                 mebibytes(gateway.before)
             );
         }
+        self.print_hours();
         if let Some(idle) = &self.idle {
             println!(
                 "\nidle: {:.1} MiB resident, {:.0} µs of CPU time a second; ready after {:.0} ms (median of {}); program {:.1} MiB",
@@ -69,6 +72,26 @@ impl Report {
                 mebibytes(idle.program)
             );
         }
+    }
+
+    fn print_hours(&self) {
+        let [.., last] = &*self.hours else { return };
+        println!("\nresident under load, in MiB");
+        for sample in self.hours.iter().step_by(self.hours.len().div_ceil(12)) {
+            println!(
+                "after {:.0} min: {:.1}",
+                sample.minute,
+                mebibytes(sample.resident)
+            );
+        }
+        // The first tenth is what it takes until everything has been used once.
+        let settled = &self.hours[self.hours.len() / 10..];
+        println!(
+            "{} streams in {:.0} min; {:+.1} KiB a minute after the first tenth",
+            last.answered,
+            last.minute,
+            slope(settled) / 1_024.0
+        );
     }
 
     fn print_cpu(&self) {
@@ -136,7 +159,8 @@ impl Report {
         let all = json!({
             "unit": if self.instructions { "instructions" } else { "nanoseconds" },
             "machine": machine(),
-            "cpu": self.cpu, "first_token": self.first_token, "memory": self.memory, "idle": self.idle,
+            "cpu": self.cpu, "first_token": self.first_token, "memory": self.memory,
+            "hours": self.hours, "idle": self.idle,
         });
         std::fs::write(&path, format!("{all:#}\n"))?;
         println!("\nwritten to {}", path.display());
@@ -144,12 +168,22 @@ impl Report {
     }
 }
 
-fn mebibytes(bytes: u64) -> f64 {
+/// How many bytes a minute more, by least squares.
+fn slope(samples: &[Sample]) -> f64 {
+    let n = samples.len() as f64;
+    let mean = |of: fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / n;
+    let (minute, resident) = (mean(|of| of.minute), mean(|of| of.resident as f64));
+    let together = |of: &Sample| (of.minute - minute) * (of.resident as f64 - resident);
+    let apart: f64 = samples.iter().map(|of| (of.minute - minute).powi(2)).sum();
+    samples.iter().map(together).sum::<f64>() / apart
+}
+
+pub(crate) fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
 /// What kind of machine it was.
-fn machine() -> serde_json::Value {
+pub(crate) fn machine() -> serde_json::Value {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let info = read("/proc/cpuinfo");
     let model = info

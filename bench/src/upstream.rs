@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 /// How much of the end of a body is looked at for what is asked for, in bytes.
 const TAIL: usize = 512;
@@ -148,7 +148,10 @@ impl Upstream {
             let mut all = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(all.entry(size).or_insert_with(|| Arc::new(Ready::new(size))))
         };
-        tokio::time::sleep(Duration::from_millis(pace.head_ms)).await;
+        // A timer is as fine as a millisecond, which is more than anybody adds.
+        if pace.head_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(pace.head_ms)).await;
+        }
         let (kind, body) = match (is_stream, pace.gap_ms) {
             (false, _) => ("application/json", Either::Left(Full::from(ready.whole.clone()))),
             (true, 0) => (
@@ -171,7 +174,10 @@ impl Upstream {
     }
 }
 
-/// An answer whose events come one after the other.
+/// How many events are there when the answer begins: what a model has said by then, its first words among it.
+const AT_FIRST: usize = 3;
+
+/// An answer whose events come one after the other, after the first words.
 #[derive(Debug)]
 pub struct Paced {
     ready: Arc<Ready>,
@@ -181,7 +187,8 @@ pub struct Paced {
 
 impl Paced {
     fn new(ready: Arc<Ready>, gap_ms: u64) -> Self {
-        let mut tick = tokio::time::interval(Duration::from_millis(gap_ms));
+        let gap = Duration::from_millis(gap_ms);
+        let mut tick = tokio::time::interval_at(Instant::now() + gap, gap);
         tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
         Self { ready, next: 0, tick }
     }
@@ -199,7 +206,9 @@ impl Body for Paced {
         let Some(frame) = this.ready.frames.get(this.next) else {
             return Poll::Ready(None);
         };
-        ready!(this.tick.poll_tick(cx));
+        if this.next >= AT_FIRST {
+            ready!(this.tick.poll_tick(cx));
+        }
         this.next += 1;
         Poll::Ready(Some(Ok(Frame::data(frame.clone()))))
     }

@@ -9,7 +9,7 @@ use std::process::Command;
 /// Every crate of ours and the ones of ours that it may name.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("bedrock-sim", &[]),
-    ("ccag-bench", &["bedrock-sim", "ccag-translate"]),
+    ("ccag-bench", &["bedrock-sim", "ccag-proto", "ccag-translate"]),
     ("ccag", &["ccag-admin-api", "ccag-domain"]),
     ("ccag-admin-api", &["ccag-domain"]),
     ("ccag-allowance", &[]),

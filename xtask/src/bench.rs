@@ -14,6 +14,8 @@ pub(crate) enum Subject {
     Memory,
     /// What a request costs a data plane, beside the thinnest proxy that could do its work
     Speed,
+    /// How a control plane does with 100,000 keys, 50 data planes and a million records
+    ControlPlane,
     /// How long the pages of the console take, and what they read, with the history that `cargo xtask history` wrote
     Console,
 }
@@ -27,7 +29,8 @@ pub(crate) fn run_one(root: &Path, subject: Subject, args: &[String]) -> Result<
         Subject::Governance => "governance",
         Subject::Memory => "memory",
         Subject::Console => return at_size(root, "console", args),
-        Subject::Speed => return speed(root, args),
+        Subject::Speed => return whole(root, "speed", args),
+        Subject::ControlPlane => return whole(root, "control-plane", args),
     };
     let target = target_dir(root);
     let cargo = |words: &[&str]| {
@@ -49,20 +52,20 @@ pub(crate) fn run_one(root: &Path, subject: Subject, args: &[String]) -> Result<
     run(bench.args(args))
 }
 
-/// Measures a data plane beside the thinnest proxy.
-fn speed(root: &Path, args: &[String]) -> Result<()> {
+/// Builds the programs as images have them, and measures.
+fn whole(root: &Path, task: &str, args: &[String]) -> Result<()> {
     let target = target_dir(root);
     let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--release", "--locked", "--bins"]);
+    build.args(["build", "--profile", "dist", "--locked", "--bins"]);
     for package in ["ccag-bench", "ccag-controlplane", "ccag-dataplane"] {
         build.args(["-p", package]);
     }
     run(build.current_dir(root).env("CARGO_TARGET_DIR", &target))?;
-    let mut bench = Command::new(target.join("release").join("ccag-bench"));
+    let mut bench = Command::new(target.join("dist").join("ccag-bench"));
     run(bench
-        .arg("speed")
+        .arg(task)
         .arg("--out")
-        .arg(target.join("bench").join("speed"))
+        .arg(target.join("bench").join(task))
         .args(args)
         .current_dir(root))
 }
