@@ -67,18 +67,20 @@ impl Admission {
 /// # Errors
 /// 404, saying what to do, for a model that is not known here or has no price.
 pub(crate) fn model(view: &ConfigView, said: &str) -> Result<Arc<Model>, Problem> {
-    let shown: String = said.chars().take(120).collect();
+    let shown = || said.chars().take(120).collect::<String>();
     let model = view.model(said).ok_or_else(|| {
         let message = format!(
-            "model: {shown} is not served by this gateway; `GET /v1/models` lists those that are, \
-             and an administrator can add others"
+            "model: {} is not served by this gateway; `GET /v1/models` lists those that are, \
+             and an administrator can add others",
+            shown()
         );
         Problem::new(Code::NotFound, message).field("model")
     })?;
     if !is_servable(view, model) {
         let message = format!(
-            "model: {shown} has no price, and what cannot be priced is not served; \
-             an administrator can set its price in the console"
+            "model: {} has no price, and what cannot be priced is not served; \
+             an administrator can set its price in the console",
+            shown()
         );
         return Err(Problem::new(Code::NotFound, message).field("model"));
     }

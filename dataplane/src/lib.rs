@@ -26,6 +26,7 @@ mod usage;
 
 pub use ccag_aws::BadBundle;
 pub use config::DataPlaneConfig;
+pub use http::Front;
 pub use metrics::{ALIASES, METRICS};
 pub use plane::{DataPlane, StartError, World};
 pub use sync::{ControlLink, LinkError};

@@ -54,7 +54,7 @@ async fn main() -> anyhow::Result<()> {
     let ops_life = Lifecycle::new();
     let ops_server = serve(&ops_life, ops_listener, ops, Duration::from_secs(1));
     let inference = async {
-        let server = Server::new(plane.router_with_fallback())
+        let server = Server::new(plane.front())
             .limits(config.connections)
             .refusal(plane.refusal())
             .notice(config.drain_notice)

@@ -13,7 +13,7 @@ use crate::bedrock::uncounted::Uncounted;
 use crate::bedrock::{AwsUpstream, Upstream};
 use crate::config::DataPlaneConfig;
 use crate::explain::{Delivery, Refusals};
-use crate::http::{BodyMemory, Forward, Gateway, Relay, inference, no_room, with_fallback};
+use crate::http::{BodyMemory, Forward, Front, Gateway, Relay, inference, no_room};
 use crate::metrics::Metrics;
 use crate::profiles::{Learning, Pins};
 use crate::sync::{Current, Disk, Identity, Link, LinkError, TrustGauges, Watch};
@@ -194,9 +194,9 @@ impl DataPlane {
         inference(Arc::clone(&self.gateway))
     }
 
-    /// The inference routes, with all other paths passed on to the control plane or refused.
-    pub fn router_with_fallback(&self) -> Router {
-        with_fallback(Arc::clone(&self.gateway))
+    /// The inference routes as a service, with all other paths passed on to the control plane or refused.
+    pub fn front(&self) -> Front {
+        Front::new(Arc::clone(&self.gateway))
     }
 
     /// What answers on connections that there is no room for.

@@ -64,10 +64,34 @@ pub async fn headers(
 }
 
 /// The hash of a body, as the signature takes it.
-fn digest(body: &Pieces) -> String {
+fn digest(body: &Pieces) -> Hex {
     let mut hash = Sha256::new();
     body.iter().for_each(|piece| hash.update(piece));
-    hex::encode(hash.finalize())
+    Hex::of(&hash.finalize().into())
+}
+
+/// A digest as it is written: 64 digits. Made without the memory that a text takes.
+struct Hex([u8; 64]);
+
+impl Hex {
+    fn of(digest: &[u8; 32]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(digest) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        Self(text)
+    }
+}
+
+impl std::ops::Deref for Hex {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        // Digits are ASCII.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 fn compute(request: &ToSign, credentials: &Credentials) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
@@ -94,7 +118,7 @@ fn compute(request: &ToSign, credentials: &Credentials) -> Result<Vec<(HeaderNam
             .into_iter()
             .filter(|(_, value)| !value.is_empty())
             .chain(further.iter().map(|(name, value)| (*name, *value))),
-        SignableBody::Precomputed(digest(&request.body)),
+        SignableBody::Precomputed(digest(&request.body).to_owned()),
     )
     .map_err(|e| e.to_string())?;
     let (instructions, _signature) = sign(signable, &params).map_err(|e| e.to_string())?.into_parts();

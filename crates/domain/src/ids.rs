@@ -25,7 +25,8 @@ pub fn ulid_of(mut bits: u128) -> String {
         *slot = CROCKFORD[(bits & 31) as usize];
         bits >>= 5;
     }
-    text.iter().map(|&b| char::from(b)).collect()
+    // All of it is ASCII.
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// The 128 bits of the 26-character body of an id; `None` if it is none.

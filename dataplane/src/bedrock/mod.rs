@@ -131,7 +131,8 @@ impl Reply {
     pub fn aws_request_id(&self) -> Option<String> {
         let id = |name: &str| self.headers.get(name)?.to_str().ok();
         let value = id("x-amzn-requestid").or_else(|| id("request-id"))?;
-        Some(value.chars().take(64).collect())
+        // What a header's value is read as holds ASCII alone.
+        Some(value.get(..64).unwrap_or(value).to_owned())
     }
 }
 

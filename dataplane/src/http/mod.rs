@@ -5,6 +5,7 @@ mod buffer;
 mod count_tokens;
 mod error;
 mod forward;
+mod front;
 mod memory;
 mod messages;
 mod models;
@@ -16,8 +17,9 @@ mod telemetry;
 mod usage;
 
 pub(crate) use forward::Forward;
+pub use front::Front;
 pub(crate) use memory::{BodyMemory, COUNT_COPIES, half_of_all};
-pub(crate) use routes::{inference, no_room, with_fallback};
+pub(crate) use routes::{inference, no_room};
 pub(crate) use telemetry::Relay;
 
 use crate::admission::Admission;

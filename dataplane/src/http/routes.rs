@@ -9,7 +9,9 @@ use axum::response::Response;
 use axum::routing::{any, get, head, post};
 use ccag_domain::{Code, Problem};
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use http::StatusCode;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -23,7 +25,7 @@ pub(crate) fn inference(gateway: Arc<Gateway>) -> Router {
 
 fn routes() -> Router<Arc<Gateway>> {
     Router::new()
-        .route("/v1/messages", post(post_messages).fallback(wrong_method))
+        .route("/v1/messages", post(routed_messages).fallback(wrong_method))
         .route(
             "/v1/messages/count_tokens",
             post(post_count_tokens).fallback(wrong_method),
@@ -41,7 +43,7 @@ fn routes() -> Router<Arc<Gateway>> {
 }
 
 /// The same, with every other request passed on to the control plane, or refused where none is configured.
-pub(crate) fn with_fallback(gateway: Arc<Gateway>) -> Router {
+pub(super) fn with_fallback(gateway: Arc<Gateway>) -> Router {
     routes()
         .route("/", head(hello).fallback(elsewhere))
         .fallback(elsewhere)
@@ -64,9 +66,22 @@ async fn hello() -> StatusCode {
     StatusCode::OK
 }
 
-async fn post_messages(State(gateway): Shared, request: Request) -> Response {
-    let handled = messages::handle(Arc::clone(&gateway), request);
-    unless_it_panics(&gateway, AssertUnwindSafe(handled).catch_unwind().await)
+/// Serves a request to a model.
+pub(super) fn post_messages(
+    gateway: &Arc<Gateway>,
+    request: Request,
+) -> BoxFuture<'static, Result<Response, Infallible>> {
+    let of_panics = Arc::clone(gateway);
+    // One future, made where it stays: it is large.
+    Box::pin(
+        AssertUnwindSafe(messages::handle(Arc::clone(gateway), request))
+            .catch_unwind()
+            .map(move |handled| Ok(unless_it_panics(&of_panics, handled))),
+    )
+}
+
+async fn routed_messages(State(gateway): Shared, request: Request) -> Result<Response, Infallible> {
+    post_messages(&gateway, request).await
 }
 
 async fn post_count_tokens(State(gateway): Shared, request: Request) -> Response {

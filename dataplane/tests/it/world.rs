@@ -3,7 +3,7 @@
 use crate::control::{ControlPlane, JOIN_TOKEN, KEY, usual};
 use crate::fake::{Fake, FakeBedrock};
 use bytes::Bytes;
-use ccag_daemon::{ConnectionLimits, Lifecycle, OsRng, Server, SystemClock};
+use ccag_daemon::{Answers, ConnectionLimits, Lifecycle, OsRng, Server, SystemClock};
 use ccag_dataplane::{ControlLink, DataPlane, DataPlaneConfig, World};
 use ccag_domain::{Clock, ConfigObject, UnixMs};
 use http_body_util::{BodyExt, Full};
@@ -61,7 +61,7 @@ impl Control {
     }
 }
 
-fn serve(life: &Lifecycle, listener: TcpListener, server: Server) {
+fn serve(life: &Lifecycle, listener: TcpListener, server: Server<impl Answers>) {
     let server_life = life.clone();
     let server = server.deadline(Duration::from_secs(5));
     life.spawn("test server", async move {
@@ -140,7 +140,7 @@ impl Rig {
         let plane = Box::pin(DataPlane::start_in(config, &life, world)).await.unwrap();
         let listener = ccag_daemon::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let server = Server::new(plane.router_with_fallback())
+        let server = Server::new(plane.front())
             .limits(options.connections)
             .refusal(plane.refusal());
         serve(&life, listener, server);

@@ -2,7 +2,7 @@
 //! derived once ("Create a signed AWS API request", AWS IAM User Guide). What is in any way unusual is left to AWS's own crate, and
 //! a test holds the one against the other.
 
-use super::{ToSign, digest};
+use super::{Hex, ToSign, digest};
 use aws_credential_types::Credentials;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderName, HeaderValue, header};
@@ -129,18 +129,25 @@ pub(super) fn headers(
     // No query.
     canonical.push_str("\n\n");
     for (name, value) in &signed {
-        let _ = writeln!(canonical, "{name}:{value}");
+        canonical.extend([name, ":", value, "\n"]);
     }
-    let _ = write!(canonical, "\n{names}\n{}", digest(&request.body));
-    let scope = format!("{date}/{}/{}/aws4_request", request.region, request.service);
-    let hash = hex::encode(Sha256::digest(canonical));
-    let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hash}");
+    canonical.extend(["\n", &names, "\n", &digest(&request.body)]);
+    let scope = [date, &request.region, request.service, "aws4_request"].join("/");
+    let hash = Hex::of(&Sha256::digest(canonical).into());
+    let to_sign = ["AWS4-HMAC-SHA256", &stamp, &scope, &hash].join("\n");
     let key = keys.of(request, credentials, date);
-    let signature = hex::encode(*hmac(&*key, to_sign.as_bytes()));
-    let authorization = format!(
-        "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}",
+    let signature = Hex::of(&hmac(&*key, to_sign.as_bytes()));
+    let authorization = [
+        "AWS4-HMAC-SHA256 Credential=",
         credentials.access_key_id(),
-    );
+        "/",
+        &scope,
+        ", SignedHeaders=",
+        &names,
+        ", Signature=",
+        &signature,
+    ]
+    .concat();
     let mut headers = vec![
         (HeaderName::from_static("x-amz-date"), sensitive(&stamp)?),
         (header::AUTHORIZATION, sensitive(&authorization)?),

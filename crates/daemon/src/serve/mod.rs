@@ -15,10 +15,11 @@ use activity::{Answer, Overdue, TAKEN, Taken};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use hyper::Version;
+use futures_util::future::Either;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::service_fn;
+use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use room::{Place, Room};
@@ -33,7 +34,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 use upload::Upload;
 
 /// What an HTTP/1.1 client is told that is to come back on another connection.
@@ -89,33 +90,52 @@ pub async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     listen().map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))
 }
 
-/// Serves `router` on `listener` until the shutdown has begun and every connection has ended: a [`Server`] as it is made.
+/// Serves `service` on `listener` until the shutdown has begun and every connection has ended: a [`Server`] as it is made.
 ///
 /// # Errors
 /// As [`Server::run`].
 pub async fn serve(
     life: &Lifecycle,
     listener: TcpListener,
-    router: Router,
+    service: impl Answers,
     deadline: Duration,
 ) -> io::Result<()> {
-    Server::new(router).deadline(deadline).run(life, listener).await
+    Server::new(service).deadline(deadline).run(life, listener).await
+}
+
+/// What answers requests: routes, or a service that knows its most frequent ones by itself. One that clones is cheap.
+pub trait Answers:
+    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> Answers for S where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
 }
 
 /// What a listener serves, and how.
 #[derive(Debug)]
-pub struct Server {
-    router: Router,
+pub struct Server<S> {
+    service: S,
     refusal: Router,
     limits: ConnectionLimits,
     notice: Duration,
     deadline: Duration,
 }
 
-impl Server {
-    /// Serves these routes, with the usual limits, and no time for open requests after a stop.
+impl<S: Answers> Server<S> {
+    /// Serves what a service answers, with the usual limits, and no time for open requests after a stop.
     #[must_use]
-    pub fn new(router: Router) -> Self {
+    pub fn new(service: S) -> Self {
         let refusal = Router::new().fallback(|| async {
             let text = "there are more connections than this server takes; try again in a moment\n";
             (
@@ -125,7 +145,7 @@ impl Server {
             )
         });
         Self {
-            router,
+            service,
             refusal,
             limits: ConnectionLimits::default(),
             notice: Duration::ZERO,
@@ -187,11 +207,11 @@ impl Server {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => {
                         let Some(place) = room.take(life) else { continue };
-                        let router = if place.is_refusal() { &self.refusal } else { &self.router };
                         let connection = Connection {
                             life: life.clone(),
                             peer,
-                            router: router.clone(),
+                            service: self.service.clone(),
+                            refusal: self.refusal.clone(),
                             limits: self.limits,
                             streams: streams.clone(),
                             closed: closed.clone(),
@@ -276,17 +296,18 @@ async fn accept_failed(error: &io::Error) {
 }
 
 /// One connection, with all that it needs.
-struct Connection {
+struct Connection<S> {
     life: Lifecycle,
     peer: SocketAddr,
-    router: Router,
+    service: S,
+    refusal: Router,
     limits: ConnectionLimits,
     streams: Streams,
     closed: CancellationToken,
     place: Place,
 }
 
-impl Connection {
+impl<S: Answers> Connection<S> {
     async fn run(self, stream: TcpStream) {
         let _counted = Counted::new(&self.life);
         prepare(&stream);
@@ -360,16 +381,20 @@ impl Connection {
 
     fn answer(
         &self,
-        request: hyper::Request<Incoming>,
-    ) -> impl Future<Output = Result<hyper::Response<Answer>, Infallible>> + use<> {
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + use<S> {
         let running = self.place.activity.begin();
         let mut request = request.map(|body| Body::new(Upload::new(body, &self.limits, &self.life)));
         request.extensions_mut().insert(ConnectInfo(self.peer));
         let is_http_1 = request.version() <= Version::HTTP_11;
-        let (router, shutdown) = (self.router.clone(), self.life.shutdown());
+        let shutdown = self.life.shutdown();
         let last = self.place.is_refusal();
+        let answering = match last {
+            false => Either::Left(self.service.clone().oneshot(request)),
+            true => Either::Right(self.refusal.clone().oneshot(request)),
+        };
         async move {
-            let mut response = router.oneshot(request).await?;
+            let mut response = answering.await?;
             if is_http_1 && (last || shutdown.is_cancelled()) {
                 response.headers_mut().insert(CONNECTION, CLOSE);
             }

@@ -49,9 +49,9 @@ impl SkewedPlane {
             ..World::default()
         };
         let plane = DataPlane::start_in(config.plane, &life, world).await.unwrap();
-        let router = plane.router_with_fallback();
+        let front = plane.front();
         let serving = Arc::clone(&life);
-        tokio::spawn(async move { serve(&serving, listener, router, Duration::from_secs(1)).await });
+        tokio::spawn(async move { serve(&serving, listener, front, Duration::from_secs(1)).await });
         super::wait_until("it is ready", Duration::from_secs(20), || async {
             life.is_ready().then_some(())
         })
