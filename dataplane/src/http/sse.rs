@@ -232,6 +232,8 @@ impl StreamBody {
                     && matches!(self.state, State::Flowing)
                 {
                     self.events.feed(&data);
+                    // What the client gets is not longer than what came, but for a few bytes.
+                    self.out.reserve(data.len());
                     self.decode();
                     self.tell_used();
                 }

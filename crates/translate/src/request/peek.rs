@@ -26,7 +26,6 @@ pub struct Peeked<'b> {
     stream: bool,
     max_tokens: Option<u64>,
     session_id: Option<String>,
-    conversation_hash: u64,
     has_history: bool,
     input_tokens: estimate::Estimate,
 }
@@ -60,7 +59,7 @@ impl Peeked<'_> {
     /// every replica: for routing when no session is named. Not a secret, not collision-proof.
     #[must_use]
     pub fn conversation_hash(&self) -> u64 {
-        self.conversation_hash
+        conversation_hash(self.root())
     }
 
     /// Whether the model has answered in this conversation before: its history holds an assistant's message.
@@ -132,7 +131,6 @@ pub fn peek(body: &[u8], operation: Operation) -> Result<Peeked<'_>, Problem> {
     };
     check_lists(root)?;
     let session_id = session_id(root);
-    let conversation_hash = conversation_hash(root);
     let input_tokens = estimate::input_tokens(root);
     Ok(Peeked {
         operation,
@@ -140,7 +138,6 @@ pub fn peek(body: &[u8], operation: Operation) -> Result<Peeked<'_>, Problem> {
         stream,
         max_tokens,
         session_id,
-        conversation_hash,
         has_history,
         input_tokens,
         doc,

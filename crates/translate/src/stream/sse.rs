@@ -13,6 +13,15 @@ pub(crate) fn event(kind: &str, json: &[u8], out: &mut Vec<u8>) {
     end(out);
 }
 
+/// Writes a delta that is known to hold no line break.
+pub(crate) fn delta(json: &[u8], out: &mut Vec<u8>) {
+    const BEGIN: &[u8] = b"event: content_block_delta\ndata: ";
+    out.reserve(BEGIN.len() + json.len() + 2);
+    out.extend_from_slice(BEGIN);
+    out.extend_from_slice(json);
+    end(out);
+}
+
 pub(crate) fn begin(kind: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"event: ");
     if kind.bytes().any(|b| b == b'\n' || b == b'\r') {

@@ -169,7 +169,8 @@ impl StreamTranslator {
             self.observed.events += 1;
             self.observed.content_bytes += bytes;
             self.phase = self.phase.max(Phase::Content);
-            sse::event("content_block_delta", event, out);
+            // Its JSON is spelt as Bedrock spells it, and a string holds no line break.
+            sse::delta(event, out);
             return Ok(Fed::Passed);
         }
         self.read(event, out)
