@@ -60,6 +60,10 @@ fn whole(root: &Path, task: &str, args: &[String]) -> Result<()> {
     for package in ["ccag-bench", "ccag-controlplane", "ccag-dataplane"] {
         build.args(["-p", package]);
     }
+    if args.iter().any(|arg| arg == "--instructions") {
+        // A profile without names says little.
+        build.env("CARGO_PROFILE_DIST_STRIP", "debuginfo");
+    }
     run(build.current_dir(root).env("CARGO_TARGET_DIR", &target))?;
     let mut bench = Command::new(target.join("dist").join("ccag-bench"));
     run(bench
