@@ -31,22 +31,22 @@ impl Admin {
             .http
             .request(method, format!("{}{path}", self.base))
             .json(body);
+        self.answer(path, request).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Value> {
+        self.answer(path, self.http.get(format!("{}{path}", self.base)))
+            .await
+    }
+
+    /// What comes back: nothing where there is no JSON in it.
+    async fn answer(&self, path: &str, request: reqwest::RequestBuilder) -> Result<Value> {
         let response = request.bearer_auth(&self.token).send().await?;
         let (status, said) = (response.status(), response.text().await?);
         if !status.is_success() {
             bail!("{path}: {status} {said}");
         }
         Ok(serde_json::from_str(&said).unwrap_or_default())
-    }
-
-    pub(crate) async fn get(&self, path: &str) -> Result<Value> {
-        let request = self.http.get(format!("{}{path}", self.base));
-        let response = request.bearer_auth(&self.token).send().await?;
-        let (status, said) = (response.status(), response.text().await?);
-        if !status.is_success() {
-            bail!("{path}: {status} {said}");
-        }
-        Ok(serde_json::from_str(&said)?)
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Value> {
@@ -56,7 +56,7 @@ impl Admin {
     /// As many endpoints as there are to be, the first one with the gateway.
     pub(crate) async fn endpoints(&self, count: usize) -> Result<()> {
         for n in 1..count {
-            let endpoint = json!({"name": format!("bench-{n}"), "region": "us-east-1"});
+            let endpoint = json!({"name": unused("endpoint", n), "region": "us-east-1"});
             self.post("/admin/endpoints", &endpoint).await?;
         }
         Ok(())
@@ -64,7 +64,8 @@ impl Admin {
 
     /// A user in a team, whom three budgets and two limits bound, all of them ample; the key's secret. The key's budget is a
     /// hard one.
-    pub(crate) async fn governed(&self, name: &str) -> Result<String> {
+    pub(crate) async fn governed(&self) -> Result<String> {
+        let name = unused("governed", 0);
         let team = self.post("/admin/teams", &json!({"name": name})).await?;
         let user = json!({"username": name, "password": "correct-horse-battery-staple"});
         let user = self.post("/admin/users", &user).await?;
@@ -89,6 +90,11 @@ impl Admin {
         }
         text(&key, "key")
     }
+}
+
+/// A name that nobody has, also in a database that was used before.
+pub(crate) fn unused(kind: &str, n: usize) -> String {
+    format!("bench-{}-{kind}-{n}", std::process::id())
 }
 
 fn text(of: &Value, name: &str) -> Result<String> {

@@ -16,14 +16,12 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 use tonic::Status;
-use tonic::metadata::MetadataValue;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 
 pub(crate) const PASSWORD: &str = "correct-horse-battery-staple";
 const JOIN_TOKEN: &str = "a-join-token-of-a-benchmark-0123456789";
-const BEARER: &str = "Bearer a-join-token-of-a-benchmark-0123456789";
 const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const KEY_ID: &str = "AKIDBENCH";
 const SECRET: &str = "a-secret-that-opens-nothing";
@@ -62,6 +60,12 @@ pub(crate) struct Control {
     grpc: String,
 }
 
+/// The database that is asked for, or a new one.
+pub(crate) fn database(given: Option<&str>, files: &Path) -> String {
+    let new = || format!("sqlite://{}/control.db", files.display());
+    given.map_or_else(new, str::to_owned)
+}
+
 impl Control {
     /// One for a measurement of data planes.
     pub(crate) async fn start(options: &Options, files: &Path) -> Result<Self> {
@@ -69,10 +73,7 @@ impl Control {
             Some(path) => path.clone(),
             None => program(options, "ccag-controlplane")?,
         };
-        let database = match &options.database {
-            Some(url) => url.clone(),
-            None => format!("sqlite://{}/control.db", files.display()),
-        };
+        let database = database(options.database.as_deref(), files);
         Self::of(&program, &database, &options.out).await
     }
 
@@ -99,23 +100,7 @@ impl Control {
             grpc: format!("http://{grpc}"),
         })
     }
-}
 
-/// Shows the join token with each call, as a data plane does.
-#[derive(Debug, Clone)]
-pub(crate) struct Join;
-
-impl Interceptor for Join {
-    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
-        let token = MetadataValue::from_static(BEARER);
-        request.metadata_mut().insert("authorization", token);
-        Ok(request)
-    }
-}
-
-type Joined = InterceptedService<Channel, Join>;
-
-impl Control {
     async fn channel(&self) -> Result<Channel> {
         let endpoint = Endpoint::from_shared(self.grpc.clone())?.tcp_nodelay(true);
         Ok(endpoint.connect().await?)
@@ -132,6 +117,21 @@ impl Control {
         Ok(UsageClient::with_interceptor(self.channel().await?, Join))
     }
 }
+
+/// Shows the join token with each call, as a data plane does.
+#[derive(Debug, Clone)]
+pub(crate) struct Join;
+
+impl Interceptor for Join {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+        let token = format!("Bearer {JOIN_TOKEN}").parse();
+        let token = token.map_err(|_| Status::internal("the join token"))?;
+        request.metadata_mut().insert("authorization", token);
+        Ok(request)
+    }
+}
+
+type Joined = InterceptedService<Channel, Join>;
 
 /// The command that starts a program, by another one if there is one, which is given it with its own arguments.
 fn started_under(under: &[String], program: &Path) -> Command {
@@ -189,7 +189,7 @@ impl Arena {
         upstream.listens(bedrock).await?;
         let control = Control::start(options, files.path()).await?;
         let admin = Admin::log_in(&control.http, PASSWORD).await?;
-        let secret = admin.governed("ada").await?;
+        let secret = admin.governed().await?;
         admin.endpoints(options.endpoints).await?;
         let null = null_proxy(options, bedrock).await?;
         let gateway = gateway(options, &control, bedrock, files.path(), &secret).await?;

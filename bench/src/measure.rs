@@ -128,8 +128,8 @@ async fn asked_in_turn(target: &Target, seconds: u64) -> Result<Vec<Duration>> {
     Ok(took)
 }
 
-/// In milliseconds.
-fn percentile(of: &mut [Duration], at: f64) -> f64 {
+/// At which time, in milliseconds, so large a part of all is over.
+pub(crate) fn percentile(of: &mut [Duration], at: f64) -> f64 {
     of.sort_unstable();
     let last = of.len().saturating_sub(1) as f64;
     of.get((last * at).round() as usize)

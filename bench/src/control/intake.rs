@@ -4,6 +4,7 @@ use super::population::Population;
 use super::{Meters, Options, PATIENCE, Used};
 use crate::admin::{Admin, MODEL};
 use crate::arena::Control;
+use crate::measure::percentile;
 use anyhow::{Context, Result, ensure};
 use ccag_proto::v1::{self, UsageBatch, UsageRecord};
 use prost::Message;
@@ -56,20 +57,14 @@ pub(crate) async fn measure(
         counted == records,
         "{records} were delivered, and {counted} are counted"
     );
-    let mut waits: Vec<f64> = waits
-        .into_iter()
-        .flatten()
-        .map(|wait| wait.as_secs_f64() * 1e3)
-        .collect();
-    waits.sort_by(f64::total_cmp);
+    let mut waits: Vec<Duration> = waits.into_iter().flatten().collect();
     Ok(Intake {
         records,
         reporters: options.reporters,
         seconds,
         bytes_each: record(who, 0, 0, now_ms()).encoded_len(),
         used,
-        acknowledged_ms: [waits.len() / 2, waits.len().saturating_sub(1)]
-            .map(|at| waits.get(at).copied().unwrap_or_default()),
+        acknowledged_ms: [0.5, 1.0].map(|at| percentile(&mut waits, at)),
     })
 }
 

@@ -6,7 +6,7 @@ mod planes;
 mod population;
 
 use crate::admin::Admin;
-use crate::arena::{Control, PASSWORD};
+use crate::arena::{Control, PASSWORD, database};
 use crate::report::{machine, mebibytes, spread};
 use anyhow::{Context, Result};
 use ccag_bench::cpu::Meter;
@@ -108,10 +108,7 @@ fn of_children(parent: u32) -> Result<f64> {
 pub(crate) async fn measure(options: &Options) -> Result<()> {
     std::fs::create_dir_all(&options.out)?;
     let files = TempDir::new()?;
-    let database = match &options.database {
-        Some(url) => url.clone(),
-        None => format!("sqlite://{}/control.db", files.path().display()),
-    };
+    let database = database(options.database.as_deref(), files.path());
     let program = match &options.program {
         Some(path) => path.clone(),
         None => crate::programs::beside("ccag-controlplane")?,

@@ -1,9 +1,10 @@
 //! Many data planes that are told the configuration.
 
-use super::population::{Population, name};
+use super::population::Population;
 use super::{PATIENCE, Used};
-use crate::admin::Admin;
+use crate::admin::{Admin, unused};
 use crate::arena::Control;
+use crate::measure::percentile;
 use crate::report::mebibytes;
 use anyhow::{Context, Result, bail};
 use ccag_proto::v1::watch_request::Body as Ask;
@@ -13,6 +14,7 @@ use prost::Message;
 use reqwest::Method;
 use serde::Serialize;
 use serde_json::json;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::ReceiverStream;
@@ -20,8 +22,8 @@ use tokio_stream::wrappers::ReceiverStream;
 /// Connected data planes.
 pub(crate) struct Planes {
     all: Vec<Plane>,
-    /// Milliseconds from the first call until each held the configuration.
-    held_ms: Vec<f64>,
+    /// How long it took from the first call until each held the configuration.
+    held: Vec<Duration>,
     bytes: u64,
     objects: u64,
 }
@@ -60,32 +62,29 @@ impl Planes {
         let began = Instant::now();
         let connecting = (0..data_planes).map(|n| async move {
             let (plane, bytes, objects) = Plane::connect(control, n).await?;
-            anyhow::Ok((plane, bytes, objects, began.elapsed().as_secs_f64() * 1e3))
+            anyhow::Ok((plane, bytes, objects, began.elapsed()))
         });
         let connected = futures_util::future::try_join_all(connecting).await?;
         let mut planes = Self {
             all: Vec::new(),
-            held_ms: Vec::new(),
+            held: Vec::new(),
             bytes: 0,
             objects: 0,
         };
-        for (plane, bytes, objects, held_ms) in connected {
+        for (plane, bytes, objects, held) in connected {
             planes.all.push(plane);
-            planes.held_ms.push(held_ms);
+            planes.held.push(held);
             (planes.bytes, planes.objects) = (bytes, objects);
         }
-        planes.held_ms.sort_by(f64::total_cmp);
         Ok(planes)
     }
 
-    pub(crate) fn snapshot(&self, used: Used, before: u64, after: u64) -> Snapshot {
-        let at = |n: usize| self.held_ms.get(n).copied().unwrap_or_default();
-        let last = self.held_ms.len().saturating_sub(1);
+    pub(crate) fn snapshot(&mut self, used: Used, before: u64, after: u64) -> Snapshot {
         Snapshot {
             data_planes: self.all.len(),
             objects: self.objects,
             bytes: self.bytes,
-            held_ms: [at(0), at(last / 2), at(last)],
+            held_ms: [0.0, 0.5, 1.0].map(|at| percentile(&mut self.held, at)),
             used,
             resident: [before, after],
         }
@@ -94,7 +93,7 @@ impl Planes {
     /// Makes a key, and waits until every data plane was told of it.
     pub(crate) async fn change(&mut self, admin: &Admin, who: &Population, n: usize) -> Result<Change> {
         let user = &who.keys[n % who.keys.len()].1;
-        let key = json!({"name": name("change", n), "user_id": user});
+        let key = json!({"name": unused("change", n), "user_id": user});
         let began = Instant::now();
         let told = futures_util::future::try_join_all(self.all.iter_mut().map(Plane::told_of_a_change));
         let made = async {

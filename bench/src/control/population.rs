@@ -1,6 +1,6 @@
 //! Users and keys, made as an administrator's script would make them.
 
-use crate::admin::Admin;
+use crate::admin::{Admin, unused};
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::Method;
@@ -23,12 +23,12 @@ impl Population {
     /// Makes users of one team, and keys, the users' in turn.
     pub(crate) async fn make(admin: &Admin, users: usize, keys: usize) -> Result<Self> {
         let team = id(&admin
-            .send(Method::POST, "/admin/teams", &json!({"name": name("team", 0)}))
+            .send(Method::POST, "/admin/teams", &json!({"name": unused("team", 0)}))
             .await?)?;
         let of_team = &team;
         let users: Vec<String> = stream::iter(0..users.max(1))
             .map(|n| async move {
-                let user = json!({"username": name("user", n), "team_id": of_team});
+                let user = json!({"username": unused("user", n), "team_id": of_team});
                 id(&admin.send(Method::POST, "/admin/users", &user).await?)
             })
             .buffered(AT_A_TIME)
@@ -38,7 +38,7 @@ impl Population {
         let keys = stream::iter(0..keys.max(1))
             .map(|n| async move {
                 let user = &owners[n % owners.len()];
-                let key = json!({"name": name("key", n), "user_id": user});
+                let key = json!({"name": unused("key", n), "user_id": user});
                 let key = admin.send(Method::POST, "/admin/keys", &key).await?;
                 anyhow::Ok((id(&key)?, user.clone()))
             })
@@ -53,11 +53,6 @@ impl Population {
             keys,
         })
     }
-}
-
-/// A name that nobody has yet.
-pub(crate) fn name(kind: &str, n: usize) -> String {
-    format!("bench-{}-{kind}-{n}", std::process::id())
 }
 
 fn id(of: &Value) -> Result<String> {

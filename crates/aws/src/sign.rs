@@ -75,12 +75,9 @@ struct Hex([u8; 64]);
 
 impl Hex {
     fn of(digest: &[u8; 32]) -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 64];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(digest) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
-        }
+        let encoded = hex::encode_to_slice(digest, &mut text);
+        debug_assert!(encoded.is_ok(), "two digits for each byte");
         Self(text)
     }
 }
