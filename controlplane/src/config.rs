@@ -2,6 +2,7 @@
 
 mod database;
 mod file;
+mod grpc;
 
 use crate::app::bootstrap::Bootstrap;
 use crate::app::identity::providers::Described;
@@ -12,6 +13,7 @@ use crate::store::ConnectOptions;
 use ccag_admin_api::Secret;
 use ccag_aws::{AwsSettings, ControlConfig};
 use ccag_daemon::TelemetryConfig;
+use ccag_daemon::certificates::Followed;
 use ccag_daemon::config::ConfigError;
 use ccag_daemon::otlp::OtlpConfig;
 use file::{File, LogFormat, OidcSection, dump, environment, networks, notification_url};
@@ -51,6 +53,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("CCAG_JOIN_TOKEN", "grpc.join_token"),
     ("CCAG_GRPC_TLS_CERT", "grpc.tls_cert"),
     ("CCAG_GRPC_TLS_KEY", "grpc.tls_key"),
+    ("CCAG_GRPC_CLIENT_CA", "grpc.client_ca"),
     ("ADMIN_USERNAME", "admin.username"),
     ("ADMIN_PASSWORD", "admin.password"),
     ("ADMIN_USERS", "admin.users"),
@@ -148,15 +151,6 @@ impl ControlPlaneConfig {
     }
 }
 
-/// A certificate and its key, as PEM.
-#[derive(Debug, Clone)]
-pub struct GrpcTls {
-    /// The certificate, with those that vouch for it.
-    pub cert_pem: Vec<u8>,
-    /// Its key.
-    pub key_pem: SecretString,
-}
-
 /// What the process needs besides.
 #[derive(Debug)]
 pub struct ProcessConfig {
@@ -166,8 +160,8 @@ pub struct ProcessConfig {
     pub http_listen: SocketAddr,
     /// Where data planes connect.
     pub grpc_listen: SocketAddr,
-    /// The certificate for them; `None` only on loopback.
-    pub grpc_tls: Option<GrpcTls>,
+    /// The certificate for them, and the authorities of theirs; `None` only on loopback.
+    pub grpc_tls: Option<Followed>,
     /// Where operators connect.
     pub ops_listen: SocketAddr,
     /// How long open requests may go on after a stop.
@@ -226,7 +220,7 @@ pub fn load_from(
 }
 
 fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
-    let grpc_tls = grpc_tls(&file)?;
+    let grpc_tls = grpc::tls(&file)?;
     let dump = dump(&file);
     let plane = ControlPlaneConfig {
         database: database::connection(&file.database)?,
@@ -400,41 +394,6 @@ fn public_url(text: &str) -> Result<Option<Url>, InvalidConfig> {
             "is not an http(s) URL; set CCAG_PUBLIC_URL to something like https://claude.example.com",
         )
     })
-}
-
-fn grpc_tls(file: &File) -> Result<Option<GrpcTls>, InvalidConfig> {
-    let (cert, key) = (&file.grpc.tls_cert, &file.grpc.tls_key);
-    match (cert.is_empty(), key.is_empty()) {
-        (false, false) => {
-            let read = |name, path: &String| {
-                std::fs::read(path)
-                    .map_err(|e| wrong(name, format!("names {path}, which cannot be read: {e}")))
-            };
-            let key_pem = String::from_utf8(read("grpc.tls_key", key)?)
-                .map_err(|_| wrong("grpc.tls_key", "is not a PEM file"))?;
-            Ok(Some(GrpcTls {
-                cert_pem: read("grpc.tls_cert", cert)?,
-                key_pem: key_pem.into(),
-            }))
-        }
-        (true, true) if file.grpc_listen.ip().is_loopback() => Ok(None),
-        (true, true) => Err(wrong(
-            "grpc.tls_cert",
-            format!(
-                "is not set, and {} is not a loopback address: set CCAG_GRPC_TLS_CERT and CCAG_GRPC_TLS_KEY to PEM files, or \
-                 listen on 127.0.0.1",
-                file.grpc_listen
-            ),
-        )),
-        (true, false) => Err(wrong(
-            "grpc.tls_cert",
-            "is not set though the key is; set CCAG_GRPC_TLS_CERT",
-        )),
-        (false, true) => Err(wrong(
-            "grpc.tls_key",
-            "is not set though the certificate is; set CCAG_GRPC_TLS_KEY",
-        )),
-    }
 }
 
 #[cfg(test)]

@@ -42,6 +42,16 @@ const WATCH_STREAMS: Metric = Metric::gauge(
     "streams",
     "Data planes that are following the configuration here",
 );
+const DATA_PLANES_REFUSED: Metric = Metric::counter(
+    "ccag_control_data_planes_refused",
+    "attempts",
+    "Attempts of data planes, or of whoever posed as one, to come in that were refused: `token` for a join token that is missing \
+     or wrong, `no_certificate` and `certificate` where certificates are asked for and there was none, or one that is no good",
+)
+.by(&[Label::one_of(
+    "reason",
+    &["token", "no_certificate", "certificate"],
+)]);
 const REVISION: Metric = Metric::gauge(
     "ccag_control_revision",
     "revision",
@@ -127,6 +137,7 @@ pub const METRICS: &[Metric] = &[
     DATABASE_ERRORS,
     REQUEST_STATEMENTS,
     WATCH_STREAMS,
+    DATA_PLANES_REFUSED,
     REVISION,
     APPLY_LAG_SECONDS,
     SNAPSHOTS_SENT,
@@ -157,10 +168,10 @@ pub(crate) struct Bill {
     model: String,
 }
 
-/// Why a session was paused.
+/// Why a session was paused, or a data plane not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Reason {
-    /// `spend` or `agents`.
+    /// `spend` or `agents`; `token`, `no_certificate` or `certificate`.
     pub(crate) reason: &'static str,
 }
 
@@ -179,6 +190,7 @@ pub struct Metrics {
     pub(crate) db_errors: Family<Place, Counter>,
     statements: Histogram,
     pub(crate) watch_streams: Gauge,
+    pub(crate) data_planes_refused: Family<Reason, Counter>,
     pub(crate) revision: Gauge,
     pub(crate) apply_lag_seconds: Histogram,
     pub(crate) snapshots_sent: Counter,
@@ -206,6 +218,7 @@ impl Metrics {
             db_errors: Family::default(),
             statements: Histogram::new([0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 9.0, 15.0, 30.0, 100.0]),
             watch_streams: Gauge::default(),
+            data_planes_refused: Family::default(),
             revision: Gauge::default(),
             apply_lag_seconds: Histogram::new(buckets),
             snapshots_sent: Counter::default(),
@@ -225,6 +238,7 @@ impl Metrics {
         DATABASE_ERRORS.register(registry, m.db_errors);
         REQUEST_STATEMENTS.register(registry, m.statements);
         WATCH_STREAMS.register(registry, m.watch_streams);
+        DATA_PLANES_REFUSED.register(registry, m.data_planes_refused);
         REVISION.register(registry, m.revision);
         APPLY_LAG_SECONDS.register(registry, m.apply_lag_seconds);
         SNAPSHOTS_SENT.register(registry, m.snapshots_sent);

@@ -5,28 +5,28 @@ use crate::app::bootstrap::{self, BootstrapReport};
 use crate::app::discovery::{self, AwsAccess};
 use crate::app::identity::Known;
 use crate::app::{notifications, rollup, secrets, sessions};
-use crate::config::{ControlPlaneConfig, GrpcTls};
+use crate::config::ControlPlaneConfig;
 use crate::database_secret::{self, DatabaseSecretError};
-use crate::grpc::{FleetWriter, Hub, Services, Shares};
+use crate::grpc::{Door, FleetWriter, Hub, Services, Shares};
 use crate::http::{self, CookieKeys, HttpState};
 use crate::master_key::{MasterKeyError, OpenKeys};
 use crate::metrics::Metrics;
 use crate::store::{AuditEntry, Backend, ConnectOptions, Store, StoreError};
 use crate::traces::Traces;
 use axum::Router;
+use ccag_daemon::certificates::Followed;
 use ccag_daemon::otlp::{Otlp, OtlpError};
 use ccag_daemon::{Lifecycle, OsRng, SharedRegistry, SystemClock};
 use ccag_domain::{Clock, Code, Problem, Rng, UnixMs};
 use prometheus_client::registry::Registry;
-use secrecy::ExposeSecret;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::service::Routes;
+use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Identity, Server, ServerTlsConfig};
 
 /// How long to wait between attempts to reach the database at the start.
 const RETRY: Duration = Duration::from_secs(1);
@@ -61,8 +61,8 @@ pub enum StartError {
     /// Identity providers cannot be asked.
     #[error("cannot prepare to ask identity providers: {0}")]
     Tls(reqwest::Error),
-    /// The certificate for data planes is no good.
-    #[error("cannot serve gRPC: {0}; check CCAG_GRPC_TLS_CERT and CCAG_GRPC_TLS_KEY")]
+    /// The listener for data planes has failed.
+    #[error("cannot serve gRPC: {0}")]
     Grpc(#[from] tonic::transport::Error),
 }
 
@@ -241,25 +241,34 @@ impl ControlPlane {
     /// Serves data planes until the shutdown begins and their streams have ended.
     ///
     /// # Errors
-    /// If the certificate is no good, or the listener fails.
+    /// If the listener fails.
     pub async fn serve_grpc(
         &self,
         life: &Lifecycle,
         listener: TcpListener,
-        tls: Option<&GrpcTls>,
+        tls: Option<&Followed>,
     ) -> Result<(), StartError> {
         let mut server = Server::builder()
             .http2_keepalive_interval(Some(KEEP_ALIVE.0))
             .http2_keepalive_timeout(Some(KEEP_ALIVE.1));
-        if let Some(tls) = tls {
-            let identity = Identity::from_pem(&tls.cert_pem, tls.key_pem.expose_secret());
-            server = server.tls_config(ServerTlsConfig::new().identity(identity))?;
-        }
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let (shutdown, force) = (life.shutdown(), life.force());
-        let serving = server
-            .add_routes(self.grpc())
-            .serve_with_incoming_shutdown(incoming, async move { shutdown.cancelled().await });
+        let (routed, stop) = (server.add_routes(self.grpc()), async move {
+            shutdown.cancelled().await
+        });
+        let serving = async {
+            let Some(tls) = tls else {
+                return routed.serve_with_incoming_shutdown(incoming, stop).await;
+            };
+            let app = &self.state.app;
+            tls.register(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+            let clock = Arc::clone(&app.clock);
+            life.spawn("certificates", tls.clone().follow(clock, life.shutdown()));
+            let door = Door::new(tls.clone(), app.metrics.clone());
+            routed
+                .serve_with_incoming_shutdown(Box::pin(door.incoming(incoming)), stop)
+                .await
+        };
         tokio::select! {
             served = serving => Ok(served?),
             () = force.cancelled() => Ok(()),

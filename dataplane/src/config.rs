@@ -14,9 +14,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod connections;
+mod control;
 mod dump;
 
 use connections::ConnectionsSection;
+use control::{ControlSection, control_link};
 use dump::dump;
 
 /// The defaults, and the documentation of every key.
@@ -48,6 +50,8 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("CCAG_CONTROL_PLANE", "control.urls"),
     ("CCAG_JOIN_TOKEN", "control.join_token"),
     ("CCAG_GRPC_CA", "control.ca_file"),
+    ("CCAG_GRPC_CLIENT_CERT", "control.client_cert"),
+    ("CCAG_GRPC_CLIENT_KEY", "control.client_key"),
     ("CCAG_TRUST_S", "control.trust_s"),
     ("AWS_REGION", "aws.region"),
     ("AWS_DEFAULT_REGION", "aws.region"),
@@ -200,15 +204,6 @@ enum LogFormat {
 struct TelemetrySection {
     collectors: Vec<String>,
     headers: Secret,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ControlSection {
-    urls: Vec<String>,
-    join_token: Secret,
-    ca_file: String,
-    trust_s: u64,
 }
 
 #[derive(Deserialize)]
@@ -371,27 +366,6 @@ fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
 
 fn non_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
-}
-
-fn control_link(section: ControlSection) -> Result<ControlLink, InvalidConfig> {
-    if section.urls.is_empty() {
-        return Err(LinkError::Missing.into());
-    }
-    for url in &section.urls {
-        check_url(url)?;
-    }
-    let ca_pem = match non_empty(section.ca_file) {
-        None => None,
-        Some(path) => Some(std::fs::read(&path).map_err(|error| InvalidConfig::Value {
-            key: "control.ca_file",
-            reason: format!("names {path}, which cannot be read: {error}"),
-        })?),
-    };
-    Ok(ControlLink::Url {
-        urls: section.urls,
-        join_token: section.join_token.into_option(),
-        ca_pem,
-    })
 }
 
 fn forward_url(text: &str) -> Result<Option<url::Url>, InvalidConfig> {

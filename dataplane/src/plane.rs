@@ -28,7 +28,7 @@ use ccag_search::Searcher;
 use prometheus_client::registry::Registry;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -149,6 +149,11 @@ impl DataPlane {
             recorder: Arc::clone(&parts.recorder),
             closing: plane.closing.clone(),
         };
+        if let Some(followed) = parts.link.tls().followed() {
+            followed.register(&mut parts.registry.lock().unwrap_or_else(PoisonError::into_inner));
+            let following = followed.clone().follow(Arc::clone(&parts.clock), life.shutdown());
+            life.spawn("certificates", following);
+        }
         let leaser = parts.leaser(plane.closing.clone());
         let logbook = Arc::clone(&parts.logbook);
         let keep = logbook.keep(Arc::clone(&parts.allowances), plane.closing.clone());

@@ -63,7 +63,32 @@ SETS = {
         BASE, {"planeTls": {"mode": "certManager", "certManager": {"issuer": {"name": "corp", "kind": "ClusterIssuer"}}}}
     ),
     "own certificates": merged(
-        BASE, {"planeTls": {"mode": "existing", "existing": {"certificateSecret": "cert", "caSecret": "ca"}}}
+        BASE,
+        {
+            "planeTls": {
+                "mode": "existing",
+                "existing": {
+                    "certificateSecret": "cert",
+                    "caSecret": "ca",
+                    "clientCertificateSecret": "client-cert",
+                    "clientCaSecret": "client-ca",
+                },
+            }
+        },
+    ),
+    "own certificates without those of data planes": merged(
+        BASE,
+        {
+            "planeTls": {
+                "mode": "existing",
+                "clientCertificates": False,
+                "existing": {"certificateSecret": "cert", "caSecret": "ca"},
+            }
+        },
+    ),
+    "no certificates of data planes": merged(BASE, {"planeTls": {"clientCertificates": False}}),
+    "cert-manager without certificates of data planes": merged(
+        BASE, {"planeTls": {"mode": "certManager", "clientCertificates": False}}
     ),
     "stateful": merged(
         BASE, {"dataPlane": {"kind": "StatefulSet", "spool": {"storageClass": "gp3", "size": "10Gi"}}}
@@ -232,6 +257,86 @@ class Chart(unittest.TestCase):
         secret = next(s for s in kinds(documents, "Secret") if s["metadata"]["name"].endswith("plane-tls"))
         self.assertEqual(secret["data"], held["data"])
 
+    def test_the_made_certificate_of_data_planes_is_one_for_clients_of_an_authority_of_their_own(self):
+        secrets = {s["metadata"]["name"]: s["data"] for s in kinds(rendered("trial"), "Secret") if s["type"] == "Opaque" and "data" in s}
+        server, client = secrets["gate-ccag-plane-tls"], secrets["gate-ccag-plane-client-tls"]
+        self.assertNotEqual(server["ca.crt"], client["ca.crt"])
+        with tempfile.TemporaryDirectory() as folder:
+            for who, data in (("server", server), ("client", client)):
+                for name in ("ca.crt", "tls.crt"):
+                    with open(f"{folder}/{who}-{name}", "wb") as file:
+                        file.write(base64.b64decode(data[name]))
+
+            def verified(ca, certificate):
+                command = ["openssl", "verify", "-purpose", "sslclient", "-CAfile", f"{folder}/{ca}-ca.crt", f"{folder}/{certificate}-tls.crt"]
+                return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+            self.assertTrue(verified("client", "client"))
+            self.assertFalse(verified("client", "server"))
+            self.assertFalse(verified("server", "client"))
+
+    def test_an_upgrade_keeps_the_certificate_of_data_planes_that_is_there(self):
+        held = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "gate-ccag-plane-client-tls", "namespace": "claude",
+                         "labels": {"app.kubernetes.io/managed-by": "Helm"},
+                         "annotations": {"meta.helm.sh/release-name": "gate", "meta.helm.sh/release-namespace": "claude"}},
+            "data": {"ca.crt": "Y2E=", "tls.crt": "Y3J0", "tls.key": "a2V5"},
+        }
+        documents = render(BASE, {"/api/v1/namespaces/claude/secrets/gate-ccag-plane-client-tls": held})
+        secret = next(s for s in kinds(documents, "Secret") if s["metadata"]["name"] == "gate-ccag-plane-client-tls")
+        self.assertEqual(secret["data"], held["data"])
+
+    def test_each_plane_has_of_the_certificates_what_it_needs_and_no_more(self):
+        def mounted(documents, name):
+            files = {}
+            for volume in pod(documents, name)["volumes"]:
+                if secret := volume.get("secret"):
+                    files[volume["name"]] = (secret["secretName"], [item["key"] for item in secret["items"]])
+            return files
+
+        def variables(documents, name):
+            return {e["name"]: e.get("value") for e in pod(documents, name)["containers"][0]["env"]}
+
+        made = ("gate-ccag-plane-client-tls", "gate-ccag-plane-client-tls")
+        for values, (certificate, authority) in [
+            ("trial", made),
+            ("cert-manager", made),
+            ("cert-manager with an issuer", made),
+            ("own certificates", ("client-cert", "client-ca")),
+        ]:
+            with self.subTest(values):
+                documents = rendered(values)
+                control, data = mounted(documents, "control-plane"), mounted(documents, "data-plane")
+                self.assertEqual(control["plane-client-ca"], (authority, ["ca.crt"]))
+                self.assertEqual(data["plane-client"], (certificate, ["tls.crt", "tls.key"]))
+                self.assertEqual(data["plane-ca"][1], ["ca.crt"])
+                self.assertEqual(variables(documents, "control-plane")["CCAG_GRPC_CLIENT_CA"], "/etc/ccag/plane-client-ca/ca.crt")
+                shows = variables(documents, "data-plane")
+                self.assertEqual(shows["CCAG_GRPC_CLIENT_CERT"], "/etc/ccag/plane-client/tls.crt")
+                self.assertEqual(shows["CCAG_GRPC_CLIENT_KEY"], "/etc/ccag/plane-client/tls.key")
+        for values in (
+            "no certificates of data planes",
+            "cert-manager without certificates of data planes",
+            "own certificates without those of data planes",
+        ):
+            with self.subTest(values):
+                documents = rendered(values)
+                self.assertNotIn("CCAG_GRPC_CLIENT", str(documents))
+                self.assertNotIn("plane-client", str(documents))
+
+    def test_cert_manager_signs_for_data_planes_what_is_good_for_clients_alone(self):
+        for values, issuer in [
+            ("cert-manager", {"name": "gate-ccag-plane-tls", "kind": "Issuer"}),
+            ("cert-manager with an issuer", {"name": "corp", "kind": "ClusterIssuer"}),
+        ]:
+            made = {c["metadata"]["name"]: c["spec"] for c in kinds(rendered(values), "Certificate")}
+            client, server = made["gate-ccag-plane-client-tls"], made["gate-ccag-plane-tls"]
+            self.assertEqual((client["usages"], server["usages"]), (["client auth"], ["server auth"]))
+            self.assertEqual(client["issuerRef"], issuer)
+            self.assertEqual(client["secretName"], "gate-ccag-plane-client-tls")
+
     def test_alerts_and_dashboards_are_the_files_themselves(self):
         documents = rendered("monitored and fixed in size")
         rule = kinds(documents, "PrometheusRule")[0]
@@ -251,6 +356,7 @@ class Chart(unittest.TestCase):
             (merged(BASE, {"ingress": {"enabled": True}}), "ingress.host"),
             (merged(BASE, {"gateway": {"enabled": True}}), "parentRefs"),
             (merged(BASE, {"planeTls": {"mode": "existing"}}), "planeTls.existing"),
+            (merged(BASE, {"planeTls": {"mode": "existing", "existing": {"certificateSecret": "cert", "caSecret": "ca"}}}), "clientCertificateSecret"),
             (merged(BASE, {"planeTls": {"mode": "none"}}), "mode"),
             (merged(BASE, {"dataPlane": {"replica": 3}}), "replica"),
             (merged(BASE, {"dataPlane": {"replicas": "three"}}), "replicas"),

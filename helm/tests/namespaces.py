@@ -343,6 +343,9 @@ def body(args, files, networks):
             replicas = client.done("/admin/status", token=token)["replicas"]
             return replicas["connected"] == 2 and replicas["up_to_date"] == 2
 
+        def both_are(what, count):
+            return client.done("/admin/status", token=token)["replicas"][what] == count
+
         check("both data planes are in the fleet, and up to date", until("both data planes are seen", both))
         team = client.done("/admin/teams", {"name": "platform"}, token)
         user = client.done("/admin/users", {"username": "ada", "password": PASSWORD}, token)
@@ -383,6 +386,23 @@ def body(args, files, networks):
         until("the stranger says why", lambda: "certificate" in programs.said("stranger").lower(), 30)
         check("a data plane does not trust a control plane of another authority", not ready("dp2"))
         programs.kill("stranger")
+
+        # The token, and no certificate.
+        bare = {name: value for name, value in pods["dp2"].environment().items() if not name.startswith("CCAG_GRPC_CLIENT_")}
+        programs.start("bare", "dp2", [data], bare | credentials)
+        until("who has no certificate is told so", lambda: "lets nobody in without a certificate" in programs.said("bare"), 30)
+        until("the control plane says whom it refused", lambda: any(
+            INNER["dp2"] in programs.said(name) and "shows no certificate" in programs.said(name) for name in ("cp1", "cp2")), 10)
+        check("a data plane without a certificate is refused", until("it is not in the fleet", lambda: both_are("connected", 1), 30))
+        programs.kill("bare")
+
+        # The token, and a certificate of another authority.
+        forged = pods["dp2"].environment() | {
+            name: stranger[name] for name in ("CCAG_GRPC_CLIENT_CERT", "CCAG_GRPC_CLIENT_KEY")}
+        programs.start("forged", "dp2", [data], forged | credentials)
+        until("who has another authority's is told so", lambda: "refused the certificate" in programs.said("forged"), 30)
+        check("a data plane with another authority's certificate is refused", until("it is not in the fleet", lambda: both_are("connected", 1), 30))
+        programs.kill("forged")
         start("dp2")
         until("the data plane is back", lambda: ready("dp2"))
 

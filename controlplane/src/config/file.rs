@@ -62,6 +62,7 @@ pub(super) struct GrpcSection {
     pub(super) join_token: Hidden,
     pub(super) tls_cert: String,
     pub(super) tls_key: String,
+    pub(super) client_ca: String,
 }
 
 #[derive(Deserialize)]
@@ -150,6 +151,7 @@ pub(super) fn dump(file: &File) -> serde_json::Value {
             "join_token": set(&file.grpc.join_token),
             "tls_cert": file.grpc.tls_cert,
             "tls_key": file.grpc.tls_key,
+            "client_ca": file.grpc.client_ca,
         },
         "admin": {
             "username": file.admin.username,

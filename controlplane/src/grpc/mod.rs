@@ -1,6 +1,7 @@
 //! The services that data planes use: `Config.Watch`, `Usage.Report` and `Allowance.Lease`.
 
 mod allowance;
+mod door;
 mod fleet;
 mod homes;
 mod hub;
@@ -8,11 +9,13 @@ mod quotas;
 mod usage;
 mod watch;
 
+pub(crate) use door::Door;
 pub(crate) use fleet::FleetWriter;
 pub(crate) use hub::Hub;
 pub(crate) use quotas::Shares;
 
 use crate::app::App;
+use crate::metrics::Reason;
 use ccag_daemon::otlp::Otlp;
 use ccag_daemon::{CancellationToken, Lifecycle};
 use ccag_proto::MAX_MESSAGE_BYTES;
@@ -74,10 +77,14 @@ impl Services {
         method: &'static str,
     ) -> impl Fn(Request<()>) -> Result<Request<()>, Status> + Clone + Send + Sync + 'static + use<> {
         let token = self.join_token.clone();
-        let otlp = self.otlp.clone();
+        let (otlp, refused) = (self.otlp.clone(), self.app.metrics.data_planes_refused.clone());
         move |request: Request<()>| match &token {
             Some(token) if !shows(request.metadata(), token.expose_secret()) => {
-                tracing::warn!("a data plane was refused: its join token is not ours");
+                refused.get_or_create(&Reason { reason: "token" }).inc();
+                tracing::warn!(
+                    from = request.remote_addr().map(tracing::field::display),
+                    "a data plane was refused: its join token is not ours"
+                );
                 Err(Status::unauthenticated("the join token is missing or wrong"))
             }
             _ => {

@@ -8,6 +8,7 @@
 //! 3. background work through [`Lifecycle::spawn`], listeners through [`bind`] and [`Server`], the [`Ops`] port;
 //! 4. when [`Lifecycle::shutdown`] is cancelled, [`Lifecycle::drain`].
 
+pub mod certificates;
 pub mod config;
 mod lifecycle;
 pub mod metric;

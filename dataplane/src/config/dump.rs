@@ -33,6 +33,8 @@ pub(super) fn dump(file: &File) -> serde_json::Value {
             "urls": shown(&file.control.urls),
             "join_token": set(&file.control.join_token),
             "ca_file": file.control.ca_file,
+            "client_cert": file.control.client_cert,
+            "client_key": file.control.client_key,
             "trust_s": file.control.trust_s,
         },
         "limits": {

@@ -1,11 +1,15 @@
 //! The way to the control plane.
 
+use super::tls::Tls;
+use ccag_daemon::certificates::Followed;
 use ccag_daemon::otlp::Otlp;
 use ccag_domain::SealKey;
 use ccag_proto::MAX_MESSAGE_BYTES;
 use ccag_proto::v1::allowance_client::AllowanceClient;
 use ccag_proto::v1::config_client::ConfigClient;
 use ccag_proto::v1::usage_client::UsageClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use rustls::pki_types::ServerName;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,8 +17,11 @@ use std::time::Duration;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{GrpcMethod, Request, Status};
+
+/// How long a connection may take to be made, with its encryption.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// How the control plane is reached.
 #[derive(Debug, Clone)]
@@ -25,8 +32,8 @@ pub enum ControlLink {
         urls: Vec<String>,
         /// What the data plane shows to be let in.
         join_token: Option<SecretString>,
-        /// Certificates (PEM) to trust instead of the machine's.
-        ca_pem: Option<Vec<u8>>,
+        /// Authorities to trust instead of the machine's, and what is shown, if either is set.
+        certificates: Option<Followed>,
     },
     /// Through a channel that is already there, such as a pipe within the process.
     Channel(Channel),
@@ -112,19 +119,28 @@ pub(crate) struct Link {
     channels: Arc<[Channel]>,
     next: Arc<AtomicUsize>,
     join: Join,
+    tls: Tls,
 }
 
 impl Link {
     /// Checks the configuration; nothing is connected yet. It has to be called inside a Tokio runtime.
     pub(crate) fn new(control: &ControlLink, otlp: Option<Otlp>) -> Result<Self, LinkError> {
+        let mut tls = Tls::default();
         let (channels, token): (Vec<Channel>, _) = match control {
             ControlLink::Channel(channel) => (vec![channel.clone()], None),
             ControlLink::Url {
                 urls,
                 join_token,
-                ca_pem,
+                certificates,
             } => {
-                let channels = urls.iter().map(|url| connect_lazily(url, ca_pem.as_deref()));
+                let encrypted = urls.iter().find(|url| url.starts_with("https:"));
+                tls = Tls::new(certificates.as_ref(), encrypted.is_some()).map_err(|reason| {
+                    LinkError::Tls {
+                        url: encrypted.cloned().unwrap_or_default(),
+                        reason,
+                    }
+                })?;
+                let channels = urls.iter().map(|url| connect_lazily(url, &tls));
                 (channels.collect::<Result<_, _>>()?, join_token.as_ref())
             }
         };
@@ -143,6 +159,7 @@ impl Link {
             channels: channels.into(),
             next: Arc::default(),
             join: Join { token, otlp },
+            tls,
         })
     }
 
@@ -154,6 +171,11 @@ impl Link {
     /// Turns to the next replica, after the present one failed.
     pub(crate) fn turn(&self) {
         self.next.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How connections are encrypted.
+    pub(crate) const fn tls(&self) -> &Tls {
+        &self.tls
     }
 
     pub(crate) fn config(&self) -> ConfigClient<Authorized> {
@@ -183,27 +205,38 @@ pub(crate) fn is_loopback(url: &url::Url) -> bool {
     }
 }
 
-fn connect_lazily(text: &str, ca_pem: Option<&[u8]>) -> Result<Channel, LinkError> {
+fn connect_lazily(text: &str, tls: &Tls) -> Result<Channel, LinkError> {
     let url = check_url(text)?;
-    let tls_error = |e: tonic::transport::Error| LinkError::Tls {
-        url: text.to_owned(),
-        reason: e.to_string(),
+    let not_a_url = || LinkError::NotAUrl(text.to_owned());
+    let endpoint = |to: String| {
+        let endpoint = Endpoint::from_shared(to).map_err(|_| not_a_url())?;
+        Ok(endpoint
+            .connect_timeout(CONNECT)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(Duration::from_secs(5))
+            .keep_alive_timeout(Duration::from_secs(5))
+            .keep_alive_while_idle(true))
     };
-    let mut endpoint = Endpoint::from_shared(text.to_owned())
-        .map_err(|_| LinkError::NotAUrl(text.to_owned()))?
-        .connect_timeout(Duration::from_secs(5))
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(Duration::from_secs(5))
-        .keep_alive_timeout(Duration::from_secs(5))
-        .keep_alive_while_idle(true);
-    if url.scheme() == "https" {
-        let tls = match ca_pem {
-            Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
-            None => ClientTlsConfig::new().with_native_roots(),
-        };
-        endpoint = endpoint.tls_config(tls).map_err(tls_error)?;
-    }
-    Ok(endpoint.connect_lazy())
+    let (Some(host), Some(port), "https") = (url.host(), url.port_or_known_default(), url.scheme()) else {
+        return Ok(endpoint(text.to_owned())?.connect_lazy());
+    };
+    let name = match &host {
+        url::Host::Domain(name) => ServerName::try_from((*name).to_owned()).map_err(|_| not_a_url())?,
+        url::Host::Ipv4(ip) => ServerName::IpAddress(std::net::IpAddr::from(*ip).into()),
+        url::Host::Ipv6(ip) => ServerName::IpAddress(std::net::IpAddr::from(*ip).into()),
+    };
+    let mut tcp = HttpConnector::new();
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT));
+    // To the channel it is a connection like any other: what makes it encrypts it.
+    let origin: Uri = text.parse().map_err(|_| not_a_url())?;
+    let endpoint = endpoint(format!("http://{host}:{port}"))?.origin(origin);
+    let tls = tls.clone();
+    Ok(
+        endpoint.connect_with_connector_lazy(tower::service_fn(move |to: Uri| {
+            tls.clone().connect(tcp.clone(), to, name.clone())
+        })),
+    )
 }
 
 /// Accepts `https://`, and `http://` to this machine.

@@ -6,6 +6,7 @@ mod link;
 mod paused;
 mod policies;
 mod scopes;
+mod tls;
 mod trust;
 mod view;
 mod watch;

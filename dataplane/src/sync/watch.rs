@@ -114,7 +114,7 @@ impl Watch {
         };
         let mut inbound = match opened {
             Ok(response) => response.into_inner(),
-            Err(status) => return (Ended::Lost(describe(&status)), false),
+            Err(status) => return (Ended::Lost(self.describe(&status)), false),
         };
         let mut was_good = false;
         let mut beat = tokio::time::interval(HEARTBEAT);
@@ -145,7 +145,7 @@ impl Watch {
                         }
                     }
                     Ok(None) => return (Ended::Lost("the control plane ended the stream".into()), was_good),
-                    Err(status) => return (Ended::Lost(describe(&status)), was_good),
+                    Err(status) => return (Ended::Lost(self.describe(&status)), was_good),
                 },
                 () = self.closing.cancelled() => return (Ended::Closing, was_good),
                 _ = beat.tick() => {
@@ -289,17 +289,20 @@ impl Watch {
             Err(error) => tracing::error!(%error, "saving the configuration was interrupted"),
         }
     }
-}
 
-/// The status, and what the most common ones mean here.
-fn describe(status: &Status) -> String {
-    match status.code() {
-        tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => {
-            format!(
-                "the control plane refused the join token ({}); check CCAG_JOIN_TOKEN",
-                status.message()
-            )
+    /// The status, and what the most common ones mean here.
+    fn describe(&self, status: &Status) -> String {
+        if let Some(trouble) = self.link.tls().take_trouble() {
+            return trouble;
         }
-        code => format!("{code}: {}", status.message()),
+        match status.code() {
+            tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => {
+                format!(
+                    "the control plane refused the join token ({}); check CCAG_JOIN_TOKEN",
+                    status.message()
+                )
+            }
+            code => format!("{code}: {}", status.message()),
+        }
     }
 }

@@ -106,7 +106,7 @@ pub fn config(dir: PathBuf, control: SocketAddr) -> DataPlaneConfig {
     let link = ControlLink::Url {
         urls: vec![format!("http://{control}")],
         join_token: Some(JOIN_TOKEN.to_owned().into()),
-        ca_pem: None,
+        certificates: None,
     };
     DataPlaneConfig::new(dir, link)
 }

@@ -42,6 +42,14 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- if eq .Values.planeTls.mode "existing" }}{{ required "planeTls.existing.caSecret names a Secret with ca.crt" .Values.planeTls.existing.caSecret }}{{ else }}{{ include "ccag.fullname" . }}-plane-tls{{ end -}}
 {{- end }}
 
+{{- define "ccag.clientCertificateSecret" -}}
+{{- if eq .Values.planeTls.mode "existing" }}{{ required "planeTls.existing.clientCertificateSecret names a Secret with tls.crt and tls.key of data planes, unless planeTls.clientCertificates is false" .Values.planeTls.existing.clientCertificateSecret }}{{ else }}{{ include "ccag.fullname" . }}-plane-client-tls{{ end -}}
+{{- end }}
+
+{{- define "ccag.clientCaSecret" -}}
+{{- if eq .Values.planeTls.mode "existing" }}{{ required "planeTls.existing.clientCaSecret names a Secret with ca.crt, of whoever signs certificates of data planes, unless planeTls.clientCertificates is false" .Values.planeTls.existing.clientCaSecret }}{{ else }}{{ include "ccag.fullname" . }}-plane-client-tls{{ end -}}
+{{- end }}
+
 {{- define "ccag.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532

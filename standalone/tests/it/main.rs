@@ -15,6 +15,7 @@ mod bodies;
 mod budgets;
 mod canary;
 mod catalogue;
+mod certificates;
 mod chaos;
 mod claude_code;
 mod command_line;

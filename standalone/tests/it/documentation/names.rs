@@ -89,6 +89,7 @@ fn every_metric_that_a_document_names_is_there() {
         for start in [
             "ccag_dataplane_",
             "ccag_control_",
+            "ccag_certificate_",
             "ccag_open_",
             "ccag_connections_",
         ] {

@@ -68,6 +68,11 @@ fn every_metric_is_in_the_document_as_it_is_in_the_code() {
         "Every process that has an OpenTelemetry collector",
         ccag_daemon::otlp::METRICS.iter(),
     );
+    table(
+        &mut page,
+        "Every plane that has certificates for the other",
+        ccag_daemon::certificates::METRICS.iter(),
+    );
     table(&mut page, "Data plane", ccag_dataplane::METRICS.iter());
     table(&mut page, "Control plane", ccag_controlplane::METRICS.iter());
     page.push_str(ALIASES);
@@ -106,6 +111,7 @@ fn every_metric_is_in_the_document_as_it_is_in_the_code() {
 fn units_stand_in_names() {
     let all = [
         ccag_daemon::METRICS,
+        ccag_daemon::certificates::METRICS,
         ccag_dataplane::METRICS,
         ccag_controlplane::METRICS,
     ];
