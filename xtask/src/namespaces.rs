@@ -1,4 +1,5 @@
-//! `cargo xtask namespaces`: both planes as the chart sets them up, each in a network of its own.
+//! `cargo xtask namespaces`: both planes as the chart sets them up, each in a network of its own; and as an operator does who follows
+//! `docs/two-planes.md`.
 
 use crate::postgres;
 use crate::tools::{Tools, run, target_dir};
@@ -16,14 +17,17 @@ pub(crate) fn test(root: &Path, tools: &Tools) -> Result<()> {
         return Ok(());
     }
     let binaries = postgres::bin_dir().context("PostgreSQL is not installed")?;
-    run(Command::new(&tools.python)
-        .arg(root.join("helm/tests/namespaces.py"))
-        .arg("--programs")
-        .arg(target_dir(root).join("debug"))
-        .arg("--postgres")
-        .arg(binaries)
-        .env("PYTHONPATH", &tools.helm)
-        .env("PYTHONDONTWRITEBYTECODE", "1"))
+    for script in ["helm/tests/namespaces.py", "deploy/tests/two_planes.py"] {
+        run(Command::new(&tools.python)
+            .arg(root.join(script))
+            .arg("--programs")
+            .arg(target_dir(root).join("debug"))
+            .arg("--postgres")
+            .arg(&binaries)
+            .env("PYTHONPATH", &tools.helm)
+            .env("PYTHONDONTWRITEBYTECODE", "1"))?;
+    }
+    Ok(())
 }
 
 fn can_make_them() -> bool {

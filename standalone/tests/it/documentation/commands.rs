@@ -34,6 +34,22 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("done", "ends it"),
     ("openssl", "is no part of the project"),
     (
+        "install",
+        "is run with the whole of `docs/two-planes.md` by `deploy/tests/two_planes.py`, as are the others of an operator's first steps",
+    ),
+    ("useradd", "is run there"),
+    ("sh", "is run there"),
+    ("chgrp", "is run there"),
+    ("chmod", "is run there"),
+    ("runuser", "is run there"),
+    ("echo", "is run there"),
+    ("until", "is run there"),
+    ("nginx", "is run there"),
+    (
+        "systemctl",
+        "is run there, as far as it starts and reloads what the page says",
+    ),
+    (
         "openapi-python-client",
         "is run by the tests of the control plane's OpenAPI document",
     ),
