@@ -210,7 +210,8 @@ async fn a_collector_that_never_answers_keeps_nobody_waiting_and_what_is_lost_is
     for _ in 0..20 {
         assert_eq!(planes.client.send(&message(MODEL, "hello")).await.status, 200);
     }
-    wait_until("what is lost is counted", Duration::from_secs(20), || async {
+    // Half a minute is how long it is sent again and again.
+    wait_until("what is lost is counted", Duration::from_secs(60), || async {
         let text = planes.data.ops("/metrics", "text/plain").await;
         text.lines()
             .any(|line| {

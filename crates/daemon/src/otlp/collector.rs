@@ -1,21 +1,12 @@
-//! Sends what is in the queue to the collector.
+//! Sends what is in the queue to the collector, and again if it could not take it just then.
 
-use super::config::{OtlpConfig, Protocol};
+use super::config::{Signal, Target};
+use super::way::{Lost, Way};
 use crate::SharedRegistry;
 use crate::metric::{Label, Metric};
-use http::{HeaderMap, HeaderValue, Request, Uri, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use ccag_domain::Rng;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource as WireResource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
@@ -24,14 +15,11 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
-use prost::Message;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tonic::metadata::MetadataMap;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
-use url::Url;
 
 /// How much may wait: spans, or collections of metrics.
 pub(super) const QUEUE: usize = 4_096;
@@ -45,11 +33,11 @@ const LINGER: Duration = Duration::from_secs(1);
 /// How long the last messages may take when the process ends.
 pub(super) const LAST: Duration = Duration::from_secs(3);
 
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(5);
+/// For how long a message is sent again and again before it is dropped, counted from its first attempt.
+const GIVE_UP: Duration = Duration::from_secs(30);
 
-/// The most that is read of an answer.
-const ANSWER: usize = 64 * 1024;
+/// The first pause before it is sent again, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
 
 const SIGNAL: Label = Label::one_of("signal", &["traces", "metrics"]);
 
@@ -64,7 +52,7 @@ const DROPPED: Metric = Metric::counter(
     "ccag_otlp_dropped",
     "spans and collections of metrics",
     "Spans, and collections of metrics, that were dropped: `full` where too many waited, `unreachable` where the collector did \
-     not answer, `refused` where it did not take them",
+     not answer or had no room for half a minute, `refused` where it did not take them",
 )
 .by(&[SIGNAL, Label::one_of("reason", &["full", "unreachable", "refused"])]);
 
@@ -99,8 +87,8 @@ impl Counters {
     fn outcome(&self, signal: &'static str, count: u64, outcome: &Result<u64, Lost>) {
         let (taken, lost) = match outcome {
             Ok(rejected) => (count.saturating_sub(*rejected), Some(("refused", *rejected))),
-            Err(Lost::Unreachable(_)) => (0, Some(("unreachable", count))),
-            Err(Lost::Refused(_)) => (0, Some(("refused", count))),
+            Err(lost) if lost.may_pass() => (0, Some(("unreachable", count))),
+            Err(_) => (0, Some(("refused", count))),
         };
         self.sent.get_or_create(&OfSignal { signal }).inc_by(taken);
         if let Some((reason, lost)) = lost.filter(|(_, lost)| *lost > 0) {
@@ -136,62 +124,47 @@ pub(super) enum Shipment {
     Metrics(Box<ExportMetricsServiceRequest>),
 }
 
-/// Why something did not arrive.
-#[derive(Debug)]
-enum Lost {
-    Unreachable(String),
-    Refused(String),
-}
-
-/// How the collector is spoken to.
-enum Way {
-    Grpc {
-        traces: TraceServiceClient<Channel>,
-        metrics: MetricsServiceClient<Channel>,
-        headers: MetadataMap,
-    },
-    Http {
-        client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-        traces: Uri,
-        metrics: Uri,
-        headers: HeaderMap,
-    },
-}
-
-/// The collector.
+/// The collector of one kind of telemetry.
 pub(super) struct Collector {
     way: Way,
+    signal: Signal,
     resource: WireResource,
-    patience: Duration,
+    counters: Counters,
+    rng: Arc<dyn Rng>,
     /// Whether the last message got through: a change is logged, and not every message.
     is_well: bool,
 }
 
+/// A message.
+pub(super) enum Message {
+    Traces(ExportTraceServiceRequest),
+    Metrics(Box<ExportMetricsServiceRequest>),
+}
+
 impl Collector {
     /// Prepares to speak to the collector; nothing is connected yet.
-    pub(super) fn new(config: &OtlpConfig, endpoint: &Url, resource: &Resource) -> Result<Self, String> {
-        let way = match config.protocol {
-            Protocol::Grpc => grpc(config, endpoint)?,
-            Protocol::Http => http_way(config, endpoint)?,
-        };
+    pub(super) fn new(
+        target: &Target,
+        signal: Signal,
+        resource: &Resource,
+        counters: Counters,
+        rng: Arc<dyn Rng>,
+    ) -> Result<Self, String> {
         Ok(Self {
-            way,
+            way: Way::new(target)?,
+            signal,
             resource: WireResource {
                 attributes: resource.iter().map(|(key, value)| (key, value).into()).collect(),
                 ..WireResource::default()
             },
-            patience: config.timeout,
+            counters,
+            rng,
             is_well: true,
         })
     }
 
     /// Sends what comes until it is closed, and then what waits.
-    pub(super) async fn run(
-        mut self,
-        mut waiting: mpsc::Receiver<Shipment>,
-        counters: Counters,
-        closing: CancellationToken,
-    ) {
+    pub(super) async fn run(mut self, mut waiting: mpsc::Receiver<Shipment>, closing: CancellationToken) {
         let mut batch = Vec::new();
         loop {
             let got = tokio::select! {
@@ -215,44 +188,74 @@ impl Collector {
                     batch.push(more);
                 }
             }
-            self.send(std::mem::take(&mut batch), &counters).await;
+            self.send(std::mem::take(&mut batch), &closing).await;
         }
     }
 
-    async fn send(&mut self, batch: Vec<Shipment>, counters: &Counters) {
+    async fn send(&mut self, batch: Vec<Shipment>, closing: &CancellationToken) {
         let mut spans = Vec::new();
         for shipment in batch {
             match shipment {
                 Shipment::Span(span) => spans.push(*span),
-                Shipment::Metrics(message) => {
-                    let outcome = self.metrics(*message).await;
-                    counters.outcome("metrics", 1, &outcome);
-                    self.note(&outcome);
-                }
+                Shipment::Metrics(message) => self.deliver(&Message::Metrics(message), 1, closing).await,
             }
         }
         if !spans.is_empty() {
             let count = spans.len() as u64;
-            let outcome = self.traces(spans).await;
-            counters.outcome("traces", count, &outcome);
-            self.note(&outcome);
+            let message = Message::Traces(self.message(spans));
+            self.deliver(&message, count, closing).await;
         }
     }
 
+    /// Sends a message, again after a pause where that may help, until it is taken, turned down or given up.
+    async fn deliver(&mut self, message: &Message, count: u64, closing: &CancellationToken) {
+        let until = Instant::now() + GIVE_UP;
+        let mut pause = PAUSES.0;
+        let outcome = loop {
+            let lost = match self.way.send(message).await {
+                Ok(rejected) => break Ok(rejected),
+                Err(lost) => lost,
+            };
+            // What the collector asks for is kept to; and otherwise it is not all gateways at once that come back.
+            let wait = lost.after().unwrap_or_else(|| self.about(pause));
+            if !lost.may_pass() || Instant::now() + wait > until || closing.is_cancelled() {
+                break Err(lost);
+            }
+            tracing::debug!(signal = self.signal.as_str(), reason = %lost, "telemetry is sent again");
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = closing.cancelled() => {}
+            }
+            pause = (pause * 2).min(PAUSES.1);
+        };
+        self.counters.outcome(self.signal.as_str(), count, &outcome);
+        self.note(&outcome);
+    }
+
+    /// Half of a pause, and at random as much again.
+    fn about(&self, pause: Duration) -> Duration {
+        let mut random = [0; 2];
+        self.rng.fill(&mut random);
+        pause / 2 + pause.mul_f64(f64::from(u16::from_le_bytes(random)) / 131_072.0)
+    }
+
     fn note(&mut self, outcome: &Result<u64, Lost>) {
+        let signal = self.signal.as_str();
         match outcome {
             Ok(_) if self.is_well => return,
-            Ok(_) => tracing::info!("the OpenTelemetry collector takes telemetry again"),
+            Ok(_) => tracing::info!(signal, "the OpenTelemetry collector takes telemetry again"),
             Err(_) if !self.is_well => return,
-            Err(Lost::Unreachable(reason)) => {
+            Err(lost) if lost.may_pass() => {
                 tracing::warn!(
-                    reason,
+                    signal,
+                    reason = %lost,
                     "the OpenTelemetry collector cannot be reached; telemetry is dropped"
                 );
             }
-            Err(Lost::Refused(reason)) => {
+            Err(lost) => {
                 tracing::warn!(
-                    reason,
+                    signal,
+                    reason = %lost,
                     "the OpenTelemetry collector does not take telemetry; it is dropped"
                 );
             }
@@ -260,9 +263,8 @@ impl Collector {
         self.is_well = outcome.is_ok();
     }
 
-    /// How many spans the collector has rejected.
-    async fn traces(&mut self, spans: Vec<Span>) -> Result<u64, Lost> {
-        let message = ExportTraceServiceRequest {
+    fn message(&self, spans: Vec<Span>) -> ExportTraceServiceRequest {
+        ExportTraceServiceRequest {
             resource_spans: vec![ResourceSpans {
                 resource: Some(self.resource.clone()),
                 scope_spans: vec![ScopeSpans {
@@ -276,139 +278,6 @@ impl Collector {
                 }],
                 ..ResourceSpans::default()
             }],
-        };
-        match &mut self.way {
-            Way::Grpc { traces, headers, .. } => {
-                let call = traces.export(with(headers, message));
-                let answer = in_time(self.patience, call)
-                    .await?
-                    .map_err(|status| lost(&status))?;
-                Ok(rejected(&answer.into_inner()))
-            }
-            Way::Http {
-                client,
-                traces,
-                headers,
-                ..
-            } => {
-                let call = post(client, traces, headers, message.encode_to_vec());
-                let answer = in_time(self.patience, call).await??;
-                let answer = ExportTraceServiceResponse::decode(answer).unwrap_or_default();
-                Ok(rejected(&answer))
-            }
         }
     }
-
-    async fn metrics(&mut self, message: ExportMetricsServiceRequest) -> Result<u64, Lost> {
-        match &mut self.way {
-            Way::Grpc { metrics, headers, .. } => {
-                let call = metrics.export(with(headers, message));
-                in_time(self.patience, call)
-                    .await?
-                    .map_err(|status| lost(&status))?;
-            }
-            Way::Http {
-                client,
-                metrics,
-                headers,
-                ..
-            } => {
-                let call = post(client, metrics, headers, message.encode_to_vec());
-                in_time(self.patience, call).await??;
-            }
-        }
-        Ok(0)
-    }
-}
-
-fn rejected(answer: &ExportTraceServiceResponse) -> u64 {
-    let partly = answer.partial_success.as_ref();
-    partly.map_or(0, |partly| {
-        u64::try_from(partly.rejected_spans).unwrap_or_default()
-    })
-}
-
-async fn in_time<T>(patience: Duration, call: impl Future<Output = T>) -> Result<T, Lost> {
-    tokio::time::timeout(patience, call)
-        .await
-        .map_err(|_| Lost::Unreachable(format!("no answer within {patience:?}")))
-}
-
-/// A collector's own words are not repeated: they may quote what it was sent.
-fn lost(status: &tonic::Status) -> Lost {
-    let code = status.code();
-    match code {
-        tonic::Code::Unavailable | tonic::Code::Unknown | tonic::Code::DeadlineExceeded => {
-            Lost::Unreachable(format!("{code:?}"))
-        }
-        _ => Lost::Refused(format!("{code:?}")),
-    }
-}
-
-fn with<T>(headers: &MetadataMap, message: T) -> tonic::Request<T> {
-    let mut request = tonic::Request::new(message);
-    *request.metadata_mut() = headers.clone();
-    request
-}
-
-fn grpc(config: &OtlpConfig, endpoint: &Url) -> Result<Way, String> {
-    let mut to = Endpoint::from_shared(endpoint.to_string())
-        .map_err(|error| error.to_string())?
-        .connect_timeout(CONNECT);
-    if endpoint.scheme() == "https" {
-        let tls = ClientTlsConfig::new().with_native_roots();
-        to = to.tls_config(tls).map_err(|error| error.to_string())?;
-    }
-    let channel = to.connect_lazy();
-    Ok(Way::Grpc {
-        traces: TraceServiceClient::new(channel.clone()),
-        metrics: MetricsServiceClient::new(channel),
-        headers: MetadataMap::from_headers(config.headers.clone()),
-    })
-}
-
-fn http_way(config: &OtlpConfig, endpoint: &Url) -> Result<Way, String> {
-    let base = endpoint.as_str().trim_end_matches('/');
-    let at = |path: &str| {
-        format!("{base}/v1/{path}")
-            .parse::<Uri>()
-            .map_err(|error| error.to_string())
-    };
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_connect_timeout(Some(CONNECT));
-    let tls = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_native_roots()
-        .map_err(|error| error.to_string())?;
-    let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
-    Ok(Way::Http {
-        client: Client::builder(TokioExecutor::new()).build(connector),
-        traces: at("traces")?,
-        metrics: at("metrics")?,
-        headers: config.headers.clone(),
-    })
-}
-
-async fn post(
-    client: &Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    to: &Uri,
-    headers: &HeaderMap,
-    message: Vec<u8>,
-) -> Result<Bytes, Lost> {
-    let mut request = Request::new(Full::new(Bytes::from(message)));
-    *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = to.clone();
-    *request.headers_mut() = headers.clone();
-    let kind = HeaderValue::from_static("application/x-protobuf");
-    request.headers_mut().insert(header::CONTENT_TYPE, kind);
-    let answer = client
-        .request(request)
-        .await
-        .map_err(|error| Lost::Unreachable(error.to_string()))?;
-    let status = answer.status();
-    if !status.is_success() {
-        return Err(Lost::Refused(status.to_string()));
-    }
-    let body = Limited::new(answer.into_body(), ANSWER).collect().await;
-    Ok(body.map(http_body_util::Collected::to_bytes).unwrap_or_default())
 }

@@ -21,6 +21,14 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("OTEL_EXPORTER_OTLP_PROTOCOL", "otlp.protocol"),
     ("OTEL_EXPORTER_OTLP_HEADERS", "otlp.headers"),
     ("OTEL_EXPORTER_OTLP_TIMEOUT", "otlp.timeout_ms"),
+    ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "otlp.traces.endpoint"),
+    ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "otlp.traces.protocol"),
+    ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "otlp.traces.headers"),
+    ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "otlp.traces.timeout_ms"),
+    ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "otlp.metrics.endpoint"),
+    ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "otlp.metrics.protocol"),
+    ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "otlp.metrics.headers"),
+    ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "otlp.metrics.timeout_ms"),
     ("OTEL_METRIC_EXPORT_INTERVAL", "otlp.metrics_interval_ms"),
     ("OTEL_SERVICE_NAME", "otlp.service_name"),
     ("OTEL_RESOURCE_ATTRIBUTES", "otlp.resource_attributes"),
@@ -45,6 +53,18 @@ pub struct OtlpSection {
     sampler_arg: String,
     disabled: bool,
     callers: bool,
+    traces: SignalSection,
+    metrics: SignalSection,
+}
+
+/// What is said of one kind of telemetry alone; what is empty is as for both.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct SignalSection {
+    endpoint: String,
+    protocol: String,
+    headers: String,
+    timeout_ms: u64,
 }
 
 impl std::fmt::Debug for OtlpSection {
@@ -79,17 +99,34 @@ enum SamplerName {
     ParentsRatio,
 }
 
-/// How telemetry of the gateway itself is sent.
+/// A collector.
 #[derive(Clone)]
-pub struct OtlpConfig {
-    /// The collector; `None` sends nothing.
-    pub endpoint: Option<Url>,
+pub struct Target {
+    /// Where it is; over HTTP with the path that messages go to.
+    pub endpoint: Url,
     /// How it is spoken to.
     pub protocol: Protocol,
     /// What goes along with every message.
     pub headers: HeaderMap,
-    /// How long the collector may take to answer.
+    /// How long it may take to answer.
     pub timeout: Duration,
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Target")
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How telemetry of the gateway itself is sent.
+#[derive(Clone)]
+pub struct OtlpConfig {
+    /// Who takes traces; `None` sends none.
+    pub traces: Option<Target>,
+    /// Who takes metrics; `None` sends none.
+    pub metrics: Option<Target>,
     /// How often metrics are sent.
     pub metrics_every: Duration,
     /// What the process is called, if the operator says so.
@@ -108,10 +145,8 @@ impl Default for OtlpConfig {
     /// Nothing is sent.
     fn default() -> Self {
         Self {
-            endpoint: None,
-            protocol: Protocol::Grpc,
-            headers: HeaderMap::new(),
-            timeout: Duration::from_secs(10),
+            traces: None,
+            metrics: None,
             metrics_every: Duration::from_secs(60),
             service_name: None,
             resource_attributes: Vec::new(),
@@ -128,8 +163,8 @@ impl Default for OtlpConfig {
 impl std::fmt::Debug for OtlpConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("OtlpConfig")
-            .field("enabled", &self.endpoint.is_some())
-            .field("protocol", &self.protocol)
+            .field("traces", &self.traces)
+            .field("metrics", &self.metrics)
             .finish_non_exhaustive()
     }
 }
@@ -138,7 +173,8 @@ impl OtlpConfig {
     /// How much was sent and dropped, for the ops port; nothing where nothing is sent.
     #[must_use]
     pub fn registry(&self) -> Option<SharedRegistry> {
-        self.endpoint.as_ref().map(|_| Arc::clone(&self.counts.registry))
+        let is_sent = self.traces.is_some() || self.metrics.is_some();
+        is_sent.then(|| Arc::clone(&self.counts.registry))
     }
 
     pub(super) fn resource(&self, service: &'static str, instance: &str) -> Resource {
@@ -168,24 +204,11 @@ impl OtlpSection {
     /// # Errors
     /// The key that is wrong, and what is wrong with it. Headers are not repeated.
     pub fn check(self) -> Result<OtlpConfig, (&'static str, String)> {
-        let endpoint = match self.endpoint.trim() {
-            "" => None,
-            _ if self.disabled => None,
-            text => Some(
-                Url::parse(text)
-                    .ok()
-                    .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-                    .ok_or_else(|| {
-                        let example = "is not an http(s) URL such as http://collector:4317";
-                        ("otlp.endpoint", example.to_owned())
-                    })?,
-            ),
-        };
+        let traces = self.target(Signal::Traces)?;
+        let metrics = self.target(Signal::Metrics)?;
         Ok(OtlpConfig {
-            endpoint,
-            protocol: self.protocol,
-            headers: headers(&self.headers)?,
-            timeout: at_least("otlp.timeout_ms", self.timeout_ms)?,
+            traces,
+            metrics,
             metrics_every: at_least("otlp.metrics_interval_ms", self.metrics_interval_ms)?,
             service_name: Some(self.service_name).filter(|name| !name.is_empty()),
             resource_attributes: pairs(&self.resource_attributes).ok_or_else(|| {
@@ -197,6 +220,51 @@ impl OtlpSection {
             names_callers: self.callers,
             counts: Counts::default(),
         })
+    }
+
+    /// Where one kind of telemetry goes.
+    fn target(&self, signal: Signal) -> Result<Option<Target>, (&'static str, String)> {
+        let (of, [endpoint_key, protocol_key, headers_key, timeout_key]) = match signal {
+            Signal::Traces => (&self.traces, TRACES_KEYS),
+            Signal::Metrics => (&self.metrics, METRICS_KEYS),
+        };
+        let for_both = headers("otlp.headers", &self.headers)?;
+        let timeout = match of.timeout_ms {
+            0 => at_least("otlp.timeout_ms", self.timeout_ms)?,
+            ms => at_least(timeout_key, ms)?,
+        };
+        let protocol = match of.protocol.trim() {
+            "" => self.protocol,
+            "grpc" => Protocol::Grpc,
+            "http/protobuf" => Protocol::Http,
+            other => {
+                let reason = format!("is `{other}`; it must be grpc or http/protobuf");
+                return Err((protocol_key, reason));
+            }
+        };
+        let endpoint = match (of.endpoint.trim(), self.endpoint.trim()) {
+            ("", "") => return Ok(None),
+            // The address of both is that of the collector; that of one is the whole address.
+            ("", both) => {
+                let mut url = address("otlp.endpoint", both)?;
+                if protocol == Protocol::Http {
+                    let path = format!("{}/v1/{}", url.path().trim_end_matches('/'), signal.as_str());
+                    url.set_path(&path);
+                }
+                url
+            }
+            (one, _) => address(endpoint_key, one)?,
+        };
+        Ok(Some(Target {
+            endpoint,
+            protocol,
+            headers: match of.headers.trim() {
+                "" => for_both,
+                own => headers(headers_key, own)?,
+            },
+            timeout,
+        })
+        .filter(|_| !self.disabled))
     }
 
     /// What may be shown of it.
@@ -215,8 +283,63 @@ impl OtlpSection {
             "sampler_arg": self.sampler_arg,
             "disabled": self.disabled,
             "callers": self.callers,
+            "traces": self.traces.dump(),
+            "metrics": self.metrics.dump(),
         })
     }
+}
+
+impl SignalSection {
+    fn dump(&self) -> serde_json::Value {
+        serde_json::json!({
+            "endpoint": crate::config::without_password(&self.endpoint),
+            "protocol": self.protocol,
+            "headers": if self.headers.is_empty() { "" } else { "(set)" },
+            "timeout_ms": self.timeout_ms,
+        })
+    }
+}
+
+/// A kind of telemetry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    Traces,
+    Metrics,
+}
+
+impl Signal {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Traces => "traces",
+            Self::Metrics => "metrics",
+        }
+    }
+}
+
+/// Address, protocol, headers and timeout of one kind of telemetry.
+const TRACES_KEYS: [&str; 4] = [
+    "otlp.traces.endpoint",
+    "otlp.traces.protocol",
+    "otlp.traces.headers",
+    "otlp.traces.timeout_ms",
+];
+const METRICS_KEYS: [&str; 4] = [
+    "otlp.metrics.endpoint",
+    "otlp.metrics.protocol",
+    "otlp.metrics.headers",
+    "otlp.metrics.timeout_ms",
+];
+
+fn address(key: &'static str, text: &str) -> Result<Url, (&'static str, String)> {
+    Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or_else(|| {
+            (
+                key,
+                "is not an http(s) URL such as http://collector:4317".to_owned(),
+            )
+        })
 }
 
 fn at_least(key: &'static str, ms: u64) -> Result<Duration, (&'static str, String)> {
@@ -263,10 +386,10 @@ fn pairs(text: &str) -> Option<Vec<(String, String)>> {
     .collect()
 }
 
-fn headers(text: &str) -> Result<HeaderMap, (&'static str, String)> {
+fn headers(key: &'static str, text: &str) -> Result<HeaderMap, (&'static str, String)> {
     let wrong = || {
         let example = "is not a list such as api-key=SECRET,tenant=one";
-        ("otlp.headers", example.to_owned())
+        (key, example.to_owned())
     };
     let mut headers = HeaderMap::new();
     for (name, value) in pairs(text).ok_or_else(wrong)? {
@@ -279,69 +402,4 @@ fn headers(text: &str) -> Result<HeaderMap, (&'static str, String)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn section(change: impl FnOnce(&mut OtlpSection)) -> OtlpSection {
-        let mut section = OtlpSection {
-            endpoint: "http://collector:4317".into(),
-            protocol: Protocol::Grpc,
-            headers: "Authorization=Bearer%20abc, tenant=one".into(),
-            timeout_ms: 10_000,
-            metrics_interval_ms: 60_000,
-            service_name: String::new(),
-            resource_attributes: "service.namespace=ai,service.name=theirs".into(),
-            sampler: SamplerName::ParentsRatio,
-            sampler_arg: "0.25".into(),
-            disabled: false,
-            callers: false,
-        };
-        change(&mut section);
-        section
-    }
-
-    #[test]
-    fn what_opentelemetrys_variables_say_is_understood() {
-        let config = section(|_| {}).check().unwrap();
-        assert_eq!(config.headers["authorization"], "Bearer abc");
-        assert!(config.headers["authorization"].is_sensitive());
-        assert_eq!(
-            config.sampler,
-            Sampler {
-                heeds_parents: true,
-                ratio: 0.25
-            }
-        );
-        let name = |config: &OtlpConfig| {
-            let resource = config.resource("ccag-dataplane", "i");
-            resource.get(&"service.name".into()).unwrap().to_string()
-        };
-        assert_eq!(name(&config), "theirs");
-        let config = section(|s| s.service_name = "named".into()).check().unwrap();
-        assert_eq!(name(&config), "named");
-        assert_eq!(section(|s| s.disabled = true).check().unwrap().endpoint, None);
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_and_secrets_are_not_repeated() {
-        for (key, wrong) in [
-            ("otlp.endpoint", section(|s| s.endpoint = "collector:4317".into())),
-            ("otlp.headers", section(|s| s.headers = "hunter2".into())),
-            ("otlp.sampler_arg", section(|s| s.sampler_arg = "2".into())),
-            ("otlp.timeout_ms", section(|s| s.timeout_ms = 0)),
-            (
-                "otlp.resource_attributes",
-                section(|s| s.resource_attributes = "a".into()),
-            ),
-        ] {
-            let (named, reason) = wrong.check().unwrap_err();
-            assert_eq!(named, key);
-            assert!(!reason.contains("hunter2"));
-        }
-        let shown = section(|s| s.endpoint = "https://me:hunter2@collector".into()).dump();
-        assert_eq!(shown["sampler"], "parentbased_traceidratio");
-        assert_eq!(shown["protocol"], "grpc");
-        let shown = shown.to_string();
-        assert!(!shown.contains("hunter2") && !shown.contains("abc"), "{shown}");
-    }
-}
+mod tests;

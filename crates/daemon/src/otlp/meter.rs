@@ -11,13 +11,16 @@ use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Makes meters whose measurements go into the queue.
+/// Makes meters whose measurements go into the queue, or nowhere without one.
 pub(super) fn provider(
     config: &OtlpConfig,
     resource: Resource,
-    queue: mpsc::Sender<Shipment>,
+    queue: Option<mpsc::Sender<Shipment>>,
     counters: Counters,
 ) -> SdkMeterProvider {
+    let Some(queue) = queue else {
+        return SdkMeterProvider::builder().with_resource(resource).build();
+    };
     let reader = PeriodicReader::builder(IntoQueue { queue, counters })
         .with_interval(config.metrics_every)
         .build();

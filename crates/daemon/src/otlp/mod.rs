@@ -1,16 +1,18 @@
 //! What the gateway tells of its own work, by OpenTelemetry: spans and metrics, sent to one collector over OTLP.
 //!
-//! Whoever is served never waits for it. Spans and metrics go into a queue of bounded length; a task sends them; what does not
-//! find room, or that the collector does not take, is dropped and counted. Without a collector there is no [`Otlp`] at all.
+//! Whoever is served never waits for it. Spans and metrics go into queues of bounded length; a task for each sends them, for a while
+//! again and again where the collector is away or busy; what does not find room, or that the collector does not take, is dropped and
+//! counted. Without a collector there is no [`Otlp`] at all.
 
 mod collector;
 mod config;
 mod context;
 mod meter;
 mod span;
+mod way;
 
 pub use collector::{Counts, METRICS};
-pub use config::{ENVIRONMENT, OtlpConfig, OtlpSection, Protocol};
+pub use config::{ENVIRONMENT, OtlpConfig, OtlpSection, Protocol, Target};
 pub use context::{Sampler, TraceContext};
 pub use opentelemetry::KeyValue;
 pub use opentelemetry::metrics::{Histogram, Meter};
@@ -18,7 +20,8 @@ pub use span::{Kind, Span, Value};
 
 use crate::Lifecycle;
 use ccag_domain::{Clock, Rng};
-use collector::{Counters, Shipment};
+use collector::{Collector, Counters, Shipment};
+use config::Signal;
 use http::HeaderMap;
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
@@ -36,7 +39,8 @@ pub struct Otlp {
 }
 
 struct Inner {
-    queue: mpsc::Sender<Shipment>,
+    /// Where spans go, if anybody takes them.
+    spans: Option<mpsc::Sender<Shipment>>,
     counters: Counters,
     sampler: Sampler,
     names_callers: bool,
@@ -44,7 +48,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
     life: Lifecycle,
-    sent: CancellationToken,
+    sent: Vec<CancellationToken>,
 }
 
 impl std::fmt::Debug for Otlp {
@@ -70,27 +74,39 @@ impl Otlp {
         clock: Arc<dyn Clock>,
         rng: Arc<dyn Rng>,
     ) -> Result<Option<Self>, OtlpError> {
-        let Some(endpoint) = &config.endpoint else {
+        if config.traces.is_none() && config.metrics.is_none() {
             return Ok(None);
-        };
+        }
         let resource = config.resource(service, instance);
-        let collector = collector::Collector::new(config, endpoint, &resource).map_err(OtlpError)?;
-        let (queue, waiting) = mpsc::channel(collector::QUEUE);
         let counters = config.counts.counters.clone();
-        let meters = meter::provider(config, resource, queue.clone(), counters.clone());
         // It outlives what it tells of: the last spans come when everything else has ended.
-        let (life, sent) = (Lifecycle::new(), CancellationToken::new());
-        let shipping = collector.run(waiting, counters.clone(), life.shutdown());
-        let done = sent.clone().drop_guard();
-        life.spawn("telemetry of the gateway", async move {
-            shipping.await;
-            drop(done);
-        });
+        let (life, mut sent) = (Lifecycle::new(), Vec::new());
+        let mut queue = |target: &Option<Target>, signal: Signal| {
+            let Some(target) = target else { return Ok(None) };
+            let collector = Collector::new(target, signal, &resource, counters.clone(), Arc::clone(&rng));
+            let (queue, waiting) = mpsc::channel(collector::QUEUE);
+            let shipping = collector.map_err(OtlpError)?.run(waiting, life.shutdown());
+            let all = CancellationToken::new();
+            let done = all.clone().drop_guard();
+            life.spawn("telemetry of the gateway", async move {
+                shipping.await;
+                drop(done);
+            });
+            sent.push(all);
+            Ok(Some(queue))
+        };
+        let spans = queue(&config.traces, Signal::Traces)?;
+        let measurements = queue(&config.metrics, Signal::Metrics)?;
+        let meters = meter::provider(config, resource, measurements, counters.clone());
+        let nobody = Sampler {
+            heeds_parents: false,
+            ratio: 0.0,
+        };
         Ok(Some(Self {
             inner: Arc::new(Inner {
-                queue,
+                sampler: spans.as_ref().map_or(nobody, |_| config.sampler),
+                spans,
                 counters,
-                sampler: config.sampler,
                 names_callers: config.names_callers,
                 meters,
                 clock,
@@ -136,7 +152,8 @@ impl Otlp {
 
     /// Takes in a span that has ended.
     fn ended(&self, span: opentelemetry_proto::tonic::trace::v1::Span) {
-        if self.inner.queue.try_send(Shipment::Span(Box::new(span))).is_err() {
+        let Some(queue) = &self.inner.spans else { return };
+        if queue.try_send(Shipment::Span(Box::new(span))).is_err() {
             self.inner.counters.dropped("traces", "full", 1);
         }
     }
@@ -147,6 +164,11 @@ impl Otlp {
         // The last measurements are collected on a thread of the meters' own, which is waited for.
         let _ = tokio::task::spawn_blocking(move || meters.shutdown()).await;
         self.inner.life.begin_shutdown();
-        let _ = tokio::time::timeout(collector::LAST, self.inner.sent.cancelled()).await;
+        let all = async {
+            for sent in &self.inner.sent {
+                sent.cancelled().await;
+            }
+        };
+        let _ = tokio::time::timeout(collector::LAST, all).await;
     }
 }
