@@ -47,10 +47,14 @@ pub enum StartError {
     #[error(transparent)]
     DatabaseSecret(#[from] DatabaseSecretError),
     /// The database did not answer in time.
-    #[error("the database did not answer within {waited_s} s; check DATABASE_URL and whether it runs")]
+    #[error(
+        "the database could not be used within {waited_s} s: {reason}; check DATABASE_URL and whether it runs"
+    )]
     NoDatabase {
         /// How long it was waited for.
         waited_s: u64,
+        /// What was wrong at the last attempt.
+        reason: String,
     },
     /// The first rows cannot be written.
     #[error("cannot prepare the database: {0}")]
@@ -344,6 +348,14 @@ pub async fn offline(
     Ok((opened.app, report))
 }
 
+/// Why the database could not be prepared just now.
+async fn what_is_wrong(app: &App) -> String {
+    match app.store.what_is_wrong().await {
+        Some(error) => error.to_string(),
+        None => "it answers now, and did not while it was prepared".to_owned(),
+    }
+}
+
 /// Waits for the database and prepares it.
 async fn bootstrap(
     app: &App,
@@ -378,10 +390,12 @@ async fn bootstrap(
             Err(_) if started.elapsed() > config.start_timeout => {
                 return Err(StartError::NoDatabase {
                     waited_s: config.start_timeout.as_secs(),
+                    reason: what_is_wrong(app).await,
                 });
             }
             Err(_) if !complained => {
-                tracing::warn!("waiting for the database");
+                let reason = what_is_wrong(app).await;
+                tracing::warn!(reason, "waiting for the database");
                 complained = true;
             }
             Err(_) => {}

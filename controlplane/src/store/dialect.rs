@@ -24,6 +24,9 @@ const LEDGER_LOCK: i64 = 0x6363_6167_0002;
 /// How many values a statement may bind: SQLite takes 32 766, Postgres 65 535.
 const MAX_BINDS: usize = 32_000;
 
+/// How long a connection that is made to find out what is wrong may take.
+const KNOCK: Duration = Duration::from_secs(5);
+
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
@@ -111,6 +114,20 @@ pub(super) async fn connect(
     let mut db = Database::connect(connect).await?;
     db.set_metric_callback(super::tally::count);
     Ok(db)
+}
+
+/// Makes a connection beside the pool, which does not say why it has none.
+///
+/// # Errors
+/// Why there is none.
+pub(super) async fn knock(db: &DatabaseConnection) -> Result<(), StoreError> {
+    let options = db.get_postgres_connection_pool().connect_options();
+    let connecting = tokio::time::timeout(KNOCK, sqlx::ConnectOptions::connect(options.as_ref()));
+    let connection = connecting
+        .await
+        .map_err(|_| StoreError::Unavailable(format!("no answer within {} s", KNOCK.as_secs())))??;
+    sqlx::Connection::close(connection).await?;
+    Ok(())
 }
 
 /// Opens further connections as this user.

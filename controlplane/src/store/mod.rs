@@ -153,6 +153,14 @@ impl Store {
         Ok(())
     }
 
+    /// Why the database does not answer; `None` if it does now.
+    pub(crate) async fn what_is_wrong(&self) -> Option<StoreError> {
+        match self.backend {
+            Backend::Sqlite => self.ping().await.err(),
+            Backend::Postgres => dialect::knock(&self.db).await.err(),
+        }
+    }
+
     /// Opens further connections to PostgreSQL as this user. Those that are open stay.
     pub(crate) fn log_in_as(&self, user: &str, password: &str) {
         if self.backend == Backend::Postgres {
