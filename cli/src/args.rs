@@ -1,9 +1,9 @@
 //! The command line: every command and flag with its documentation.
 
 use crate::commands::{
-    analytics, audit, auth, budgets, capabilities, client_sessions, completions, declare, endpoints, explain,
-    idps, keys, limits, manual, master_keys, models, notifications, policies, pricing, routing, scim,
-    sessions, setup, sign_in, teams, usage, users, web_search,
+    analytics, audit, auth, budgets, capabilities, client_sessions, completions, declare, doctor, endpoints,
+    explain, idps, keys, limits, manual, master_keys, models, notifications, policies, pricing, routing,
+    scim, sessions, setup, sign_in, teams, usage, users, web_search,
 };
 use ccag_admin_api::Secret;
 use clap::{Args, Parser, Subcommand};
@@ -21,6 +21,7 @@ Exit codes:
   4  not signed in, or the session has ended
   5  the server failed, or its answer makes no sense
   6  a file or the terminal on this machine failed
+  7  `ccag doctor` has found a fault
 
 Files: ~/.ccag/config.json (URL and user name) and ~/.ccag/token (the session token, readable by you alone).";
 
@@ -194,6 +195,17 @@ pub(crate) enum Command {
     },
     /// Show the gateway's version, configuration revision, database and data planes
     Status,
+    /// Find out what is wrong, with this machine, on the way to the gateway, and with the gateway itself
+    ///
+    /// Each finding says what was looked at, what is wrong, what to do, and where to read on; what is in order takes a line. With a key
+    /// of the gateway's it is tried whether proxies on the way keep headers, take large bodies and pass streams on as they come;
+    /// signed in as somebody who may see it, what the gateway itself knows comes along. Nothing is changed, and no model runs. It takes
+    /// as long as the gateway's pings are apart, about ten seconds.
+    ///
+    /// The exit code is 7 if there is a fault; warnings are none.
+    ///
+    /// For example: ccag doctor --url https://gateway.example.com
+    Doctor(doctor::Doctor),
     /// Write a completion script for a shell to standard output
     ///
     /// For example: ccag completions bash > ~/.local/share/bash-completion/completions/ccag

@@ -372,7 +372,7 @@ fn fresh_key() -> Result<String, CliError> {
 }
 
 /// An error with its causes: reqwest's own text says only that something could not be sent.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut next = error.source().or(Some(error));
     while let Some(error) = next {

@@ -8,6 +8,7 @@ pub(crate) mod capabilities;
 pub(crate) mod client_sessions;
 pub(crate) mod completions;
 pub(crate) mod declare;
+pub(crate) mod doctor;
 pub(crate) mod endpoints;
 pub(crate) mod explain;
 pub(crate) mod gateway;
@@ -56,6 +57,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<(), CliError> {
     let global = cli.global;
     match cli.command {
         Command::Completions(command) => command.run(out),
+        Command::Doctor(command) => Box::pin(command.run(&global, out)).await,
         Command::Login(command) => command.run(&global, out).await,
         Command::Logout => auth::logout(&global, out).await,
         Command::Whoami => auth::whoami(&context(&global, out)?).await,

@@ -24,6 +24,8 @@ pub(crate) enum CliError {
     Server { url: String, reason: String },
     /// A file or the terminal failed.
     Local { what: String, error: io::Error },
+    /// What is wrong has been shown.
+    Faults,
 }
 
 impl CliError {
@@ -44,6 +46,7 @@ impl CliError {
             Self::SignedOut { .. } => 4,
             Self::Server { .. } => 5,
             Self::Local { .. } => 6,
+            Self::Faults => ccag_doctor::FAULTS,
         }
     }
 
@@ -58,6 +61,7 @@ impl CliError {
             Self::SignedOut { .. } => "unauthenticated",
             Self::Server { .. } => "server",
             Self::Local { .. } => "local",
+            Self::Faults => "faults",
         };
         serde_json::json!({ "error": { "code": code, "detail": self.to_string() } })
     }
@@ -105,6 +109,7 @@ impl fmt::Display for CliError {
                 "{reason}\n  If this goes on, check that {url} is the gateway's control plane, and its logs."
             ),
             Self::Local { what, error } => write!(f, "{what}: {error}"),
+            Self::Faults => f.write_str("there are faults"),
         }
     }
 }

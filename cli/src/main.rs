@@ -27,6 +27,8 @@ fn main() -> ExitCode {
         .and_then(|runtime| runtime.block_on(commands::run(cli, &output)));
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        // All of it stands on standard output already.
+        Err(error @ error::CliError::Faults) => ExitCode::from(error.exit_code()),
         Err(error) => {
             output.error(&error);
             ExitCode::from(error.exit_code())

@@ -5,9 +5,11 @@
 //! * `grpc`: `Config.Watch` and `Usage.Report`, for data planes;
 //! * [`http`]: sign-in, the admin API and the console;
 //! * [`master_key`]: what secrets and cookies are protected with;
+//! * [`check`]: what `--check-config` looks at;
 //! * [`config`], [`ControlPlane`]: put together, started, drained.
 
 pub mod app;
+pub mod check;
 pub mod config;
 pub mod database_secret;
 mod grpc;

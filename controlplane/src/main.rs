@@ -3,11 +3,12 @@
 mod operator;
 
 use anyhow::Context;
-use ccag_controlplane::{BootstrapReport, ControlPlane, config};
+use ccag_controlplane::{BootstrapReport, ControlPlane, check, config};
 use ccag_daemon::{Lifecycle, Ops, bind, init_telemetry, serve};
 use clap::Parser;
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 /// The control plane of the Claude Code AWS Gateway. Its configuration comes from the environment and, if given, a file; the
@@ -21,18 +22,32 @@ struct Args {
     /// Print the default configuration file and exit.
     #[arg(long)]
     print_defaults: bool,
+    /// Check the configuration and what it leads to, say everything that is wrong, and exit: with 0, or with 7 for a fault. Nothing
+    /// is started or changed (docs/doctor.md).
+    #[arg(long)]
+    check_config: bool,
+    /// Write what --check-config finds as JSON.
+    #[arg(long, requires = "check_config")]
+    json: bool,
     #[command(subcommand)]
     command: Option<operator::Command>,
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     if args.print_defaults {
-        return Ok(std::io::stdout().write_all(config::DEFAULTS.as_bytes())?);
+        std::io::stdout().write_all(config::DEFAULTS.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.check_config {
+        let report = Box::pin(check::run(config::load(args.config.as_deref()))).await;
+        report.write(&mut std::io::stdout(), args.json)?;
+        return Ok(ExitCode::from(report.exit_code()));
     }
     if let Some(command) = args.command {
-        return command.run(args.config.as_deref()).await;
+        command.run(args.config.as_deref()).await?;
+        return Ok(ExitCode::SUCCESS);
     }
     let config = config::load(args.config.as_deref())?;
     init_telemetry(config.telemetry);
@@ -60,7 +75,7 @@ async fn main() -> anyhow::Result<()> {
         served
     };
     tokio::try_join!(async { Ok(ops_server.await?) }, planes)?;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Shows the first admin's password, this once. It goes to standard error, beside the log.

@@ -9,6 +9,7 @@ mod allowance;
 mod auth;
 mod backoff;
 pub mod bedrock;
+pub mod check;
 pub mod config;
 mod conversation;
 mod explain;

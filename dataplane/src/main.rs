@@ -2,9 +2,10 @@
 
 use anyhow::Context;
 use ccag_daemon::{Lifecycle, Ops, Server, bind, init_telemetry, serve};
-use ccag_dataplane::{DataPlane, config};
+use ccag_dataplane::{DataPlane, check, config};
 use clap::Parser;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 /// Chosen by measurement (`docs/performance.md`): streams that are open for long hold half as much memory as with the C library's.
@@ -19,20 +20,26 @@ struct Args {
     /// A TOML file with what differs from the defaults.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Check the configuration and exit.
+    /// Check the configuration and what it leads to, say everything that is wrong, and exit: with 0, or with 7 for a fault. Nothing
+    /// is started or changed (docs/doctor.md).
     #[arg(long)]
     check_config: bool,
+    /// Write what --check-config finds as JSON.
+    #[arg(long, requires = "check_config")]
+    json: bool,
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    let config = config::load(args.config.as_deref())?;
-    init_telemetry(config.telemetry);
+    let config = config::load(args.config.as_deref());
     if args.check_config {
-        tracing::info!("the configuration is valid");
-        return Ok(());
+        let report = Box::pin(check::run(config)).await;
+        report.write(&mut std::io::stdout(), args.json)?;
+        return Ok(ExitCode::from(report.exit_code()));
     }
+    let config = config?;
+    init_telemetry(config.telemetry);
     let life = Lifecycle::new();
     life.install_signals();
     let ops_listener = bind(config.ops_listen).await.context("CCAG_OPS_LISTEN")?;
@@ -67,5 +74,5 @@ async fn main() -> anyhow::Result<()> {
     };
     tokio::try_join!(ops_server, inference)?;
     tracing::info!("data plane ended");
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

@@ -15,6 +15,15 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) simulate: bool,
 
+    /// Check the configuration and what it leads to, say everything that is wrong, and exit: with 0, or with 7 for a fault. Nothing
+    /// is started or changed (docs/doctor.md)
+    #[arg(long)]
+    pub(crate) check_config: bool,
+
+    /// Write what --check-config finds as JSON
+    #[arg(long, requires = "check_config")]
+    pub(crate) json: bool,
+
     /// Where the database, the usage spool and the keys of this installation live [default: ./ccag-data, with --simulate
     /// ./ccag-data/simulate]
     #[arg(long, value_name = "DIR")]

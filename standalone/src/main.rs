@@ -2,6 +2,7 @@
 
 mod args;
 mod banner;
+mod check;
 mod pipe;
 mod settings;
 
@@ -12,8 +13,10 @@ use ccag_controlplane::ControlPlane;
 use ccag_daemon::{Lifecycle, Ops, Server, TelemetryConfig, bind, init_telemetry, serve};
 use ccag_dataplane::DataPlane;
 use clap::Parser;
+use settings::Touch;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::time::Duration;
 
 /// Chosen by measurement (`docs/performance.md`): streams that are open for long hold half as much memory as with the C library's.
@@ -21,8 +24,13 @@ use std::time::Duration;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> Result<ExitCode> {
     let args = Args::parse();
+    if args.check_config {
+        let report = Box::pin(check::run(&args)).await?;
+        report.write(&mut std::io::stdout(), args.json)?;
+        return Ok(ExitCode::from(report.exit_code()));
+    }
     init_telemetry(TelemetryConfig {
         filter: args.log.clone(),
         json: args.log_format == "json",
@@ -32,7 +40,7 @@ async fn main() -> Result<()> {
     let listener = bind(SocketAddr::new(args.host, args.port))
         .await
         .context("choose another with PROXY_HOST and PROXY_PORT")?;
-    let settings = settings::Settings::load(&args, listener.local_addr()?)?;
+    let settings = settings::Settings::load(&args, listener.local_addr()?, Touch::Disk)?;
     let sim = match args.simulate {
         true => Some(Sim::builder().log_capacity(0).start().await?),
         false => None,
@@ -69,5 +77,5 @@ async fn main() -> Result<()> {
     life.drain(Duration::from_secs(5)).await;
     control.finish().await;
     ops_life.drain(Duration::from_secs(1)).await;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

@@ -14,6 +14,15 @@ use std::path::Path;
 use std::time::Duration;
 use tonic::transport::Channel;
 
+/// What reading the settings may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Touch {
+    /// Make the data directory and the master key, where there are none.
+    Disk,
+    /// Nothing is made: a master key that there is not yet is another one each time.
+    Nothing,
+}
+
 /// What both planes run with.
 pub(crate) struct Settings {
     control: ControlPlaneConfig,
@@ -32,14 +41,16 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Reads the environment, with the data directory's database and master key where it says nothing of them.
-    pub(crate) fn load(args: &Args, listening: SocketAddr) -> Result<Self> {
+    pub(crate) fn load(args: &Args, listening: SocketAddr, touch: Touch) -> Result<Self> {
         let dir = args.data_dir();
-        create_private_dir(&dir).with_context(|| {
-            format!(
-                "cannot use the data directory {}; choose another with --data-dir",
-                dir.display()
-            )
-        })?;
+        if touch == Touch::Disk {
+            create_private_dir(&dir).with_context(|| {
+                format!(
+                    "cannot use the data directory {}; choose another with --data-dir",
+                    dir.display()
+                )
+            })?;
+        }
         let mut vars: HashMap<String, String> = std::env::vars().collect();
         let set = |vars: &HashMap<String, String>, name: &str| {
             [name.to_owned(), format!("{name}_FILE")]
@@ -51,7 +62,10 @@ impl Settings {
             vars.insert("DATABASE_URL".into(), format!("sqlite://{}", file.display()));
         }
         if !set(&vars, "CCAG_MASTER_KEY") {
-            vars.insert("CCAG_MASTER_KEY".into(), master_key(&dir.join("master.key"))?);
+            vars.insert(
+                "CCAG_MASTER_KEY".into(),
+                master_key(&dir.join("master.key"), touch)?,
+            );
         }
         let url = match vars.get("CCAG_PUBLIC_URL").filter(|url| !url.is_empty()) {
             Some(url) => url.trim_end_matches('/').to_owned(),
@@ -108,6 +122,20 @@ impl Settings {
         config
     }
 
+    /// The data plane's configuration without a control plane, to look at the rest of it.
+    pub(crate) fn data_plane_alone(&self, sim: Option<&Sim>) -> DataPlaneConfig {
+        let mut config = self.data.clone();
+        config.control = ControlLink::Url {
+            urls: Vec::new(),
+            join_token: None,
+            ca_pem: None,
+        };
+        if let Some(sim) = sim {
+            config.aws = simulated(sim);
+        }
+        config
+    }
+
     /// The data plane's configuration, once there is a way to the control plane.
     pub(crate) fn data_plane(&self, channel: Channel, sim: Option<&Sim>) -> DataPlaneConfig {
         let mut config = self.data.clone();
@@ -151,13 +179,16 @@ fn local_url(listening: SocketAddr) -> String {
 }
 
 /// The master key of this data directory, made at the first start and readable by its owner alone.
-fn master_key(path: &Path) -> Result<String> {
+fn master_key(path: &Path, touch: Touch) -> Result<String> {
     if let Ok(key) = std::fs::read_to_string(path) {
         return Ok(key.trim().to_owned());
     }
     let mut bytes = [0u8; 32];
     OsRng.fill(&mut bytes);
     let key = hex::encode(bytes);
+    if touch == Touch::Nothing {
+        return Ok(key);
+    }
     write_private(path, &key)
         .with_context(|| format!("cannot write the master key to {}", path.display()))?;
     Ok(key)
@@ -195,12 +226,20 @@ mod tests {
     }
 
     #[test]
+    fn a_check_makes_no_master_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("master.key");
+        assert_eq!(master_key(&path, Touch::Nothing).unwrap().len(), 64);
+        assert!(!path.exists());
+    }
+
+    #[test]
     fn the_master_key_is_made_once_and_kept() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("master.key");
-        let key = master_key(&path).unwrap();
+        let key = master_key(&path, Touch::Disk).unwrap();
         assert_eq!(key.len(), 64);
-        assert_eq!(master_key(&path).unwrap(), key);
+        assert_eq!(master_key(&path, Touch::Disk).unwrap(), key);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;

@@ -6,7 +6,7 @@ use crate::store::{StoreError, rows};
 use ccag_domain::{Code, Model, ModelName, Problem};
 
 /// The models of the catalogue.
-pub(super) fn models(rows: &[model::Model]) -> Result<Vec<Model>, StoreError> {
+pub(crate) fn models(rows: &[model::Model]) -> Result<Vec<Model>, StoreError> {
     rows.iter().map(rows::model).collect()
 }
 

@@ -11,7 +11,7 @@ pub mod bootstrap;
 pub mod breaker;
 pub mod budgets;
 pub mod capabilities;
-mod catalogue;
+pub(crate) mod catalogue;
 pub(crate) mod changed;
 pub mod clients;
 mod costing;

@@ -137,15 +137,22 @@ pub(super) fn log_in_as(db: &DatabaseConnection, user: &str, password: &str) {
     pool.set_connect_options(options.username(user).password(password));
 }
 
-/// Makes the file so that only its owner reads it: it holds password hashes.
-pub(super) fn create_private(url: &str) -> Result<(), StoreError> {
+/// The file that a SQLite URL names; `None` for a database in memory.
+pub(super) fn sqlite_file(url: &str) -> Option<String> {
     let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
     let path = path.split('?').next().unwrap_or(path);
-    let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
-    let path = path.as_ref();
-    if path.is_empty() || path.starts_with(':') {
+    let path = percent_encoding::percent_decode_str(path)
+        .decode_utf8_lossy()
+        .into_owned();
+    (!path.is_empty() && !path.starts_with(':')).then_some(path)
+}
+
+/// Makes the file so that only its owner reads it: it holds password hashes.
+pub(super) fn create_private(url: &str) -> Result<(), StoreError> {
+    let Some(path) = sqlite_file(url) else {
         return Ok(());
-    }
+    };
+    let path = path.as_str();
     let fail = |e: std::io::Error| StoreError::Other(format!("cannot open the SQLite file `{path}`: {e}"));
     if let Some(parent) = std::path::Path::new(path).parent() {
         std::fs::create_dir_all(parent).map_err(fail)?;

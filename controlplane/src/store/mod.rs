@@ -23,6 +23,7 @@ pub(crate) mod entity;
 mod error;
 mod explanations;
 mod fleet;
+pub(crate) mod health;
 mod held;
 mod idempotency;
 mod identity;

@@ -184,10 +184,10 @@ struct Refusal {
 
 /// Asks for what there is.
 pub struct ControlClient {
-    connections: Arc<Connections>,
-    credentials: CredentialStore,
-    clock: Arc<dyn Clock>,
-    answer_timeout: Duration,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) credentials: CredentialStore,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) answer_timeout: Duration,
     home_region: String,
     control_url: Option<String>,
     pub(crate) runtime_url: Option<String>,
@@ -196,6 +196,7 @@ pub struct ControlClient {
     pub(crate) quotas_url: Option<String>,
     pub(crate) sns_url: Option<String>,
     pub(crate) events_url: Option<String>,
+    pub(crate) sts_url: Option<String>,
     pub(crate) use_fips: bool,
 }
 
@@ -239,6 +240,7 @@ impl ControlClient {
             sns_url: resolved.sns_url,
             events_url: resolved.events_url,
             secrets_url: resolved.secrets_url,
+            sts_url: resolved.sts_url,
             use_fips: resolved.use_fips,
         })
     }

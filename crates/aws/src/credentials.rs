@@ -136,6 +136,11 @@ impl CredentialStore {
         }
     }
 
+    /// Whether endpoints without credentials of their own are called with a Bedrock API key.
+    pub(crate) fn has_api_key(&self) -> bool {
+        self.bearer_token.is_some()
+    }
+
     /// What was derived from them to sign with.
     pub(crate) fn keys(&self) -> &Arc<SigningKeys> {
         &self.keys

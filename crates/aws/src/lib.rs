@@ -1,16 +1,18 @@
 //! What both planes need of AWS: how it is reached ([`settings`]), with which credentials ([`credentials`]), the signature
 //! ([`sign`]), connections ([`connections`], [`proxy`], [`tls`]), and what an endpoint's account and region offer ([`control`],
 //! [`discovery`], [`availability`]), how much of it the account may use ([`quotas`]), what it may do there ([`permissions`]), and
-//! data keys of its key management ([`kms`]), and topics and event buses ([`notify`]).
+//! data keys of its key management ([`kms`]), whose they are and what time it is there ([`identity`]), and topics and event buses ([`notify`]).
 //!
 //! Requests to AWS are made by ourselves, without its SDK: no hidden retries, and nothing is linked that is not used.
 
 mod ask;
 pub mod availability;
+pub mod check;
 pub mod connections;
 pub mod control;
 pub mod credentials;
 pub mod discovery;
+pub mod identity;
 pub mod kms;
 pub mod notify;
 pub mod permissions;

@@ -44,6 +44,17 @@ pub enum Verdict {
     },
 }
 
+/// Whose permissions are of interest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Everything that is ever needed at an endpoint.
+    Everything,
+    /// What a data plane needs: to invoke models.
+    Requests,
+    /// What a control plane needs: to ask what there is.
+    Lists,
+}
+
 /// What is to be tried: path, action and so on.
 struct Trial {
     operation: &'static str,
@@ -92,9 +103,21 @@ impl ControlClient {
     ///
     /// What is needed on bedrock-mantle is not tried.
     pub async fn permissions(&self, endpoint: &Endpoint, models: &[Model]) -> Vec<Check> {
+        Box::pin(self.permissions_for(endpoint, models, Needs::Everything)).await
+    }
+
+    /// The same as far as somebody needs it.
+    pub async fn permissions_for(&self, endpoint: &Endpoint, models: &[Model], needs: Needs) -> Vec<Check> {
         // An endpoint may have been given other rights a moment ago: credentials are fetched anew.
         self.forget_credentials(endpoint);
-        let mut trials = self.trials(endpoint, models).into_iter();
+        let mut trials = self
+            .trials(endpoint, models)
+            .into_iter()
+            .filter(|trial| match needs {
+                Needs::Everything => true,
+                Needs::Requests => trial.asks == Asks::Runtime,
+                Needs::Lists => trial.asks != Asks::Runtime,
+            });
         let Some(first) = trials.next() else {
             return Vec::new();
         };

@@ -75,6 +75,8 @@ pub struct Resolved {
     pub secrets_url: Option<String>,
     /// Whether a URL of STS's is configured.
     pub has_sts_url: bool,
+    /// Instead of the public URLs of STS.
+    pub sts_url: Option<String>,
     /// Whether FIPS endpoints are asked for.
     pub use_fips: bool,
     /// A Bedrock API key.
@@ -123,7 +125,8 @@ pub async fn resolve(settings: AwsSettings) -> Resolved {
         .or_else(|| configured_url(&sdk, "Secrets Manager"));
     let home_region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let use_fips = sdk.use_fips().unwrap_or(false);
-    let has_sts_url = settings.sts_url.is_some() || configured_url(&sdk, "STS").is_some();
+    let sts_url = settings.sts_url.clone().or_else(|| configured_url(&sdk, "STS"));
+    let has_sts_url = sts_url.is_some();
     let sdk = match settings.sts_url {
         Some(url) => sdk.into_builder().endpoint_url(url).build(),
         None => sdk,
@@ -140,6 +143,7 @@ pub async fn resolve(settings: AwsSettings) -> Resolved {
         events_url,
         secrets_url,
         has_sts_url,
+        sts_url,
         use_fips,
         bearer_token: settings.bearer_token,
     }

@@ -3,6 +3,7 @@
 mod body;
 mod buffer;
 mod count_tokens;
+mod doctor;
 mod error;
 mod forward;
 mod front;

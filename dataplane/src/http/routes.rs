@@ -1,7 +1,7 @@
 //! The table of what is served.
 
 use super::error::render;
-use super::{Gateway, count_tokens, messages, models, telemetry, usage};
+use super::{Gateway, count_tokens, doctor, messages, models, telemetry, usage};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
@@ -29,6 +29,11 @@ fn routes() -> Router<Arc<Gateway>> {
         .route(
             "/v1/messages/count_tokens",
             post(post_count_tokens).fallback(wrong_method),
+        )
+        .route("/v1/messages/doctor", post(post_doctor).fallback(wrong_method))
+        .route(
+            "/v1/messages/doctor/stream",
+            post(post_doctor_stream).fallback(wrong_method),
         )
         .route("/v1/models", get(list_models).fallback(wrong_method))
         .route("/v1/models/{*id}", get(get_model).fallback(wrong_method))
@@ -87,6 +92,14 @@ async fn routed_messages(State(gateway): Shared, request: Request) -> Result<Res
 async fn post_count_tokens(State(gateway): Shared, request: Request) -> Response {
     let handled = count_tokens::handle(Arc::clone(&gateway), request);
     unless_it_panics(&gateway, AssertUnwindSafe(handled).catch_unwind().await)
+}
+
+async fn post_doctor(State(gateway): Shared, request: Request) -> Response {
+    doctor::received(&gateway, request).await
+}
+
+async fn post_doctor_stream(State(gateway): Shared, request: Request) -> Response {
+    doctor::events(&gateway, request).await
 }
 
 /// A fault of ours is an answer too, not a reset connection. What the panic said is in the log.

@@ -290,12 +290,16 @@ async fn a_bad_configuration_is_refused_before_a_port_opens() {
             .env("CCAG_CONTROL_PLANE", "http://127.0.0.1:1")
             .env(name, value)
             .arg("--check-config")
-            .stderr(Stdio::piped())
+            .stdout(Stdio::piped())
             .output()
             .await
             .unwrap();
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && text.contains(word), "{text}");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(7), "{text}");
+        assert!(
+            text.contains("FAULT    configuration") && text.contains(word),
+            "{text}"
+        );
     }
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }

@@ -23,6 +23,7 @@ mod console;
 mod crash;
 mod databases;
 mod declared;
+mod doctor;
 mod documentation;
 mod explain;
 mod first_start;

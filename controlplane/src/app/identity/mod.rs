@@ -3,6 +3,7 @@
 //! A person is who a provider says under one subject (OpenID Connect Core 1.0 §5.7): two providers that say the same e-mail
 //! address speak of two people. What a provider issues to us, we read once and keep nothing of.
 
+pub(crate) mod check;
 mod checks;
 mod claims;
 pub(crate) mod groups;
