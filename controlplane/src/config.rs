@@ -219,6 +219,36 @@ pub fn load_from(
     )?)
 }
 
+/// The same as [`load`] with everything that is wrong, as far as one fault does not hide another.
+///
+/// # Errors
+/// The faults, at least one.
+pub fn load_faults(file: Option<&Path>) -> Result<ProcessConfig, Vec<InvalidConfig>> {
+    let blamed = |fault: &InvalidConfig| match fault {
+        InvalidConfig::Values(error) => error.blamed(),
+        InvalidConfig::Value { key, .. } => {
+            let environment = environment();
+            let of_key = environment.iter().filter(|(_, set)| set == key);
+            of_key.map(|(name, _)| (*name).to_owned()).collect()
+        }
+    };
+    // Whoever lacks one of these is told so, and of what else is wrong.
+    let instead = |fault: &InvalidConfig| match fault {
+        InvalidConfig::Value { key, .. } => match *key {
+            "master_key" => Some(("CCAG_MASTER_KEY", NO_KEY)),
+            "grpc.join_token" => Some(("CCAG_JOIN_TOKEN", NO_KEY)),
+            "database.url" => Some(("DATABASE_URL", "sqlite::memory:")),
+            _ => None,
+        },
+        InvalidConfig::Values(_) => None,
+    };
+    let vars = std::env::vars().collect();
+    ccag_daemon::config::load_faults(&vars, |vars| load_from(file, vars), blamed, instead)
+}
+
+/// Stands in for a key while the rest of a configuration is read.
+const NO_KEY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
 fn check(file: File) -> Result<ProcessConfig, InvalidConfig> {
     let grpc_tls = grpc::tls(&file)?;
     let dump = dump(&file);

@@ -41,7 +41,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if args.check_config {
-        let report = Box::pin(check::run(config::load(args.config.as_deref()))).await;
+        let report = Box::pin(check::run(config::load_faults(args.config.as_deref()))).await;
         report.write(&mut std::io::stdout(), args.json)?;
         return Ok(ExitCode::from(report.exit_code()));
     }

@@ -29,10 +29,10 @@ const LIMIT: Duration = Duration::from_secs(20);
 const AWS: Duration = Duration::from_secs(75);
 
 /// Looks at everything.
-pub async fn run(config: Result<ProcessConfig, InvalidConfig>) -> Report {
+pub async fn run(config: Result<ProcessConfig, Vec<InvalidConfig>>) -> Report {
     let config = match config {
         Ok(config) => config,
-        Err(error) => return Report::new(vec![not_valid(&error)]),
+        Err(faults) => return Report::new(faults.iter().map(not_valid).collect()),
     };
     let mut findings = vec![CONFIGURATION.ok("the data plane's configuration", "it is valid")];
     for (variable, address) in [
@@ -79,7 +79,8 @@ async fn aws(config: &DataPlaneConfig) -> Vec<Finding> {
         ..ControlConfig::default()
     };
     let look = async {
-        let client = ControlClient::new(config.aws.clone(), control, Arc::new(SystemClock)).await;
+        let client = ControlClient::new(config.aws.clone(), control, Arc::new(SystemClock));
+        let client = Box::pin(client).await;
         match client {
             Ok(client) => {
                 let (endpoints, models) = known(config);
@@ -98,7 +99,7 @@ async fn aws(config: &DataPlaneConfig) -> Vec<Finding> {
             )],
         }
     };
-    within(AWS, &AWS_REACH, "AWS", look).await
+    Box::pin(within(AWS, &AWS_REACH, "AWS", look)).await
 }
 
 /// The endpoints and the models of the last configuration that was received; without one, what a new gateway has.
@@ -109,10 +110,7 @@ fn known(config: &DataPlaneConfig) -> (Vec<Endpoint>, Vec<Model>) {
     };
     let (mut endpoints, mut models): (Vec<Endpoint>, Vec<Model>) =
         held.map_or_else(Default::default, |view| {
-            let endpoints = view
-                .endpoints()
-                .filter(|one| one.enabled)
-                .map(|one| Endpoint::clone(one));
+            let endpoints = view.endpoints().filter(|one| one.enabled).map(Endpoint::clone);
             (
                 endpoints.collect(),
                 view.models().map(|one| Model::clone(one)).collect(),

@@ -272,6 +272,29 @@ pub fn load_from(
     )?)
 }
 
+/// The same as [`load`] with everything that is wrong, as far as one fault does not hide another.
+///
+/// # Errors
+/// The faults, at least one.
+pub fn load_faults(file: Option<&Path>) -> Result<ProcessConfig, Vec<InvalidConfig>> {
+    let blamed = |fault: &InvalidConfig| match fault {
+        InvalidConfig::Values(error) => error.blamed(),
+        InvalidConfig::Control(_) => vec!["CCAG_CONTROL_PLANE".to_owned()],
+        InvalidConfig::Value { key, .. } => {
+            let environment = environment();
+            let of_key = environment.iter().filter(|(_, set)| set == key);
+            of_key.map(|(name, _)| (*name).to_owned()).collect()
+        }
+    };
+    // Whoever names no control plane is told so, and of what else is wrong.
+    let instead = |fault: &InvalidConfig| match fault {
+        InvalidConfig::Control(_) => Some(("CCAG_CONTROL_PLANE", "http://127.0.0.1")),
+        _ => None,
+    };
+    let vars = std::env::vars().collect();
+    ccag_daemon::config::load_faults(&vars, |vars| load_from(file, vars), blamed, instead)
+}
+
 fn environment() -> Vec<(&'static str, &'static str)> {
     [ENVIRONMENT, otlp::ENVIRONMENT].concat()
 }

@@ -32,13 +32,12 @@ struct Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    let config = config::load(args.config.as_deref());
     if args.check_config {
-        let report = Box::pin(check::run(config)).await;
+        let report = Box::pin(check::run(config::load_faults(args.config.as_deref()))).await;
         report.write(&mut std::io::stdout(), args.json)?;
         return Ok(ExitCode::from(report.exit_code()));
     }
-    let config = config?;
+    let config = config::load(args.config.as_deref())?;
     init_telemetry(config.telemetry);
     let life = Lifecycle::new();
     life.install_signals();

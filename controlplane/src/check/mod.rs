@@ -27,10 +27,10 @@ const LIMIT: Duration = Duration::from_secs(40);
 const AWS: Duration = Duration::from_secs(75);
 
 /// Looks at everything.
-pub async fn run(config: Result<ProcessConfig, InvalidConfig>) -> Report {
+pub async fn run(config: Result<ProcessConfig, Vec<InvalidConfig>>) -> Report {
     let config = match config {
         Ok(config) => config,
-        Err(error) => return Report::new(vec![not_valid(&error)]),
+        Err(faults) => return Report::new(faults.iter().map(not_valid).collect()),
     };
     let mut findings = vec![CONFIGURATION.ok("the control plane's configuration", "it is valid")];
     for (variable, address) in [

@@ -181,6 +181,63 @@ pub fn load_from<T: DeserializeOwned>(
     T::deserialize(Tree::root(&root)).map_err(|error| error.into_config_error(&root, env))
 }
 
+/// Everything that is wrong with the variables of a configuration, one after another: `load` reads it, `blamed` says which variables a
+/// fault is about, which are then left out, and `instead` what may stand in for one that is missing. What was read in the end is there
+/// if nothing was wrong.
+///
+/// # Errors
+/// The faults, at least one.
+pub fn load_faults<T, E>(
+    vars: &HashMap<String, String>,
+    mut load: impl FnMut(&HashMap<String, String>) -> Result<T, E>,
+    blamed: impl Fn(&E) -> Vec<String>,
+    instead: impl Fn(&E) -> Option<(&'static str, &'static str)>,
+) -> Result<T, Vec<E>> {
+    let mut vars = vars.clone();
+    let mut faults = Vec::new();
+    loop {
+        let fault = match load(&vars) {
+            Ok(read) if faults.is_empty() => return Ok(read),
+            Ok(_) => return Err(faults),
+            Err(fault) => fault,
+        };
+        let before = vars.clone();
+        for name in blamed(&fault) {
+            vars.remove(&format!("{name}_FILE"));
+            vars.remove(&name);
+        }
+        if let Some((name, value)) = instead(&fault) {
+            vars.insert(name.to_owned(), value.to_owned());
+        }
+        faults.push(fault);
+        if vars == before {
+            return Err(faults);
+        }
+    }
+}
+
+impl ConfigError {
+    /// The variables that it is about.
+    #[must_use]
+    pub fn blamed(&self) -> Vec<String> {
+        let of = |name: &str| vec![name.trim_end_matches("_FILE").to_owned()];
+        match self {
+            Self::Unreadable { named_by, .. } => of(named_by),
+            Self::UnknownVariable { name, .. } => vec![name.clone()],
+            Self::SetTwice { name } => of(name),
+            Self::UnknownKey {
+                source: Source::Variable(name),
+                ..
+            }
+            | Self::Invalid {
+                source: Some(Source::Variable(name)),
+                ..
+            } => of(name),
+            Self::NotToml { .. } | Self::UnknownKey { .. } | Self::Invalid { .. } => Vec::new(),
+        }
+    }
+}
+
 fn parse(text: &str, source: Source) -> Result<Node, ConfigError> {
     match text.parse::<toml::Table>() {
         Ok(table) => Ok(Node::from_table(table, &source)),

@@ -109,7 +109,8 @@ impl Distrust {
     fn of(error: &Error) -> Self {
         match error {
             Error::InvalidCertificate(
-                CertificateError::UnknownIssuer | CertificateError::UnhandledCriticalExtension,
+                // An authority of the same name is trusted, and has another key.
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
             ) => Self::Issuer,
             Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },

@@ -117,16 +117,25 @@ async fn knock(link: &ControlLink, text: &str) -> Vec<Finding> {
     let asked = now_ms();
     let answer = client.watch(tokio_stream::empty()).await;
     let answered = now_ms();
-    match answer {
+    let (date, answer) = match answer {
         Ok(answer) => {
+            let date = answer
+                .metadata()
+                .get("date")
+                .and_then(|value| value.to_str().ok());
+            let date = date.and_then(clock::read_date);
+            (date, answer.into_inner().message().await.map(|_| ()))
+        }
+        Err(status) => (None, Err(status)),
+    };
+    match answer {
+        // It misses the hello that a data plane begins with.
+        Err(status) if status.code() == Code::InvalidArgument => {
             let mut findings = vec![
                 CONTROL_PLANE.ok(text, "a control plane answers"),
                 JOIN_TOKEN.ok(text, "it lets this data plane in"),
             ];
-            let date = answer.metadata().get("date").and_then(|value| value.to_str().ok());
-            if let Some(theirs) = date.and_then(clock::read_date) {
-                findings.push(clock::compare(&CLOCK, text, theirs, asked, answered));
-            }
+            findings.extend(date.map(|theirs| clock::compare(&CLOCK, text, theirs, asked, answered)));
             findings
         }
         Err(status) if status.code() == Code::Unauthenticated => vec![
@@ -138,10 +147,18 @@ async fn knock(link: &ControlLink, text: &str) -> Vec<Finding> {
                  anew",
             ),
         ],
-        Err(status) => vec![CONTROL_PLANE.fault(
+        Err(status) if status.code() == Code::Unavailable => vec![CONTROL_PLANE.fault(
             text,
-            format!("what answers is no control plane: {}", status.message()),
-            "name the address of CCAG_GRPC_LISTEN, not that of the console; a load balancer in between has to speak HTTP/2 to both sides",
+            format!("it does not serve data planes now: {}", status.message()),
+            "look again in a moment; if it stays so, look at the control plane's log",
         )],
+        other => {
+            let reason = other.err().map_or_else(String::new, |status| format!(": {}", status.message()));
+            vec![CONTROL_PLANE.fault(
+                text,
+                format!("what answers is no control plane{reason}"),
+                "name the address of CCAG_GRPC_LISTEN, not that of the console; a load balancer in between has to speak HTTP/2 to both sides",
+            )]
+        }
     }
 }

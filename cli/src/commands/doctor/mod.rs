@@ -88,7 +88,10 @@ impl Doctor {
         findings.extend(health);
         let admin = async {
             match token {
-                Some(token) if healthy => view::look(&Client::new(url, Some(token))?).await,
+                Some(token) if healthy => {
+                    let client = Client::new(url, Some(token))?;
+                    Box::pin(view::look(&client)).await
+                }
                 Some(_) => Ok(vec![view::not_there()]),
                 None => Ok(vec![view::nobody()]),
             }

@@ -1,5 +1,5 @@
 //! What the document says is what is looked at.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use ccag_doctor::checks::ALL;
 use ccag_doctor::{Check, Program};

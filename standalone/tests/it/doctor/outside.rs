@@ -200,12 +200,13 @@ async fn what_the_gateway_itself_knows_comes_along_for_admins() {
     ] {
         assert!(told.of("ok").contains(check), "{check}: {told:#?}");
     }
-    let deny = json!({"action": "bedrock:CountTokens"});
-    let denied = http
-        .post(format!("{}/_sim/denied", gateway.sim.url()))
-        .json(&deny)
-        .send();
-    assert!(denied.await.unwrap().status().is_success());
+    for action in ["bedrock:CountTokens", "bedrock:ListFoundationModels"] {
+        let denied = http
+            .post(format!("{}/_sim/denied", gateway.sim.url()))
+            .json(&json!({ "action": action }))
+            .send();
+        assert!(denied.await.unwrap().status().is_success());
+    }
     let ends = json!({"name": "ends-soon", "expires_at": in_three_days()});
     admin.post("/admin/keys", &ends).await;
     let provider = json!({

@@ -61,17 +61,39 @@ async fn a_control_planes_faults_are_found_one_by_one() {
     // Before the first start there is nothing in the database, and nothing is put there.
     check(vec![]).await.is_healthy();
     let nodl = format!("nodl_{}", std::process::id());
-    execute(&database, &format!("CREATE ROLE {nodl} LOGIN"));
+    execute(
+        &database,
+        &format!("CREATE ROLE {nodl} LOGIN CONNECTION LIMIT 15"),
+    );
     let as_nodl = database.replace("postgres://ccag@", &format!("postgres://{nodl}@"));
     let told = one("DATABASE_URL", &as_nodl).await;
     told.has("fault", "database-rights", "may not make tables");
+    told.has(
+        "fault",
+        "database-connections",
+        "up to 16 connections, and this user may have 15",
+    );
 
     drop(ControlPlane::start("control", &database).await);
     check(vec![]).await.is_healthy();
 
-    one("CCAG_MASTER_KEY", "")
-        .await
-        .has("fault", "configuration", "CCAG_MASTER_KEY");
+    // One fault hides no other.
+    let told = check(vec![
+        ("CCAG_MASTER_KEY", String::new()),
+        ("CCAG_JOIN_TOKEN", "short".into()),
+        ("CCAG_SESSION_TTL_HOURS", "0".into()),
+        ("CCAG_DRAIN_S", "soon".into()),
+    ])
+    .await;
+    for words in [
+        "CCAG_MASTER_KEY",
+        "shorter than 16",
+        "session_ttl_hours",
+        "CCAG_DRAIN_S",
+    ] {
+        told.has("fault", "configuration", words);
+    }
+    assert_eq!(told.all().count(), 4, "{told:#?}");
     one("CCAG_MASTER_KEY", &MASTER_KEY.replace('0', "7")).await.has(
         "fault",
         "sealed-secrets",
@@ -84,9 +106,6 @@ async fn a_control_planes_faults_are_found_one_by_one() {
     one("DATABASE_URL", "sqlite:///proc/ccag.db")
         .await
         .has("fault", "database", "cannot be written to");
-    one("DATABASE_MAX_CONNECTIONS", "500")
-        .await
-        .has("fault", "database-connections", "504");
     one("CCAG_HTTP_LISTEN", "203.0.113.1:8080")
         .await
         .has("fault", "listen", "CCAG_HTTP_LISTEN");
