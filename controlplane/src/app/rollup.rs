@@ -12,17 +12,38 @@ use std::time::Duration;
 /// How long to wait after a failure.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Makes the coarser sums of days that have none yet, if the ledger is older than they are. Between days it rests for as long
-/// as it has worked, so that records can be taken in.
+/// How long one step of making old sums is to take, during which no record is taken in, in milliseconds.
+const STEP_MS: i64 = 40;
+
+/// How many hourly rows the first step takes.
+const FIRST: u64 = 100;
+
+/// The most and the fewest that a step takes.
+const ROWS: std::ops::RangeInclusive<u64> = 10..=5_000;
+
+/// So many rows as would have taken as long as a step is to take, but no more than twice as many as before.
+fn next_step(rows: u64, took_ms: i64) -> u64 {
+    let took = u64::try_from(took_ms).unwrap_or(0).max(1);
+    let fit = rows.saturating_mul(STEP_MS.unsigned_abs()) / took;
+    fit.min(rows.saturating_mul(2)).clamp(*ROWS.start(), *ROWS.end())
+}
+
+/// Makes the coarser sums of hours that are in none yet, if the ledger is older than they are. Between steps it rests for as
+/// long as it has worked, so that records can be taken in.
 pub(crate) async fn catch_up(app: App, shutdown: CancellationToken) {
     let work = async {
+        let mut rows = FIRST;
         loop {
-            let begun = app.now_ms();
-            let rest = match app.store.sum_another_day().await {
+            let begun = tokio::time::Instant::now();
+            let rest = match app.store.sum_some_more(rows).await {
                 Ok(false) => return,
-                Ok(true) => Duration::from_millis(u64::try_from(app.now_ms() - begun).unwrap_or(0)),
+                Ok(true) => {
+                    let took = begun.elapsed();
+                    rows = next_step(rows, i64::try_from(took.as_millis()).unwrap_or(i64::MAX));
+                    took
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "the sums of a day could not be made");
+                    tracing::warn!(%error, "the coarser sums could not be made");
                     app.metrics.db_error("maintenance");
                     PATIENCE
                 }
@@ -91,4 +112,18 @@ pub(super) fn sums(records: &[&usage_record::Model]) -> Vec<usage_rollup::Model>
         sum
     };
     groups.into_values().map(finish).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_took_too_long_is_followed_by_a_smaller_one() {
+        assert_eq!(next_step(400, 80), 200);
+        assert_eq!(next_step(400, 30), 533);
+        assert_eq!(next_step(400, 0), 800);
+        assert_eq!(next_step(20, 10_000), 10);
+        assert_eq!(next_step(5_000, 1), 5_000);
+    }
 }

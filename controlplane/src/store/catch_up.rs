@@ -1,25 +1,76 @@
-//! Makes the coarser sums of what was there before them, day by day from the newest on.
+//! Makes the coarser sums of what was there before them, from the newest hour on, a few rows at a time.
+//!
+//! What is made is added, as what comes in is: an hour's rows to the sums of their hour, their day and their month. So the rows
+//! that are in the sums and those that are not have to be told apart all the time. [`Filled`] says which are, and whoever adds
+//! to the hours reads it in the same transaction.
 
-use super::cubes::{self, CUBES, Cube, EVER, Grain, day_start, month_of};
+use super::cubes::{self, CUBES, Grain, day_start, month_of};
 use super::dialect::{self, LedgerUse};
-use super::entity::{usage_rollup, usage_sum};
+use super::entity::usage_rollup;
 use super::{Store, StoreError};
 use ccag_domain::UnixMs;
 use ccag_domain::time::DAY_MS;
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, Statement};
-use std::fmt::Write;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, Statement, Value,
+};
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
 
-const SUMS: [&str; 8] = [
-    "requests",
-    "errors",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    "cost_nano_usd",
-];
+/// What of the hourly rows is in the coarser sums, while there are some that are not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Filled {
+    /// All later hours are,
+    hour: UnixMs,
+    /// and of this one everything up to this team and user, in the order of their ids; nothing, if there is none.
+    up_to: Option<(String, String)>,
+    /// Whether sums of earlier hours are still being taken away that were made otherwise.
+    clearing: bool,
+}
+
+impl Filled {
+    pub(super) fn has(&self, row: &usage_rollup::Model) -> bool {
+        let up_to = self.up_to.as_ref();
+        row.bucket_ms > self.hour
+            || (row.bucket_ms == self.hour
+                && up_to.is_some_and(|(team, user)| (&row.team_id, &row.user_id) <= (team, user)))
+    }
+}
+
+/// What is in the coarser sums; everything, if it does not say.
+pub(super) async fn filled(tx: &DatabaseTransaction) -> Result<Option<Filled>, StoreError> {
+    let (complete_from, filled) = state(tx).await?;
+    Ok(filled.filter(|_| complete_from != 0))
+}
+
+async fn state(tx: &DatabaseTransaction) -> Result<(UnixMs, Option<Filled>), StoreError> {
+    let sql = "SELECT complete_from_ms, filled FROM usage_sums_state WHERE id = 1";
+    let statement = Statement::from_string(tx.get_database_backend(), sql);
+    let Some(row) = tx.query_one_raw(statement).await? else {
+        return Ok((0, None));
+    };
+    let filled: Option<String> = row.try_get_by_index(1)?;
+    let read = |text: String| {
+        serde_json::from_str(&text)
+            .map_err(|_| StoreError::unreadable("usage_sums_state", "bad value in filled"))
+    };
+    Ok((row.try_get_by_index(0)?, filled.map(read).transpose()?))
+}
+
+async fn save(
+    tx: &DatabaseTransaction,
+    complete_from: UnixMs,
+    filled: Option<&Filled>,
+) -> Result<(), StoreError> {
+    let text = filled.map(|filled| serde_json::to_string(filled).unwrap_or_default());
+    let values: [Value; 2] = [complete_from.into(), text.into()];
+    let statement = Statement::from_sql_and_values(
+        tx.get_database_backend(),
+        "UPDATE usage_sums_state SET complete_from_ms = $1, filled = $2 WHERE id = 1",
+        values,
+    );
+    tx.execute_raw(statement).await?;
+    Ok(())
+}
 
 impl Store {
     /// From which day on the coarser sums are complete; 0 for all of them.
@@ -29,7 +80,7 @@ impl Store {
             return Ok(known);
         }
         let sql = "SELECT complete_from_ms FROM usage_sums_state WHERE id = 1";
-        let row = self.db.query_one_raw(self.statement(sql)).await?;
+        let row = self.db.query_one_raw(self.statement(sql, [])).await?;
         let found = match row {
             Some(row) => row.try_get_by_index(0)?,
             None => 0,
@@ -38,175 +89,153 @@ impl Store {
         Ok(found)
     }
 
-    fn statement(&self, sql: impl Into<String>) -> Statement {
-        Statement::from_string(self.db.get_database_backend(), sql)
+    fn statement(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+        Statement::from_sql_and_values(self.db.get_database_backend(), sql, values)
     }
 
-    /// Makes the sums of one more day, the last one that lacks them, in one transaction during which nothing is added to the
+    /// Makes the sums of some more hourly rows, about `rows` of them, in one transaction during which nothing is added to the
     /// ledger. Says whether there is more to do.
-    pub(crate) async fn sum_another_day(&self) -> Result<bool, StoreError> {
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn sum_some_more(&self, rows: u64) -> Result<bool, StoreError> {
         if self.complete_from().await? == 0 {
             return Ok(false);
         }
         let (tx, _writer) = self.write().await?;
         dialect::lock_ledger(&tx, self.backend, LedgerUse::Sum).await?;
         // Another control plane may have gone on with it.
-        let from = self
-            .one(&tx, "SELECT complete_from_ms FROM usage_sums_state WHERE id = 1")
-            .await?;
-        let before = format!("SELECT MAX(bucket_ms) FROM usage_rollups_hourly WHERE bucket_ms < {from}");
-        let done = match self.one(&tx, &before).await? {
-            0 => 0,
-            hour => {
-                let day = day_start(hour);
-                self.sum_day(&tx, day).await?;
-                let before =
-                    format!("SELECT MAX(bucket_ms) FROM usage_rollups_hourly WHERE bucket_ms < {day}");
-                let next = self.one(&tx, &before).await?;
-                // Months are used from their first day on.
-                if month_of(next).0 != month_of(day).0 {
-                    self.sum_month(&tx, month_of(day)).await?;
-                }
-                if next == 0 { 0 } else { day_start(next) + DAY_MS }
+        let done = match state(&tx).await? {
+            (0, _) => 0,
+            (from, None) => {
+                let from = begin(from);
+                let filled = Filled {
+                    hour: from - 1,
+                    up_to: None,
+                    clearing: true,
+                };
+                save(&tx, from, Some(&filled)).await?;
+                from
             }
+            (from, Some(mut filled)) if filled.clearing => {
+                filled.clearing = self.clear(&tx, filled.hour, rows).await?;
+                save(&tx, from, Some(&filled)).await?;
+                from
+            }
+            (from, Some(filled)) => self.fill(&tx, from, filled, rows).await?,
         };
-        let update = format!("UPDATE usage_sums_state SET complete_from_ms = {done} WHERE id = 1");
-        tx.execute_unprepared(&update).await?;
         tx.commit().await?;
         self.complete_from.store(done, Ordering::Relaxed);
         Ok(done != 0)
     }
 
-    async fn one(&self, tx: &DatabaseTransaction, sql: &str) -> Result<i64, StoreError> {
-        let row = tx.query_one_raw(self.statement(sql)).await?;
-        let found: Option<i64> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
-        Ok(found.unwrap_or(0))
-    }
-
-    async fn sum_day(&self, tx: &DatabaseTransaction, day: UnixMs) -> Result<(), StoreError> {
-        let end = day + DAY_MS;
-        let mut with_latency = Vec::new();
-        for cube in &CUBES {
-            match cube.grain {
-                Grain::Hour | Grain::Day => {
-                    let gone = format!(
-                        "DELETE FROM usage_sums WHERE cube = '{}' AND start_ms >= {day} AND start_ms < {end}",
-                        cube.name
-                    );
-                    tx.execute_unprepared(&gone).await?;
-                }
-                Grain::Month | Grain::Ever => continue,
-            }
-            if cube.latency {
-                with_latency.push(cube);
-            } else {
-                let start = if cube.grain == Grain::Hour {
-                    "bucket_ms".to_owned()
-                } else {
-                    day.to_string()
-                };
-                let source = format!("usage_rollups_hourly WHERE bucket_ms >= {day} AND bucket_ms < {end}");
-                let sql = insert(cube, &start, "MIN(bucket_ms), MAX(bucket_ms)", &source);
-                tx.execute_unprepared(&sql).await?;
-            }
-        }
-        let ever = format!(
-            "INSERT INTO usage_sums (cube, start_ms, team_id, user_id, key_id, model, endpoint_id, {sums}, first_ms, last_ms, \
-             latency) SELECT '{EVER}', 0, '', user_id, '', '', '', {zeros}, MIN(bucket_ms), MAX(bucket_ms), '' \
-             FROM usage_rollups_hourly WHERE bucket_ms >= {day} AND bucket_ms < {end} AND user_id <> '' GROUP BY user_id \
-             ON CONFLICT (cube, start_ms, team_id, user_id, key_id, model, endpoint_id) DO UPDATE SET \
-             first_ms = CASE WHEN excluded.first_ms < usage_sums.first_ms THEN excluded.first_ms ELSE usage_sums.first_ms END, \
-             last_ms = CASE WHEN excluded.last_ms > usage_sums.last_ms THEN excluded.last_ms ELSE usage_sums.last_ms END",
-            sums = SUMS.join(", "),
-            zeros = ["0"; SUMS.len()].join(", "),
-        );
-        tx.execute_unprepared(&ever).await?;
-        let hours = usage_rollup::Entity::find()
-            .filter(usage_rollup::Column::BucketMs.gte(day))
-            .filter(usage_rollup::Column::BucketMs.lt(end))
-            .all(tx)
-            .await?;
-        cubes::put(tx, cubes::coarser(&hours, with_latency.into_iter())?).await
-    }
-
-    async fn sum_month(
+    async fn number(
         &self,
         tx: &DatabaseTransaction,
-        (start, end): (UnixMs, UnixMs),
-    ) -> Result<(), StoreError> {
-        for month in CUBES.iter().filter(|cube| cube.grain == Grain::Month) {
-            let gone = format!(
-                "DELETE FROM usage_sums WHERE cube = '{}' AND start_ms = {start}",
-                month.name
-            );
-            tx.execute_unprepared(&gone).await?;
-            let Some(day) = cubes::find(Grain::Day, month.dims) else {
-                continue;
-            };
-            if month.latency {
-                let days = usage_sum::Entity::find()
-                    .filter(usage_sum::Column::Cube.eq(day.name))
-                    .filter(usage_sum::Column::StartMs.gte(start))
-                    .filter(usage_sum::Column::StartMs.lt(end))
-                    .all(tx)
+        sql: &str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Option<i64>, StoreError> {
+        let row = tx.query_one_raw(self.statement(sql, values)).await?;
+        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.flatten())
+    }
+
+    /// Takes about so many sums away that begin before a moment, team by team; says whether there are more.
+    async fn clear(&self, tx: &DatabaseTransaction, before: UnixMs, rows: u64) -> Result<bool, StoreError> {
+        let mut gone = 0;
+        for cube in CUBES.iter().filter(|cube| cube.grain != Grain::Ever) {
+            loop {
+                let newest = "SELECT MAX(start_ms) FROM usage_sums WHERE cube = $1 AND start_ms <= $2";
+                let Some(start) = self.number(tx, newest, [cube.name.into(), before.into()]).await? else {
+                    break;
+                };
+                if gone >= rows {
+                    return Ok(true);
+                }
+                let some = "DELETE FROM usage_sums WHERE cube = $1 AND start_ms = $2 AND team_id = \
+                            (SELECT MIN(team_id) FROM usage_sums WHERE cube = $1 AND start_ms = $2)";
+                let deleted = tx
+                    .execute_raw(self.statement(some, [cube.name.into(), start.into()]))
                     .await?;
-                let hours: Vec<_> = days.into_iter().map(as_hour).collect();
-                cubes::put(tx, cubes::coarser(&hours, std::iter::once(month))?).await?;
-            } else {
-                let source = format!(
-                    "usage_sums WHERE cube = '{}' AND start_ms >= {start} AND start_ms < {end}",
-                    day.name
-                );
-                let sql = insert(month, &start.to_string(), "MIN(first_ms), MAX(last_ms)", &source);
-                tx.execute_unprepared(&sql).await?;
+                gone += deleted.rows_affected().max(1);
             }
         }
-        Ok(())
+        Ok(false)
+    }
+
+    /// Adds about so many hourly rows to the sums, and says from which day on these are complete then.
+    async fn fill(
+        &self,
+        tx: &DatabaseTransaction,
+        mut complete_from: UnixMs,
+        mut filled: Filled,
+        rows: u64,
+    ) -> Result<UnixMs, StoreError> {
+        let mut taken: Vec<usage_rollup::Model> = Vec::new();
+        while (taken.len() as u64) < rows {
+            let some = self.next_of_hour(tx, &filled, rows - taken.len() as u64).await?;
+            if let Some((team, users)) = some {
+                filled.up_to = users.last().map(|user| (team.clone(), user.clone()));
+                let more = usage_rollup::Entity::find()
+                    .filter(usage_rollup::Column::BucketMs.eq(filled.hour))
+                    .filter(usage_rollup::Column::TeamId.eq(team))
+                    .filter(usage_rollup::Column::UserId.is_in(users));
+                taken.extend(more.all(tx).await?);
+                continue;
+            }
+            let before = "SELECT MAX(bucket_ms) FROM usage_rollups_hourly WHERE bucket_ms < $1";
+            let Some(hour) = self.number(tx, before, [filled.hour.into()]).await? else {
+                complete_from = 0;
+                break;
+            };
+            complete_from = complete_from.min(day_start(hour) + DAY_MS);
+            filled = Filled {
+                hour,
+                up_to: None,
+                clearing: false,
+            };
+        }
+        cubes::put(tx, cubes::coarser(&taken, CUBES.iter())?).await?;
+        save(tx, complete_from, Some(&filled).filter(|_| complete_from != 0)).await?;
+        Ok(complete_from)
+    }
+
+    /// Of the hour at hand, a team and those users of it who come next, with about so many rows; `None` if it is through.
+    async fn next_of_hour(
+        &self,
+        tx: &DatabaseTransaction,
+        filled: &Filled,
+        rows: u64,
+    ) -> Result<Option<(String, Vec<String>)>, StoreError> {
+        let sql = "SELECT team_id, user_id, COUNT(*) FROM usage_rollups_hourly WHERE bucket_ms = $1 GROUP BY team_id, user_id";
+        let mut left: Vec<((String, String), u64)> = Vec::new();
+        for row in tx
+            .query_all_raw(self.statement(sql, [filled.hour.into()]))
+            .await?
+        {
+            let of = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let count: i64 = row.try_get_by_index(2)?;
+            if filled.up_to.as_ref().is_none_or(|up_to| of > *up_to) {
+                left.push((of, u64::try_from(count).unwrap_or(0)));
+            }
+        }
+        // The order of bytes, whatever the database's is.
+        left.sort();
+        let mut users = Vec::new();
+        let (mut team, mut count) = (None, 0);
+        for ((of, user), more) in left {
+            if count >= rows || team.as_ref().is_some_and(|team| *team != of) {
+                break;
+            }
+            team = Some(of);
+            count += more;
+            users.push(user);
+        }
+        Ok(team.map(|team| (team, users)))
     }
 }
 
-fn as_hour(day: usage_sum::Model) -> usage_rollup::Model {
-    usage_rollup::Model {
-        bucket_ms: day.start_ms,
-        team_id: day.team_id,
-        user_id: day.user_id,
-        key_id: day.key_id,
-        model: day.model,
-        endpoint_id: day.endpoint_id,
-        requests: day.requests,
-        errors: day.errors,
-        input_tokens: day.input_tokens,
-        output_tokens: day.output_tokens,
-        cache_read_tokens: day.cache_read_tokens,
-        cache_write_5m_tokens: day.cache_write_5m_tokens,
-        cache_write_1h_tokens: day.cache_write_1h_tokens,
-        cost_nano_usd: day.cost_nano_usd,
-        latency: day.latency,
-    }
-}
-
-/// The statement that fills a cube from finer sums.
-fn insert(cube: &Cube, start: &str, times: &str, source: &str) -> String {
-    let kept: Vec<&str> = cube.dims.columns().collect();
-    let mut columns = String::new();
-    for column in ["team_id", "user_id", "key_id", "model", "endpoint_id"] {
-        let value = if kept.contains(&column) { column } else { "''" };
-        let _ = write!(columns, ", {value}");
-    }
-    let sums: Vec<String> = SUMS
-        .iter()
-        .map(|sum| format!("CAST(SUM({sum}) AS BIGINT)"))
-        .collect();
-    let mut groups = kept;
-    if start == "bucket_ms" {
-        groups.insert(0, start);
-    }
-    format!(
-        "INSERT INTO usage_sums (cube, start_ms, team_id, user_id, key_id, model, endpoint_id, {}, first_ms, last_ms, latency) \
-         SELECT '{}', {start}{columns}, {}, {times}, '' FROM {source} GROUP BY {}",
-        SUMS.join(", "),
-        cube.name,
-        sums.join(", "),
-        groups.join(", "),
-    )
+/// Where it begins: months are added to hour by hour as well, so a whole one has to be made anew.
+fn begin(complete_from: UnixMs) -> UnixMs {
+    let (start, end) = month_of(complete_from);
+    if start == complete_from { start } else { end }
 }

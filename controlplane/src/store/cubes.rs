@@ -3,7 +3,7 @@
 //! [ADR 25](../../../docs/adr/0025-coarser-sums.md).
 
 use super::entity::{usage_rollup, usage_sum};
-use super::{StoreError, dialect};
+use super::{StoreError, catch_up, dialect};
 use crate::latency::Latency;
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{Period, TimeZone, UnixMs};
@@ -38,20 +38,6 @@ impl Dims {
 
     const fn has(self, one: Self) -> bool {
         self.0 & one.0 != 0
-    }
-
-    /// The names of the columns.
-    pub(super) fn columns(self) -> impl Iterator<Item = &'static str> {
-        let all = [
-            (Self::TEAM, "team_id"),
-            (Self::USER, "user_id"),
-            (Self::KEY, "key_id"),
-            (Self::MODEL, "model"),
-            (Self::ENDPOINT, "endpoint_id"),
-        ];
-        all.into_iter()
-            .filter(move |(one, _)| self.has(*one))
-            .map(|(_, name)| name)
     }
 }
 
@@ -259,8 +245,16 @@ fn add_up(sum: &mut Model, more: &mut Model) {
 
 /// Adds hourly sums to all cubes. Numbers are added by the database, which locks the rows; histograms are then merged here,
 /// row by locked row.
-pub(super) async fn add(tx: &DatabaseTransaction, hours: &[usage_rollup::Model]) -> Result<(), StoreError> {
-    put(tx, coarser(hours, CUBES.iter())?).await
+///
+/// What has its hour's turn still to come while old sums are made is left to that.
+pub(super) async fn add(
+    tx: &DatabaseTransaction,
+    mut hours: Vec<usage_rollup::Model>,
+) -> Result<(), StoreError> {
+    if let Some(filled) = catch_up::filled(tx).await? {
+        hours.retain(|hour| filled.has(hour));
+    }
+    put(tx, coarser(&hours, CUBES.iter())?).await
 }
 
 /// Adds sums to those that are stored. They must be in the order of their keys: transactions that touch the same rows wait

@@ -164,7 +164,7 @@ pub(super) async fn add(tx: &DatabaseTransaction, mut sums: Vec<Model>) -> Resul
             .exec_without_returning(tx)
             .await?;
     }
-    cubes::add(tx, &all).await
+    cubes::add(tx, all).await
 }
 
 fn merged(stored: &str, new: &str) -> String {

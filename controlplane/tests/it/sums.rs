@@ -9,6 +9,7 @@ use sea_orm::ConnectionTrait;
 on_both!(
     what_was_there_before_is_summed_up_and_nothing_is_answered_otherwise,
     what_comes_in_meanwhile_is_counted_once,
+    old_sums_are_made_a_few_rows_at_a_time,
 );
 
 /// Requests of four months, of some teams, users, keys, models and endpoints, at all hours.
@@ -173,4 +174,38 @@ async fn what_comes_in_meanwhile_is_counted_once(db: TestDb) {
     let requests: u64 = cells.iter().map(|cell| cell["requests"].as_u64().unwrap()).sum();
     assert_eq!(requests, 600, "up to {day}");
     plane.stop().await;
+}
+
+async fn old_sums_are_made_a_few_rows_at_a_time(db: TestDb) {
+    const AT_ONCE: u64 = 7;
+    let plane = Plane::start(&db).await;
+    take_in(plane.app(), "rep_test", batch(300, 1)).await.unwrap();
+    take_in(plane.app(), "rep_test", batch(40, 301)).await.unwrap();
+    let kept = content(&db).await;
+    let hours = db.count("SELECT COUNT(*) FROM usage_rollups_hourly").await;
+    plane.stop().await;
+    // As an earlier version left it: in the middle of a month, with sums of days before that somebody has added to.
+    let own = db.connect().await;
+    let half = format!(
+        "UPDATE usage_sums_state SET complete_from_ms = {}",
+        NOON - NOON % DAY_MS
+    );
+    own.execute_unprepared(&half).await.unwrap();
+    own.close().await.unwrap();
+    let store = db.store().await;
+    let summed = "SELECT CAST(COALESCE(SUM(requests), 0) AS BIGINT) FROM usage_sums WHERE cube = 'day-all'";
+    let (mut steps, mut before) = (0, db.count(summed).await);
+    while store.sum_some_more(AT_ONCE).await.unwrap() {
+        steps += 1;
+        let now = db.count(summed).await;
+        // A team and a user have a few rows of an hour, of which each is one or two requests here.
+        assert!(now - before <= 4 * AT_ONCE as i64, "{} at once", now - before);
+        before = now;
+    }
+    store.close().await;
+    assert!(
+        steps > hours / (2 * AT_ONCE as i64),
+        "{hours} rows in {steps} steps"
+    );
+    assert_eq!(kept, content(&db).await);
 }

@@ -5,9 +5,11 @@ use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, StatusCode};
 use ccag_admin_api::Secret;
 use ccag_controlplane::app::App;
+use ccag_controlplane::store::Store;
 use ccag_controlplane::{ControlPlane, ControlPlaneConfig, World};
 use ccag_daemon::{Lifecycle, OsRng};
 use ccag_domain::rng::SequenceRng;
+use ccag_domain::time::FixedClock;
 use ccag_domain::{Actor, Clock, KeyId, Outcome, Rng, UnixMs, UsageId, UsageRecord};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
@@ -66,6 +68,18 @@ impl TestDb {
 
     pub(crate) fn is_postgres(&self) -> bool {
         self.dropped.is_some()
+    }
+
+    /// The database as a control plane opens it.
+    pub(crate) async fn store(&self) -> Store {
+        let config = config(self);
+        let clock = Arc::new(FixedClock(NOON));
+        let keys = config
+            .master_keys
+            .open(&config.aws, &config.aws_client, clock)
+            .await
+            .unwrap();
+        Store::connect(&config.database, &keys).await.unwrap()
     }
 
     /// A connection of the test's own.
