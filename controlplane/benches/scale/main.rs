@@ -8,6 +8,7 @@
     reason = "a benchmark, built from what the tests are"
 )]
 
+mod beside;
 mod history;
 #[expect(dead_code, reason = "the tests need more of it")]
 #[path = "../../tests/it/plans.rs"]
@@ -84,6 +85,7 @@ async fn main() -> Result<()> {
             life.drain(Duration::from_secs(30)).await;
             history::fast(&db).await?;
             history::write(&db, size, now).await?;
+            beside::write(&db).await?;
         }
         Task::Console {
             rounds, only, slow, ..
