@@ -1,10 +1,10 @@
 //! Who changed what.
 
-use super::{PAGE_SIZE, Page, Section};
+use super::{COUNTED, Ends, Page, Place, Section};
 use crate::format::{grouped, moment};
 use crate::part::block::{empty, nothing, page_head, text};
 use crate::part::field::{button_form, filter_bar};
-use crate::part::list::{Column, cell, name_cell, pagination, row_head, table};
+use crate::part::list::{Column, cell, name_cell, row_head, table, turning};
 use crate::{PageContext, path};
 use ccag_domain::UnixMs;
 use ccag_domain::changes::FieldChange;
@@ -34,12 +34,14 @@ pub struct AuditRow {
 pub struct AuditPage {
     /// What is looked for.
     pub search: String,
-    /// Which page, from 1.
-    pub page: u64,
+    /// Which page.
+    pub place: Place,
     /// The newest first.
     pub rows: Vec<AuditRow>,
-    /// How many there are on all pages.
+    /// How many there are on all pages, up to [`COUNTED`].
     pub total: u64,
+    /// Where the page begins and ends.
+    pub ends: Ends,
 }
 
 impl Page for AuditPage {
@@ -54,6 +56,7 @@ impl Page for AuditPage {
     fn body(&self, context: &PageContext) -> AnyView {
         let lead = match self.total {
             1 => "1 entry".to_owned(),
+            n if n > COUNTED => format!("More than {} entries", grouped(COUNTED)),
             n => format!("{} entries", grouped(n)),
         };
         let check = button_form(
@@ -74,12 +77,6 @@ impl Page for AuditPage {
 }
 
 impl AuditPage {
-    /// The first row of a page, counted from 0.
-    #[must_use]
-    pub const fn offset(page: u64) -> u64 {
-        page.saturating_sub(1).saturating_mul(PAGE_SIZE)
-    }
-
     fn list(&self) -> AnyView {
         if self.total == 0 {
             let why = if self.search.is_empty() {
@@ -101,14 +98,24 @@ impl AuditPage {
             Column::number("Number"),
         ];
         let rows = self.rows.iter().map(row).collect();
-        let pages = pagination("entries", self.page, self.total, |page| {
-            let page = if page == 1 {
-                String::new()
-            } else {
-                page.to_string()
-            };
-            path::with_query(path::AUDIT, &[("q", &self.search), ("page", &page)])
-        });
+        let href = |place: &Place| {
+            let [page, after, before] = place.query();
+            let query = [
+                ("q", self.search.as_str()),
+                (page.0, &page.1),
+                (after.0, &after.1),
+                (before.0, &before.1),
+            ];
+            path::with_query(path::AUDIT, &query)
+        };
+        let pages = turning(
+            "entries",
+            &self.place,
+            self.rows.len(),
+            self.total,
+            &self.ends,
+            href,
+        );
         view! { {table("Changes", columns, rows)} {pages} }.into_any()
     }
 }

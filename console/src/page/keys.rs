@@ -1,13 +1,13 @@
 //! The list of keys.
 
 use super::several::with_ticked;
-use super::{KeyState, KeySummary, Named, PAGE_SIZE, Page, Section, Several};
+use super::{Ends, KeyState, KeySummary, Named, Page, Place, Section, Several};
 use crate::form::Choice;
 use crate::format::{ago, money};
 use crate::part::block::{empty, nothing, page_head, text};
 use crate::part::field::{filter_bar, options};
 use crate::part::key::{expiry, named, prefix, state_badge};
-use crate::part::list::{Column, Sort, cell, name_cell, number_cell, pagination, pick_cell, row_head, table};
+use crate::part::list::{Column, Sort, cell, name_cell, number_cell, pick_cell, row_head, table, turning};
 use crate::{PageContext, path};
 use ccag_domain::{Area, NanoUsd, Permission, Reach};
 use leptos::prelude::*;
@@ -102,8 +102,8 @@ pub struct KeyListQuery {
     pub sort: KeySort,
     /// Largest, latest or last first.
     pub descending: bool,
-    /// Which page, from 1.
-    pub page: u64,
+    /// Which page.
+    pub place: Place,
 }
 
 impl Default for KeyListQuery {
@@ -113,13 +113,13 @@ impl Default for KeyListQuery {
             state: StateFilter::Active,
             sort: KeySort::Created,
             descending: true,
-            page: 1,
+            place: Place::default(),
         }
     }
 }
 
 impl KeyListQuery {
-    /// Reads the query of an address: `q`, `state`, `sort`, `order`, `page`. Nothing in it can be wrong.
+    /// Reads the query of an address: `q`, `state`, `sort`, `order`, and the place. Nothing in it can be wrong.
     #[must_use]
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut query = Self::default();
@@ -130,18 +130,11 @@ impl KeyListQuery {
                 "state" => query.state = StateFilter::parse(value),
                 "sort" => query.sort = KeySort::parse(value),
                 "order" => order = Some(value == "desc"),
-                "page" => query.page = value.parse().unwrap_or(1).clamp(1, 1_000_000),
-                _ => {}
+                _ => drop(query.place.take(name, value)),
             }
         }
         query.descending = order.unwrap_or(query.sort.descends_at_first());
         query
-    }
-
-    /// The first row of the page, counted from 0.
-    #[must_use]
-    pub fn offset(&self) -> u64 {
-        (self.page - 1) * PAGE_SIZE
     }
 
     /// The address that asks for this.
@@ -150,11 +143,7 @@ impl KeyListQuery {
         let default = Self::default();
         let unless = |same: bool, value: &'static str| if same { "" } else { value };
         let natural = self.descending == self.sort.descends_at_first();
-        let page = if self.page == 1 {
-            String::new()
-        } else {
-            self.page.to_string()
-        };
+        let [page, after, before] = self.place.query();
         path::with_query(
             path::KEYS,
             &[
@@ -165,7 +154,9 @@ impl KeyListQuery {
                     "order",
                     unless(natural, if self.descending { "desc" } else { "asc" }),
                 ),
-                ("page", &page),
+                (page.0, &page.1),
+                (after.0, &after.1),
+                (before.0, &before.1),
             ],
         )
     }
@@ -179,7 +170,7 @@ impl KeyListQuery {
             } else {
                 by.descends_at_first()
             },
-            page: 1,
+            place: Place::default(),
             ..self.clone()
         };
         Sort {
@@ -207,8 +198,10 @@ pub struct KeysPage {
     pub query: KeyListQuery,
     /// One page of it.
     pub rows: Vec<KeyRow>,
-    /// How many there are on all pages.
+    /// How many there are on all pages, up to [`COUNTED`](super::COUNTED).
     pub total: u64,
+    /// Where the page begins and ends.
+    pub ends: Ends,
 }
 
 impl Page for KeysPage {
@@ -304,13 +297,20 @@ impl KeysPage {
         columns.push(Column::number("Spend, 30 days"));
         columns.push(Column::text("Last used"));
         let rows = self.rows.iter().map(|row| key_row(row, context)).collect();
-        let pages = pagination("keys", self.query.page, self.total, |page| {
-            KeyListQuery {
-                page,
-                ..self.query.clone()
-            }
-            .href()
-        });
+        let pages = turning(
+            "keys",
+            &self.query.place,
+            self.rows.len(),
+            self.total,
+            &self.ends,
+            |place| {
+                KeyListQuery {
+                    place: place.clone(),
+                    ..self.query.clone()
+                }
+                .href()
+            },
+        );
         let ticked = with_ticked(context, &[Several::RevokeKeys]);
         view! { {table("Keys", columns, rows)} {ticked} {pages} }.into_any()
     }
@@ -364,11 +364,15 @@ mod tests {
             state: StateFilter::Revoked,
             sort: KeySort::Name,
             descending: true,
-            page: 3,
+            place: Place {
+                page: 3,
+                after: "=a~key_1".to_owned(),
+                before: String::new(),
+            },
         };
         assert_eq!(
             query.href(),
-            "/console/keys?q=a%20b%26c&state=revoked&sort=name&order=desc&page=3"
+            "/console/keys?q=a%20b%26c&state=revoked&sort=name&order=desc&page=3&after=%3Da~key_1"
         );
         let pairs = [
             ("q", "a b&c"),
@@ -376,6 +380,7 @@ mod tests {
             ("sort", "name"),
             ("order", "desc"),
             ("page", "3"),
+            ("after", "=a~key_1"),
         ];
         assert_eq!(KeyListQuery::from_pairs(pairs), query);
         assert_eq!(KeyListQuery::from_pairs([]).href(), path::KEYS);
@@ -385,6 +390,6 @@ mod tests {
     fn nonsense_in_the_address_asks_for_the_default() {
         let query =
             KeyListQuery::from_pairs([("page", "-1"), ("state", "x"), ("sort", "'; drop"), ("u", "1")]);
-        assert_eq!(query, KeyListQuery::default());
+        assert_eq!(query.href(), path::KEYS);
     }
 }

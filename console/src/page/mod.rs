@@ -66,7 +66,7 @@ pub use crate::part::breaker::{BreakerForm, PausedRow};
 pub use crate::part::budget::{BudgetAccount, BudgetState};
 pub use crate::part::chart::DayUsage;
 pub use crate::part::key::{KeyState, KeySummary, Named};
-pub use crate::part::list::PAGE_SIZE;
+pub use crate::part::list::{COUNTED, Ends, PAGE_SIZE, Place};
 pub use crate::part::stacked::Series;
 pub use analytics::{
     ActivityPage, AnalyticsFilter, CallsRanking, CallsRow, DoingRow, Losses, LostRow, ModelsReportPage,
@@ -128,9 +128,9 @@ pub use team_budget::{TeamBudgetForm, TeamBudgetPage};
 pub use team_endpoints::{TeamEndpointChoice, TeamEndpointsPage};
 pub use team_guardrail::TeamGuardrailPage;
 pub use team_sessions::TeamSessionsPage;
-pub use teams::{NewTeamForm, TeamRow, TeamsPage};
+pub use teams::{NewTeamForm, TeamRow, TeamSort, TeamsPage};
 pub use user::{AccessTokens, DeleteUserPage, TokenRow, UserForm, UserPage};
-pub use users::{NewUserForm, UserRow, UsersPage};
+pub use users::{NewUserForm, UserRow, UserSort, UsersPage};
 pub use web_search::{RulesForm, ServiceForm, ServiceRow, WebSearchPage};
 pub use what_if::{Replay, ReplayPeriod, ReplaySubject, WhatIfPage};
 

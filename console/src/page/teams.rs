@@ -6,7 +6,7 @@ use crate::format::{ago, grouped, money, short_usd};
 use crate::part::block::{Colour, badge, empty, maker, nothing, page_head, text};
 use crate::part::budget::state_badge;
 use crate::part::field::{Ask, button_form, csrf, filter_bar, input, page_name, summary};
-use crate::part::list::{Column, cell, number_cell, pagination, row_head, table};
+use crate::part::list::{Column, Sort, cell, number_cell, pagination, row_head, table};
 use crate::{PageContext, path};
 use ccag_domain::{AccountState, Area, NanoUsd, Permission, Reach, Strategy, UnixMs};
 use leptos::prelude::*;
@@ -43,14 +43,59 @@ pub struct TeamRow {
     pub budget: Option<BudgetAccount>,
 }
 
+/// By what teams are sorted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TeamSort {
+    /// Their name.
+    #[default]
+    Name,
+    /// How many users belong to them.
+    Users,
+    /// What they spent.
+    Spend,
+    /// When they were made.
+    Created,
+}
+
+impl TeamSort {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Name, "name"),
+        (Self::Users, "users"),
+        (Self::Spend, "spend"),
+        (Self::Created, "created"),
+    ];
+
+    fn as_str(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(sort, _)| *sort == self);
+        found.map_or("", |(_, text)| text)
+    }
+
+    /// Reads the value in an address; anything unknown is the default.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let found = Self::ALL.iter().find(|(_, known)| *known == text);
+        found.map_or_else(Self::default, |(sort, _)| *sort)
+    }
+
+    /// Whether the largest or latest come first unless something else is said.
+    #[must_use]
+    pub const fn descends_at_first(self) -> bool {
+        !matches!(self, Self::Name)
+    }
+}
+
 /// The teams, and the form for a new one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TeamsPage {
     /// Part of a name.
     pub search: String,
+    /// By what they are sorted,
+    pub sort: TeamSort,
+    /// with the largest, latest or last first.
+    pub descending: bool,
     /// Which page, from 1.
     pub page: u64,
-    /// One page of them, by name.
+    /// One page of them.
     pub rows: Vec<TeamRow>,
     /// How many there are on all pages.
     pub total: u64,
@@ -140,17 +185,17 @@ impl TeamsPage {
 
     fn list(&self, context: &PageContext) -> AnyView {
         let mut columns = vec![
-            Column::text("Name"),
+            Column::sorted("Name", self.sorted(TeamSort::Name)),
             Column::text("State"),
-            Column::number("Users"),
-            Column::number("Spend, 30 days"),
+            Column::sorted_number("Users", self.sorted(TeamSort::Users)),
+            Column::sorted_number("Spend, 30 days", self.sorted(TeamSort::Spend)),
             Column::text("Budget"),
         ];
         let routes = context.reach(Permission::Read(Area::Routing)) == Reach::Everything;
         if routes {
             columns.push(Column::text("Endpoints, routing, guardrail"));
         }
-        columns.push(Column::text("Created"));
+        columns.push(Column::sorted("Created", self.sorted(TeamSort::Created)));
         let changes = context.reach(Permission::Change(Area::Teams)) != Reach::Nothing;
         if changes {
             columns.push(Column::text("Change"));
@@ -175,14 +220,44 @@ impl TeamsPage {
             })
             .collect();
         let pages = pagination("teams", self.page, self.total, |page| {
-            let page = if page == 1 {
-                String::new()
-            } else {
-                page.to_string()
-            };
-            path::with_query(path::TEAMS, &[("q", &self.search), ("page", &page)])
+            self.href(self.sort, self.descending, page)
         });
         view! { {table("Teams", columns, rows)} {pages} }.into_any()
+    }
+
+    /// The address of a page of this list, sorted like this.
+    fn href(&self, sort: TeamSort, descending: bool, page: u64) -> String {
+        let order = match (descending, sort.descends_at_first()) {
+            (true, false) => "desc",
+            (false, true) => "asc",
+            _ => "",
+        };
+        let by = if sort == TeamSort::Name { "" } else { sort.as_str() };
+        let page = if page <= 1 {
+            String::new()
+        } else {
+            page.to_string()
+        };
+        let query = [
+            ("q", self.search.as_str()),
+            ("sort", by),
+            ("order", order),
+            ("page", &page),
+        ];
+        path::with_query(path::TEAMS, &query)
+    }
+
+    fn sorted(&self, by: TeamSort) -> Sort {
+        let current = self.sort == by;
+        let next = if current {
+            !self.descending
+        } else {
+            by.descends_at_first()
+        };
+        Sort {
+            href: self.href(by, next, 1),
+            descending: current.then_some(self.descending),
+        }
     }
 }
 

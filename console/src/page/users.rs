@@ -2,13 +2,13 @@
 
 use super::several::with_ticked;
 use super::teams::{account_badge, state_switch};
-use super::{Named, PAGE_SIZE, Page, Section, Several};
+use super::{Ends, Named, Page, Place, Section, Several};
 use crate::form::{Choice, Field};
 use crate::format::{ago, money};
 use crate::part::block::{Colour, badge, empty, maker, nothing, page_head, text};
 use crate::part::field::{Ask, csrf, filter_bar, input, options, page_name, select, summary};
 use crate::part::key::named;
-use crate::part::list::{Column, cell, name_cell, number_cell, pagination, pick_cell, row_head, table};
+use crate::part::list::{Column, Sort, cell, name_cell, number_cell, pick_cell, row_head, table, turning};
 use crate::{PageContext, path};
 use ccag_domain::{AccountState, Area, NanoUsd, Permission, Reach, Role, UnixMs, UserKind};
 use leptos::prelude::*;
@@ -66,6 +66,42 @@ pub struct UserRow {
     pub spend_30_days: NanoUsd,
 }
 
+/// By what users are sorted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UserSort {
+    /// Their user name.
+    #[default]
+    Name,
+    /// Since when they are known.
+    Created,
+}
+
+impl UserSort {
+    /// The value in an address.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Created => "created",
+        }
+    }
+
+    /// Reads a value; anything unknown is the default.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "created" => Self::Created,
+            _ => Self::Name,
+        }
+    }
+
+    /// Whether the latest come first unless something else is said.
+    #[must_use]
+    pub const fn descends_at_first(self) -> bool {
+        matches!(self, Self::Created)
+    }
+}
+
 /// One page of the users, and the form for a new one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UsersPage {
@@ -73,12 +109,18 @@ pub struct UsersPage {
     pub search: String,
     /// Only people, or only service accounts.
     pub kind: Option<UserKind>,
-    /// Which page, from 1.
-    pub page: u64,
-    /// One page of them, by name.
+    /// By what they are sorted,
+    pub sort: UserSort,
+    /// with the last or the latest first.
+    pub descending: bool,
+    /// Which page.
+    pub place: Place,
+    /// One page of them.
     pub rows: Vec<UserRow>,
-    /// How many there are on all pages.
+    /// How many there are on all pages, up to [`COUNTED`](super::COUNTED).
     pub total: u64,
+    /// Where the page begins and ends.
+    pub ends: Ends,
     /// Teams to choose from, by id.
     pub teams: Vec<Choice>,
     /// What the form holds.
@@ -254,37 +296,65 @@ impl UsersPage {
         let picks = changes(context);
         let mut columns = Vec::from_iter(picks.then(Column::pick));
         columns.extend([
-            Column::text("Username"),
+            Column::sorted("Username", self.sorted(UserSort::Name)),
             Column::text("Role"),
             Column::text("State"),
             Column::text("Team"),
             Column::number("Spend, 30 days"),
-            Column::text("Created"),
+            Column::sorted("Created", self.sorted(UserSort::Created)),
         ]);
         if picks {
             columns.push(Column::text("Change"));
         }
         let rows = self.rows.iter().map(|user| user_row(user, context)).collect();
-        let pages = pagination("users", self.page, self.total, |page| {
-            let page = if page == 1 {
-                String::new()
-            } else {
-                page.to_string()
-            };
-            let kind = self.kind.map(UserKind::as_str).unwrap_or_default();
-            path::with_query(
-                path::USERS,
-                &[("q", &self.search), ("kind", kind), ("page", &page)],
-            )
-        });
+        let pages = turning(
+            "users",
+            &self.place,
+            self.rows.len(),
+            self.total,
+            &self.ends,
+            |place| self.href(self.sort, self.descending, place),
+        );
         let ticked = with_ticked(context, &Several::OF_USERS);
         view! { {table("Users", columns, rows)} {ticked} {pages} }.into_any()
     }
 
-    /// The first row of a page, counted from 0.
-    #[must_use]
-    pub const fn offset(page: u64) -> u64 {
-        page.saturating_sub(1).saturating_mul(PAGE_SIZE)
+    /// The address of this list, sorted like this, at another place.
+    fn href(&self, sort: UserSort, descending: bool, place: &Place) -> String {
+        let kind = self.kind.map(UserKind::as_str).unwrap_or_default();
+        let order = match (descending, sort.descends_at_first()) {
+            (true, false) => "desc",
+            (false, true) => "asc",
+            _ => "",
+        };
+        let sort = match sort {
+            UserSort::Name => "",
+            other => other.as_str(),
+        };
+        let [page, after, before] = place.query();
+        let query = [
+            ("q", self.search.as_str()),
+            ("kind", kind),
+            ("sort", sort),
+            ("order", order),
+            (page.0, &page.1),
+            (after.0, &after.1),
+            (before.0, &before.1),
+        ];
+        path::with_query(path::USERS, &query)
+    }
+
+    fn sorted(&self, by: UserSort) -> Sort {
+        let current = self.sort == by;
+        let next = if current {
+            !self.descending
+        } else {
+            by.descends_at_first()
+        };
+        Sort {
+            href: self.href(by, next, &Place::default()),
+            descending: current.then_some(self.descending),
+        }
     }
 }
 

@@ -53,6 +53,14 @@ impl Column {
         }
     }
 
+    /// A column of numbers that can be sorted by.
+    pub(crate) fn sorted_number(label: &'static str, sort: Sort) -> Self {
+        Self {
+            sort: Some(sort),
+            ..Self::number(label)
+        }
+    }
+
     /// A column that can be sorted by.
     pub(crate) fn sorted(label: &'static str, sort: Sort) -> Self {
         Self {
@@ -93,9 +101,11 @@ fn heading(column: Column) -> AnyView {
 
 /// A table; where there is not enough room for it each row becomes a card, its cells named by their `data-label`.
 pub(crate) fn table(caption: &'static str, columns: Vec<Column>, rows: Vec<AnyView>) -> AnyView {
-    let class = match columns.len() {
-        ..=4 => "frame few",
-        5..=6 => "frame",
+    // Numbers are narrow: seven columns of which one is words take no more room than six that are mixed.
+    let words = columns.iter().filter(|column| !column.number).count();
+    let class = match (columns.len(), words) {
+        (..=4, _) => "frame few",
+        (5..=6, _) | (7, ..=1) => "frame",
         _ => "frame many",
     };
     let headings = columns.into_iter().map(heading).collect_view();
@@ -148,6 +158,127 @@ pub(crate) fn row_head(content: AnyView) -> AnyView {
     view! { <th scope="row">{content}</th> }.into_any()
 }
 
+/// A list is counted up to here: of one that is longer it says so, and no more.
+pub const COUNTED: u64 = 1_000;
+
+/// Where a page lies in a list whose pages are found by the rows at their ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Which page it is, from 1, counted along the way.
+    pub page: u64,
+    /// The row that it follows on, as it is named in addresses; empty if it is the first page or has a row that it precedes.
+    pub after: String,
+    /// The row that it precedes.
+    pub before: String,
+}
+
+impl Place {
+    /// Reads one part of the query of an address; false if it is about something else. Nothing in it can be wrong.
+    pub fn take(&mut self, name: &str, value: &str) -> bool {
+        let row = || value.chars().take(400).collect();
+        match name {
+            "page" => self.page = value.parse().unwrap_or(1).clamp(1, 1_000_000),
+            "after" => self.after = row(),
+            "before" => self.before = row(),
+            _ => return false,
+        }
+        true
+    }
+
+    /// How many rows come before the page, if no row says where it begins, as in an address that somebody has written.
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        if self.after.is_empty() && self.before.is_empty() {
+            self.page.saturating_sub(1).saturating_mul(PAGE_SIZE)
+        } else {
+            0
+        }
+    }
+
+    /// What says so in an address.
+    #[must_use]
+    pub fn query(&self) -> [(&'static str, String); 3] {
+        let page = if self.page <= 1 {
+            String::new()
+        } else {
+            self.page.to_string()
+        };
+        [
+            ("page", page),
+            ("after", self.after.clone()),
+            ("before", self.before.clone()),
+        ]
+    }
+}
+
+/// The ends of a page, and what is behind it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// Its first row, as it is named in addresses.
+    pub first: String,
+    /// Its last row.
+    pub last: String,
+    /// Whether another page follows.
+    pub more: bool,
+}
+
+/// Where one is in a list that is too long to be counted and stepped through, and the ways on. `href` gives the address of a
+/// place.
+pub(crate) fn turning(
+    what: &'static str,
+    place: &Place,
+    rows: usize,
+    total: u64,
+    ends: &Ends,
+    href: impl Fn(&Place) -> String,
+) -> AnyView {
+    let page = place.page.max(1);
+    let first = (page - 1) * PAGE_SIZE + 1;
+    let last = first + (rows as u64).saturating_sub(1);
+    let all = if total > COUNTED {
+        format!("more than {}", grouped(COUNTED))
+    } else {
+        grouped(total).to_string()
+    };
+    let range = format!("{}–{} of {all} {what}", grouped(first), grouped(last));
+    let previous = match page {
+        ..=2 => Place::default(),
+        _ => Place {
+            page: page - 1,
+            before: ends.first.clone(),
+            ..Place::default()
+        },
+    };
+    let next = Place {
+        page: page + 1,
+        after: ends.last.clone(),
+        ..Place::default()
+    };
+    let steps = (page > 1 || ends.more).then(|| {
+        view! {
+            <div class="steps">
+                {step(href(&previous), "Previous", "prev", page > 1)}
+                {step(href(&next), "Next", "next", ends.more)}
+            </div>
+        }
+    });
+    view! {
+        <nav class="pagination" aria-label="Pages of the list">
+            <p>{range}</p>
+            {steps}
+        </nav>
+    }
+    .into_any()
+}
+
+fn step(href: String, label: &'static str, rel: &'static str, possible: bool) -> AnyView {
+    if possible {
+        view! { <a class="button quiet" rel=rel href=href>{label}</a> }.into_any()
+    } else {
+        view! { <span class="button quiet" aria-disabled="true">{label}</span> }.into_any()
+    }
+}
+
 /// Where one is in a long list, and the ways on. `href` gives the address of a page, counted from 1.
 pub(crate) fn pagination(what: &'static str, page: u64, total: u64, href: impl Fn(u64) -> String) -> AnyView {
     let pages = total.div_ceil(PAGE_SIZE).max(1);
@@ -160,18 +291,11 @@ pub(crate) fn pagination(what: &'static str, page: u64, total: u64, href: impl F
         grouped(last),
         grouped(total)
     );
-    let step = |to: u64, label: &'static str, rel: &'static str, possible: bool| {
-        if possible {
-            view! { <a class="button quiet" rel=rel href=href(to)>{label}</a> }.into_any()
-        } else {
-            view! { <span class="button quiet" aria-disabled="true">{label}</span> }.into_any()
-        }
-    };
     let steps = (pages > 1).then(|| {
         view! {
             <div class="steps">
-                {step(page - 1, "Previous", "prev", page > 1)}
-                {step(page + 1, "Next", "next", page < pages)}
+                {step(href(page.saturating_sub(1)), "Previous", "prev", page > 1)}
+                {step(href(page + 1), "Next", "next", page < pages)}
             </div>
         }
     });

@@ -5,10 +5,10 @@ use super::usage::{TOKENS, days, models};
 use super::{HOSTILE, NOW_MS, Sample, context, sample, with_flash};
 use crate::form::{Choice, Field};
 use crate::page::{
-    BudgetState, GuardrailForm, KeyCreatedPage, KeyListQuery, KeyPage, KeyRow, KeySort, KeyState, KeySummary,
-    KeysPage, Named, NewKeyForm, NewKeyPage, NewTeamForm, NewUserForm, RevokeKeyPage, RouteShown,
-    RoutingForm, RoutingPage, RulesInForce, SetupCommandPage, StateFilter, TeamGuardrailPage, TeamRow,
-    TeamsPage, TriedRow, UserRow, UsersPage,
+    BudgetState, Ends, GuardrailForm, KeyCreatedPage, KeyListQuery, KeyPage, KeyRow, KeySort, KeyState,
+    KeySummary, KeysPage, Named, NewKeyForm, NewKeyPage, NewTeamForm, NewUserForm, Place, RevokeKeyPage,
+    RouteShown, RoutingForm, RoutingPage, RulesInForce, SetupCommandPage, StateFilter, TeamGuardrailPage,
+    TeamRow, TeamsPage, TriedRow, UserRow, UsersPage,
 };
 use crate::{Tone, path};
 use ccag_domain::routing::Exclusion;
@@ -53,7 +53,11 @@ fn keys() -> KeysPage {
     KeysPage {
         query: KeyListQuery {
             state: StateFilter::All,
-            page: 2,
+            place: Place {
+                page: 2,
+                after: "=1793491200000~key_0".to_owned(),
+                ..Place::default()
+            },
             ..KeyListQuery::default()
         },
         rows: vec![
@@ -65,6 +69,11 @@ fn keys() -> KeysPage {
             row(key(6, "", Revoked, None), 0, None),
         ],
         total: 131,
+        ends: Ends {
+            first: "=1793491100000~key_1".to_owned(),
+            last: "=1793481100000~key_6".to_owned(),
+            more: true,
+        },
     }
 }
 
@@ -94,6 +103,7 @@ fn key_samples() -> Vec<Sample> {
         query,
         rows: Vec::new(),
         total: 0,
+        ends: Ends::default(),
     };
     let laptop = || key(1, "laptop", KeyState::Active, Some(85));
     let searched = KeyListQuery {
@@ -105,6 +115,7 @@ fn key_samples() -> Vec<Sample> {
         query: KeyListQuery::default(),
         rows: keys().rows.into_iter().take(2).collect(),
         total: 2,
+        ends: Ends::default(),
     };
     let revoked = with_flash(admin(), Tone::Good, "“old laptop” is revoked.");
     vec![
@@ -323,7 +334,11 @@ fn user(id: &str, username: &str, role: Role, state: AccountState, spend: i64) -
 fn user_samples() -> Vec<Sample> {
     use AccountState::{Active, Suspended};
     let users = UsersPage {
-        page: 1,
+        ends: Ends {
+            first: "=admin~user_0".to_owned(),
+            last: "=quinn~user_6".to_owned(),
+            more: true,
+        },
         rows: vec![
             UserRow {
                 team: None,
@@ -357,7 +372,6 @@ fn user_samples() -> Vec<Sample> {
     };
     let nobody = UsersPage {
         search: HOSTILE.to_owned(),
-        page: 1,
         ..UsersPage::default()
     };
     let admin = || context(Role::Admin, path::USERS);

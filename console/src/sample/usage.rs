@@ -3,7 +3,7 @@
 use super::budgets::account;
 use super::{HOSTILE, NOW_MS, Sample, context, sample, with_flash};
 use crate::page::{
-    AuditPage, AuditRow, BoundBy, BudgetState, DayUsage, FleetHealth, FleetPage, OverviewPage,
+    AuditPage, AuditRow, BoundBy, BudgetState, DayUsage, Ends, FleetHealth, FleetPage, OverviewPage, Place,
     QuarantinePage, QuarantinedRow, Rejected, ReplicaRow, SecretsAtRest, Share, Spend, TroubleRow,
 };
 use crate::{Tone, path};
@@ -262,7 +262,12 @@ fn audit() -> AuditPage {
     };
     AuditPage {
         search: HOSTILE.to_owned(),
-        page: 1,
+        place: Place::default(),
+        ends: Ends {
+            first: "=1204~aud_1".to_owned(),
+            last: "-~aud_3".to_owned(),
+            more: true,
+        },
         rows: vec![row(1, Some(1_204)), row(2, Some(1_203)), row(3, None)],
         total: 1_204,
     }

@@ -1,7 +1,7 @@
 //! The audit log: who changed what, and whether the log itself is as it was written.
 
 use super::App;
-use crate::store::{AuditFilter, AuditPosition, AuditRow, Link};
+use crate::store::{AuditFilter, AuditPosition, AuditRow, Link, Turn};
 use ccag_admin_api::{AuditEntryView, AuditVerification, Timestamp, VerifyAudit};
 use ccag_domain::{Actor, Area, Code, Permission, Problem};
 use std::collections::HashMap;
@@ -27,20 +27,33 @@ pub(crate) async fn list(app: &App, actor: &Actor, page: Page) -> Result<Vec<Aud
         .store
         .list_audit(&page.filter, page.after.as_ref(), page.offset, page.limit)
         .await?;
+    named(app, rows).await
+}
+
+/// One page, the newest first, whether there is more behind it, and how many there are in all, up to
+/// [`COUNTED`](crate::store::turn::COUNTED).
+///
+/// # Errors
+/// [`Code::Forbidden`] for members.
+pub(crate) async fn turn(
+    app: &App,
+    actor: &Actor,
+    filter: &AuditFilter,
+    (turn, offset): (Option<&Turn>, u64),
+    limit: u64,
+) -> Result<(Vec<AuditEntryView>, bool, u64), Problem> {
+    actor.require_all(Permission::Read(Area::Audit))?;
+    let (mut rows, total) = app.store.turn_audit(filter, (turn, offset), limit + 1).await?;
+    let more = Turn::cut(turn, &mut rows, limit);
+    Ok((named(app, rows).await?, more, total))
+}
+
+async fn named(app: &App, rows: Vec<AuditRow>) -> Result<Vec<AuditEntryView>, Problem> {
     let mut ids: Vec<String> = rows.iter().map(|row| row.actor.clone()).collect();
     ids.sort_unstable();
     ids.dedup();
     let names: HashMap<String, String> = app.store.list_user_names(&ids).await?.into_iter().collect();
     Ok(rows.into_iter().map(|row| view(row, &names)).collect())
-}
-
-/// How many there are.
-///
-/// # Errors
-/// [`Code::Forbidden`] for members.
-pub(crate) async fn count(app: &App, actor: &Actor, filter: &AuditFilter) -> Result<u64, Problem> {
-    actor.require_all(Permission::Read(Area::Audit))?;
-    Ok(app.store.count_audit(filter).await?)
 }
 
 fn view(row: AuditRow, names: &HashMap<String, String>) -> AuditEntryView {

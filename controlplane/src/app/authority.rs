@@ -99,11 +99,7 @@ pub(super) async fn see_key(
     actor: &Actor,
     id: &KeyId,
 ) -> Result<(virtual_key::Model, Option<user::Model>), Problem> {
-    let row = app.store.find_key(id.as_str()).await?;
-    let owner = match row.as_ref().and_then(|row| row.user_id.as_deref()) {
-        Some(user) => app.store.find_user(user).await?,
-        None => None,
-    };
+    let (row, owner) = app.store.find_key_and_user(id.as_str()).await?;
     let row = reached_key(actor, Permission::Read(Area::Keys), id, row, owner.as_ref())?;
     Ok((row, owner))
 }

@@ -30,7 +30,15 @@ const MAX_RULE_BYTES: usize = 8_192;
 pub async fn view(app: &App, actor: &Actor) -> Result<CapabilitiesView, Problem> {
     actor.require_all(Permission::Read(Area::Capabilities))?;
     let mut surfaces: Vec<SurfaceView> = Vec::new();
-    for row in app.store.list_books().await? {
+    let store = &app.store;
+    let (books, rules, learnt, endpoints, seen) = tokio::try_join!(
+        store.list_books(),
+        store.list_rules(),
+        store.list_facts(),
+        store.list_endpoints(),
+        store.list_seen()
+    )?;
+    for row in books {
         let book = BookView {
             version: row.version.clone(),
             made_at: Timestamp::from_ms(row.made_at_ms),
@@ -46,16 +54,12 @@ pub async fn view(app: &App, actor: &Actor) -> Result<CapabilitiesView, Problem>
             }),
         }
     }
-    let rules = app.store.list_rules().await?;
-    let learnt = app.store.list_facts().await?;
-    let endpoints = app.store.list_endpoints().await?;
     let name_of = |id: &str| {
         endpoints
             .iter()
             .find(|row| row.id == id)
             .map(|row| row.name.clone())
     };
-    let seen = app.store.list_seen().await?;
     Ok(CapabilitiesView {
         surfaces,
         rules: rules.iter().filter_map(rule_view).collect(),

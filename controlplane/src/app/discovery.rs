@@ -247,10 +247,11 @@ async fn keep(app: &App, actor: &Actor, endpoint: &Endpoint, mut kept: Kept) -> 
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn models(app: &App, actor: &Actor, id: &EndpointId) -> Result<EndpointModels, Problem> {
     actor.require_all(Permission::Read(Area::Endpoints))?;
-    let endpoint = load(app, id).await?;
-    let row = app.store.find_discovery(id.as_str()).await?;
+    let row = async { Ok(app.store.find_discovery(id.as_str()).await?) };
+    let models = async { Ok(app.store.list_models().await?) };
+    let (endpoint, row, models) = tokio::try_join!(load(app, id), row, models)?;
     let kept = Kept::of(row.as_ref())?;
-    let known = catalogue::models(&app.store.list_models().await?)?;
+    let known = catalogue::models(&models)?;
     let home_region = app.aws.home_region();
     let mut models: Vec<_> = known
         .iter()

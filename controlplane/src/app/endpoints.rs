@@ -66,11 +66,8 @@ pub async fn create(app: &App, actor: &Actor, request: CreateEndpoint) -> Result
 /// [`Code::Forbidden`] for members.
 pub async fn list(app: &App, actor: &Actor) -> Result<EndpointList, Problem> {
     actor.require_all(Permission::Read(Area::Endpoints))?;
-    let assigned = app.store.list_assignments(None).await?;
-    let endpoints = app
-        .store
-        .list_endpoints()
-        .await?
+    let (assigned, rows) = tokio::try_join!(app.store.list_assignments(None), app.store.list_endpoints())?;
+    let endpoints = rows
         .iter()
         .map(|row| views::endpoint(row, &assigned))
         .collect::<Result<_, _>>()?;
@@ -83,8 +80,12 @@ pub async fn list(app: &App, actor: &Actor) -> Result<EndpointList, Problem> {
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn find(app: &App, actor: &Actor, id: &EndpointId) -> Result<EndpointView, Problem> {
     actor.require_all(Permission::Read(Area::Endpoints))?;
-    let row = app.store.find_endpoint(id.as_str()).await?;
-    view(app, row.ok_or_else(|| missing(id))?).await
+    let (row, assigned) = tokio::try_join!(
+        app.store.find_endpoint(id.as_str()),
+        app.store.list_assignments(Some(id.as_str()))
+    )?;
+    let row = row.ok_or_else(|| missing(id))?;
+    Ok(views::endpoint(&row, &assigned)?)
 }
 
 /// Changes what the request names and keeps the rest.
@@ -220,8 +221,9 @@ pub async fn delete(app: &App, actor: &Actor, id: &EndpointId) -> Result<(), Pro
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn of_team(app: &App, actor: &Actor, team: &TeamId) -> Result<TeamEndpoints, Problem> {
     actor.require_all(Permission::Read(Area::Routing))?;
-    let strategy = routing::of_team(app, actor, team).await?.in_force.strategy;
-    let rows = app.store.list_team_endpoints(team.as_str()).await?;
+    let rows = async { Ok(app.store.list_team_endpoints(team.as_str()).await?) };
+    let (routes, rows) = tokio::try_join!(routing::of_team(app, actor, team), rows)?;
+    let strategy = routes.in_force.strategy;
     let mut endpoints = Vec::with_capacity(rows.len());
     for (position, row) in rows {
         let view = views::endpoint(&row, &[])?;

@@ -111,18 +111,17 @@ pub async fn forget_old(app: &App) -> Result<u64, StoreError> {
 pub async fn explain(app: &App, actor: &Actor, text: &str) -> Result<ExplanationView, Problem> {
     let text = text.trim();
     let id = RequestId::parse(text).map_err(|_| not_an_id(text))?;
-    let stored = app.store.find_explanation(id.as_str()).await?;
-    let record = app.store.find_usage_of_request(id.as_str()).await?;
+    let (stored, record) = tokio::try_join!(
+        app.store.find_explanation(id.as_str()),
+        app.store.find_usage_of_request(id.as_str())
+    )?;
     let stored = stored.filter(|row| may_see(actor, row.user_id.as_deref(), row.team_id.as_deref()));
     let record = record.filter(|row| may_see(actor, row.user_id.as_deref(), row.team_id.as_deref()));
     if stored.is_none() && record.is_none() {
         return Err(unknown(app, &id));
     }
-    let cost = match &record {
-        Some(record) => cost(app, record).await?,
-        None => None,
-    };
     let ledger = record
+        .clone()
         .map(|record| views::ledger(record, shows_accounts(actor)))
         .transpose()?;
     let told = stored.and_then(|row| match Explanation::read(&row.explanation) {
@@ -147,7 +146,14 @@ pub async fn explain(app: &App, actor: &Actor, text: &str) -> Result<Explanation
     }
     let kept_until = (source == ExplanationSource::DataPlane)
         .then(|| explanation.at_ms + i64::from(app.terms.explanation_days) * DAY_MS);
-    let [key_name, user_name, team_name] = names(app, &explanation.key).await?;
+    let cost = async {
+        match &record {
+            Some(record) => cost(app, record).await,
+            None => Ok(None),
+        }
+    };
+    let names = names(app, &explanation.key);
+    let (cost, [key_name, user_name, team_name]) = tokio::try_join!(cost, names)?;
     Ok(ExplanationView {
         request_id: id,
         source,
@@ -294,9 +300,10 @@ async fn names(app: &App, key: &KeyShown) -> Result<[Option<String>; 3], Problem
     let first = |found: Vec<(String, String)>| found.into_iter().next().map(|(_, name)| name);
     let user: Vec<_> = key.user_id.iter().cloned().collect();
     let team: Vec<_> = key.team_id.iter().cloned().collect();
-    Ok([
-        first(store.list_key_names(std::slice::from_ref(&key.id)).await?),
-        first(store.list_user_names(&user).await?),
-        first(store.list_team_names(&team).await?),
-    ])
+    let (key, user, team) = tokio::try_join!(
+        store.list_key_names(std::slice::from_ref(&key.id)),
+        store.list_user_names(&user),
+        store.list_team_names(&team)
+    )?;
+    Ok([first(key), first(user), first(team)])
 }

@@ -22,9 +22,9 @@ pub const FORGET_AFTER_MS: i64 = 7 * ccag_domain::time::DAY_MS;
 /// [`ccag_domain::Code::Forbidden`] for members.
 pub async fn view(app: &App, actor: &Actor) -> Result<FleetView, Problem> {
     actor.require_all(Permission::Read(Area::Fleet))?;
-    let revision = app.store.find_position().await?.revision.0;
     let now = app.now_ms();
-    let rows = app.store.list_replicas().await?;
+    let (position, rows) = tokio::try_join!(app.store.find_position(), app.store.list_replicas())?;
+    let revision = position.revision.0;
     let mut replicas: Vec<_> = rows
         .iter()
         .filter_map(|row| replica_view(row, revision, now))

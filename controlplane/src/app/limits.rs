@@ -251,9 +251,11 @@ async fn one(app: &App, row: entity::Model) -> Result<LimitView, Problem> {
 
 async fn many(app: &App, rows: Vec<entity::Model>) -> Result<Vec<LimitView>, Problem> {
     let limits: Vec<Limit> = rows.iter().map(limit).collect::<Result<_, _>>()?;
-    let names = Names::of(app, limits.iter().map(|limit| &limit.scope)).await?;
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
-    let held = app.store.list_permits_held(&ids).await?;
+    let (names, held) = tokio::try_join!(
+        Names::of(app, limits.iter().map(|limit| &limit.scope)),
+        app.store.list_permits_held(&ids)
+    )?;
     let views = rows.iter().zip(&limits).map(|(row, limit)| {
         let scope = &limit.scope;
         let in_use = held.get(&row.id).and_then(|of| of.iter().max());

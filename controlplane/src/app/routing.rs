@@ -51,8 +51,9 @@ pub async fn set_organisation(
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn of_team(app: &App, actor: &Actor, id: &TeamId) -> Result<RoutingView, Problem> {
     actor.require_all(Permission::Read(Area::Routing))?;
-    let team = rows::team(&find(app, id).await?, &[])?;
-    Ok(view(Some(&team), &app.store.find_routing().await?))
+    let organisation = async { Ok(app.store.find_routing().await?) };
+    let (team, organisation) = tokio::try_join!(find(app, id), organisation)?;
+    Ok(view(Some(&rows::team(&team, &[])?), &organisation))
 }
 
 /// Says what holds for a team; what is left out the organisation says.

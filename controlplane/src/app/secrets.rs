@@ -34,13 +34,15 @@ async fn look(app: &App) -> Result<SecretsView, Problem> {
         unreadable: 0,
         unreadable_secrets: Vec::new(),
     };
-    for kind in SealedKind::ALL {
+    let all = SealedKind::ALL.map(|kind| app.store.list_sealed(kind));
+    let all = futures_util::future::try_join_all(all).await?;
+    for (kind, rows) in SealedKind::ALL.into_iter().zip(all) {
         let mut of_kind = SealedKindView {
             kind: kind.as_str().to_owned(),
             under: BTreeMap::new(),
             unreadable: 0,
         };
-        for row in app.store.list_sealed(kind).await? {
+        for row in rows {
             let key = match secrets.under(&row.what, &row.value) {
                 Under::Known(id) => {
                     view.to_reseal += u64::from(id != *secrets.current());

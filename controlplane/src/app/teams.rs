@@ -61,6 +61,20 @@ pub async fn list(app: &App, actor: &Actor, query: &TeamQuery) -> Result<(Vec<Te
     Ok((teams, total))
 }
 
+/// The teams that a manager or an admin can choose from, by name.
+///
+/// # Errors
+/// [`Code::Forbidden`] for members.
+pub(crate) async fn choices(app: &App, actor: &Actor, most: u64) -> Result<Vec<(String, String)>, Problem> {
+    let query = TeamQuery {
+        id: authority::narrowed(actor, Permission::Read(Area::Teams), None)?,
+        limit: most,
+        ..TeamQuery::default()
+    };
+    let (rows, _) = app.store.list_teams(&query).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
+}
+
 /// Finds a team.
 ///
 /// # Errors

@@ -26,7 +26,10 @@ pub(super) async fn around(State(state): State<HttpState>, mut request: Request,
     let tally = request.extensions_mut().remove::<Tally>().unwrap_or_default();
     let handled = tally
         .clone()
-        .during(tokio::time::timeout(PATIENCE, next.run(request)))
+        .during(tokio::time::timeout(
+            PATIENCE,
+            state.app.store.together(next.run(request)),
+        ))
         .instrument(span.clone())
         .await;
     state.app.metrics.statements(tally.statements());

@@ -2,6 +2,7 @@
 
 use super::dialect::{self, LedgerUse};
 use super::entity::{budget_account, budget_holder, budget_holding, usage_record};
+use super::together::Read as _;
 use super::{Store, StoreError};
 use ccag_allowance::{Account, Holding, Report};
 use ccag_domain::{BudgetId, UnixMs, account::AccountOf};
@@ -134,7 +135,7 @@ impl Store {
         let mut found = Vec::new();
         for chunk in ids.chunks(dialect::rows_per_statement(1)) {
             let some = budget_account::Entity::find().filter(budget_account::Column::Id.is_in(chunk));
-            found.extend(some.all(&self.db).await?);
+            found.extend(some.all_in(self).await?);
         }
         Ok(found)
     }
@@ -203,11 +204,11 @@ impl Store {
         before_ms: UnixMs,
     ) -> Result<Vec<budget_holder::Model>, StoreError> {
         use budget_holder::Column as C;
-        Ok(budget_holder::Entity::find()
+        budget_holder::Entity::find()
             .filter(C::HeardAtMs.lt(before_ms))
             .filter(C::Lost.eq(false))
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     /// Forgets who held what of accounts whose period has been over since then.

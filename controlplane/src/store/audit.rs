@@ -6,9 +6,11 @@
 //! and hash of an entry were kept elsewhere.
 
 use super::entity::{audit, audit_head};
+use super::together::Read as _;
+use super::turn::{COUNTED, Sorted, Turn};
 use super::{Store, StoreError, contains, dialect};
 use ccag_domain::UnixMs;
-use sea_orm::sea_query::{Expr, ExprTrait, NullOrdering};
+use sea_orm::sea_query::{Expr, ExprTrait, NullOrdering, SimpleExpr};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, Order, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
@@ -176,23 +178,68 @@ impl Store {
                 Condition::all().add(C::Seq.is_null()).add(older)
             }
         });
-        Ok(audit::Entity::find()
+        audit::Entity::find()
             .filter(filter.condition().add_option(older))
             .order_by_with_nulls(C::Seq, Order::Desc, NullOrdering::Last)
             .order_by_desc(C::AtMs)
             .order_by_desc(C::Id)
             .offset(offset)
             .limit(limit)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
-    /// How many entries there are.
-    pub(crate) async fn count_audit(&self, filter: &AuditFilter) -> Result<u64, StoreError> {
-        Ok(audit::Entity::find()
-            .filter(filter.condition())
-            .count(&self.db)
-            .await?)
+    /// Entries of the chain, the newest first, one page; those from before there was one follow on the last. Of a page that
+    /// ends before a row the last one comes first. How many there are in all, up to [`COUNTED`], is said as well.
+    pub(crate) async fn turn_audit(
+        &self,
+        filter: &AuditFilter,
+        (turn, offset): (Option<&Turn>, u64),
+        limit: u64,
+    ) -> Result<(Vec<AuditRow>, u64), StoreError> {
+        use audit::Column as C;
+        let all = audit::Entity::find().filter(filter.condition());
+        let chain = Sorted {
+            by: C::Seq,
+            number: true,
+            optional: false,
+            id: C::Id,
+            ascending: false,
+        };
+        let in_chain = all.clone().filter(C::Seq.is_not_null());
+        let before = |id: Option<SimpleExpr>| {
+            let id = Condition::all().add_option(id);
+            all.clone().filter(C::Seq.is_null()).filter(id)
+        };
+        let count = all.clone().count_up_to(self, COUNTED);
+        let room = |rows: &[AuditRow]| limit.saturating_sub(rows.len() as u64);
+        let unnumbered = match turn {
+            Some(Turn::Before(place) | Turn::After(place)) => place.id_without_value(),
+            None => None,
+        };
+        let (rows, total) = match (turn, unnumbered) {
+            (Some(Turn::Before(_)), Some(id)) => {
+                let later = before(Some(C::Id.gt(id))).order_by_asc(C::Id).limit(limit);
+                let (mut rows, total) = tokio::try_join!(later.all_in(self), count)?;
+                let end = in_chain.order_by_asc(C::Seq).limit(room(&rows));
+                rows.extend(end.all_in(self).await?);
+                (rows, total)
+            }
+            (_, Some(id)) => {
+                let older = before(Some(C::Id.lt(id))).order_by_desc(C::Id).limit(limit);
+                tokio::try_join!(older.all_in(self), count)?
+            }
+            (_, None) => {
+                let some = chain.select(in_chain, turn).offset(offset).limit(limit);
+                let (mut rows, total) = tokio::try_join!(some.all_in(self), count)?;
+                if room(&rows) > 0 && !matches!(turn, Some(Turn::Before(_))) {
+                    let older = before(None).order_by_desc(C::Id).limit(room(&rows));
+                    rows.extend(older.all_in(self).await?);
+                }
+                (rows, total)
+            }
+        };
+        Ok((rows, total))
     }
 
     /// Walks the chain from its beginning. `remembered` is an entry that somebody has kept the number and hash of.

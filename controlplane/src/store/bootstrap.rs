@@ -1,9 +1,10 @@
 //! The first rows.
 
 use super::entity::{config_revision, user};
+use super::together::Read as _;
 use super::{Store, StoreError, dialect};
 use ccag_migrations::{Migrator, MigratorTrait};
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, PaginatorTrait, TransactionTrait};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, TransactionTrait};
 use std::collections::HashSet;
 
 /// Keeps every other control plane from migrating and seeding until it is dropped.
@@ -63,6 +64,6 @@ impl Store {
     }
 
     pub(crate) async fn count_users(&self) -> Result<u64, StoreError> {
-        Ok(user::Entity::find().count(&self.db).await?)
+        user::Entity::find().count_in(self).await
     }
 }

@@ -2,6 +2,7 @@
 
 use super::entity::{paused_session, session_breaker, usage_record};
 use super::rows::read;
+use super::together::Read as _;
 use super::{Store, StoreError, Tx};
 use ccag_domain::{
     BreakerPolicy, NanoUsd, ObjectKind, PauseId, PauseReason, PausedSession, SessionOwner, SessionPace,
@@ -9,8 +10,8 @@ use ccag_domain::{
 };
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use std::collections::HashMap;
 
@@ -129,7 +130,7 @@ fn owner() -> SimpleExpr {
 impl Store {
     /// All policies, by scope.
     pub(crate) async fn list_session_breakers(&self) -> Result<HashMap<String, BreakerPolicy>, StoreError> {
-        let rows = session_breaker::Entity::find().all(&self.db).await?;
+        let rows = session_breaker::Entity::find().all_in(self).await?;
         Ok(rows
             .into_iter()
             .map(|row| (row.scope.clone(), policy(&row)))
@@ -141,7 +142,7 @@ impl Store {
         &self,
         scope: &str,
     ) -> Result<Option<BreakerPolicy>, StoreError> {
-        let row = session_breaker::Entity::find_by_id(scope).one(&self.db).await?;
+        let row = session_breaker::Entity::find_by_id(scope).one_in(self).await?;
         Ok(row.as_ref().map(policy))
     }
 
@@ -204,22 +205,22 @@ impl Store {
         query: &PauseQuery,
     ) -> Result<Vec<paused_session::Model>, StoreError> {
         use paused_session::Column as C;
-        Ok(paused_session::Entity::find()
+        paused_session::Entity::find()
             .filter(query.condition())
             .order_by_desc(C::PausedAtMs)
             .order_by_desc(C::Id)
             .offset(query.offset)
             .limit(query.limit)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     /// How many pauses there are in all pages.
     pub(crate) async fn count_pauses(&self, query: &PauseQuery) -> Result<u64, StoreError> {
-        Ok(paused_session::Entity::find()
+        paused_session::Entity::find()
             .filter(query.condition())
-            .count(&self.db)
-            .await?)
+            .count_in(self)
+            .await
     }
 
     /// The ids of pauses that began before a moment, at most so many, with whether they still hold.
@@ -233,7 +234,7 @@ impl Store {
             .filter(C::PausedAtMs.lt(at_ms))
             .order_by_asc(C::PausedAtMs)
             .limit(limit)
-            .all(&self.db)
+            .all_in(self)
             .await?;
         Ok(rows
             .into_iter()

@@ -3,6 +3,7 @@
 use super::entity::{budget, budget_account, budget_event, team, user, virtual_key};
 use super::identity::users_like;
 use super::rows::read;
+use super::together::Read as _;
 use super::{Store, StoreError, Tx, contains, dialect, starting_with};
 use ccag_domain::{
     AccountState, Budget, BudgetId, BudgetMode, BudgetRule, BudgetScope, KeyId, NanoUsd, ObjectKind, Period,
@@ -11,7 +12,7 @@ use ccag_domain::{
 use sea_orm::sea_query::{Asterisk, Expr, ExprTrait, Query, SimpleExpr};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
-    Iterable, PaginatorTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait,
+    Iterable, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait,
 };
 
 /// Which budgets to list.
@@ -172,26 +173,26 @@ impl Store {
     /// Budgets in the order of their scopes, one page.
     pub(crate) async fn list_budgets(&self, query: &BudgetQuery) -> Result<Vec<budget::Model>, StoreError> {
         use budget::Column as C;
-        Ok(budget::Entity::find()
+        budget::Entity::find()
             .filter(query.condition())
             .order_by_asc(C::ScopeKey)
             .order_by_asc(C::Id)
             .offset(query.offset)
             .limit(query.limit)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     /// How many budgets there are in all pages.
     pub(crate) async fn count_budgets(&self, query: &BudgetQuery) -> Result<u64, StoreError> {
-        Ok(budget::Entity::find()
+        budget::Entity::find()
             .filter(query.condition())
-            .count(&self.db)
-            .await?)
+            .count_in(self)
+            .await
     }
 
     pub(crate) async fn find_budget(&self, id: &str) -> Result<Option<budget::Model>, StoreError> {
-        Ok(budget::Entity::find_by_id(id).one(&self.db).await?)
+        budget::Entity::find_by_id(id).one_in(self).await
     }
 
     /// How many active users the budget for each user counts for: those for whom nothing else is set.
@@ -213,12 +214,12 @@ impl Store {
                 .add(U::TeamId.not_in_subquery(teams.into_query()))
                 .add(U::Id.not_in_subquery(members.into_query())),
         );
-        Ok(user::Entity::find()
+        user::Entity::find()
             .filter(U::State.eq(AccountState::Active.as_str()))
             .filter(U::Id.not_in_subquery(own.into_query()))
             .filter(no_word_of_team)
-            .count(&self.db)
-            .await?)
+            .count_in(self)
+            .await
     }
 
     /// The budgets with these ids.
@@ -226,7 +227,7 @@ impl Store {
         let mut found = Vec::new();
         for chunk in ids.chunks(dialect::rows_per_statement(1)) {
             let some = budget::Entity::find().filter(budget::Column::Id.is_in(chunk));
-            found.extend(some.all(&self.db).await?);
+            found.extend(some.all_in(self).await?);
         }
         Ok(found)
     }
@@ -237,12 +238,12 @@ impl Store {
         scopes: &[BudgetScope],
     ) -> Result<Vec<budget::Model>, StoreError> {
         let keys: Vec<_> = scopes.iter().map(scope_key).collect();
-        Ok(budget::Entity::find()
+        budget::Entity::find()
             .filter(budget::Column::ScopeKey.is_in(keys))
             .order_by_asc(budget::Column::ScopeKey)
             .order_by_asc(budget::Column::Period)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     /// The accounts of a budget, of the period that began then, the one that has spent most first.
@@ -254,7 +255,7 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<budget_account::Model>, StoreError> {
         use budget_account::Column as C;
-        Ok(budget_account::Entity::find()
+        budget_account::Entity::find()
             .filter(C::BudgetId.eq(budget_id))
             .filter(C::StartMs.eq(start_ms))
             .filter(C::IsLimit.eq(false))
@@ -262,8 +263,8 @@ impl Store {
             .order_by_asc(C::Id)
             .offset(offset)
             .limit(limit)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     /// Of budgets, each with when its period began: the account that has spent most, and how many there are. Budgets without
@@ -308,12 +309,12 @@ impl Store {
     /// How many accounts a budget has in the period that began then.
     pub(crate) async fn count_accounts(&self, budget_id: &str, start_ms: UnixMs) -> Result<u64, StoreError> {
         use budget_account::Column as C;
-        Ok(budget_account::Entity::find()
+        budget_account::Entity::find()
             .filter(C::BudgetId.eq(budget_id))
             .filter(C::StartMs.eq(start_ms))
             .filter(C::IsLimit.eq(false))
-            .count(&self.db)
-            .await?)
+            .count_in(self)
+            .await
     }
 
     /// The steps of a budget that were reached, in whichever account, the newest first; `after` is where the page before ends.
@@ -335,15 +336,15 @@ impl Store {
             );
             Condition::any().add(C::AtMs.lt(after.at_ms)).add(same_moment)
         });
-        Ok(budget_event::Entity::find()
+        budget_event::Entity::find()
             .filter(C::AccountId.like(starting_with(&format!("{budget_id}/"))))
             .filter(Condition::all().add_option(after))
             .order_by_desc(C::AtMs)
             .order_by_desc(C::AtPercent)
             .order_by_asc(C::AccountId)
             .limit(limit)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     /// The newest steps that were reached in any of these accounts.
@@ -353,13 +354,13 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<budget_event::Model>, StoreError> {
         use budget_event::Column as C;
-        Ok(budget_event::Entity::find()
+        budget_event::Entity::find()
             .filter(C::AccountId.is_in(account_ids))
             .order_by_desc(C::AtMs)
             .order_by_desc(C::AtPercent)
             .limit(limit)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 }
 

@@ -1,12 +1,13 @@
 //! Versions of the rules, the admins' own rules, what was learnt, and what was left out or is unknown.
 
 use super::entity::{capability_book, capability_rule, learnt_fact, seen_feature};
+use super::together::Read as _;
 use super::{Store, StoreError, Tx, rows};
 use ccag_domain::{LearntFact, ObjectKind, UnixMs};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, Select,
 };
 
 /// So many names of what was left out or is unknown are remembered.
@@ -23,56 +24,53 @@ pub(crate) struct Seen {
 
 /// All versions, the newest of each surface first.
 pub(super) async fn books<C: ConnectionTrait>(db: &C) -> Result<Vec<capability_book::Model>, StoreError> {
-    Ok(capability_book::Entity::find()
-        .order_by_asc(capability_book::Column::Surface)
-        .order_by_desc(capability_book::Column::Sequence)
-        .all(db)
-        .await?)
+    Ok(all_books().all(db).await?)
 }
 
-async fn rules<C: ConnectionTrait>(
-    db: &C,
-    surface: Option<&str>,
-) -> Result<Vec<capability_rule::Model>, StoreError> {
+fn all_books() -> Select<capability_book::Entity> {
+    capability_book::Entity::find()
+        .order_by_asc(capability_book::Column::Surface)
+        .order_by_desc(capability_book::Column::Sequence)
+}
+
+fn rules(surface: Option<&str>) -> Select<capability_rule::Entity> {
     let mut query = capability_rule::Entity::find();
     if let Some(surface) = surface {
         query = query.filter(capability_rule::Column::Surface.eq(surface));
     }
     // The newest first: of two rules about the same thing it is the one that was meant last.
-    Ok(query
+    query
         .order_by_desc(capability_rule::Column::ChangedAtMs)
         .order_by_desc(capability_rule::Column::Id)
-        .all(db)
-        .await?)
 }
 
 impl Store {
     pub(crate) async fn list_books(&self) -> Result<Vec<capability_book::Model>, StoreError> {
-        books(&self.db).await
+        all_books().all_in(self).await
     }
 
     pub(crate) async fn list_rules(&self) -> Result<Vec<capability_rule::Model>, StoreError> {
-        rules(&self.db, None).await
+        rules(None).all_in(self).await
     }
 
     /// What was learnt, the newest first.
     pub(crate) async fn list_facts(&self) -> Result<Vec<learnt_fact::Model>, StoreError> {
-        Ok(learnt_fact::Entity::find()
+        learnt_fact::Entity::find()
             .order_by_desc(learnt_fact::Column::LearntAtMs)
             .order_by_asc(learnt_fact::Column::Id)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     /// What was left out or is unknown: unknown names first, then by how often.
     pub(crate) async fn list_seen(&self) -> Result<Vec<seen_feature::Model>, StoreError> {
-        Ok(seen_feature::Entity::find()
+        seen_feature::Entity::find()
             .order_by_asc(seen_feature::Column::Known)
             .order_by_desc(seen_feature::Column::Count)
             .order_by_asc(seen_feature::Column::Name)
             .limit(MAX_SEEN)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     /// Adds counts. A name beyond the limit is left out: clients can make up any number of them.
@@ -174,7 +172,7 @@ impl Tx {
         &self,
         surface: &str,
     ) -> Result<Vec<capability_rule::Model>, StoreError> {
-        rules(&self.tx, Some(surface)).await
+        Ok(rules(Some(surface)).all(&self.tx).await?)
     }
 
     pub(crate) async fn find_rule(&self, id: &str) -> Result<Option<capability_rule::Model>, StoreError> {

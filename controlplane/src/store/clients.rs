@@ -2,12 +2,13 @@
 
 use super::entity::{client_session, device_grant, signing_key, spent_refresh_token, virtual_key};
 use super::identity::users_like;
+use super::together::Read as _;
 use super::{KeysWithin, Store, StoreError, Tx};
 use ccag_domain::{ObjectKind, UnixMs};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
 };
 
 /// Which sessions of clients to list.
@@ -45,11 +46,11 @@ impl Store {
         user_code: &str,
         now_ms: UnixMs,
     ) -> Result<Option<device_grant::Model>, StoreError> {
-        Ok(device_grant::Entity::find()
+        device_grant::Entity::find()
             .filter(device_grant::Column::UserCode.eq(user_code))
             .filter(device_grant::Column::ExpiresAtMs.gt(now_ms))
-            .one(&self.db)
-            .await?)
+            .one_in(self)
+            .await
     }
 
     /// Lets a device wait, and forgets those of which the time is long over.
@@ -72,11 +73,11 @@ impl Store {
 
     /// The keys that tokens are signed with, the newest first.
     pub(crate) async fn list_signing_keys(&self) -> Result<Vec<signing_key::Model>, StoreError> {
-        Ok(signing_key::Entity::find()
+        signing_key::Entity::find()
             .order_by_desc(signing_key::Column::CreatedAtMs)
             .order_by_desc(signing_key::Column::Id)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     /// The open sessions of clients, the newest first, with the keys that stand for them, and how many there are in all.
@@ -105,15 +106,13 @@ impl Store {
             .add_option((query.search.as_deref()).map(|text| C::UserId.in_subquery(users_like(text))))
             .add_option(before);
         let select = client_session::Entity::find().filter(wanted);
-        let total = select.clone().count(&self.db).await?;
         let rows = select
+            .clone()
             .order_by_desc(C::CreatedAtMs)
             .order_by_desc(C::KeyId)
             .offset(query.offset)
-            .limit(query.limit)
-            .all(&self.db)
-            .await?;
-        Ok((rows, total))
+            .limit(query.limit);
+        tokio::try_join!(rows.all_in(self), select.count_in(self))
     }
 
     /// An open session of a client.
@@ -122,10 +121,10 @@ impl Store {
         key_id: &str,
         now_ms: UnixMs,
     ) -> Result<Option<client_session::Model>, StoreError> {
-        Ok(client_session::Entity::find_by_id(key_id)
+        client_session::Entity::find_by_id(key_id)
             .filter(client_session::Column::ExpiresAtMs.gt(now_ms))
-            .one(&self.db)
-            .await?)
+            .one_in(self)
+            .await
     }
 
     /// Forgets sessions whose time is over, and the refresh tokens of sessions that are no more. How many sessions that were.

@@ -4,6 +4,7 @@ use super::entity::{
     budget, capability_book, config_change, config_revision, endpoint, learnt_fact, limit, model,
     paused_session, policy, price, setting, signing_key, team, team_endpoint, user, virtual_key,
 };
+use super::together::Read as _;
 use super::{
     Store, StoreError, breaker, budgets, capabilities, dialect, limits, offers, policies, prices, routing,
     rows, search,
@@ -37,7 +38,7 @@ pub(crate) struct ChangeRow {
 impl Store {
     /// Where the configuration stands now.
     pub(crate) async fn find_position(&self) -> Result<Position, StoreError> {
-        position(&self.db).await
+        position_of(config_revision::Entity::find_by_id(1).one_in(self).await?)
     }
 
     /// The changes after a revision, oldest first, with the newest state of what they are about; at most `limit`. `None`
@@ -188,10 +189,12 @@ impl Store {
 }
 
 async fn position<C: ConnectionTrait>(db: &C) -> Result<Position, StoreError> {
-    let row = config_revision::Entity::find_by_id(1)
-        .one(db)
-        .await?
-        .ok_or_else(|| StoreError::Other("the database has not been initialised".to_owned()))?;
+    position_of(config_revision::Entity::find_by_id(1).one(db).await?)
+}
+
+/// The position that the row of revisions says.
+pub(super) fn position_of(row: Option<config_revision::Model>) -> Result<Position, StoreError> {
+    let row = row.ok_or_else(|| StoreError::Other("the database has not been initialised".to_owned()))?;
     Ok(Position {
         epoch: row.epoch,
         revision: Revision(u64::try_from(row.revision).unwrap_or(0)),

@@ -1,6 +1,7 @@
 //! Destinations of notifications.
 
 use super::entity::notification_destination::{Column as C, Entity, Model};
+use super::together::Read as _;
 use super::{Store, StoreError, Tx};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -10,11 +11,11 @@ use sea_orm::{
 impl Store {
     /// All destinations, by name.
     pub(crate) async fn list_destinations(&self) -> Result<Vec<Model>, StoreError> {
-        Ok(Entity::find().order_by_asc(C::NameKey).all(&self.db).await?)
+        Entity::find().order_by_asc(C::NameKey).all_in(self).await
     }
 
     pub(crate) async fn find_destination(&self, id: &str) -> Result<Option<Model>, StoreError> {
-        Ok(Entity::find_by_id(id).one(&self.db).await?)
+        Entity::find_by_id(id).one_in(self).await
     }
 }
 

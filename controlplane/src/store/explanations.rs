@@ -2,6 +2,7 @@
 
 use super::dialect;
 use super::entity::{price, request_explanation, usage_record};
+use super::together::Read as _;
 use super::{Store, StoreError};
 use ccag_domain::UnixMs;
 use request_explanation::{Column as C, Entity, Model};
@@ -29,7 +30,7 @@ impl Store {
         &self,
         request_id: &str,
     ) -> Result<Option<ExplanationRow>, StoreError> {
-        Ok(Entity::find_by_id(request_id).one(&self.db).await?)
+        Entity::find_by_id(request_id).one_in(self).await
     }
 
     /// Forgets those of requests that arrived before `at_ms`. Returns how many there were.
@@ -62,16 +63,16 @@ impl Store {
         &self,
         request_id: &str,
     ) -> Result<Option<usage_record::Model>, StoreError> {
-        Ok(usage_record::Entity::find()
+        usage_record::Entity::find()
             .filter(usage_record::Column::RequestId.eq(request_id))
             .order_by_asc(usage_record::Column::Id)
-            .one(&self.db)
-            .await?)
+            .one_in(self)
+            .await
     }
 
     /// A price, in force or not.
     pub(crate) async fn find_price(&self, id: &str) -> Result<Option<price::Model>, StoreError> {
-        Ok(price::Entity::find_by_id(id).one(&self.db).await?)
+        price::Entity::find_by_id(id).one_in(self).await
     }
 }
 

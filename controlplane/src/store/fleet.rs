@@ -1,6 +1,7 @@
 //! The data planes that have been seen.
 
 use super::entity::replica;
+use super::together::Read as _;
 use super::{Store, StoreError};
 use ccag_domain::UnixMs;
 use sea_orm::sea_query::{Expr, OnConflict};
@@ -48,11 +49,11 @@ impl Store {
     }
 
     pub(crate) async fn list_replicas(&self) -> Result<Vec<replica::Model>, StoreError> {
-        Ok(replica::Entity::find()
+        replica::Entity::find()
             .order_by_asc(replica::Column::Name)
             .order_by_asc(replica::Column::Id)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     /// Forgets data planes that have not been seen since a time.

@@ -5,6 +5,7 @@
 
 use super::config::Position;
 use super::entity::{endpoint, model, price, team};
+use super::together::Read as _;
 use super::{Store, StoreError, prices, routing, tally};
 use sea_orm::{EntityTrait, QueryOrder};
 use std::future::Future;
@@ -71,7 +72,7 @@ impl Store {
     pub(crate) async fn list_endpoints(&self) -> Result<Vec<endpoint::Model>, StoreError> {
         let read = async {
             let select = endpoint::Entity::find().order_by_asc(endpoint::Column::NameKey);
-            Ok(select.all(&self.db).await?)
+            select.all_in(self).await
         };
         Ok(self.held(&self.lists.endpoints, read).await?.to_vec())
     }
@@ -80,7 +81,7 @@ impl Store {
     pub(super) async fn teams(&self) -> Result<Arc<Vec<team::Model>>, StoreError> {
         let read = async {
             let select = team::Entity::find().order_by_asc(team::Column::NameKey);
-            Ok(select.all(&self.db).await?)
+            select.all_in(self).await
         };
         self.held(&self.lists.teams, read).await
     }

@@ -1,6 +1,8 @@
 //! Teams and users.
 
 use super::entity::{session, team, team_endpoint, user, virtual_key};
+use super::together::{CountOf, Read as _};
+use super::turn::{COUNTED, Sorted, Turn};
 use super::{Store, StoreError, Tx, contains};
 use ccag_domain::{AccountState, ObjectKind, Role, UserKind};
 use sea_orm::sea_query::SelectStatement;
@@ -29,10 +31,26 @@ pub struct UserQuery {
     pub state: Option<AccountState>,
     /// Only those whose user name in lower case comes after this.
     pub after_name: Option<String>,
+    /// By what they are put in order,
+    pub order: UserOrder,
+    /// with the greatest first.
+    pub descending: bool,
+    /// Where the page lies, in its order.
+    pub turn: Option<Turn>,
     /// How many to skip.
     pub offset: u64,
     /// How many at most.
     pub limit: u64,
+}
+
+/// By what users are put in order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UserOrder {
+    /// Their user name.
+    #[default]
+    Name,
+    /// When they were made.
+    Created,
 }
 
 /// Which teams to list.
@@ -56,8 +74,10 @@ impl TeamQuery {
     /// The page, from all teams in their order, and how many there are in all; for a query without `after_name`.
     fn of(&self, teams: &[team::Model]) -> (Vec<team::Model>, u64) {
         let name = self.name.as_ref().map(|name| name.to_lowercase());
+        let search = self.search.as_deref().unwrap_or_default().to_lowercase();
         let asked = |team: &&team::Model| {
-            self.id.as_ref().is_none_or(|id| team.id == *id)
+            team.name_key.contains(&search)
+                && self.id.as_ref().is_none_or(|id| team.id == *id)
                 && name.as_ref().is_none_or(|name| team.name_key == *name)
         };
         let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
@@ -118,18 +138,19 @@ impl Store {
         let search = search.map(|text| C::NameKey.like(contains(&text.to_lowercase())));
         let all = Condition::all().add_option(id).add_option(name).add_option(after);
         let select = team::Entity::find().filter(all.add_option(search));
-        let total = select.clone().count(&self.db).await?;
+        let total = select.clone().count_in(self).await?;
         let rows = select
             .order_by_asc(C::NameKey)
             .offset(query.offset)
             .limit(query.limit)
-            .all(&self.db)
+            .all_in(self)
             .await?;
         Ok((rows, total))
     }
 
     pub(crate) async fn find_team(&self, id: &str) -> Result<Option<team::Model>, StoreError> {
-        Ok(team::Entity::find_by_id(id).one(&self.db).await?)
+        let teams = self.teams().await?;
+        Ok(teams.iter().find(|team| team.id == id).cloned())
     }
 
     /// How many users belong to each of these teams; those with none are left out.
@@ -137,50 +158,60 @@ impl Store {
         &self,
         team_ids: &[String],
     ) -> Result<HashMap<String, u64>, StoreError> {
-        let rows: Vec<(String, i64)> = user::Entity::find()
+        let select = user::Entity::find()
             .select_only()
-            .column(user::Column::TeamId)
-            .column_as(user::Column::Id.count(), "members")
+            .column_as(user::Column::TeamId, "id")
+            .column_as(user::Column::Id.count(), "found")
             .filter(user::Column::TeamId.is_in(team_ids))
-            .group_by(user::Column::TeamId)
-            .into_tuple()
-            .all(&self.db)
-            .await?;
-        Ok(rows
+            .group_by(user::Column::TeamId);
+        let found: Vec<CountOf> = self.read_some(select, &["id", "found"]).await?;
+        Ok(found
             .into_iter()
-            .map(|(id, count)| (id, u64::try_from(count).unwrap_or(0)))
+            .map(|of| (of.id, u64::try_from(of.found).unwrap_or(0)))
             .collect())
     }
 
-    /// One page of users by user name, and how many there are in all.
+    /// One page of users, and how many there are in all, up to [`COUNTED`]. Of a page that ends before a row the last one
+    /// comes first.
     pub(crate) async fn list_users(&self, query: &UserQuery) -> Result<(Vec<user::Model>, u64), StoreError> {
         let select = user::Entity::find().filter(query.condition());
-        let total = select.clone().count(&self.db).await?;
-        let rows = select
-            .order_by_asc(user::Column::UsernameKey)
+        let (by, number) = match query.order {
+            UserOrder::Name => (user::Column::UsernameKey, false),
+            UserOrder::Created => (user::Column::CreatedAtMs, true),
+        };
+        let sorted = Sorted {
+            by,
+            number,
+            optional: false,
+            id: user::Column::Id,
+            ascending: !query.descending,
+        };
+        let rows = sorted
+            .select(select.clone(), query.turn.as_ref())
             .offset(query.offset)
-            .limit(query.limit)
-            .all(&self.db)
-            .await?;
-        Ok((rows, total))
+            .limit(query.limit);
+        tokio::try_join!(rows.all_in(self), select.count_up_to(self, COUNTED))
     }
 
     pub(crate) async fn find_user(&self, id: &str) -> Result<Option<user::Model>, StoreError> {
-        Ok(user::Entity::find_by_id(id).one(&self.db).await?)
+        user::Entity::find_by_id(id).one_in(self).await
     }
 
     pub(crate) async fn find_user_by_name(&self, name: &str) -> Result<Option<user::Model>, StoreError> {
-        Ok(user::Entity::find()
+        user::Entity::find()
             .filter(user::Column::UsernameKey.eq(name.to_lowercase()))
-            .one(&self.db)
-            .await?)
+            .one_in(self)
+            .await
     }
 
     /// The names of these users, for people.
     pub(crate) async fn list_user_names(&self, ids: &[String]) -> Result<Vec<(String, String)>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let rows = user::Entity::find()
             .filter(user::Column::Id.is_in(ids))
-            .all(&self.db)
+            .all_in(self)
             .await?;
         Ok(rows
             .into_iter()
@@ -190,6 +221,9 @@ impl Store {
 
     /// The names of these teams.
     pub(crate) async fn list_team_names(&self, ids: &[String]) -> Result<Vec<(String, String)>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let teams = self.teams().await?;
         let named = teams.iter().filter(|team| ids.contains(&team.id));
         Ok(named.map(|team| (team.id.clone(), team.name.clone())).collect())

@@ -2,12 +2,14 @@
 
 use super::entity::user;
 use super::entity::virtual_key::{self, Column as C};
+use super::together::{OfId, Read as _};
+use super::turn::{COUNTED, Sorted, Turn};
 use super::{Store, StoreError, Tx, contains};
 use ccag_domain::{ObjectKind, UnixMs};
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, Order, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
 };
 
 /// By what keys are put in order.
@@ -91,6 +93,8 @@ pub struct KeyQuery {
     pub ascending: bool,
     /// Only those made before this time and id, which is where a page in the default order ends.
     pub before: Option<(UnixMs, String)>,
+    /// Where the page lies, in its order.
+    pub turn: Option<Turn>,
     /// How many to skip.
     pub offset: u64,
     /// How many at most.
@@ -137,33 +141,48 @@ impl KeyQuery {
 }
 
 impl Store {
-    /// One page of keys, and how many there are in all.
+    /// One page of keys, and how many there are in all, up to [`COUNTED`]. Of a page that ends before a row the last one comes
+    /// first.
     pub(crate) async fn list_keys(
         &self,
         query: &KeyQuery,
         now_ms: UnixMs,
     ) -> Result<(Vec<virtual_key::Model>, u64), StoreError> {
         let select = virtual_key::Entity::find().filter(query.condition(now_ms));
-        let total = select.clone().count(&self.db).await?;
-        let order = if query.ascending { Order::Asc } else { Order::Desc };
-        let select = match query.order {
-            KeyOrder::Created => select.order_by(C::CreatedAtMs, order.clone()),
-            KeyOrder::Name => select.order_by(C::NameKey, order.clone()),
-            KeyOrder::Expires => select
-                .order_by_asc(C::ExpiresAtMs.is_null())
-                .order_by(C::ExpiresAtMs, order.clone()),
+        let (by, number, optional) = match query.order {
+            KeyOrder::Created => (C::CreatedAtMs, true, false),
+            KeyOrder::Name => (C::NameKey, false, false),
+            KeyOrder::Expires => (C::ExpiresAtMs, true, true),
         };
-        let rows = select
-            .order_by(C::Id, order)
+        let sorted = Sorted {
+            by,
+            number,
+            optional,
+            id: C::Id,
+            ascending: query.ascending,
+        };
+        let rows = sorted
+            .select(select.clone(), query.turn.as_ref())
             .offset(query.offset)
-            .limit(query.limit)
-            .all(&self.db)
-            .await?;
-        Ok((rows, total))
+            .limit(query.limit);
+        tokio::try_join!(rows.all_in(self), select.count_up_to(self, COUNTED))
     }
 
     pub(crate) async fn find_key(&self, id: &str) -> Result<Option<virtual_key::Model>, StoreError> {
-        Ok(virtual_key::Entity::find_by_id(id).one(&self.db).await?)
+        virtual_key::Entity::find_by_id(id).one_in(self).await
+    }
+
+    /// A key, and the user whose it is.
+    pub(crate) async fn find_key_and_user(
+        &self,
+        id: &str,
+    ) -> Result<(Option<virtual_key::Model>, Option<user::Model>), StoreError> {
+        let whose = virtual_key::Entity::find_by_id(id)
+            .select_only()
+            .column(C::UserId)
+            .into_query();
+        let users = user::Entity::find().filter(user::Column::Id.in_subquery(whose));
+        tokio::try_join!(self.find_key(id), users.one_in(self))
     }
 
     /// A key by the digest of its secret.
@@ -171,10 +190,10 @@ impl Store {
         &self,
         digest: &str,
     ) -> Result<Option<virtual_key::Model>, StoreError> {
-        Ok(virtual_key::Entity::find()
+        virtual_key::Entity::find()
             .filter(C::Digest.eq(digest))
-            .one(&self.db)
-            .await?)
+            .one_in(self)
+            .await
     }
 
     /// Keys in use that expire after one moment and not after another, the first to expire first.
@@ -183,26 +202,29 @@ impl Store {
         after_ms: UnixMs,
         until_ms: UnixMs,
     ) -> Result<Vec<virtual_key::Model>, StoreError> {
-        Ok(virtual_key::Entity::find()
+        virtual_key::Entity::find()
             .filter(C::Kind.ne("session"))
             .filter(C::State.eq("active"))
             .filter(C::ExpiresAtMs.gt(after_ms))
             .filter(C::ExpiresAtMs.lte(until_ms))
             .order_by_asc(C::ExpiresAtMs)
             .limit(MOST_EXPIRING)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     /// The names of these keys.
     pub(crate) async fn list_key_names(&self, ids: &[String]) -> Result<Vec<(String, String)>, StoreError> {
-        Ok(virtual_key::Entity::find()
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let select = virtual_key::Entity::find()
             .select_only()
-            .columns([C::Id, C::Name])
-            .filter(C::Id.is_in(ids))
-            .into_tuple()
-            .all(&self.db)
-            .await?)
+            .column(C::Id)
+            .column_as(C::Name, "value")
+            .filter(C::Id.is_in(ids));
+        let found: Vec<OfId> = self.read_some(select, &["id", "value"]).await?;
+        Ok(found.into_iter().map(|of| (of.id, of.value)).collect())
     }
 }
 

@@ -3,6 +3,7 @@
 use super::dialect::{self, LedgerUse};
 use super::entity::budget_account;
 use super::entity::{usage_record, usage_rollup};
+use super::together::Read as _;
 use super::{
     ExplanationRow, Observed, Steps, Store, StoreError, allowances, explanations, observed, rollups, steps,
 };
@@ -10,8 +11,8 @@ use ccag_allowance::Draw;
 use ccag_domain::UnixMs;
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, TryInsertResult,
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, FromQueryResult, IntoActiveModel, Iterable,
+    QueryFilter, QueryOrder, QuerySelect, Select, TryInsertResult,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -104,7 +105,7 @@ impl Store {
     pub(crate) async fn count_usage_of(&self, ids: &[String]) -> Result<usize, StoreError> {
         let there = usage_record::Entity::find()
             .filter(usage_record::Column::Id.is_in(ids))
-            .count(&self.db)
+            .count_in(self)
             .await?;
         Ok(usize::try_from(there).unwrap_or(usize::MAX))
     }
@@ -125,13 +126,13 @@ impl Store {
                     .add(Condition::all().add(C::StartedAtMs.eq(at_ms)).add(C::Id.gt(id))),
             );
         }
-        Ok(usage_record::Entity::find()
+        usage_record::Entity::find()
             .filter(condition)
             .order_by_asc(C::StartedAtMs)
             .order_by_asc(C::Id)
             .limit(limit)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 }
 
@@ -148,16 +149,30 @@ fn condition(filter: &LedgerFilter) -> Condition {
 
 /// What everything that a filter selects has cost, in nano-USD.
 pub(super) async fn sum_cost(tx: &DatabaseTransaction, filter: &LedgerFilter) -> Result<i64, StoreError> {
+    let sum: Option<Option<i64>> = cost_of(filter).into_tuple().one(tx).await?;
+    Ok(sum.flatten().unwrap_or(0))
+}
+
+fn cost_of(filter: &LedgerFilter) -> Select<usage_record::Entity> {
     // `SUM` of 64-bit integers is a decimal on Postgres: cast back.
     let cost = Expr::expr(Func::sum(Expr::col(usage_record::Column::CostNanoUsd))).cast_as("bigint");
-    let sum: Option<Option<i64>> = usage_record::Entity::find()
+    usage_record::Entity::find()
         .select_only()
         .expr_as(cost, "sum")
         .filter(condition(filter))
-        .into_tuple()
-        .one(tx)
-        .await?;
-    Ok(sum.flatten().unwrap_or(0))
+}
+
+#[derive(FromQueryResult)]
+struct CostSum {
+    sum: Option<i64>,
+}
+
+impl Store {
+    /// What everything that a filter selects has cost, in nano-USD.
+    pub(super) async fn sum_ledger(&self, filter: &LedgerFilter) -> Result<i64, StoreError> {
+        let found: Vec<CostSum> = self.read_some(cost_of(filter), &["sum"]).await?;
+        Ok(found.first().and_then(|found| found.sum).unwrap_or(0))
+    }
 }
 
 /// Adds new records to the accounts that they count towards, and takes what they have drawn off their data planes' shares.

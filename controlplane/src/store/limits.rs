@@ -3,12 +3,13 @@
 use super::budgets::scope_key;
 use super::entity::{budget_account, limit, virtual_key};
 use super::rows::read;
+use super::together::{CountOf, Read as _};
 use super::{Store, StoreError, Tx, dialect};
 use ccag_domain::{BudgetScope, Limit, LimitId, LimitKind, ModelName, ObjectKind, TokenWeights, UnixMs};
 use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, Iterable, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, Iterable, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -124,26 +125,26 @@ impl Store {
     /// Limits in the order of their scopes, one page.
     pub(crate) async fn list_limits(&self, query: &LimitQuery) -> Result<Vec<limit::Model>, StoreError> {
         use limit::Column as C;
-        Ok(limit::Entity::find()
+        limit::Entity::find()
             .filter(query.condition())
             .order_by_asc(C::ScopeKey)
             .order_by_asc(C::Id)
             .offset(query.offset)
             .limit(query.limit)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     /// How many limits there are in all pages.
     pub(crate) async fn count_limits(&self, query: &LimitQuery) -> Result<u64, StoreError> {
-        Ok(limit::Entity::find()
+        limit::Entity::find()
             .filter(query.condition())
-            .count(&self.db)
-            .await?)
+            .count_in(self)
+            .await
     }
 
     pub(crate) async fn find_limit(&self, id: &str) -> Result<Option<limit::Model>, StoreError> {
-        Ok(limit::Entity::find_by_id(id).one(&self.db).await?)
+        limit::Entity::find_by_id(id).one_in(self).await
     }
 
     /// The limits with these ids.
@@ -151,7 +152,7 @@ impl Store {
         let mut found = Vec::new();
         for chunk in ids.chunks(dialect::rows_per_statement(1)) {
             let some = limit::Entity::find().filter(limit::Column::Id.is_in(chunk));
-            found.extend(some.all(&self.db).await?);
+            found.extend(some.all_in(self).await?);
         }
         Ok(found)
     }
@@ -181,16 +182,15 @@ impl Store {
         use budget_account::Column as C;
         let mut held: HashMap<String, Vec<i64>> = HashMap::new();
         for chunk in limit_ids.chunks(dialect::rows_per_statement(1)) {
-            let some: Vec<(String, i64)> = budget_account::Entity::find()
+            let select = budget_account::Entity::find()
                 .select_only()
-                .columns([C::BudgetId, C::HeldNanoUsd])
+                .column_as(C::BudgetId, "id")
+                .column_as(C::HeldNanoUsd, "found")
                 .filter(C::BudgetId.is_in(chunk))
-                .filter(C::IsLimit.eq(true))
-                .into_tuple()
-                .all(&self.db)
-                .await?;
-            for (id, permits) in some {
-                held.entry(id).or_default().push(permits);
+                .filter(C::IsLimit.eq(true));
+            let some: Vec<CountOf> = self.read_some(select, &["id", "found"]).await?;
+            for of in some {
+                held.entry(of.id).or_default().push(of.found);
             }
         }
         Ok(held)

@@ -56,7 +56,9 @@ mod setup;
 mod spending;
 mod steps;
 pub(crate) mod tally;
+mod together;
 mod tool_sums;
+pub(crate) mod turn;
 mod tx;
 mod used_sessions;
 
@@ -67,7 +69,7 @@ pub use dialect::{Backend, ConnectOptions};
 pub use error::StoreError;
 pub(crate) use explanations::ExplanationRow;
 pub(crate) use idempotency::ANSWERS_KEPT_MS;
-pub use identity::{TeamQuery, UserQuery};
+pub use identity::{TeamQuery, UserOrder, UserQuery};
 pub use keys::{KeyOrder, KeyQuery, KeyStateFilter, KeysWithin};
 pub(crate) use ledger::{Beside, Drawn, LedgerFilter};
 pub(crate) use observed::{Observed, Saving};
@@ -82,6 +84,7 @@ pub use seen::OnlyTools;
 pub(crate) use seen::{ToolAnswer, ToolPiece, ToolQuestion, ToolSum, ToolsBy};
 pub(crate) use steps::{Step, Steps};
 pub use tally::{Asked, Tally};
+pub use turn::{Place, Turn};
 pub(crate) use tx::Tx;
 
 use crate::master_key::OpenKeys;

@@ -1,6 +1,7 @@
 //! What endpoints offer: what AWS lists, and the application inference profiles that admins have chosen.
 
 use super::entity::{endpoint, endpoint_discovery, endpoint_profile};
+use super::together::Read as _;
 use super::{Store, StoreError, Tx, access, rows};
 use crate::secrets::Secrets;
 use ccag_domain::{
@@ -120,19 +121,28 @@ impl Store {
 
     /// An endpoint with what it offers.
     pub(crate) async fn load_endpoint(&self, id: &str) -> Result<Option<Endpoint>, StoreError> {
-        match endpoint::Entity::find_by_id(id).one(&self.db).await? {
-            Some(row) => Ok(Some(with_offers(&self.db, self.secrets(), &row).await?)),
-            None => Ok(None),
-        }
+        let (row, discovery, pinned) = tokio::try_join!(
+            self.find_endpoint(id),
+            self.find_discovery(id),
+            self.list_pinned(id)
+        )?;
+        let read = |row: endpoint::Model| {
+            Ok(Endpoint {
+                offers: Arc::new(offers(discovery.as_ref(), &pinned)?),
+                access: access::with_secrets(self.secrets(), &row)?,
+                ..rows::endpoint(&row)?
+            })
+        };
+        row.map(read).transpose()
     }
 
     pub(crate) async fn find_discovery(
         &self,
         endpoint_id: &str,
     ) -> Result<Option<endpoint_discovery::Model>, StoreError> {
-        Ok(endpoint_discovery::Entity::find_by_id(endpoint_id)
-            .one(&self.db)
-            .await?)
+        endpoint_discovery::Entity::find_by_id(endpoint_id)
+            .one_in(self)
+            .await
     }
 
     /// The application inference profiles that are chosen at an endpoint, by model.
@@ -140,11 +150,11 @@ impl Store {
         &self,
         endpoint_id: &str,
     ) -> Result<Vec<endpoint_profile::Model>, StoreError> {
-        Ok(endpoint_profile::Entity::find()
+        endpoint_profile::Entity::find()
             .filter(endpoint_profile::Column::EndpointId.eq(endpoint_id))
             .order_by_asc(endpoint_profile::Column::Model)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     /// The endpoints that AWS was asked about with success before, the last time before a moment.
@@ -153,7 +163,7 @@ impl Store {
             .filter(endpoint_discovery::Column::Found.is_not_null())
             .filter(endpoint_discovery::Column::AtMs.lt(before_ms))
             .order_by_asc(endpoint_discovery::Column::EndpointId)
-            .all(&self.db)
+            .all_in(self)
             .await?;
         Ok(rows.into_iter().map(|row| row.endpoint_id).collect())
     }

@@ -6,12 +6,13 @@
 use super::entity::{
     notification_delivery as delivery, notification_destination as dest, notification_event as event,
 };
+use super::together::Read as _;
 use super::{Store, StoreError, Tx};
 use ccag_domain::{Category, DeliveryState, UnixMs};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, TryInsertResult,
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, TryInsertResult,
 };
 
 /// Stands for `BUDGET_NOTIFICATION_URL` where a destination's id would be.
@@ -208,7 +209,7 @@ impl Store {
                 .filter(C::DestinationId.eq(destination_id))
                 .order_by_asc(C::DueAtMs)
                 .order_by_asc(C::Id)
-                .one(&self.db)
+                .one_in(self)
                 .await?;
             let Some(mut row) = first else {
                 return Ok(None);
@@ -229,7 +230,7 @@ impl Store {
                 by.clone_into(&mut row.leased_by);
                 row.leased_until_ms = until_ms;
                 row.attempts += 1;
-                let event = event::Entity::find_by_id(&row.event_id).one(&self.db).await?;
+                let event = event::Entity::find_by_id(&row.event_id).one_in(self).await?;
                 let event =
                     event.ok_or_else(|| StoreError::unreadable("notification_deliveries", "event_id"))?;
                 return Ok(Some((row, event)));
@@ -273,14 +274,11 @@ impl Store {
             .order_by_desc(C::CreatedAtMs)
             .order_by_desc(C::Id)
             .offset(filter.offset)
-            .limit(limit)
-            .all(&self.db)
-            .await?;
+            .limit(limit);
+        let rows = rows.all_in(self).await?;
         let ids: Vec<&str> = rows.iter().map(|row| row.event_id.as_str()).collect();
-        let events = event::Entity::find()
-            .filter(event::Column::Id.is_in(ids))
-            .all(&self.db)
-            .await?;
+        let events = event::Entity::find().filter(event::Column::Id.is_in(ids));
+        let events = events.all_in(self).await?;
         let parcel = |row: delivery::Model| {
             let event = events.iter().find(|event| event.id == row.event_id)?.clone();
             Some((row, event))
@@ -290,10 +288,10 @@ impl Store {
 
     /// How many there are on all pages.
     pub(crate) async fn count_deliveries(&self, filter: &DeliveryFilter) -> Result<u64, StoreError> {
-        Ok(delivery::Entity::find()
+        delivery::Entity::find()
             .filter(filter.condition())
-            .count(&self.db)
-            .await?)
+            .count_in(self)
+            .await
     }
 
     /// How much waits and how much was given up.
@@ -307,8 +305,8 @@ impl Store {
             .one(&self.db)
             .await?;
         Ok(Waiting {
-            pending: of(DeliveryState::Pending).count(&self.db).await?,
-            dead: of(DeliveryState::Dead).count(&self.db).await?,
+            pending: of(DeliveryState::Pending).count_in(self).await?,
+            dead: of(DeliveryState::Dead).count_in(self).await?,
             oldest_ms: oldest.flatten(),
         })
     }

@@ -2,6 +2,7 @@
 
 use super::entity::policy;
 use super::rows::read;
+use super::together::Read as _;
 use super::{Store, StoreError, Tx};
 use ccag_domain::{ModelName, ModelPolicy, ObjectKind, PolicyId};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QueryOrder, QuerySelect};
@@ -23,15 +24,15 @@ pub(super) fn pushed(row: &policy::Model) -> Result<Option<ModelPolicy>, StoreEr
 impl Store {
     /// All policies, those that win first.
     pub(crate) async fn list_policies(&self) -> Result<Vec<policy::Model>, StoreError> {
-        Ok(policy::Entity::find()
+        policy::Entity::find()
             .order_by_desc(policy::Column::Priority)
             .order_by_asc(policy::Column::Id)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     pub(crate) async fn find_policy(&self, id: &str) -> Result<Option<policy::Model>, StoreError> {
-        Ok(policy::Entity::find_by_id(id).one(&self.db).await?)
+        policy::Entity::find_by_id(id).one_in(self).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The price book.
 
 use super::entity::price;
+use super::together::Read as _;
 use super::{Store, StoreError, Tx};
 use ccag_domain::{ObjectKind, UnixMs};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
@@ -17,12 +18,12 @@ pub(super) async fn list_current<C: ConnectionTrait>(db: &C) -> Result<Vec<price
 impl Store {
     /// All prices that are or ever were in force: by model, the newest first.
     pub(crate) async fn list_price_history(&self) -> Result<Vec<price::Model>, StoreError> {
-        Ok(price::Entity::find()
+        price::Entity::find()
             .order_by_asc(price::Column::Model)
             .order_by_desc(price::Column::EffectiveFromMs)
             .order_by_desc(price::Column::Id)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Identity providers, who people are to them, and sign-ins on their way.
 
 use super::entity::{identity, identity_provider, setting, sign_in_attempt, user};
+use super::together::Read as _;
 use super::{Store, StoreError, Tx};
 use ccag_domain::UnixMs;
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
@@ -12,22 +13,22 @@ use sea_orm::{
 impl Store {
     /// All providers, by name.
     pub(crate) async fn list_providers(&self) -> Result<Vec<identity_provider::Model>, StoreError> {
-        Ok(identity_provider::Entity::find()
+        identity_provider::Entity::find()
             .order_by_asc(identity_provider::Column::NameKey)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     pub(crate) async fn find_provider(
         &self,
         id: &str,
     ) -> Result<Option<identity_provider::Model>, StoreError> {
-        Ok(identity_provider::Entity::find_by_id(id).one(&self.db).await?)
+        identity_provider::Entity::find_by_id(id).one_in(self).await
     }
 
     /// A setting.
     pub(crate) async fn find_setting(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let row = setting::Entity::find_by_id(name).one(&self.db).await?;
+        let row = setting::Entity::find_by_id(name).one_in(self).await?;
         Ok(row.map(|row| row.value))
     }
 

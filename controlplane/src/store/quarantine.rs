@@ -1,12 +1,10 @@
 //! Records that were put aside because they can never be stored.
 
 use super::entity::usage_quarantine::{Column as C, Entity, Model};
+use super::together::Read as _;
 use super::{Store, StoreError, Tx};
 use ccag_domain::UnixMs;
-use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 
 /// A record that was put aside.
 pub(crate) type QuarantineRow = Model;
@@ -40,23 +38,23 @@ impl Store {
             let same = Condition::all().add(C::AtMs.eq(*at_ms)).add(C::Id.lt(id));
             Condition::any().add(C::AtMs.lt(*at_ms)).add(same)
         });
-        Ok(Entity::find()
+        Entity::find()
             .filter(Condition::all().add_option(after))
             .order_by_desc(C::AtMs)
             .order_by_desc(C::Id)
             .offset(query.offset)
             .limit(query.limit)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     /// How many were put aside.
     pub(crate) async fn count_quarantine(&self) -> Result<u64, StoreError> {
-        Ok(Entity::find().count(&self.db).await?)
+        Entity::find().count_in(self).await
     }
 
     pub(crate) async fn find_quarantine(&self, id: &str) -> Result<Option<QuarantineRow>, StoreError> {
-        Ok(Entity::find_by_id(id).one(&self.db).await?)
+        Entity::find_by_id(id).one_in(self).await
     }
 }
 

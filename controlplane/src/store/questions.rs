@@ -198,7 +198,17 @@ impl Store {
     pub(crate) async fn ask(&self, questions: &[Question<'_>]) -> Result<Vec<Answer>, StoreError> {
         let complete_from = self.complete_from().await?;
         let statement = self.write_down(questions, complete_from);
-        let rows = AnswerRow::find_by_statement(statement).all(&self.db).await?;
+        let columns = [
+            "question",
+            "bucket",
+            "group_key",
+            "name",
+            "last_bucket",
+            "groups",
+            "all_cost",
+        ];
+        let columns = columns.iter().chain(&SUMS).map(ToString::to_string).collect();
+        let rows: Vec<AnswerRow> = self.read(statement, columns).await?;
         let mut answers = vec![Answer::default(); questions.len()];
         for row in rows {
             let Some(answer) = usize::try_from(row.question)
@@ -426,8 +436,20 @@ impl Store {
         tx: &DatabaseTransaction,
         filters: &[RollupFilter],
     ) -> Result<Vec<i64>, StoreError> {
+        let rows = CostRow::find_by_statement(self.costs(filters)).all(tx).await?;
+        Ok(in_order(rows, filters.len()))
+    }
+
+    /// The same, as it is now.
+    pub(super) async fn sum_costs_now(&self, filters: &[RollupFilter]) -> Result<Vec<i64>, StoreError> {
+        let columns = vec!["n".to_owned(), "cost".to_owned()];
+        let rows = self.read(self.costs(filters), columns).await?;
+        Ok(in_order(rows, filters.len()))
+    }
+
+    fn costs(&self, filters: &[RollupFilter]) -> Statement {
         let mut sql = Sql::default();
-        sql.say("SELECT n, CAST(SUM(cost_nano_usd) AS BIGINT) FROM (");
+        sql.say("SELECT n, CAST(SUM(cost_nano_usd) AS BIGINT) AS cost FROM (");
         for (n, filter) in filters.iter().enumerate() {
             let reading = Reading {
                 dims: filter.dims(),
@@ -445,13 +467,23 @@ impl Store {
             );
         }
         sql.say(") AS parts GROUP BY n");
-        let mut sums = vec![0; filters.len()];
-        for row in tx.query_all_raw(sql.made(self)).await? {
-            let (n, sum): (i64, Option<i64>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            if let Some(slot) = usize::try_from(n).ok().and_then(|n| sums.get_mut(n)) {
-                *slot = sum.unwrap_or(0);
-            }
-        }
-        Ok(sums)
+        sql.made(self)
     }
+}
+
+#[derive(FromQueryResult)]
+struct CostRow {
+    n: i64,
+    cost: Option<i64>,
+}
+
+/// Sums in the order of the filters.
+fn in_order(rows: Vec<CostRow>, filters: usize) -> Vec<i64> {
+    let mut sums = vec![0; filters];
+    for row in rows {
+        if let Some(slot) = usize::try_from(row.n).ok().and_then(|n| sums.get_mut(n)) {
+            *slot = row.cost.unwrap_or(0);
+        }
+    }
+    sums
 }

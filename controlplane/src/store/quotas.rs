@@ -47,7 +47,7 @@ impl Store {
         since_ms: UnixMs,
     ) -> Result<Vec<QuotaSum>, StoreError> {
         let ended = Expr::col(C::StartedAtMs).add(Expr::col(C::DurationMs));
-        let rows = Entity::find()
+        let select = Entity::find()
             .select_only()
             .column(C::Model)
             .column(C::Geography)
@@ -62,10 +62,18 @@ impl Store {
             .filter(C::Surface.ne(Lane::Mantle.as_str()))
             .filter(ended.gt(since_ms))
             .group_by(C::Model)
-            .group_by(C::Geography)
-            .into_model::<Row>()
-            .all(&self.db)
-            .await?;
+            .group_by(C::Geography);
+        let columns = [
+            "model",
+            "geography",
+            "requests",
+            "input",
+            "output",
+            "cache_read",
+            "write_5m",
+            "write_1h",
+        ];
+        let rows: Vec<Row> = self.read_some(select, &columns).await?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 }

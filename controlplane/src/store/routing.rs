@@ -1,11 +1,12 @@
 //! Endpoints, which teams may use them, and models.
 
 use super::entity::{endpoint, model, setting, team, team_endpoint};
+use super::together::Read as _;
 use super::{Store, StoreError, Tx};
 use ccag_domain::{ObjectKind, RoutingPolicy};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 /// The `source` of a built-in model that an admin has taken out of the catalogue: its row stays, so that the next start
@@ -35,57 +36,60 @@ pub(crate) struct Assignment {
     pub(crate) team_name: String,
 }
 
-/// The assignments of one endpoint, or of all, by the names of the teams.
-async fn assignments<C: ConnectionTrait>(
-    db: &C,
-    endpoint_id: Option<&str>,
-) -> Result<Vec<Assignment>, StoreError> {
-    let mut select = team_endpoint::Entity::find();
-    if let Some(id) = endpoint_id {
-        select = select.filter(team_endpoint::Column::EndpointId.eq(id));
+/// The assignments of one endpoint, or of all.
+fn assigned(endpoint_id: Option<&str>) -> Select<team_endpoint::Entity> {
+    let select = team_endpoint::Entity::find();
+    match endpoint_id {
+        Some(id) => select.filter(team_endpoint::Column::EndpointId.eq(id)),
+        None => select,
     }
-    let rows = select.all(db).await?;
-    let ids: Vec<_> = rows.iter().map(|row| row.team_id.as_str()).collect();
-    let names: std::collections::HashMap<String, String> = team::Entity::find()
-        .select_only()
-        .columns([team::Column::Id, team::Column::Name])
-        .filter(team::Column::Id.is_in(ids))
-        .into_tuple::<(String, String)>()
-        .all(db)
-        .await?
-        .into_iter()
-        .collect();
+}
+
+/// Assignments by the names of their teams.
+fn named(rows: Vec<team_endpoint::Model>, teams: &[team::Model]) -> Vec<Assignment> {
+    let name = |id: &str| {
+        teams
+            .iter()
+            .find(|team| team.id == id)
+            .map(|team| team.name.clone())
+    };
     let mut found: Vec<_> = rows
         .into_iter()
         .map(|row| Assignment {
-            team_name: names.get(&row.team_id).cloned().unwrap_or_default(),
+            team_name: name(&row.team_id).unwrap_or_default(),
             endpoint_id: row.endpoint_id,
             team_id: row.team_id,
         })
         .collect();
     found.sort_by(|a, b| (&a.team_name, &a.team_id).cmp(&(&b.team_name, &b.team_id)));
-    Ok(found)
+    found
 }
 
 /// What the organisation says about routes. One that cannot be read allows nothing, rather than everything.
 pub(super) async fn organisation<C: ConnectionTrait>(db: &C) -> Result<RoutingPolicy, StoreError> {
-    let Some(row) = setting::Entity::find_by_id(ROUTING).one(db).await? else {
-        return Ok(RoutingPolicy::default());
+    Ok(policy_of(setting::Entity::find_by_id(ROUTING).one(db).await?))
+}
+
+fn policy_of(row: Option<setting::Model>) -> RoutingPolicy {
+    let Some(row) = row else {
+        return RoutingPolicy::default();
     };
-    Ok(serde_json::from_str(&row.value).unwrap_or_else(|error| {
+    serde_json::from_str(&row.value).unwrap_or_else(|error| {
         tracing::error!(%error, "the organisation's rules for routes cannot be read: no request is let through by them");
         RoutingPolicy::sealed()
-    }))
+    })
 }
 
 impl Store {
     /// What the organisation says about routes.
     pub(crate) async fn find_routing(&self) -> Result<RoutingPolicy, StoreError> {
-        organisation(&self.db).await
+        Ok(policy_of(
+            setting::Entity::find_by_id(ROUTING).one_in(self).await?,
+        ))
     }
 
     pub(crate) async fn find_endpoint(&self, id: &str) -> Result<Option<endpoint::Model>, StoreError> {
-        Ok(endpoint::Entity::find_by_id(id).one(&self.db).await?)
+        endpoint::Entity::find_by_id(id).one_in(self).await
     }
 
     /// Which teams may use which endpoints: those of one endpoint, or all.
@@ -93,7 +97,8 @@ impl Store {
         &self,
         endpoint_id: Option<&str>,
     ) -> Result<Vec<Assignment>, StoreError> {
-        assignments(&self.db, endpoint_id).await
+        let (rows, teams) = tokio::try_join!(assigned(endpoint_id).all_in(self), self.teams())?;
+        Ok(named(rows, &teams))
     }
 
     /// The endpoints that are assigned to a team, in their order, with their positions.
@@ -104,14 +109,8 @@ impl Store {
         let assigned = team_endpoint::Entity::find()
             .filter(team_endpoint::Column::TeamId.eq(team_id))
             .order_by_asc(team_endpoint::Column::Position)
-            .order_by_asc(team_endpoint::Column::EndpointId)
-            .all(&self.db)
-            .await?;
-        let ids: Vec<_> = assigned.iter().map(|row| row.endpoint_id.as_str()).collect();
-        let endpoints = endpoint::Entity::find()
-            .filter(endpoint::Column::Id.is_in(ids))
-            .all(&self.db)
-            .await?;
+            .order_by_asc(team_endpoint::Column::EndpointId);
+        let (assigned, endpoints) = tokio::try_join!(assigned.all_in(self), self.list_endpoints())?;
         Ok(assigned
             .iter()
             .filter_map(|row| {
@@ -183,7 +182,13 @@ impl Tx {
 
     /// The teams that an endpoint is assigned to.
     pub(crate) async fn list_assignments(&self, endpoint_id: &str) -> Result<Vec<Assignment>, StoreError> {
-        assignments(&self.tx, Some(endpoint_id)).await
+        let rows = assigned(Some(endpoint_id)).all(&self.tx).await?;
+        let ids: Vec<_> = rows.iter().map(|row| row.team_id.as_str()).collect();
+        let teams = team::Entity::find()
+            .filter(team::Column::Id.is_in(ids))
+            .all(&self.tx)
+            .await?;
+        Ok(named(rows, &teams))
     }
 
     /// Replaces the endpoints that a team may use; the position comes with each.

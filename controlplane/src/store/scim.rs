@@ -7,6 +7,7 @@ pub(crate) use groups::Member;
 pub(crate) use users::{Narrow, Person};
 
 use super::entity::{identity_provider, scim_group, scim_group_member, scim_token, scim_user};
+use super::together::Read as _;
 use super::{Store, StoreError, Tx};
 use ccag_domain::UnixMs;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
@@ -27,7 +28,7 @@ impl Store {
     ) -> Result<Option<(scim_token::Model, identity_provider::Model)>, StoreError> {
         let token = scim_token::Entity::find()
             .filter(scim_token::Column::Digest.eq(digest))
-            .one(&self.db)
+            .one_in(self)
             .await?;
         let Some(token) = token else { return Ok(None) };
         let provider = self.find_provider(&token.provider_id).await?;
@@ -63,12 +64,12 @@ impl Store {
         after_ms: UnixMs,
         until_ms: UnixMs,
     ) -> Result<Vec<scim_token::Model>, StoreError> {
-        Ok(scim_token::Entity::find()
+        scim_token::Entity::find()
             .filter(scim_token::Column::ExpiresAtMs.gt(after_ms))
             .filter(scim_token::Column::ExpiresAtMs.lte(until_ms))
             .order_by_asc(scim_token::Column::Id)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 
     /// The tokens of a provider, the oldest first.
@@ -76,11 +77,11 @@ impl Store {
         &self,
         provider_id: &str,
     ) -> Result<Vec<scim_token::Model>, StoreError> {
-        Ok(scim_token::Entity::find()
+        scim_token::Entity::find()
             .filter(scim_token::Column::ProviderId.eq(provider_id))
             .order_by_asc(scim_token::Column::Id)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 }
 

@@ -4,6 +4,7 @@ use super::entity::{
     endpoint, idempotent_request, identity_provider, notification_destination, search_provider, setting,
     sign_in_attempt, signing_key,
 };
+use super::together::{OfId, Read as _};
 use super::{Store, StoreError, Tx};
 use crate::secrets::name;
 use sea_orm::sea_query::Expr;
@@ -123,22 +124,21 @@ impl Store {
             }
             SealedKind::SearchServiceKeys => {
                 use search_provider::Column as C;
-                let rows: Vec<(String, String, String)> = search_provider::Entity::find()
-                    .select_only()
-                    .columns([C::Owner, C::Kind, C::ApiKey])
+                let rows = search_provider::Entity::find()
                     .filter(C::ApiKey.is_not_null())
                     .order_by_asc(C::Owner)
                     .order_by_asc(C::Kind)
-                    .into_tuple()
-                    .all(&self.db)
+                    .all_in(self)
                     .await?;
-                let sealed = |(owner, kind, value): (String, String, String)| Sealed {
-                    what: name::search_service(&owner, &kind),
-                    id: owner,
-                    second: Some(kind),
-                    value,
+                let sealed = |row: search_provider::Model| {
+                    Some(Sealed {
+                        what: name::search_service(&row.owner, &row.kind),
+                        id: row.owner,
+                        second: Some(row.kind),
+                        value: row.api_key?,
+                    })
                 };
-                Ok(rows.into_iter().map(sealed).collect())
+                Ok(rows.into_iter().filter_map(sealed).collect())
             }
         }
     }
@@ -148,19 +148,18 @@ impl Store {
         (id, sealed): (E::Column, E::Column),
         what: fn(&str) -> String,
     ) -> Result<Vec<Sealed>, StoreError> {
-        let rows: Vec<(String, String)> = E::find()
+        let select = E::find()
             .select_only()
-            .columns([id, sealed])
+            .column_as(id, "id")
+            .column_as(sealed, "value")
             .filter(sealed.is_not_null())
-            .order_by_asc(id)
-            .into_tuple()
-            .all(&self.db)
-            .await?;
-        let sealed = |(id, value): (String, String)| Sealed {
-            what: what(&id),
-            id,
+            .order_by_asc(id);
+        let rows: Vec<OfId> = self.read_some(select, &["id", "value"]).await?;
+        let sealed = |of: OfId| Sealed {
+            what: what(&of.id),
+            id: of.id,
             second: None,
-            value,
+            value: of.value,
         };
         Ok(rows.into_iter().map(sealed).collect())
     }

@@ -1,6 +1,7 @@
 //! Web search: its rules and the services that people have configured.
 
 use super::entity::{search_provider, setting};
+use super::together::Read as _;
 use super::{Store, StoreError, Tx};
 use crate::secrets::name::SEARCH_RESULTS as SEALING_KEY;
 use crate::secrets::{Secrets, name};
@@ -125,11 +126,11 @@ impl Store {
         &self,
         owner: &str,
     ) -> Result<Vec<search_provider::Model>, StoreError> {
-        Ok(search_provider::Entity::find()
+        search_provider::Entity::find()
             .filter(search_provider::Column::Owner.eq(owner))
             .order_by_asc(search_provider::Column::Kind)
-            .all(&self.db)
-            .await?)
+            .all_in(self)
+            .await
     }
 }
 

@@ -1,10 +1,14 @@
 //! Sessions, and the memory of failed log-ins.
 
-use super::entity::{login_failure, session, user};
-use super::{Store, StoreError, Tx};
+use super::entity::{config_revision, login_failure, session, user};
+use super::together::Read as _;
+use super::{Store, StoreError, Tx, config, tally};
 use ccag_domain::UnixMs;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
+};
 
 impl Tx {
     pub(crate) async fn insert_session(&self, row: session::Model) -> Result<(), StoreError> {
@@ -46,7 +50,7 @@ impl Store {
         user_id: &str,
         now_ms: UnixMs,
     ) -> Result<Vec<session::Model>, StoreError> {
-        Ok(tokens_of(user_id, now_ms).all(&self.db).await?)
+        tokens_of(user_id, now_ms).all_in(self).await
     }
 
     /// An unexpired session and its user.
@@ -55,16 +59,22 @@ impl Store {
         digest: &str,
         now_ms: UnixMs,
     ) -> Result<Option<(session::Model, user::Model)>, StoreError> {
-        let Some(session) = session::Entity::find()
+        let sessions = session::Entity::find()
             .filter(session::Column::Digest.eq(digest))
-            .filter(session::Column::ExpiresAtMs.gt(now_ms))
-            .one(&self.db)
-            .await?
-        else {
-            return Ok(None);
-        };
-        let user = user::Entity::find_by_id(&session.user_id).one(&self.db).await?;
-        Ok(user.map(|user| (session, user)))
+            .filter(session::Column::ExpiresAtMs.gt(now_ms));
+        let whose = sessions.clone().select_only().column(session::Column::UserId);
+        let users = user::Entity::find().filter(user::Column::Id.in_subquery(whose.into_query()));
+        let (session, user, revision) = tokio::try_join!(
+            sessions.one_in(self),
+            users.one_in(self),
+            config_revision::Entity::find_by_id(1).one_in(self)
+        )?;
+        let found = session.zip(user);
+        if found.is_some() {
+            // What the request shows afterwards is at least as new.
+            tally::set_position(Some(&config::position_of(revision)?));
+        }
+        Ok(found)
     }
 
     /// Forgets sessions that have expired and failed log-ins of the past.

@@ -61,5 +61,6 @@ mod sign_on;
 mod suite;
 mod sums;
 mod support;
+mod turning;
 mod watch;
 mod web_search;

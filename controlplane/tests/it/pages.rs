@@ -25,14 +25,22 @@ const FEW: usize = 3;
 /// Where it is written which pages need more, and how many.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/statements.md");
 
-const HEAD: &str = "# Pages that ask the database often
+const HEAD: &str = "# How often pages ask the database
 
-A page of the console takes at most three statements beside those that tell who asks. These take more, as measured by a test with thirty users, each with a
-key, a budget, a limit and a request, as an owner sees it, when the lists of the configuration have been read before. None may take more than what
-stands here: `CCAG_UPDATE_DOCS=1 cargo nextest run -p ccag-controlplane pages_ask` writes the table.
+A page of the console takes at most three statements beside the one that tells who asks and where the configuration stands, because what does not wait for each other is
+sent together ([ADR 33](adr/0033-reads-are-sent-together.md)). A test measures it with thirty users, each with a key, a budget, a limit and a request, as an
+owner sees it, on both databases, when the lists of the configuration have been read before: after a change, each list that a page needs takes one more.
 
-| page | statements |
+`CCAG_SHOW_STATEMENTS=1 cargo nextest run -p ccag-controlplane pages_ask --no-capture` prints what every page asks, and `CCAG_UPDATE_DOCS=1` writes the table of those that take
+more than three. None may take more than what stands here.
+
+";
+
+const TABLE: &str = "| page | statements |
 |---|---|
+";
+
+const NONE: &str = "There is no such page.
 ";
 
 /// Tables that grow with people and their requests.
@@ -95,16 +103,29 @@ async fn look(plane: &Plane, token: &str, address: &str) -> Tally {
     tally
 }
 
+#[expect(clippy::print_stderr, reason = "somebody wants to see it")]
+fn show(route: &str, tally: &Tally) {
+    eprintln!("=== {} {route}", tally.statements());
+    for asked in tally.asked() {
+        let text: String = asked.statement.sql.chars().take(2_000).collect();
+        eprintln!("  * {text}");
+    }
+}
+
 async fn pages_ask_the_database_seldom(db: TestDb) {
     let (plane, token) = made(&db).await;
     let own = db.connect().await;
-    let mut found = HEAD.to_owned();
+    let mut found = String::new();
     let documented = std::fs::read_to_string(PAGE).unwrap_or_default();
     let mut worse = Vec::new();
     for page in pages(&own).await {
         // What is read once after a change is not counted with every page.
         look(&plane, &token, &page.address).await;
-        let asked = look(&plane, &token, &page.address).await.statements();
+        let tally = look(&plane, &token, &page.address).await;
+        let asked = tally.statements();
+        if std::env::var_os("CCAG_SHOW_STATEMENTS").is_some() {
+            show(page.route, &tally);
+        }
         let row = |count: &str| format!("| `{}` | {count}", page.route);
         if asked > FEW {
             let _ = writeln!(found, "{} |", row(&asked.to_string()));
@@ -117,7 +138,11 @@ async fn pages_ask_the_database_seldom(db: TestDb) {
         }
     }
     if std::env::var_os("CCAG_UPDATE_DOCS").is_some() {
-        std::fs::write(PAGE, &found).unwrap();
+        let rows = match found.is_empty() {
+            true => NONE.to_owned(),
+            false => format!("{TABLE}{found}"),
+        };
+        std::fs::write(PAGE, format!("{HEAD}{rows}")).unwrap();
         worse.clear();
     }
     assert!(

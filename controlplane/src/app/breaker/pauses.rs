@@ -145,8 +145,9 @@ async fn views(app: &App, rows: Vec<paused_session::Model>) -> Result<Vec<Paused
         }
     }
     let mut names: HashMap<String, String> = HashMap::new();
-    names.extend(app.store.list_user_names(&users).await?);
-    names.extend(app.store.list_key_names(&keys).await?);
+    let (users, keys) = tokio::try_join!(app.store.list_user_names(&users), app.store.list_key_names(&keys))?;
+    names.extend(users);
+    names.extend(keys);
     rows.into_iter().map(|row| Ok(view(row, &names)?)).collect()
 }
 

@@ -65,13 +65,18 @@ pub async fn set_organisation(
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn of_team(app: &App, actor: &Actor, id: &TeamId) -> Result<SessionBreakerView, Problem> {
     actor.require(Permission::Read(Area::Breaker), Target::Team(id.as_str()))?;
-    if app.store.find_team(id.as_str()).await?.is_none() {
+    let (team, own, organisation) = tokio::try_join!(
+        app.store.find_team(id.as_str()),
+        app.store.find_session_breaker(id.as_str()),
+        app.store.find_session_breaker(ORGANISATION)
+    )?;
+    if team.is_none() {
         return Err(not_found("team", id.as_str()));
     }
-    if let Some(policy) = app.store.find_session_breaker(id.as_str()).await? {
-        return Ok(view(Some((policy, BreakerSource::Team))));
-    }
-    of_organisation(app).await
+    let own = own.map(|policy| (policy, BreakerSource::Team));
+    Ok(view(own.or_else(|| {
+        organisation.map(|policy| (policy, BreakerSource::Organisation))
+    })))
 }
 
 /// Says what the sessions of a team may do, instead of what the organisation says. Without any limit the team's sessions

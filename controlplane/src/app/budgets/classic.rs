@@ -142,14 +142,17 @@ fn policy_shown(view: Option<&BudgetView>) -> Option<PolicySpec> {
 /// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn team_budget(app: &App, actor: &Actor, id: &TeamId) -> Result<TeamBudgetView, Problem> {
     actor.require(Permission::Read(Area::WiderBudgets), Target::Team(id.as_str()))?;
-    if app.store.find_team(id.as_str()).await?.is_none() {
+    let (team, pooled, each) = tokio::try_join!(
+        app.store.find_team(id.as_str()),
+        of_scope(app, BudgetScope::Team(id.clone())),
+        of_scope(app, BudgetScope::EachMember(id.clone()))
+    )?;
+    if team.is_none() {
         return Err(not_found("team", id.as_str()));
     }
-    let pooled = of_scope(app, BudgetScope::Team(id.clone())).await?;
-    let each = of_scope(app, BudgetScope::EachMember(id.clone())).await?;
-    let pooled = shown(app, spoken_of(&pooled, None)).await?;
-    let period = pooled.as_ref().map(|view| view.period);
-    let each = shown(app, spoken_of(&each, period)).await?;
+    let pooled = spoken_of(&pooled, None);
+    let period = pooled.and_then(|row| Period::parse(&row.period));
+    let (pooled, each) = tokio::try_join!(shown(app, pooled), shown(app, spoken_of(&each, period)))?;
     let first = pooled.as_ref().or(each.as_ref());
     Ok(TeamBudgetView {
         team_id: id.clone(),

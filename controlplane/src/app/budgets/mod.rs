@@ -10,7 +10,7 @@ pub(crate) use classic::of_teams;
 pub use classic::{
     clear_team, default_budget, set_default_budget, set_spend_limit, set_team, spend_limit, team_budget,
 };
-pub(crate) use status::standings;
+pub(crate) use status::{bounds_of_self, standings};
 pub use status::{status, status_of_user};
 
 use super::{App, Changed, not_found, validate};

@@ -17,6 +17,9 @@ use ccag_domain::{
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// A budget that applies, what it is counted by, and what that holds.
+type Applied = (Arc<Budget>, AccountOf, Holds);
+
 /// How many steps that were reached are shown.
 const RECENT: u64 = 10;
 
@@ -62,6 +65,26 @@ pub async fn status_of_user(app: &App, actor: &Actor, id: &UserId) -> Result<Bud
     of_caller(app, name, &caller, false).await
 }
 
+/// The budgets that bound the spending of whoever is signed in, whichever key of theirs is used.
+///
+/// # Errors
+/// [`ccag_domain::Code::Unavailable`] without a database.
+pub(crate) async fn bounds_of_self(app: &App, actor: &Actor) -> Result<Vec<AppliedBudget>, Problem> {
+    let Some(user) = actor.user_id() else {
+        return Ok(Vec::new());
+    };
+    let caller = Caller {
+        // A key that has no budget.
+        key_id: KeyId::generate(&*app.clock, &*app.rng),
+        user_id: Some(user.clone()),
+        team_id: actor.team_id().cloned(),
+    };
+    let now = app.now_ms();
+    let found = found(app, &caller, now).await?;
+    let (applied, names) = tokio::try_join!(held(app, &found), named(app, &found))?;
+    Ok(marked(&applied, &names, now))
+}
+
 async fn of_key(app: &App, actor: &Actor, id: &KeyId) -> Result<BudgetStatusView, Problem> {
     let (row, owner) = authority::see_key(app, actor, id).await?;
     let user_team = (owner.filter(|_| row.team_id.is_none())).and_then(|user| user.team_id);
@@ -98,12 +121,8 @@ fn scopes(caller: &Caller) -> Vec<BudgetScope> {
     scopes
 }
 
-/// The budgets that apply, with what they hold.
-async fn applied(
-    app: &App,
-    caller: &Caller,
-    now: UnixMs,
-) -> Result<Vec<(Arc<Budget>, AccountOf, Holds)>, Problem> {
+/// The budgets that apply, and what they are counted by.
+async fn found(app: &App, caller: &Caller, now: UnixMs) -> Result<Vec<(Arc<Budget>, AccountOf)>, Problem> {
     let mut by_scope: HashMap<BudgetScope, Vec<Arc<Budget>>> = HashMap::new();
     for row in app.store.find_budgets_of(&scopes(caller)).await? {
         let budget = pushed(&row)?;
@@ -112,23 +131,40 @@ async fn applied(
             .or_default()
             .push(Arc::new(budget));
     }
-    let budgets: Vec<Arc<Budget>> = applicable(caller, |scope| {
+    let budgets = applicable(caller, |scope| {
         by_scope.get(scope).map(Vec::as_slice).unwrap_or_default()
-    })
-    .into_iter()
-    .map(Arc::clone)
-    .collect();
-    let accounts: Vec<AccountOf> = budgets
-        .iter()
-        .map(|budget| budget.account(now, caller.user_id.as_ref()))
-        .collect();
-    let holds = view::holds(app, &accounts).await?;
+    });
     Ok(budgets
         .into_iter()
-        .zip(accounts)
-        .zip(holds)
-        .map(|((budget, account), holds)| (budget, account, holds))
+        .map(|budget| (Arc::clone(budget), budget.account(now, caller.user_id.as_ref())))
         .collect())
+}
+
+/// The same, with what they hold.
+async fn held(app: &App, found: &[(Arc<Budget>, AccountOf)]) -> Result<Vec<Applied>, Problem> {
+    let accounts: Vec<AccountOf> = found.iter().map(|(_, account)| account.clone()).collect();
+    let holds = view::holds(app, &accounts).await?;
+    let all = found.iter().zip(holds);
+    Ok(all
+        .map(|((budget, account), holds)| (Arc::clone(budget), account.clone(), holds))
+        .collect())
+}
+
+/// The names of what they are about.
+async fn named(app: &App, found: &[(Arc<Budget>, AccountOf)]) -> Result<Names, Problem> {
+    Ok(Names::of(app, found.iter().map(|(budget, _)| &budget.scope)).await?)
+}
+
+/// The budgets as they are shown; the one that binds says so.
+fn marked(applied: &[Applied], names: &Names, now: UnixMs) -> Vec<AppliedBudget> {
+    let mut budgets: Vec<AppliedBudget> = applied
+        .iter()
+        .map(|(budget, of, holds)| show(budget, of, *holds, names, now))
+        .collect();
+    if let Some(at) = furthest(&budgets, |_| true) {
+        budgets[at].binds = true;
+    }
+    budgets
 }
 
 /// How the budgets stand that bound a caller's spending.
@@ -140,7 +176,7 @@ pub(crate) async fn standings(app: &App, caller: &Caller) -> Result<Vec<Standing
         spent: holds.spent,
         resets_at: (budget.period != Period::Total).then_some(of.stretch.end_ms),
     };
-    let applied = applied(app, caller, now).await?;
+    let applied = held(app, &found(app, caller, now).await?).await?;
     Ok(applied.into_iter().map(standing).collect())
 }
 
@@ -151,18 +187,12 @@ async fn of_caller(
     by_key: bool,
 ) -> Result<BudgetStatusView, Problem> {
     let now = app.now_ms();
-    let applied = applied(app, caller, now).await?;
-    let names = Names::of(app, applied.iter().map(|(budget, ..)| &budget.scope)).await?;
-    let account_ids: Vec<String> = applied.iter().map(|(_, of, _)| of.id.to_string()).collect();
-    let events = app.store.list_budget_events(&account_ids, RECENT).await?;
-    let mut budgets: Vec<AppliedBudget> = applied
-        .iter()
-        .map(|(budget, of, holds)| show(budget, of, *holds, &names, now))
-        .collect();
-    let binds = furthest(&budgets, |_| true);
-    if let Some(at) = binds {
-        budgets[at].binds = true;
-    }
+    let found = found(app, caller, now).await?;
+    let account_ids: Vec<String> = found.iter().map(|(_, of)| of.id.to_string()).collect();
+    let events = async { Ok(app.store.list_budget_events(&account_ids, RECENT).await?) };
+    let (applied, names, events) = tokio::try_join!(held(app, &found), named(app, &found), events)?;
+    let budgets = marked(&applied, &names, now);
+    let binds = budgets.iter().position(|budget| budget.binds);
     let own = furthest(&budgets, |scope| match scope {
         ScopeKind::Key => by_key,
         ScopeKind::Organisation | ScopeKind::Team => false,

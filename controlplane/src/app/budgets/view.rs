@@ -74,10 +74,15 @@ impl Names {
             users.extend(scope.user_id().map(ToString::to_string));
             keys.extend(scope.key_id().map(ToString::to_string));
         }
+        let (teams, users, keys) = tokio::try_join!(
+            app.store.list_team_names(&teams),
+            app.store.list_user_names(&users),
+            app.store.list_key_names(&keys)
+        )?;
         Ok(Self {
-            teams: app.store.list_team_names(&teams).await?.into_iter().collect(),
-            users: app.store.list_user_names(&users).await?.into_iter().collect(),
-            keys: app.store.list_key_names(&keys).await?.into_iter().collect(),
+            teams: teams.into_iter().collect(),
+            users: users.into_iter().collect(),
+            keys: keys.into_iter().collect(),
         })
     }
 
@@ -125,12 +130,15 @@ pub(super) async fn one(app: &App, row: entity::Model) -> Result<BudgetView, Pro
 pub(super) async fn many(app: &App, rows: Vec<entity::Model>) -> Result<Vec<BudgetView>, Problem> {
     let now = app.now_ms();
     let budgets: Vec<Budget> = rows.iter().map(budget).collect::<Result<_, _>>()?;
-    let names = Names::of(app, budgets.iter().map(|budget| &budget.scope)).await?;
     let pooled: Vec<&Budget> = budgets.iter().filter(|budget| !budget.scope.is_each()).collect();
     let accounts: Vec<AccountOf> = pooled.iter().map(|budget| budget.account(now, None)).collect();
-    let mut pools = accounts.iter().zip(holds(app, &accounts).await?);
     let shared: Vec<&Budget> = budgets.iter().filter(|budget| budget.scope.is_each()).collect();
-    let mut dearest = dearest(app, &shared, now).await?;
+    let (names, held, mut dearest) = tokio::try_join!(
+        Names::of(app, budgets.iter().map(|budget| &budget.scope)),
+        holds(app, &accounts),
+        dearest(app, &shared, now)
+    )?;
+    let mut pools = accounts.iter().zip(held);
     let mut views = Vec::with_capacity(rows.len());
     for (row, budget) in rows.iter().zip(&budgets) {
         let mut view = bare(row, budget, &names, now);
@@ -150,7 +158,7 @@ async fn dearest(
     app: &App,
     budgets: &[&Budget],
     now: UnixMs,
-) -> Result<HashMap<String, (Option<BudgetAccount>, u64)>, Problem> {
+) -> Result<HashMap<String, (Option<BudgetAccount>, u64)>, StoreError> {
     let stretches: HashMap<&str, Stretch> = budgets
         .iter()
         .map(|budget| (budget.id.as_str(), budget.period.around(now, &budget.time_zone)))
@@ -192,11 +200,10 @@ pub(super) async fn accounts(
     }
     let id = budget.id.as_str();
     let stretch = budget.period.around(now, &budget.time_zone);
-    let count = app.store.count_accounts(id, stretch.start_ms).await?;
-    let rows = app
-        .store
-        .list_accounts(id, stretch.start_ms, offset, limit)
-        .await?;
+    let (count, rows) = tokio::try_join!(
+        app.store.count_accounts(id, stretch.start_ms),
+        app.store.list_accounts(id, stretch.start_ms, offset, limit)
+    )?;
     let ids: Vec<String> = rows.iter().map(|row| row.user_id.clone()).collect();
     let names: HashMap<String, String> = app.store.list_user_names(&ids).await?.into_iter().collect();
     let accounts = rows.iter().map(|row| {

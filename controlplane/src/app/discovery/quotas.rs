@@ -17,23 +17,21 @@ const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 /// [`ccag_domain::Code::NotFound`], [`ccag_domain::Code::Forbidden`] for members.
 pub async fn quotas(app: &App, actor: &Actor, id: &EndpointId) -> Result<EndpointQuotas, Problem> {
     actor.require_all(Permission::Read(Area::Endpoints))?;
-    let endpoint = load(app, id).await?;
-    let row = app.store.find_discovery(id.as_str()).await?;
+    let row = async { Ok(app.store.find_discovery(id.as_str()).await?) };
+    let models = async { Ok(app.store.list_models().await?) };
+    let (endpoint, row, models) = tokio::try_join!(load(app, id), row, models)?;
     let kept = Kept::of(row.as_ref())?;
     let held = kept.map(|kept| kept.quotas).unwrap_or_default();
-    let known = catalogue::models(&app.store.list_models().await?)?;
+    let known = catalogue::models(&models)?;
     let now = app.now_ms();
-    let (minute, day) = if held.quotas.is_empty() {
-        (Vec::new(), Vec::new())
+    let (minute, day, counted) = if held.quotas.is_empty() {
+        (Vec::new(), Vec::new(), HashMap::new())
     } else {
-        (
-            app.store.sum_quota_use(id.as_str(), now - MINUTE_MS).await?,
-            app.store.sum_quota_use(id.as_str(), now - DAY_MS).await?,
-        )
-    };
-    let counted = match held.quotas.is_empty() {
-        true => HashMap::new(),
-        false => quota_use::counted(app).await?,
+        tokio::try_join!(
+            app.store.sum_quota_use(id.as_str(), now - MINUTE_MS),
+            app.store.sum_quota_use(id.as_str(), now - DAY_MS),
+            quota_use::counted(app)
+        )?
     };
     let mut quotas: Vec<_> = held
         .quotas

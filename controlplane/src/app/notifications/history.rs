@@ -26,8 +26,10 @@ pub(crate) async fn list(
     limit: u64,
 ) -> Result<Vec<DeliveryView>, Problem> {
     actor.require_all(Permission::Read(Area::Notifications))?;
-    let parcels = app.store.list_deliveries(filter, limit).await?;
-    let rows = app.store.list_destinations().await?;
+    let (parcels, rows) = tokio::try_join!(
+        app.store.list_deliveries(filter, limit),
+        app.store.list_destinations()
+    )?;
     let names: HashMap<String, String> = rows.into_iter().map(|row| (row.id, row.name)).collect();
     let view = |parcel| Ok(view(parcel, &names)?);
     parcels.into_iter().map(view).collect()

@@ -3,48 +3,50 @@
 use super::form::{Posted, pairs};
 use super::visitor::Visitor;
 use crate::app::audit;
-use crate::store::AuditFilter;
+use crate::store::{AuditFilter, Place, Turn};
 use axum::extract::RawQuery;
 use axum::response::Response;
 use ccag_admin_api::{AuditEntryView, VerifyAudit};
-use ccag_console::page::{AuditPage, AuditRow, PAGE_SIZE};
+use ccag_console::page::{AuditPage, AuditRow, Ends, PAGE_SIZE};
 use ccag_console::{Tone, path};
 use ccag_domain::Problem;
 use ccag_domain::changes::field_changes;
 
 pub(super) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
-    let asked = pairs(query.as_deref());
-    let value = |wanted: &str| {
-        asked
-            .iter()
-            .find(|(name, _)| name == wanted)
-            .map(|(_, value)| value)
-    };
-    let page = value("page").and_then(|value| value.parse().ok()).unwrap_or(1);
-    let search = value("q").map(|text| text.trim().to_owned()).unwrap_or_default();
-    let page = gather(&visitor, u64::clamp(page, 1, 1_000_000), search).await;
+    let mut page = AuditPage::default();
+    for (name, value) in pairs(query.as_deref()) {
+        match name.as_ref() {
+            "q" => page.search = value.trim().to_owned(),
+            name => drop(page.place.take(name, &value)),
+        }
+    }
+    let page = gather(&visitor, page).await;
     visitor.answer(page)
 }
 
-async fn gather(visitor: &Visitor, page: u64, search: String) -> Result<AuditPage, Problem> {
+async fn gather(visitor: &Visitor, asked: AuditPage) -> Result<AuditPage, Problem> {
     let (app, actor) = (&visitor.state().app, visitor.actor());
     let filter = AuditFilter {
-        search: Some(search.clone()).filter(|text| !text.is_empty() && !text.contains('\0')),
+        search: Some(asked.search.clone()).filter(|text| !text.is_empty() && !text.contains('\0')),
         ..AuditFilter::default()
     };
-    let total = audit::count(app, &actor, &filter).await?;
-    let asked = audit::Page {
-        filter,
-        after: None,
-        offset: AuditPage::offset(page),
-        limit: PAGE_SIZE,
+    let turn = Turn::parse(&asked.place.after, &asked.place.before);
+    let offset = asked.place.offset();
+    let (rows, more, total) = audit::turn(app, &actor, &filter, (turn.as_ref(), offset), PAGE_SIZE).await?;
+    let end = |entry: Option<&AuditEntryView>| {
+        let place = |entry: &AuditEntryView| Place::new(entry.seq, &entry.id).to_string();
+        entry.map(place).unwrap_or_default()
     };
-    let rows = audit::list(app, &actor, asked).await?;
+    let ends = Ends {
+        first: end(rows.first()),
+        last: end(rows.last()),
+        more,
+    };
     Ok(AuditPage {
-        search,
-        page,
         rows: rows.into_iter().map(row).collect(),
         total,
+        ends,
+        ..asked
     })
 }
 

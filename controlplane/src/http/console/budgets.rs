@@ -65,12 +65,12 @@ async fn gather_list(visitor: &Visitor, query: Option<&str>) -> Result<BudgetsPa
         ..BudgetQuery::default()
     };
     let (app, actor) = (&visitor.state().app, visitor.actor());
-    page.total = budgets::count(app, &actor, &query).await?;
-    page.rows = budgets::list(app, &actor, &query)
-        .await?
-        .into_iter()
-        .map(row)
-        .collect();
+    let (total, rows) = tokio::try_join!(
+        budgets::count(app, &actor, &query),
+        budgets::list(app, &actor, &query)
+    )?;
+    page.total = total;
+    page.rows = rows.into_iter().map(row).collect();
     Ok(page)
 }
 
@@ -98,18 +98,21 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, RawQuery(quer
 async fn gather(visitor: &Visitor, id: &str, page: u64) -> Result<BudgetPage, Problem> {
     let (app, actor) = (&visitor.state().app, visitor.actor());
     let id = id_of(id)?;
-    let view = budgets::find(app, &actor, &id).await?;
-    let changeable = budgets::may_change(&actor, &view);
     let page = page.clamp(1, 1_000_000);
-    let each = view.accounts.is_some();
-    let (accounts, total) = if each {
-        budgets::accounts(app, &actor, &id, BudgetsPage::offset(page), PAGE_SIZE).await?
-    } else {
-        (Vec::new(), 1)
+    let events = async {
+        let (events, _) = budgets::events(app, &actor, &id, None, budgets::RECENT).await?;
+        let users: Vec<UserId> = events.iter().filter_map(|event| event.user_id.clone()).collect();
+        let names = crate::app::names::users(app, &users).await?;
+        Ok((events, names))
     };
-    let (events, _) = budgets::events(app, &actor, &id, None, budgets::RECENT).await?;
-    let users: Vec<UserId> = events.iter().filter_map(|event| event.user_id.clone()).collect();
-    let names = crate::app::names::users(app, &users).await?;
+    let (view, (accounts, total), (events, names)) = tokio::try_join!(
+        budgets::find(app, &actor, &id),
+        budgets::accounts(app, &actor, &id, BudgetsPage::offset(page), PAGE_SIZE),
+        events
+    )?;
+    let changeable = budgets::may_change(&actor, &view);
+    let each = view.accounts.is_some();
+    let accounts = if each { accounts } else { Vec::new() };
     let limit = view
         .current
         .as_ref()

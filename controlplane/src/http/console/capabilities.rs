@@ -35,7 +35,6 @@ pub(super) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Respons
 
 async fn gather(visitor: &Visitor, query: Option<&str>) -> Result<CapabilitiesPage, Problem> {
     let (app, actor) = (&visitor.state().app, visitor.actor());
-    let view = capabilities::view(app, &actor).await?;
     let mut filter = RuleFilter {
         surface: FIRST.to_owned(),
         ..RuleFilter::default()
@@ -48,11 +47,19 @@ async fn gather(visitor: &Visitor, query: Option<&str>) -> Result<CapabilitiesPa
             _ => {}
         }
     }
+    let book = async {
+        match capabilities::book(app, &actor, &filter.surface, None).await {
+            Err(problem) if problem.code == Code::NotFound => {
+                capabilities::book(app, &actor, FIRST, None).await
+            }
+            other => other,
+        }
+    };
+    let (view, book) = tokio::try_join!(capabilities::view(app, &actor), book)?;
     let surfaces: Vec<String> = view.surfaces.iter().map(|s| s.surface.clone()).collect();
     if !surfaces.contains(&filter.surface) {
         filter.surface = FIRST.to_owned();
     }
-    let book = capabilities::book(app, &actor, &filter.surface, None).await?;
     let all = rules_of(&filter.surface, &book);
     Ok(CapabilitiesPage {
         rules_in_all: all.len() as u64,

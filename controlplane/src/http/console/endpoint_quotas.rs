@@ -18,8 +18,10 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Response {
 async fn gather(visitor: &Visitor, id: &str) -> Result<EndpointQuotasPage, Problem> {
     let (app, actor) = (&visitor.state().app, visitor.actor());
     let id = id_of(id)?;
-    let endpoint = endpoints::find(app, &actor, &id).await?;
-    let found = discovery::quotas(app, &actor, &id).await?;
+    let (endpoint, found) = tokio::try_join!(
+        endpoints::find(app, &actor, &id),
+        discovery::quotas(app, &actor, &id)
+    )?;
     Ok(EndpointQuotasPage {
         id: endpoint.id.to_string(),
         name: endpoint.name,

@@ -261,8 +261,10 @@ pub(super) async fn models(visitor: Visitor, Path(id): Path<String>) -> Response
 async fn gather_models(visitor: &Visitor, id: &str) -> Result<EndpointModelsPage, Problem> {
     let (app, actor) = (&visitor.state().app, visitor.actor());
     let id = id_of(id)?;
-    let endpoint = endpoints::find(app, &actor, &id).await?;
-    let found = discovery::models(app, &actor, &id).await?;
+    let (endpoint, found) = tokio::try_join!(
+        endpoints::find(app, &actor, &id),
+        discovery::models(app, &actor, &id)
+    )?;
     Ok(EndpointModelsPage {
         id: endpoint.id.to_string(),
         name: endpoint.name,
@@ -378,9 +380,12 @@ async fn gather_team(visitor: &Visitor, id: &str) -> Result<TeamEndpointsPage, P
     let app = &visitor.state().app;
     let actor = visitor.actor();
     let id = TeamId::parse(id).map_err(|_| Problem::new(Code::NotFound, "There is no such team."))?;
-    let team = teams::find(app, &actor, &id).await?;
-    let all = endpoints::list(app, &actor).await?;
-    let own = endpoints::of_team(app, &actor, &id).await?.endpoints;
+    let (team, all, own) = tokio::try_join!(
+        teams::find(app, &actor, &id),
+        endpoints::list(app, &actor),
+        endpoints::of_team(app, &actor, &id)
+    )?;
+    let own = own.endpoints;
     let place = |id: &EndpointId| own.iter().position(|one| one.endpoint_id == *id);
     let choice = |endpoint: EndpointView| TeamEndpointChoice {
         chosen: endpoint.teams.iter().any(|t| t.id == id),

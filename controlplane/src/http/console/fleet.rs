@@ -8,8 +8,8 @@ use ccag_console::page::{FleetPage, Rejected, ReplicaRow, SecretsAtRest, Trouble
 
 pub(super) async fn show(visitor: Visitor) -> Response {
     let (app, actor) = (&visitor.state().app, visitor.actor());
-    let fleet = fleet::view(app, &actor).await;
-    let secrets = secrets::view(app, &actor).await.ok();
+    let (fleet, secrets) = tokio::join!(fleet::view(app, &actor), secrets::view(app, &actor));
+    let secrets = secrets.ok();
     let at_rest = |held: SecretsView| SecretsAtRest {
         keys: held.keys.into_iter().map(|key| (key.id, key.secrets)).collect(),
         unreadable: held.unreadable,

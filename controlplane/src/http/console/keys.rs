@@ -6,12 +6,12 @@ use super::overview::{Month, shares, since, thirty_days};
 use super::visitor::Visitor;
 use crate::app::usage::{self, Scope};
 use crate::app::{App, keys};
-use crate::store::{KeyOrder, KeyQuery, KeyStateFilter};
+use crate::store::{KeyOrder, KeyQuery, KeyStateFilter, Place, Turn};
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 use ccag_admin_api::{GroupBy, KeyView, Timestamp};
 use ccag_console::page::{
-    KeyListQuery, KeyPage, KeyRow, KeySort, KeyState, KeySummary, KeysPage, PAGE_SIZE, RevokeKeyPage,
+    Ends, KeyListQuery, KeyPage, KeyRow, KeySort, KeyState, KeySummary, KeysPage, PAGE_SIZE, RevokeKeyPage,
     StateFilter,
 };
 use ccag_console::{Tone, path};
@@ -27,10 +27,28 @@ pub(super) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Respons
 async fn gather_list(visitor: &Visitor, query: KeyListQuery) -> Result<KeysPage, Problem> {
     let app = &visitor.state().app;
     let actor = visitor.actor();
-    let (keys, total) = keys::list(app, &actor, store_query(&query)).await?;
-    let summaries = summaries(app, &keys).await?;
+    let asked = store_query(&query);
+    let turn = asked.turn.clone();
+    let (mut keys, total) = keys::list(app, &actor, asked).await?;
+    let more = Turn::cut(turn.as_ref(), &mut keys, PAGE_SIZE);
+    let end = |key: Option<&KeyView>| {
+        let place = |key: &KeyView| match query.sort {
+            KeySort::Created => Place::new(Some(key.created_at.ms()), &key.id),
+            KeySort::Name => Place::new(Some(key.name.to_lowercase()), &key.id),
+            KeySort::Expires => Place::new(key.expires_at.map(Timestamp::ms), &key.id),
+        };
+        key.map(|key| place(key).to_string()).unwrap_or_default()
+    };
+    let ends = Ends {
+        first: end(keys.first()),
+        last: end(keys.last()),
+        more,
+    };
     let ids: Vec<_> = keys.iter().map(|key| key.id.clone()).collect();
-    let uses = usage::of_keys(app, &actor, &ids, thirty_days(visitor.now_ms())).await?;
+    let (summaries, uses) = tokio::try_join!(
+        summaries(app, &keys),
+        usage::of_keys(app, &actor, &ids, thirty_days(visitor.now_ms()))
+    )?;
     let rows = summaries
         .into_iter()
         .map(|key| {
@@ -42,7 +60,12 @@ async fn gather_list(visitor: &Visitor, query: KeyListQuery) -> Result<KeysPage,
             }
         })
         .collect();
-    Ok(KeysPage { query, rows, total })
+    Ok(KeysPage {
+        query,
+        rows,
+        total,
+        ends,
+    })
 }
 
 fn store_query(query: &KeyListQuery) -> KeyQuery {
@@ -60,16 +83,19 @@ fn store_query(query: &KeyListQuery) -> KeyQuery {
             KeySort::Expires => KeyOrder::Expires,
         },
         ascending: !query.descending,
-        offset: query.offset(),
-        limit: PAGE_SIZE,
+        turn: Turn::parse(&query.place.after, &query.place.before),
+        offset: query.place.offset(),
+        limit: PAGE_SIZE + 1,
         ..KeyQuery::default()
     }
 }
 
 /// Keys with the names of their users and teams.
 async fn summaries(app: &App, keys: &[KeyView]) -> Result<Vec<KeySummary>, Problem> {
-    let users = Names::of_users(app, keys.iter().map(|k| k.user_id.as_ref())).await?;
-    let teams = Names::of_teams(app, keys.iter().map(|k| k.team_id.as_ref())).await?;
+    let (users, teams) = tokio::try_join!(
+        Names::of_users(app, keys.iter().map(|k| k.user_id.as_ref())),
+        Names::of_teams(app, keys.iter().map(|k| k.team_id.as_ref()))
+    )?;
     let summary = |key: &KeyView| KeySummary {
         id: key.id.to_string(),
         name: key.name.clone(),
@@ -87,11 +113,18 @@ async fn summaries(app: &App, keys: &[KeyView]) -> Result<Vec<KeySummary>, Probl
     Ok(keys.iter().map(summary).collect())
 }
 
+fn nothing() -> Problem {
+    Problem::new(Code::NotFound, "There is no such key.")
+}
+
+fn id_of(text: &str) -> Result<KeyId, Problem> {
+    KeyId::parse(text).map_err(|_| nothing())
+}
+
 /// A key that the visitor may see, and what a page says about it.
 pub(super) async fn find(visitor: &Visitor, id: &str) -> Result<(KeyId, KeyView, KeySummary), Problem> {
-    let nothing = || Problem::new(Code::NotFound, "There is no such key.");
     let app = &visitor.state().app;
-    let id = KeyId::parse(id).map_err(|_| nothing())?;
+    let id = id_of(id)?;
     let key = keys::find(app, &visitor.actor(), &id).await?;
     let summary = summaries(app, std::slice::from_ref(&key)).await?.pop();
     Ok((id, key, summary.ok_or_else(nothing)?))
@@ -106,13 +139,17 @@ async fn gather_one(visitor: &Visitor, id: &str) -> Result<KeyPage, Problem> {
     let app = &visitor.state().app;
     let actor = visitor.actor();
     let now = visitor.now_ms();
-    let (id, view, key) = find(visitor, id).await?;
-    let revocable = keys::find_to_change(app, &actor, &id).await.is_ok();
+    let of = id_of(id)?;
+    let revocable = async { Ok(keys::find_to_change(app, &actor, &of).await.is_ok()) };
     let scope = Scope {
-        key_id: Some(id),
+        key_id: Some(of.clone()),
         ..since(thirty_days(now), now)
     };
-    let (days, tops) = usage::days_and_top(app, &actor, &scope, &scope, &[GroupBy::Model], 10).await?;
+    let ((_, view, key), revocable, (days, tops)) = tokio::try_join!(
+        find(visitor, id),
+        revocable,
+        usage::days_and_top(app, &actor, &scope, &scope, &[GroupBy::Model], 10)
+    )?;
     let month = Month::of(&days, now);
     let models = tops.into_iter().next().unwrap_or_default();
     Ok(KeyPage {
@@ -141,10 +178,14 @@ pub(super) async fn ask_revoke(visitor: Visitor, Path(id): Path<String>) -> Resp
 }
 
 async fn gather_revoke(visitor: &Visitor, id: &str) -> Result<RevokeKeyPage, Problem> {
-    let (id, _, key) = find(visitor, id).await?;
-    keys::find_to_change(&visitor.state().app, &visitor.actor(), &id).await?;
+    let (app, actor) = (&visitor.state().app, visitor.actor());
+    let of = [id_of(id)?];
     let from = thirty_days(visitor.now_ms());
-    let uses = usage::of_keys(&visitor.state().app, &visitor.actor(), &[id], from).await?;
+    let ((_, _, key), _, uses) = tokio::try_join!(
+        find(visitor, id),
+        keys::find_to_change(app, &actor, &of[0]),
+        usage::of_keys(app, &actor, &of, from)
+    )?;
     let totals = uses.values().next().map(|u| u.totals).unwrap_or_default();
     Ok(RevokeKeyPage {
         key,

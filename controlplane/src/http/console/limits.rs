@@ -53,12 +53,12 @@ async fn gather_list(visitor: &Visitor, query: Option<&str>) -> Result<LimitsPag
         ..LimitQuery::default()
     };
     let (app, actor) = (&visitor.state().app, visitor.actor());
-    page.total = limits::count(app, &actor, &query).await?;
-    page.rows = limits::list(app, &actor, &query)
-        .await?
-        .into_iter()
-        .map(row)
-        .collect();
+    let (total, rows) = tokio::try_join!(
+        limits::count(app, &actor, &query),
+        limits::list(app, &actor, &query)
+    )?;
+    page.total = total;
+    page.rows = rows.into_iter().map(row).collect();
     Ok(page)
 }
 

@@ -32,10 +32,11 @@ async fn blank(visitor: &Visitor) -> Result<NewKeyPage, Problem> {
         limit: SUGGESTED,
         ..UserQuery::default()
     };
-    let (users, _) = users::list(app, &visitor.actor(), &query).await?;
+    let actor = visitor.actor();
+    let ((users, _), teams) = tokio::try_join!(users::list(app, &actor, &query), team_choices(visitor))?;
     Ok(NewKeyPage {
         usernames: users.into_iter().map(|user| user.username).collect(),
-        teams: team_choices(visitor).await?,
+        teams,
         ..NewKeyPage::default()
     })
 }

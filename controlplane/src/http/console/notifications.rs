@@ -426,7 +426,10 @@ async fn deliveries(visitor: &Visitor, query: Option<&str>) -> Result<Deliveries
         offset: DeliveriesPage::offset(page),
         ..DeliveryFilter::default()
     };
-    let found = notifications::deliveries(app, &actor, &filter, PAGE_SIZE).await?;
+    let (found, total) = tokio::try_join!(
+        notifications::deliveries(app, &actor, &filter, PAGE_SIZE),
+        notifications::count(app, &actor, &filter)
+    )?;
     Ok(DeliveriesPage {
         state: filter.state.map_or("", DeliveryState::as_str).to_owned(),
         category: filter.category.map_or("", Category::as_str).to_owned(),
@@ -436,7 +439,7 @@ async fn deliveries(visitor: &Visitor, query: Option<&str>) -> Result<Deliveries
             .collect(),
         page,
         rows: found.into_iter().map(delivery).collect(),
-        total: notifications::count(app, &actor, &filter).await?,
+        total,
     })
 }
 

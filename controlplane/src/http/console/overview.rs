@@ -98,7 +98,26 @@ async fn gather(visitor: &Visitor) -> Result<OverviewPage, Problem> {
         Reach::Own | Reach::Nothing => &[GroupBy::Model],
     };
     let whole = since(from.min(month_from), now);
-    let (days, tops) = usage::days_and_top(app, &actor, &whole, &scope, kinds, TOP).await?;
+    let operates = reach == Reach::Everything;
+    let fleet = async {
+        Ok(match operates {
+            true => Some(health(app, &actor).await?),
+            false => None,
+        })
+    };
+    let quarantined = async {
+        Ok(match operates {
+            true => Some(quarantine::count(app, &actor).await?),
+            false => None,
+        })
+    };
+    let ((days, tops), fleet, quarantined, budgets, paused) = tokio::try_join!(
+        usage::days_and_top(app, &actor, &whole, &scope, kinds, TOP),
+        fleet,
+        quarantined,
+        bounds(app, &actor),
+        sessions::own(app, &actor)
+    )?;
     let mut tops = tops.into_iter();
     let mut next = || tops.next().unwrap_or_default();
     let (models, users, teams) = (next(), next(), next());
@@ -110,14 +129,6 @@ async fn gather(visitor: &Visitor) -> Result<OverviewPage, Problem> {
     };
     let month = Month::of(&days, now);
     let search = |name: &str| Some(path::with_query(path::USERS, &[("q", name)]));
-    let (fleet, quarantined) = if reach == Reach::Everything {
-        (
-            Some(health(app, &actor).await?),
-            Some(quarantine::count(app, &actor).await?),
-        )
-    } else {
-        (None, None)
-    };
     let (teams, users) = (
         shares(teams, "no team", |_| None),
         shares(users, "no user", search),
@@ -136,8 +147,8 @@ async fn gather(visitor: &Visitor) -> Result<OverviewPage, Problem> {
         users,
         models: shares(models, "unknown", |_| None),
         fleet,
-        budgets: bounds(app, &actor).await?,
-        paused: sessions::own(app, &actor).await?,
+        budgets,
+        paused,
         quarantined,
         base_url: visitor.base_url(),
     })
@@ -145,12 +156,8 @@ async fn gather(visitor: &Visitor) -> Result<OverviewPage, Problem> {
 
 /// The budgets that bound the visitor's own spending.
 async fn bounds(app: &App, actor: &Actor) -> Result<Vec<BoundBy>, Problem> {
-    let Some(user) = actor.user_id() else {
-        return Ok(Vec::new());
-    };
-    let status = budgets::status_of_user(app, actor, user).await?;
-    Ok(status
-        .budgets
+    let found = budgets::bounds_of_self(app, actor).await?;
+    Ok(found
         .into_iter()
         .map(|bound| BoundBy {
             terms: terms(bound.account.limit_usd, bound.period),

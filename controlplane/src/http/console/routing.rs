@@ -52,14 +52,17 @@ async fn gather(
     let view = match team {
         None => routing::organisation(app, &actor).await?,
         Some(id) => {
-            let found = teams::find(app, &actor, id).await?;
+            let (found, own, view) = tokio::try_join!(
+                teams::find(app, &actor, id),
+                endpoints::of_team(app, &actor, id),
+                routing::of_team(app, &actor, id)
+            )?;
             page.team = Some(Named {
                 id: found.id.to_string(),
                 name: found.name,
             });
-            let own = endpoints::of_team(app, &actor, id).await?.endpoints;
-            page.endpoints = own.into_iter().map(|one| one.name).collect();
-            routing::of_team(app, &actor, id).await?
+            page.endpoints = own.endpoints.into_iter().map(|one| one.name).collect();
+            view
         }
     };
     page.in_force = in_force(&view, team.is_some());

@@ -38,16 +38,22 @@ async fn gather(visitor: &Visitor, all: bool, page: u64) -> Result<SessionsPage,
         limit: PAGE_SIZE,
         ..PauseQuery::default()
     };
-    let rows = breaker::list(app, &actor, &query).await?;
-    let form = match visitor.reach(Permission::Change(Area::Breaker)) == Reach::Everything {
-        true => Some(form_of(&breaker::organisation(app, &actor).await?)),
-        false => None,
+    let form = async {
+        match visitor.reach(Permission::Change(Area::Breaker)) == Reach::Everything {
+            true => Ok(Some(form_of(&breaker::organisation(app, &actor).await?))),
+            false => Ok(None),
+        }
     };
+    let (rows, total, form) = tokio::try_join!(
+        breaker::list(app, &actor, &query),
+        breaker::count(app, &actor, &query),
+        form
+    )?;
     Ok(SessionsPage {
         all,
         page,
         rows: rows.into_iter().map(row).collect(),
-        total: breaker::count(app, &actor, &query).await?,
+        total,
         form,
         trouble: None,
     })
@@ -130,13 +136,16 @@ pub(super) async fn of_team(visitor: Visitor, Path(id): Path<String>) -> Respons
 async fn gather_team(visitor: &Visitor, id: &str) -> Result<TeamSessionsPage, Problem> {
     let (app, actor) = (&visitor.state().app, visitor.actor());
     let id = TeamId::parse(id).map_err(|_| Problem::new(Code::NotFound, "There is no such team."))?;
-    let team = teams::find(app, &actor, &id).await?;
-    let found = breaker::of_team(app, &actor, &id).await?;
+    let (team, found, organisation) = tokio::try_join!(
+        teams::find(app, &actor, &id),
+        breaker::of_team(app, &actor, &id),
+        breaker::organisation(app, &actor)
+    )?;
     let own = found.source == BreakerSource::Team;
     Ok(TeamSessionsPage {
         team_id: team.id.to_string(),
         team: team.name,
-        organisation: limits(&breaker::organisation(app, &actor).await?),
+        organisation: limits(&organisation),
         whose: Field::new(if own { "team" } else { "organisation" }),
         form: if own {
             form_of(&found)

@@ -28,14 +28,14 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, RawQuery(quer
 async fn gather(visitor: &Visitor, id: &str, page: u64) -> Result<TeamPage, Problem> {
     let (app, actor) = (&visitor.state().app, visitor.actor());
     let id = id_of(id)?;
-    let team = teams::find(app, &actor, &id).await?;
     let query = UserQuery {
-        team_id: Some(id.into()),
+        team_id: Some(id.to_string()),
         offset: TeamPage::offset(page),
         limit: PAGE_SIZE,
         ..UserQuery::default()
     };
-    let (members, total) = users::list(app, &actor, &query).await?;
+    let (team, (members, total)) =
+        tokio::try_join!(teams::find(app, &actor, &id), users::list(app, &actor, &query))?;
     let row = |user: UserView| MemberRow {
         id: user.id.to_string(),
         username: user.username,

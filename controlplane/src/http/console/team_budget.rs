@@ -23,8 +23,10 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Response {
 async fn gather(visitor: &Visitor, id: &str) -> Result<TeamBudgetPage, Problem> {
     let (app, actor) = (&visitor.state().app, visitor.actor());
     let id = TeamId::parse(id).map_err(|_| Problem::new(Code::NotFound, "There is no such team."))?;
-    let team = teams::find(app, &actor, &id).await?;
-    let found = budgets::team_budget(app, &actor, &id).await?;
+    let (team, found) = tokio::try_join!(
+        teams::find(app, &actor, &id),
+        budgets::team_budget(app, &actor, &id)
+    )?;
     let text = |amount: Option<Usd>| Field::new(amount.map(|a| a.to_string()).unwrap_or_default());
     let custom = matches!(found.budget_policy, Some(PolicySpec::Rules(_)));
     let policy = match &found.budget_policy {

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use ccag_admin_api::{CreateTeam, GroupBy, UpdateTeam};
 use ccag_console::form::{Choice, Field};
-use ccag_console::page::{NewTeamForm, PAGE_SIZE, TeamRow, TeamsPage};
+use ccag_console::page::{NewTeamForm, PAGE_SIZE, TeamRow, TeamSort, TeamsPage};
 use ccag_console::{Tone, path};
 use ccag_domain::{AccountState, Area, Code, NanoUsd, Permission, Problem, TeamId};
 use std::collections::HashMap;
@@ -19,70 +19,69 @@ use std::collections::HashMap;
 /// How many teams are offered to choose from.
 const MOST: u64 = 500;
 
-fn all() -> TeamQuery {
-    TeamQuery {
-        limit: MOST,
-        ..TeamQuery::default()
-    }
-}
-
 /// The teams as entries of a drop-down list.
 pub(super) async fn team_choices(visitor: &Visitor) -> Result<Vec<Choice>, Problem> {
-    let (teams, _) = teams::list(&visitor.state().app, &visitor.actor(), &all()).await?;
+    let teams = teams::choices(&visitor.state().app, &visitor.actor(), MOST).await?;
     Ok(teams
         .into_iter()
-        .map(|team| Choice::new(team.id.to_string(), team.name))
+        .map(|(id, name)| Choice::new(id, name))
         .collect())
 }
 
 pub(super) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
-    let (mut search, mut page) = (String::new(), 1);
+    let mut asked = TeamsPage {
+        page: 1,
+        ..TeamsPage::default()
+    };
+    let mut order = None;
     for (name, value) in pairs(query.as_deref()) {
         match name.as_ref() {
-            "q" => search = value.trim().chars().take(100).collect(),
-            "page" => page = value.parse().unwrap_or(1).clamp(1, 1_000_000),
+            "q" => asked.search = value.trim().chars().take(100).collect(),
+            "sort" => asked.sort = TeamSort::parse(&value),
+            "order" => order = Some(value == "desc"),
+            "page" => asked.page = value.parse().unwrap_or(1).clamp(1, 1_000_000),
             _ => {}
         }
     }
-    let page = gather(&visitor, search, page).await;
+    asked.descending = order.unwrap_or(asked.sort.descends_at_first());
+    let page = gather(&visitor, asked).await;
     visitor.answer(page)
 }
 
-async fn gather(visitor: &Visitor, search: String, page: u64) -> Result<TeamsPage, Problem> {
+async fn gather(visitor: &Visitor, asked: TeamsPage) -> Result<TeamsPage, Problem> {
     let app = &visitor.state().app;
     let actor = visitor.actor();
     let now = visitor.now_ms();
+    // All of them: what they are sorted by comes from several places.
     let query = TeamQuery {
-        search: Some(search.clone()),
-        offset: TeamsPage::offset(page),
-        limit: PAGE_SIZE,
+        search: Some(asked.search.clone()),
+        limit: u64::MAX,
         ..TeamQuery::default()
     };
-    let (teams, total) = teams::list(app, &actor, &query).await?;
-    let spend = usage::top(
-        app,
-        &actor,
-        &since(thirty_days(now), now),
-        GroupBy::Team,
-        u64::MAX >> 1,
-    )
-    .await?;
+    let routes = actor.may_all(Permission::Read(Area::Routing));
+    let scope = since(thirty_days(now), now);
+    let endpoints = async {
+        match routes {
+            true => Ok(endpoints::list(app, &actor).await?.endpoints),
+            false => Ok(Vec::new()),
+        }
+    };
+    let ((teams, total), spend, endpoints, mut budgets) = tokio::try_join!(
+        teams::list(app, &actor, &query),
+        usage::top(app, &actor, &scope, GroupBy::Team, u64::MAX >> 1),
+        endpoints,
+        budgets::of_teams(app, &actor)
+    )?;
     let spend: HashMap<_, _> = spend
         .into_iter()
         .filter_map(|group| Some((group.id?, group.totals.cost_nano_usd)))
         .collect();
     let mut assigned: HashMap<String, u64> = HashMap::new();
-    let routes = actor.may_all(Permission::Read(Area::Routing));
-    let endpoints = match routes {
-        true => endpoints::list(app, &actor).await?.endpoints,
-        false => Vec::new(),
-    };
     for endpoint in endpoints {
         for team in endpoint.teams {
             *assigned.entry(team.id.to_string()).or_default() += 1;
         }
     }
-    let mut budgets = budgets::of_teams(app, &actor).await?;
     let mut row = |team: ccag_admin_api::TeamView| TeamRow {
         budget: budgets
             .remove(team.id.as_str())
@@ -97,12 +96,23 @@ async fn gather(visitor: &Visitor, search: String, page: u64) -> Result<TeamsPag
         users: team.member_count,
         created_at_ms: team.created_at.ms(),
     };
+    let mut rows: Vec<TeamRow> = teams.into_iter().map(&mut row).collect();
+    match asked.sort {
+        // They come by name.
+        TeamSort::Name => {}
+        TeamSort::Users => rows.sort_by_key(|row| row.users),
+        TeamSort::Spend => rows.sort_by_key(|row| row.spend_30_days),
+        TeamSort::Created => rows.sort_by_key(|row| row.created_at_ms),
+    }
+    if asked.descending {
+        rows.reverse();
+    }
+    let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let page = rows.into_iter().skip(size(TeamsPage::offset(asked.page)));
     Ok(TeamsPage {
-        search,
-        page,
         total,
-        rows: teams.into_iter().map(&mut row).collect(),
-        ..TeamsPage::default()
+        rows: page.take(size(PAGE_SIZE)).collect(),
+        ..asked
     })
 }
 
@@ -120,7 +130,7 @@ pub(super) async fn create(Posted { visitor, form }: Posted) -> Response {
             visitor.go_saying(path::TEAMS, Tone::Good, &message)
         }
         Err(problem) if is_about_input(&problem) => {
-            let mut page = match gather(&visitor, String::new(), 1).await {
+            let mut page = match gather(&visitor, TeamsPage::default()).await {
                 Ok(page) => page,
                 Err(problem) => return visitor.refuse(problem),
             };

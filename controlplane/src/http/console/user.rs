@@ -31,34 +31,42 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Response {
 async fn gather(visitor: &Visitor, id: &str) -> Result<UserPage, Problem> {
     let (app, actor) = (&visitor.state().app, visitor.actor());
     let id = id_of(id)?;
-    let user = users::find(app, &actor, &id).await?;
     let now = visitor.now_ms();
     let scope = Scope {
         user_id: Some(id.clone()),
         ..since(thirty_days(now), now)
     };
-    let spent = usage::top(app, &actor, &scope, GroupBy::User, 1).await?;
-    let spent = spent
-        .into_iter()
-        .next()
-        .map(|group| group.totals)
-        .unwrap_or_default();
     let query = ClientSessionQuery {
         user_id: Some(id.to_string()),
         limit: 1,
         ..ClientSessionQuery::default()
     };
-    let (_, devices) = sessions::list(app, &actor, query).await?;
-    let teams = Names::of_teams(app, std::iter::once(user.team_id.as_ref())).await?;
-    let team = teams.named(user.team_id.as_ref());
+    let (user, spent, (_, devices)) = tokio::try_join!(
+        users::find(app, &actor, &id),
+        usage::top(app, &actor, &scope, GroupBy::User, 1),
+        sessions::list(app, &actor, query)
+    )?;
+    let spent = spent
+        .into_iter()
+        .next()
+        .map(|group| group.totals)
+        .unwrap_or_default();
     let sees_all = actor.may_all(Permission::Read(Area::Users));
-    let tokens = match user.kind {
-        UserKind::Service if sees_all => Some(tokens_of(visitor, &id).await?),
-        _ => None,
+    let tokens = async {
+        match user.kind {
+            UserKind::Service if sees_all => Ok(Some(tokens_of(visitor, &id).await?)),
+            _ => Ok(None),
+        }
     };
+    let (teams, tokens, provider) = tokio::try_join!(
+        Names::of_teams(app, std::iter::once(user.team_id.as_ref())),
+        tokens,
+        provider_of(visitor, &user)
+    )?;
+    let team = teams.named(user.team_id.as_ref());
     Ok(UserPage {
         id: user.id.to_string(),
-        provider: provider_of(visitor, &user).await?,
+        provider,
         spend: spent.cost_nano_usd,
         requests: spent.requests,
         devices,

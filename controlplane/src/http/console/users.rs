@@ -6,54 +6,72 @@ use super::overview::{since, thirty_days};
 use super::teams::team_choices;
 use super::visitor::Visitor;
 use crate::app::{usage, users};
-use crate::store::UserQuery;
+use crate::store::{Place, Turn, UserOrder, UserQuery};
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ccag_admin_api::{CreateUser, GroupBy, Secret, UserView};
 use ccag_console::form::{Choice, Field};
-use ccag_console::page::{NewUserForm, PAGE_SIZE, UserRow, UsersPage};
+use ccag_console::page::{Ends, NewUserForm, PAGE_SIZE, UserRow, UserSort, UsersPage};
 use ccag_console::{Tone, path};
 use ccag_domain::{AccountState, Code, NanoUsd, Problem, Role, TeamId, UserId, UserKind};
 use std::collections::HashMap;
 
 pub(super) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
-    let mut search = String::new();
-    let mut page = 1;
-    let mut kind = None;
+    let mut asked = UsersPage::default();
+    let mut order = None;
     for (name, value) in pairs(query.as_deref()) {
         match name.as_ref() {
-            "q" => search = value.trim().chars().take(100).collect(),
-            "kind" => kind = UserKind::parse(&value),
-            "page" => page = value.parse().unwrap_or(1).clamp(1, 1_000_000),
-            _ => {}
+            "q" => asked.search = value.trim().chars().take(100).collect(),
+            "kind" => asked.kind = UserKind::parse(&value),
+            "sort" => asked.sort = UserSort::parse(&value),
+            "order" => order = Some(value == "desc"),
+            name => drop(asked.place.take(name, &value)),
         }
     }
-    let page = gather(&visitor, search, kind, page).await;
+    asked.descending = order.unwrap_or(asked.sort.descends_at_first());
+    let page = gather(&visitor, asked).await;
     visitor.answer(page)
 }
 
-async fn gather(
-    visitor: &Visitor,
-    search: String,
-    kind: Option<UserKind>,
-    page: u64,
-) -> Result<UsersPage, Problem> {
+async fn gather(visitor: &Visitor, asked: UsersPage) -> Result<UsersPage, Problem> {
     let app = &visitor.state().app;
     let actor = visitor.actor();
     let now = visitor.now_ms();
     let query = UserQuery {
-        search: Some(search.clone()).filter(|text| !text.is_empty()),
-        kind,
-        offset: UsersPage::offset(page),
-        limit: PAGE_SIZE,
+        search: Some(asked.search.clone()).filter(|text| !text.is_empty()),
+        kind: asked.kind,
+        order: match asked.sort {
+            UserSort::Name => UserOrder::Name,
+            UserSort::Created => UserOrder::Created,
+        },
+        descending: asked.descending,
+        turn: Turn::parse(&asked.place.after, &asked.place.before),
+        offset: asked.place.offset(),
+        limit: PAGE_SIZE + 1,
         ..UserQuery::default()
     };
-    let (users, total) = users::list(app, &actor, &query).await?;
-    let teams = Names::of_teams(app, users.iter().map(|user| user.team_id.as_ref())).await?;
+    let (mut users, total) = users::list(app, &actor, &query).await?;
+    let more = Turn::cut(query.turn.as_ref(), &mut users, PAGE_SIZE);
+    let end = |user: Option<&UserView>| {
+        let place = |user: &UserView| match asked.sort {
+            UserSort::Name => Place::new(Some(user.username.to_lowercase()), &user.id),
+            UserSort::Created => Place::new(Some(user.created_at.ms()), &user.id),
+        };
+        user.map(|user| place(user).to_string()).unwrap_or_default()
+    };
+    let ends = Ends {
+        first: end(users.first()),
+        last: end(users.last()),
+        more,
+    };
     let mut scope = since(thirty_days(now), now);
     scope.only.users = users.iter().map(|user| user.id.to_string()).collect();
-    let spend = usage::top(app, &actor, &scope, GroupBy::User, PAGE_SIZE).await?;
+    let (teams, choices, spend) = tokio::try_join!(
+        Names::of_teams(app, users.iter().map(|user| user.team_id.as_ref())),
+        team_choices(visitor),
+        usage::top(app, &actor, &scope, GroupBy::User, PAGE_SIZE)
+    )?;
     let spend: HashMap<_, _> = spend
         .into_iter()
         .filter_map(|group| Some((group.id?, group.totals.cost_nano_usd)))
@@ -70,13 +88,11 @@ async fn gather(
         created_at_ms: user.created_at.ms(),
     };
     Ok(UsersPage {
-        search,
-        kind,
-        page,
         rows: users.into_iter().map(row).collect(),
         total,
-        teams: team_choices(visitor).await?,
-        ..UsersPage::default()
+        ends,
+        teams: choices,
+        ..asked
     })
 }
 
@@ -158,7 +174,7 @@ fn read(form: &FormData, filled: &mut NewUserForm) -> Option<CreateUser> {
 
 /// The list with the form once more, with what was entered and what is wrong with it.
 async fn again(visitor: Visitor, form: NewUserForm, trouble: Option<String>) -> Response {
-    match gather(&visitor, String::new(), None, 1).await {
+    match gather(&visitor, UsersPage::default()).await {
         Ok(page) => visitor.show(
             StatusCode::UNPROCESSABLE_ENTITY,
             &UsersPage {
