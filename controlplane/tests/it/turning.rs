@@ -146,7 +146,7 @@ async fn what_is_added_and_taken_away_moves_no_page(db: TestDb) {
             .status,
         201
     );
-    let gone = admin.get("/admin/users?q=person24").await.json();
+    let gone = admin.get("/admin/users?username=person24").await.json();
     let id = gone["users"][0]["id"].as_str().unwrap().to_owned();
     assert_eq!(
         admin
