@@ -44,6 +44,7 @@ mod m20261130_000034_idempotency;
 mod m20261130_000035_tools;
 mod m20261130_000036_conversations;
 mod m20261201_000037_sums_in_steps;
+mod m20261201_000039_conditions;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -92,6 +93,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000035_tools::Migration),
             Box::new(m20261130_000036_conversations::Migration),
             Box::new(m20261201_000037_sums_in_steps::Migration),
+            Box::new(m20261201_000039_conditions::Migration),
         ]
     }
 }

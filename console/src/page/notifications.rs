@@ -39,7 +39,7 @@ pub struct NotificationsPage {
 }
 
 const LEAD: &str =
-    "Who is told of what happens: to budgets, sessions, endpoints, data planes, and keys about to expire.";
+    "Who is told of what happens: to budgets, sessions, endpoints and data planes, of prices and rules that drift, and of what is about to expire.";
 
 impl Page for NotificationsPage {
     fn title(&self) -> String {

@@ -3,7 +3,7 @@
 //! A version is never changed. Whatever changes the rules (a rule of an admin's, or a release with newer ones) makes a new
 //! version; conversations that are running keep to theirs, so the last versions are kept and pushed too.
 
-use super::{App, Changed, not_found};
+use super::{App, Changed, not_found, notifications};
 use crate::store::entity::{capability_book, capability_rule};
 use crate::store::{Seen, Tx, rows};
 use ccag_admin_api::{
@@ -302,6 +302,9 @@ pub(super) async fn seed(app: &App) -> Result<(), Problem> {
                     reason = problem.message,
                     "the rules of this release do not go together with an admin's own; the rules in force stay"
                 );
+                drop(tx);
+                let event = notifications::misfit(app, surface, &version, &problem.message);
+                app.store.raise(&[event]).await?;
                 continue;
             }
             Err(problem) => return Err(problem),

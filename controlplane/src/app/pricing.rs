@@ -4,7 +4,7 @@
 //! when it began (see [`super::intake`]).
 
 use super::price_list::{self, Offer};
-use super::{App, Changed, catalogue, not_found};
+use super::{App, Changed, catalogue, not_found, notifications};
 use crate::store::entity::price;
 use crate::store::{Tx, rows};
 use ccag_admin_api::{
@@ -25,10 +25,13 @@ const MAX_RATE: NanoUsd = NanoUsd::from_usd(100_000);
 const MAX_PERMILLE: u32 = 100_000;
 
 /// The `source` of a price that an admin has set.
-const ADMIN: &str = "admin";
+pub(super) const ADMIN: &str = "admin";
 
 /// The `source` of a price from AWS's price list.
-const AWS: &str = "aws-price-list";
+pub(super) const AWS: &str = "aws-price-list";
+
+/// The `source` of a price that a release has brought.
+pub(super) const BUILT_IN: &str = "built-in";
 
 /// The prices in force, by model, or with `history` all that ever were, the newest of each model first.
 ///
@@ -148,6 +151,7 @@ pub async fn import(
     let models = catalogue::models(&tx.list_models().await?)?;
     let held = tx.list_prices().await?;
     let mut known = 0;
+    let mut news = Vec::new();
     for offer in offers {
         let Some(model) = model_of(&models, &offer.model) else {
             let reason = "it is not in the catalogue; add the model first".to_owned();
@@ -158,16 +162,21 @@ pub async fn import(
         };
         known += 1;
         let held = held.iter().find(|row| row.model == model.as_str());
-        take_in(
-            app,
-            &mut tx,
-            &mut report,
-            model,
-            held,
-            offer,
-            query.overwrite.unwrap_or(false),
-        )
-        .await?;
+        if let Some(row) = held.filter(|row| is_kept(row, &query)) {
+            let in_force = rows::price(row)?;
+            let listed = of_offer(app, model.clone(), &offer, Some(&in_force));
+            if !same(&in_force, &listed) {
+                let prices = (&in_force, &listed);
+                let published = report.published.as_deref();
+                news.push(notifications::listed_differently(app, row, prices, published));
+            }
+            let reason = "an admin has set its price; import with `overwrite` to replace it".to_owned();
+            report
+                .skipped
+                .push(skipped(Some(model.to_string()), reason, offer.rows));
+            continue;
+        }
+        take_in(app, &mut tx, &mut report, model, held, offer).await?;
     }
     if known == 0 {
         return Err(unusable(
@@ -176,7 +185,16 @@ pub async fn import(
                 .to_owned(),
         ));
     }
-    if !dry_run && !report.changed.is_empty() {
+    if dry_run {
+        return Ok(report);
+    }
+    for event in &news {
+        tx.raise(event).await?;
+    }
+    if report.changed.is_empty() {
+        // That the list contradicts what an admin has set changes nothing.
+        tx.keep().await?;
+    } else {
         let of = |change: fn(&PriceChange) -> Option<&PriceView>| {
             let all = report.changed.iter();
             all.map(|c| (&c.model, change(c))).collect::<BTreeMap<_, _>>()
@@ -202,7 +220,12 @@ fn model_of(models: &[Model], said: &str) -> Option<ModelName> {
         .map(|m| m.name.clone())
 }
 
-/// One model of the list: changed, the same, or left alone.
+/// Whether a price stays whatever a list says.
+fn is_kept(row: &price::Model, query: &ImportQuery) -> bool {
+    row.source == ADMIN && !query.overwrite.unwrap_or(false)
+}
+
+/// One model of the list: changed, or the same.
 async fn take_in(
     app: &App,
     tx: &mut Tx,
@@ -210,15 +233,7 @@ async fn take_in(
     model: ModelName,
     held: Option<&price::Model>,
     offer: Offer,
-    overwrite: bool,
 ) -> Result<(), Problem> {
-    if held.is_some_and(|row| row.source == ADMIN) && !overwrite {
-        let reason = "an admin has set its price; import with `overwrite` to replace it".to_owned();
-        report
-            .skipped
-            .push(skipped(Some(model.to_string()), reason, offer.rows));
-        return Ok(());
-    }
     let before = held.map(rows::price).transpose()?;
     let price = of_offer(app, model, &offer, before.as_ref());
     report.rows_used += offer.rows;
@@ -273,7 +288,7 @@ fn of_offer(app: &App, model: ModelName, offer: &Offer, before: Option<&Price>) 
 }
 
 /// Whether two prices cost the same, whatever their ids and sources.
-fn same(a: &Price, b: &Price) -> bool {
+pub(super) fn same(a: &Price, b: &Price) -> bool {
     a.rates == b.rates
         && a.long_context == b.long_context
         && a.regional_permille == b.regional_permille

@@ -229,6 +229,8 @@ impl Member {
             draining: false,
             troubles: "[]".to_owned(),
             quota_use: "[]".to_owned(),
+            spool_bytes: 0,
+            spool_max_bytes: 0,
             last_seen_ms: app.now_ms(),
         };
         let member = Self {
@@ -251,6 +253,8 @@ impl Member {
         if let Some(state) = applied.state {
             row.in_flight = i64::from(state.in_flight);
             row.spooled_records = i64::try_from(state.spooled_records).unwrap_or(i64::MAX);
+            row.spool_bytes = i64::try_from(state.spool_bytes).unwrap_or(i64::MAX);
+            row.spool_max_bytes = i64::try_from(state.spool_max_bytes).unwrap_or(i64::MAX);
             row.draining = state.draining;
             row.troubles = troubles_json(&state.troubles);
             let uses = quotas::read(state.quotas);

@@ -28,6 +28,8 @@ impl Store {
                         C::Draining,
                         C::Troubles,
                         C::QuotaUse,
+                        C::SpoolBytes,
+                        C::SpoolMaxBytes,
                         C::LastSeenMs,
                     ])
                     .to_owned(),

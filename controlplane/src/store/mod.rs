@@ -15,6 +15,7 @@ mod capabilities;
 mod catch_up;
 pub(crate) mod ccag;
 pub(crate) mod clients;
+mod conditions;
 mod config;
 mod cubes;
 mod destinations;

@@ -237,6 +237,8 @@ async fn what_a_data_plane_reports_stands_in_the_fleet(db: TestDb) {
         state: Some(v1::ReplicaState {
             in_flight: 3,
             spooled_records: 5,
+            spool_bytes: 4_096,
+            spool_max_bytes: 1 << 30,
             draining: false,
             troubles: vec![v1::EndpointTrouble {
                 endpoint_id: endpoint["id"].as_str().unwrap().into(),

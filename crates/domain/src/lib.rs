@@ -11,6 +11,7 @@ pub mod budget;
 pub mod capability;
 pub mod catalogue;
 pub mod changes;
+pub mod condition;
 pub mod config;
 pub mod endpoint;
 pub mod explanation;

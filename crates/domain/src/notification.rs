@@ -9,11 +9,13 @@ named! {
         Budget = "budget",
         /// Sessions that ran away and were paused.
         Session = "session",
-        /// Endpoints that are in trouble, or throttled.
+        /// Endpoints that are in trouble, or throttled, and are no longer.
         Endpoint = "endpoint",
-        /// Data planes of which nothing is heard.
+        /// Data planes of which nothing is heard, that are behind, or whose spool fills, and that no longer do.
         Fleet = "fleet",
-        /// Keys and tokens that are about to expire.
+        /// Prices that are listed differently, and rules that Bedrock contradicts.
+        Drift = "drift",
+        /// Keys, tokens and certificates that are about to expire.
         Expiry = "expiry",
     }
 }
@@ -26,8 +28,9 @@ impl Category {
             Self::Budget => "Budgets",
             Self::Session => "Runaway sessions",
             Self::Endpoint => "Endpoints in trouble",
-            Self::Fleet => "Data planes that are gone",
-            Self::Expiry => "Keys and tokens about to expire",
+            Self::Fleet => "Data planes in trouble",
+            Self::Drift => "Prices and rules that drift",
+            Self::Expiry => "What is about to expire",
         }
     }
 }

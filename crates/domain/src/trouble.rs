@@ -37,4 +37,23 @@ impl Trouble {
             }
         }
     }
+
+    /// What was wrong, in a few words, when it is over.
+    #[must_use]
+    pub const fn was(self) -> &'static str {
+        match self {
+            Self::Unreachable => "no connection could be made",
+            Self::Unavailable => "Bedrock failed there",
+            Self::Throttled => "more was asked than its quota allows",
+            Self::DailyQuota => "the tokens of the day were used up",
+            Self::Credentials => "AWS did not accept the credentials",
+            Self::ModelMissing => "the account had no access to a model",
+        }
+    }
+
+    /// Whether it is a quota that is used up.
+    #[must_use]
+    pub const fn is_throttling(self) -> bool {
+        matches!(self, Self::Throttled | Self::DailyQuota)
+    }
 }

@@ -229,6 +229,8 @@ impl Watch {
                 draining: self.life.shutdown().is_cancelled(),
                 troubles: self.troubles(),
                 quotas: self.quotas.told(),
+                spool_bytes: self.spool.bytes(),
+                spool_max_bytes: self.spool.max_bytes(),
             }),
         };
         v1::WatchRequest {

@@ -487,6 +487,11 @@ pub struct ReplicaState {
     /// What counts against quotas of AWS's as this data plane knows of its own requests; those of which nothing counts are left out.
     #[prost(message, repeated, tag = "5")]
     pub quotas: ::prost::alloc::vec::Vec<QuotaUse>,
+    /// What the usage spool takes on disk, and from how many bytes on no request is admitted any more; 0 where it is not said.
+    #[prost(uint64, tag = "6")]
+    pub spool_bytes: u64,
+    #[prost(uint64, tag = "7")]
+    pub spool_max_bytes: u64,
 }
 /// What counts against a quota of AWS's: what is set aside for requests that run, and what those of the last minute have used.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -20,7 +20,7 @@ pub(crate) struct Create {
     /// The team whose events it gets, by id or name; those of the whole organisation if left out
     #[arg(long)]
     team: Option<String>,
-    /// What it is told of: budget, session, endpoint, fleet or expiry; may be given several times, everything if left out
+    /// What it is told of: budget, session, endpoint, fleet, drift or expiry; may be given several times, everything if left out
     #[arg(long = "category", value_name = "CATEGORY", value_parser = category)]
     categories: Vec<Category>,
     #[command(flatten)]
@@ -40,7 +40,7 @@ pub(crate) struct Update {
     /// Get the events of the whole organisation
     #[arg(long)]
     no_team: bool,
-    /// What it is told of: budget, session, endpoint, fleet or expiry; may be given several times, and says all of it
+    /// What it is told of: budget, session, endpoint, fleet, drift or expiry; may be given several times, and says all of it
     #[arg(long = "category", value_name = "CATEGORY", value_parser = category)]
     categories: Vec<Category>,
     /// Tell it what happens

@@ -15,6 +15,7 @@ pub(crate) use history::{count, list as deliveries, resend};
 pub(crate) use send::Clients;
 pub(crate) use settings::of_environment;
 pub use watch::look;
+pub(in crate::app) use watch::{listed_differently, misfit};
 
 use self::settings::{Way, complete, invalid, make_signing_secret};
 use super::{App, Changed, duplicate, not_found, validate};

@@ -20,6 +20,9 @@ pub struct Model {
     pub draining: bool,
     pub troubles: String,
     pub quota_use: String,
+    /// What the usage spool takes on disk, and how much it may; 0 where the data plane does not say.
+    pub spool_bytes: i64,
+    pub spool_max_bytes: i64,
     pub last_seen_ms: i64,
 }
 

@@ -1,7 +1,9 @@
 //! Notifications: the outbox, destinations, and what they are told.
 
+mod lasting;
 mod pages;
 mod receiver;
+mod schema;
 pub(crate) mod servers;
 
 use crate::support::{Answer, Caller, NOON, Plane, TestDb, config, on_both, record};

@@ -1,5 +1,6 @@
 //! A web server that takes webhooks, and checks their signatures by itself.
 
+use super::schema;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -22,8 +23,11 @@ impl Received {
         self.headers["webhook-id"].to_str().unwrap().to_owned()
     }
 
+    /// The event, which is as its schema says.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap()
+        let event = serde_json::from_str(&self.body).unwrap();
+        schema::check(&event);
+        event
     }
 
     /// As Standard Webhooks says, with another library for cryptography than the sender's.

@@ -261,6 +261,12 @@ impl Spool {
         self.shared.bytes.load(Ordering::Relaxed)
     }
 
+    /// From how many bytes on disk on nothing is admitted any more.
+    #[must_use]
+    pub(crate) fn max_bytes(&self) -> u64 {
+        self.shared.max_bytes
+    }
+
     /// Records that the control plane has not acknowledged.
     #[must_use]
     pub(crate) fn backlog(&self) -> u64 {
