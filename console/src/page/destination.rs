@@ -7,7 +7,7 @@ use crate::part::block::{card, copyable, facts, nothing, page_head, text};
 use crate::part::confirm::{Confirm, confirm};
 use crate::part::field::{button_form, edit_form, page_link, post_form, summary, yes_box};
 use crate::{PageContext, path};
-use ccag_domain::DestinationKind;
+use ccag_domain::{Area, DestinationKind, Permission, Reach};
 use leptos::prelude::*;
 
 /// The page with the form for a new destination; without a kind it asks for one.
@@ -33,6 +33,11 @@ impl FormPage for NewDestinationPage {
     }
 }
 
+/// Whether the viewer sets up destinations of all kinds and for everybody, and not those of their own team alone.
+fn sets_up_all(context: &PageContext) -> bool {
+    context.reach(Permission::Change(Area::Notifications)) == Reach::Everything
+}
+
 fn trail() -> AnyView {
     view! {
         <nav class="trail" aria-label="Where you are"><a href=path::NOTIFICATIONS>"Notifications"</a></nav>
@@ -53,6 +58,7 @@ impl Page for NewDestinationPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
+        let all = sets_up_all(context);
         let Some(kind) = self.kind else {
             let choice = |kind: &DestinationKind| {
                 let what = match kind {
@@ -67,7 +73,10 @@ impl Page for NewDestinationPage {
                 let link = page_link(context, path::new_destination(kind.as_str()), kind.title(), "");
                 view! { <li>{link} ": " {what}</li> }
             };
-            let choices = DestinationKind::ALL.iter().map(choice).collect_view();
+            let offered = DestinationKind::ALL
+                .iter()
+                .filter(|kind| all || kind.is_for_managers());
+            let choices = offered.map(choice).collect_view();
             return view! {
                 {trail()}
                 {page_head(self.title(), text("What is it?"), nothing())}
@@ -79,9 +88,9 @@ impl Page for NewDestinationPage {
         fields.extend(self.way.fields(kind));
         let inputs = view! {
             <input type="hidden" name="kind" value=kind.as_str() />
-            {self.about.inputs()}
+            {self.about.inputs(all)}
             <h2>"How it is reached"</h2>
-            {self.way.inputs(kind)}
+            {self.way.inputs(kind, all)}
         };
         view! {
             {trail()}
@@ -232,7 +241,7 @@ impl DestinationPage {
             <h2>"How it is reached"</h2>
             <p class="field-help">"Saved as a draft. What is in force stays so until the draft is tested and activated."</p>
             <input type="hidden" name="kind" value=self.kind.as_str() />
-            {self.way.inputs(self.kind)}
+            {self.way.inputs(self.kind, sets_up_all(context))}
         };
         let buttons = view! { <button type="submit" class="primary">"Save the draft"</button> };
         post_form(
@@ -257,7 +266,7 @@ impl DestinationPage {
         let inputs = view! {
             <h2>"What it is told"</h2>
             <p class="field-help">"In force at once."</p>
-            {self.about.inputs()}
+            {self.about.inputs(sets_up_all(context))}
             {yes_box("enabled", "It is told what happens", "Switched off, it is told nothing, and what it was still to be told is given up.", self.about.enabled)}
         };
         let buttons = view! { <button type="submit" class="primary">"Save"</button> };

@@ -77,6 +77,14 @@ const FROM: Ask = Ask::line(
 );
 const TO: Ask = Ask::line("to", "To", "One address a line.", true, 8_000);
 
+const CA_CERTIFICATES: Ask = Ask::line(
+    "ca_certificates",
+    "Certificates of authorities",
+    "In PEM, whom to trust besides those that the machine trusts: for a mail server with a certificate of your own authority.",
+    false,
+    100_000,
+);
+
 /// What a destination is called and told of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DestinationAbout {
@@ -125,6 +133,8 @@ pub struct DestinationWay {
     pub from: Field,
     /// To whom they go.
     pub to: Field,
+    /// Whom to trust besides those that the machine trusts.
+    pub ca_certificates: Field,
     /// Whether it may be in a private network.
     pub allow_private_address: bool,
 }
@@ -147,6 +157,7 @@ impl DestinationWay {
             "password" => &mut self.password,
             "from" => &mut self.from,
             "to" => &mut self.to,
+            "ca_certificates" => &mut self.ca_certificates,
             _ => return None,
         })
     }
@@ -170,11 +181,13 @@ impl DestinationWay {
                 (&PASSWORD_OF_SERVER, &self.password),
                 (&FROM, &self.from),
                 (&TO, &self.to),
+                (&CA_CERTIFICATES, &self.ca_certificates),
             ],
         }
     }
 
-    pub(super) fn inputs(&self, kind: DestinationKind) -> AnyView {
+    /// `all`: whether the viewer may set up whatever there is.
+    pub(super) fn inputs(&self, kind: DestinationKind, all: bool) -> AnyView {
         let securities = [
             Choice::new("starttls", "STARTTLS"),
             Choice::new("tls", "TLS from the beginning"),
@@ -182,11 +195,11 @@ impl DestinationWay {
         ];
         let one = |(ask, field): (&'static Ask, &Field)| match ask.name {
             "security" => select(*ask, field, &securities),
-            "to" => textarea(*ask, field, 4),
+            "to" | "ca_certificates" => textarea(*ask, field, 4),
             _ => input(*ask, field, &[]),
         };
         let inputs = self.fields(kind).into_iter().map(one).collect_view();
-        let may_be_private = !matches!(kind, DestinationKind::Sns | DestinationKind::EventBridge);
+        let may_be_private = all && !matches!(kind, DestinationKind::Sns | DestinationKind::EventBridge);
         let private = may_be_private.then(|| {
             yes_box(
                 "allow_private_address",
@@ -209,8 +222,10 @@ impl DestinationAbout {
         })
     }
 
-    pub(super) fn inputs(&self) -> AnyView {
-        let boxes = Category::ALL.iter().map(|category| {
+    /// `all`: whether the viewer may choose whose events it gets. A team's destination is told only of what can be about a team.
+    pub(super) fn inputs(&self, all: bool) -> AnyView {
+        let offered = Category::ALL.iter().filter(move |one| all || one.is_of_teams());
+        let boxes = offered.map(|category| {
             let name = category.as_str();
             let on = self.categories.iter().any(|ticked| ticked == name);
             checkbox(
@@ -230,7 +245,7 @@ impl DestinationAbout {
         let described = error.is_some().then_some("categories-error");
         view! {
             {input(NAME, &self.name, &[])}
-            {input(TEAM, &self.team, &[])}
+            {all.then(|| input(TEAM, &self.team, &[]))}
             <fieldset aria-describedby=described>
                 <legend>"Told of"</legend>
                 {error}

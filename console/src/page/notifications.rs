@@ -7,7 +7,7 @@ use crate::part::block::{empty, nothing, page_head, text};
 use crate::part::field::{button_form, options, page_link, page_name};
 use crate::part::list::{Column, cell, name_cell, number_cell, pagination, row_head, table};
 use crate::{PageContext, path};
-use ccag_domain::UnixMs;
+use ccag_domain::{Area, Permission, Reach, UnixMs};
 use leptos::prelude::*;
 
 /// One destination.
@@ -38,8 +38,9 @@ pub struct NotificationsPage {
     pub dead: u64,
 }
 
-const LEAD: &str =
-    "Who is told of what happens: to budgets, sessions, endpoints and data planes, of prices and rules that drift, and of what is about to expire.";
+const LEAD: &str = "Who is told of what happens: to budgets, sessions, endpoints and data planes, of prices and rules that drift, and of what is about to expire.";
+
+const LEAD_OF_TEAM: &str = "Who is told of what happens to your team: to its budgets, sessions and keys. Others hear of it from those that admins set up.";
 
 impl Page for NotificationsPage {
     fn title(&self) -> String {
@@ -51,6 +52,8 @@ impl Page for NotificationsPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
+        let all = context.reach(Permission::Read(Area::Notifications)) == Reach::Everything;
+        let lead = if all { LEAD } else { LEAD_OF_TEAM };
         let new = page_link(
             context,
             path::NEW_DESTINATION,
@@ -69,22 +72,28 @@ impl Page for NotificationsPage {
         if self.rows.is_empty() {
             let now = if self.environment {
                 "As long as there is none, events about budgets go to BUDGET_NOTIFICATION_URL."
-            } else {
+            } else if all {
                 "As long as there is none, nobody is told anything."
+            } else {
+                ""
+            };
+            let kinds = if all {
+                "A destination is a webhook, a Slack channel, an Amazon SNS topic, an Amazon EventBridge bus, or mailboxes."
+            } else {
+                "A destination is a webhook, a Slack channel, or mailboxes. It is told of what is about your team."
             };
             let first = empty(
                 "No destinations yet",
                 view! {
                     <p>
-                        "A destination is a webhook, a Slack channel, an Amazon SNS topic, an Amazon EventBridge bus, or mailboxes. It \
-                         begins as a draft; when a test of the draft has passed, it can be activated. " {now}
+                        {kinds} " It begins as a draft; when a test of the draft has passed, it can be activated. " {now}
                     </p>
                 }
                 .into_any(),
                 new,
             );
             return view! {
-                {page_head(self.title(), text(LEAD), history)}
+                {page_head(self.title(), text(lead), history)}
                 {dead}
                 {first}
             }
@@ -111,7 +120,7 @@ impl Page for NotificationsPage {
             .into_any()
         };
         view! {
-            {page_head(self.title(), text(LEAD), view! { {history} {new} }.into_any())}
+            {page_head(self.title(), text(lead), view! { {history} {new} }.into_any())}
             {dead}
             {table("Destinations", columns, self.rows.iter().map(row).collect())}
         }

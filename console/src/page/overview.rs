@@ -89,6 +89,8 @@ pub struct OverviewPage {
     pub paused: Vec<PausedRow>,
     /// How many usage records could not be stored, for admins.
     pub quarantined: Option<u64>,
+    /// How many notifications could not be delivered and were given up, for those who see notifications.
+    pub undelivered: u64,
     /// The gateway's address for clients.
     pub base_url: String,
 }
@@ -128,6 +130,7 @@ impl Page for OverviewPage {
             {page_head("Overview".to_owned(), text(lead), nothing())}
             {self.fleet.map(|fleet| fleet_line(fleet, context))}
             {self.quarantined.map(|it| ledger_line(it, context))}
+            {undelivered_line(self.undelivered, context)}
             {paused_card(&self.paused, context)}
             {self.numbers()}
             {self.my_budget()}
@@ -330,6 +333,26 @@ fn fleet_line(fleet: FleetHealth, context: &PageContext) -> AnyView {
             {badge(colour, word)}
             <span>{more}</span>
             {page_link(context, path::FLEET, "See the fleet", "")}
+        </p>
+    }
+    .into_any()
+}
+
+/// Nothing, or what was given up, with the way to where it is sent again.
+fn undelivered_line(undelivered: u64, context: &PageContext) -> AnyView {
+    let more = match undelivered {
+        0 => return nothing(),
+        1 => "1 notification could not be delivered and was given up.".to_owned(),
+        n => format!(
+            "{} notifications could not be delivered and were given up.",
+            grouped(n)
+        ),
+    };
+    view! {
+        <p class="health">
+            {badge(Colour::Bad, "Notifications given up")}
+            <span>{more}</span>
+            {page_link(context, path::deliveries("dead", "", 1), "See why, and send them again", "")}
         </p>
     }
     .into_any()

@@ -219,6 +219,10 @@ pub struct DeleteTeamPage {
     pub name: String,
     /// How many members it has: with any it stays.
     pub members: u64,
+    /// How many of its keys are not revoked: with any it stays.
+    pub keys: u64,
+    /// The first of them: ids and names.
+    pub some_keys: Vec<(String, String)>,
 }
 
 impl Page for DeleteTeamPage {
@@ -231,23 +235,72 @@ impl Page for DeleteTeamPage {
     }
 
     fn body(&self, context: &PageContext) -> AnyView {
-        let what = match self.members {
-            0 => "Its budgets and limits go with it. What it has used stays in the ledger. A team whose keys still work cannot be deleted.".to_owned(),
-            members => format!(
-                "{} of its members are still there: move them to another team first. Until then it cannot be deleted.",
-                grouped(members)
-            ),
-        };
+        if self.members + self.keys > 0 {
+            return self.in_use(context);
+        }
         confirm(
             context,
             Confirm {
                 list: (path::TEAMS, "Teams"),
                 page: (path::team(&self.id), self.name.clone()),
                 question: format!("Delete the team “{}”?", self.name),
-                what: text(what),
+                what: text(
+                    "Its budgets, its limits and its destinations of notifications go with it. What it has used stays in the ledger.",
+                ),
                 action: path::delete_team(&self.id),
                 button: "Delete the team",
             },
         )
+    }
+}
+
+impl DeleteTeamPage {
+    /// What has to be done before.
+    fn in_use(&self, context: &PageContext) -> AnyView {
+        let members = (self.members > 0).then(|| {
+            let (words, them) = match self.members {
+                1 => ("1 user is a member.".to_owned(), "them"),
+                n => (format!("{} users are members.", grouped(n)), "them"),
+            };
+            let link = page_link(context, path::team(&self.id), "See the members", "");
+            view! {
+                <li>
+                    {words} " Take " {them} " out on the team's page, or move " {them} " to another team on their own pages. " {link}
+                </li>
+            }
+        });
+        let keys = (self.keys > 0).then(|| {
+            let words = match self.keys {
+                1 => "1 key is not revoked.".to_owned(),
+                n => format!("{} keys are not revoked.", grouped(n)),
+            };
+            let some = self.some_keys.iter().map(|(id, name)| {
+                view! { <li>{page_link(context, path::key(id), name.clone(), "")}</li> }
+            });
+            let shown = self.some_keys.len() as u64;
+            let more = (self.keys > shown && shown > 0)
+                .then(|| view! { <li>{format!("and {} more", grouped(self.keys - shown))}</li> });
+            view! {
+                <li>
+                    {words} " Give them to another team, or revoke them:"
+                    <ul>{some.collect_view()} {more}</ul>
+                </li>
+            }
+        });
+        view! {
+            <nav class="trail" aria-label="Where you are">
+                <a href=path::TEAMS>"Teams"</a>
+                <a href=path::team(&self.id)>{self.name.clone()}</a>
+            </nav>
+            {page_head(format!("“{}” cannot be deleted yet", self.name), nothing(), nothing())}
+            <div class="card narrow stack">
+                <p>"A team is deleted when nobody and no key belongs to it."</p>
+                <ul>{members} {keys}</ul>
+                <div class="form-actions">
+                    <a class="button" href=path::team(&self.id)>"Back to the team"</a>
+                </div>
+            </div>
+        }
+        .into_any()
     }
 }

@@ -61,6 +61,20 @@ pub(super) fn samples() -> Vec<Sample> {
                 id: "team_1".to_owned(),
                 name: HOSTILE.to_owned(),
                 members: 3,
+                keys: 12,
+                some_keys: vec![
+                    ("key_1".to_owned(), HOSTILE.to_owned()),
+                    ("key_2".to_owned(), "build-server".to_owned()),
+                ],
+            },
+        ),
+        sample(
+            "team-delete-empty",
+            admin(),
+            DeleteTeamPage {
+                id: "team_1".to_owned(),
+                name: HOSTILE.to_owned(),
+                ..DeleteTeamPage::default()
             },
         ),
     ]

@@ -104,6 +104,7 @@ fn overview() -> OverviewPage {
         budgets: Vec::new(),
         paused: Vec::new(),
         quarantined: Some(12),
+        undelivered: 3,
         base_url: "https://claude.example.com".to_owned(),
     }
 }
@@ -147,6 +148,7 @@ fn empty_overview() -> OverviewPage {
         budgets: Vec::new(),
         paused: Vec::new(),
         quarantined: Some(0),
+        undelivered: 0,
         base_url: "http://127.0.0.1:8080".to_owned(),
     }
 }

@@ -127,7 +127,47 @@ pub async fn update(app: &App, actor: &Actor, id: &TeamId, request: UpdateTeam) 
     view(app, row).await
 }
 
-/// Deletes a team that nobody and no key belongs to, and the budgets that are about it.
+/// The keys of a team that are not revoked, by name: ids and names. With any of them it is not deleted.
+///
+/// # Errors
+/// [`Code::Forbidden`] for whoever may not delete teams.
+pub async fn keys_of(app: &App, actor: &Actor, id: &TeamId) -> Result<Vec<(String, String)>, Problem> {
+    actor.require_all(Permission::Change(Area::Teams))?;
+    Ok(app.store.list_team_keys(id.as_str()).await?)
+}
+
+/// What keeps a team from being deleted, and what to do about it.
+fn in_use(name: &str, users: u64, keys: u64) -> Problem {
+    let some = |n: u64, one: &str, many: &str| match n {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        n => Some(format!("{n} {many}")),
+    };
+    let who = [some(users, "member", "members"), some(keys, "key", "keys")];
+    let who: Vec<String> = who.into_iter().flatten().collect();
+    let todo = match (users, keys) {
+        (_, 0) => "Take them out of the team or move them to another one first.",
+        (0, _) => "Give them to another team or revoke them first.",
+        _ => {
+            "Move the members to another team or take them out, and give the keys to another team or revoke them first."
+        }
+    };
+    let verb = if users + keys == 1 { "belongs" } else { "belong" };
+    Problem::new(
+        Code::Conflict,
+        format!(
+            "The team `{name}` cannot be deleted: {} that {verb} to it. {todo}",
+            match who.as_slice() {
+                [both @ .., last] if !both.is_empty() => format!("there are {} and {last}", both.join(", ")),
+                [only] if users + keys == 1 => format!("there is {only}"),
+                _ => format!("there are {}", who.join(", ")),
+            }
+        ),
+    )
+}
+
+/// Deletes a team that nobody and no key belongs to, with the budgets and limits that are about it, and its destinations of
+/// notifications.
 ///
 /// # Errors
 /// [`Code::NotFound`], or [`Code::Conflict`] while it is in use.
@@ -139,17 +179,17 @@ pub async fn delete(app: &App, actor: &Actor, id: &TeamId) -> Result<(), Problem
     let row = row.ok_or_else(|| not_found("team", id.as_str()))?;
     let (users, keys) = tx.count_team_members(&row.id).await?;
     if users + keys > 0 {
-        return Err(Problem::new(
-            Code::Conflict,
-            format!(
-                "{users} users and {keys} keys belong to this team. Move them to another team or revoke the keys first."
-            ),
-        ));
+        return Err(in_use(&row.name, users, keys));
     }
     let budgets = tx.list_budgets_of_team(&row.id).await?;
     let budgets = budgets::forget(&mut tx, budgets).await?;
     let limits = tx.list_limits_of_team(&row.id).await?;
     let limits = limits::forget(&mut tx, limits).await?;
+    let destinations = tx.list_destinations_of_team(&row.id).await?;
+    for destination in &destinations {
+        tx.delete_destination(&destination.id).await?;
+    }
+    let destinations: Vec<String> = destinations.into_iter().map(|one| one.name).collect();
     tx.delete_session_breaker(&row.id).await?;
     tx.delete_team(&row.id).await?;
     let entry = app.audit(
@@ -159,7 +199,8 @@ pub async fn delete(app: &App, actor: &Actor, id: &TeamId) -> Result<(), Problem
         &row.id,
         Changed::deleted(&row)
             .with("budgets", &budgets)
-            .with("limits", &limits),
+            .with("limits", &limits)
+            .with("destinations", &destinations),
     );
     tx.commit(app.now_ms(), entry).await?;
     Ok(())

@@ -103,6 +103,7 @@ pub(super) async fn deliveries(
         state: query.state,
         destination_id: query.destination_id.map(Into::into),
         category: query.category,
+        team_id: None,
         after: query.cursor.as_deref().map(page::before).transpose()?,
         offset: 0,
     };

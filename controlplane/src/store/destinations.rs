@@ -24,6 +24,15 @@ impl Tx {
         Ok(Entity::find_by_id(id).lock_exclusive().one(&self.tx).await?)
     }
 
+    /// Those that get a team's events.
+    pub(crate) async fn list_destinations_of_team(&self, team_id: &str) -> Result<Vec<Model>, StoreError> {
+        Ok(Entity::find()
+            .filter(C::TeamId.eq(team_id))
+            .order_by_asc(C::NameKey)
+            .all(&self.tx)
+            .await?)
+    }
+
     pub(crate) async fn insert_destination(&self, row: Model) -> Result<(), StoreError> {
         Entity::insert(row.into_active_model())
             .exec_without_returning(&self.tx)

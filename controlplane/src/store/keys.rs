@@ -141,6 +141,20 @@ impl KeyQuery {
 }
 
 impl Store {
+    /// The keys of a team that are not revoked, by name: ids and names.
+    pub(crate) async fn list_team_keys(&self, team_id: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let select = virtual_key::Entity::find()
+            .select_only()
+            .column(C::Id)
+            .column_as(C::Name, "value")
+            .filter(C::TeamId.eq(team_id))
+            .filter(C::State.eq("active"))
+            .order_by_asc(C::Name)
+            .order_by_asc(C::Id);
+        let found: Vec<OfId> = self.read_some(select, &["id", "value"]).await?;
+        Ok(found.into_iter().map(|key| (key.id, key.value)).collect())
+    }
+
     /// One page of keys, and how many there are in all, up to [`COUNTED`]. Of a page that ends before a row the last one comes
     /// first.
     pub(crate) async fn list_keys(

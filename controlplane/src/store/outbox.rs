@@ -48,6 +48,8 @@ pub(crate) struct DeliveryFilter {
     pub(crate) state: Option<DeliveryState>,
     pub(crate) destination_id: Option<String>,
     pub(crate) category: Option<Category>,
+    /// Only events about this team, to its destinations.
+    pub(crate) team_id: Option<String>,
     /// After the delivery made then, with this id.
     pub(crate) after: Option<(UnixMs, String)>,
     /// After so many.
@@ -94,13 +96,8 @@ async fn told(tx: &DatabaseTransaction, new: &NewEvent) -> Result<Vec<String>, S
         .order_by_asc(dest::Column::Id)
         .all(tx)
         .await?;
-    if all.is_empty() {
-        return Ok(new
-            .environment
-            .then(|| ENVIRONMENT.to_owned())
-            .into_iter()
-            .collect());
-    }
+    // What teams have made for themselves does not end what the organisation is told.
+    let environment = new.environment && all.iter().all(|row| row.team_id.is_some());
     let about = new.row.team_id.as_deref();
     let hears = |team: Option<&str>| match (team, new.audience) {
         (None, Audience::Both | Audience::Organisation) => true,
@@ -119,6 +116,7 @@ async fn told(tx: &DatabaseTransaction, new: &NewEvent) -> Result<Vec<String>, S
         .into_iter()
         .filter(|row| wants(row))
         .map(|row| row.id)
+        .chain(environment.then(|| ENVIRONMENT.to_owned()))
         .collect())
 }
 
@@ -346,7 +344,23 @@ impl DeliveryFilter {
                 .into_query();
             C::EventId.in_subquery(of)
         });
+        let team = self.team_id.as_ref().map(|team| {
+            let events = event::Entity::find()
+                .select_only()
+                .column(event::Column::Id)
+                .filter(event::Column::TeamId.eq(team))
+                .into_query();
+            let destinations = dest::Entity::find()
+                .select_only()
+                .column(dest::Column::Id)
+                .filter(dest::Column::TeamId.eq(team))
+                .into_query();
+            Condition::all()
+                .add(C::EventId.in_subquery(events))
+                .add(C::DestinationId.in_subquery(destinations))
+        });
         Condition::all()
+            .add_option(team)
             .add_option(self.state.map(|state| C::State.eq(state.as_str())))
             .add_option(self.destination_id.as_ref().map(|id| C::DestinationId.eq(id)))
             .add_option(category)
@@ -364,6 +378,21 @@ impl Tx {
             .lock_exclusive()
             .one(&self.tx)
             .await?)
+    }
+
+    /// Which team a delivery's event is about, and whose its destination is.
+    pub(crate) async fn find_teams_of_delivery(
+        &self,
+        row: &delivery::Model,
+    ) -> Result<(Option<String>, Option<String>), StoreError> {
+        let event = event::Entity::find_by_id(&row.event_id).one(&self.tx).await?;
+        let destination = dest::Entity::find_by_id(&row.destination_id)
+            .one(&self.tx)
+            .await?;
+        Ok((
+            event.and_then(|event| event.team_id),
+            destination.and_then(|destination| destination.team_id),
+        ))
     }
 
     /// Makes a delivery due again that was given up; false if it is not given up.

@@ -61,6 +61,9 @@ pub struct DestinationSpec {
     /// Of `smtp`: to whom they go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Vec<String>>,
+    /// Of `smtp`: certificates in PEM, whom to trust besides those that the machine trusts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_certificates: Option<String>,
     /// Of `webhook`, `slack` and `smtp`: whether it may be in a private network; by default not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_private_address: Option<bool>,
@@ -105,6 +108,9 @@ pub struct DestinationSettings {
     /// To whom they go.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub to: Vec<String>,
+    /// Whom to trust besides those that the machine trusts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_certificates: Option<String>,
     /// Whether it may be in a private network.
     #[serde(default)]
     pub allow_private_address: bool,
@@ -167,7 +173,7 @@ pub struct DestinationList {
 pub struct CreateDestination {
     /// Its name.
     pub name: String,
-    /// The team whose events it gets; absent: those of the whole organisation.
+    /// The team whose events it gets; absent: those of the whole organisation, or, said by a manager, of the manager's team.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team_id: Option<TeamId>,
     /// What it is told of; absent: everything.
@@ -184,7 +190,7 @@ pub struct CreateDestination {
 pub struct UpdateDestination {
     /// Its name.
     pub name: String,
-    /// The team whose events it gets; absent: those of the whole organisation.
+    /// The team whose events it gets; absent: those of the whole organisation, or, said by a manager, of the manager's team.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team_id: Option<TeamId>,
     /// What it is told of.

@@ -178,12 +178,15 @@ const fn own(permission: Permission) -> Reach {
 }
 
 const fn of_manager(permission: Permission, own: Reach) -> Reach {
-    use Area::{Breaker, Budgets, Keys, Limits, Members, Sessions, Teams, Usage, Users, WiderBudgets};
+    use Area::{
+        Breaker, Budgets, Keys, Limits, Members, Notifications, Sessions, Teams, Usage, Users, WiderBudgets,
+    };
     match permission {
         Permission::Read(
-            Keys | Users | Members | Teams | Usage | Budgets | WiderBudgets | Limits | Sessions | Breaker,
+            Keys | Users | Members | Teams | Usage | Budgets | WiderBudgets | Limits | Sessions | Breaker
+            | Notifications,
         )
-        | Permission::Change(Keys | Members | Budgets | Sessions) => Reach::Team,
+        | Permission::Change(Keys | Members | Budgets | Sessions | Notifications) => Reach::Team,
         Permission::Read(_) | Permission::Change(_) => own,
     }
 }

@@ -21,6 +21,12 @@ named! {
 }
 
 impl Category {
+    /// Whether there can be something of it about one team.
+    #[must_use]
+    pub const fn is_of_teams(self) -> bool {
+        matches!(self, Self::Budget | Self::Session | Self::Expiry)
+    }
+
     /// What it is called, for people.
     #[must_use]
     pub const fn title(self) -> &'static str {
@@ -64,6 +70,12 @@ named! {
 }
 
 impl DestinationKind {
+    /// Whether a team's manager may set it up: what is reached by the gateway's own AWS credentials is for admins.
+    #[must_use]
+    pub const fn is_for_managers(self) -> bool {
+        matches!(self, Self::Webhook | Self::Slack | Self::Smtp)
+    }
+
     /// What it is called, for people.
     #[must_use]
     pub const fn title(self) -> &'static str {
@@ -106,9 +118,11 @@ named! {
 /// How often a destination is tried to be told of one event.
 pub const MAX_ATTEMPTS: u32 = 10;
 
-/// How long to wait after the first attempt, and at most, in milliseconds.
+/// How long to wait after the first attempt, in milliseconds.
 const FIRST_WAIT_MS: i64 = 5_000;
-const LONGEST_WAIT_MS: i64 = 6 * 3_600_000;
+
+/// How long to wait at most, whatever the destination wants, in milliseconds.
+pub const LONGEST_WAIT_MS: i64 = 6 * 3_600_000;
 
 /// How long to wait after so many failed attempts, in milliseconds; `None`: it is given up. `random` spreads what failed together
 /// over the last third of the time.

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 pub(crate) struct Create {
     /// Its name; no other destination may have it
     name: String,
-    /// The team whose events it gets, by id or name; those of the whole organisation if left out
+    /// The team whose events it gets, by id or name; those of the whole organisation if left out, or, for a manager, of their own team
     #[arg(long)]
     team: Option<String>,
     /// What it is told of: budget, session, endpoint, fleet, drift or expiry; may be given several times, everything if left out
@@ -37,7 +37,7 @@ pub(crate) struct Update {
     /// The team whose events it gets, by id or name
     #[arg(long, conflicts_with = "no_team")]
     team: Option<String>,
-    /// Get the events of the whole organisation
+    /// Get the events of the whole organisation (of a manager: of their own team)
     #[arg(long)]
     no_team: bool,
     /// What it is told of: budget, session, endpoint, fleet, drift or expiry; may be given several times, and says all of it
@@ -98,6 +98,9 @@ struct Way {
     /// Of smtp: to whom they go; may be given several times
     #[arg(long, value_name = "ADDRESS")]
     to: Vec<String>,
+    /// Of smtp: a file of certificates in PEM, whom to trust besides those that the gateway's machine trusts
+    #[arg(long, value_name = "FILE")]
+    ca_certificates: Option<PathBuf>,
     /// Of webhook, slack and smtp: it may be in a private network
     #[arg(long)]
     allow_private_address: bool,
@@ -119,6 +122,13 @@ impl Way {
             Some(path) if path.as_os_str() == "-" => Some(secrets::line(None)?),
             Some(path) => Some(secrets::line(Some(path))?),
         };
+        let ca_certificates = match &self.ca_certificates {
+            None => None,
+            Some(path) => {
+                let text = std::fs::read_to_string(path);
+                Some(text.map_err(|error| CliError::file("read", path, error))?)
+            }
+        };
         let mut spec = DestinationSpec {
             kind: Some(self.kind),
             url: self.url,
@@ -132,6 +142,7 @@ impl Way {
             username: self.username,
             from: self.from,
             to: (!self.to.is_empty()).then_some(self.to),
+            ca_certificates,
             allow_private_address: self.allow_private_address.then_some(true),
             ..DestinationSpec::default()
         };

@@ -1,14 +1,13 @@
 //! What became of telling destinations.
 
-use super::entry;
-use crate::app::{App, Changed, not_found};
+use super::{entry, reach};
+use crate::app::{App, Changed, authority, not_found};
 use crate::store::StoreError;
 use crate::store::outbox::{DeliveryFilter, ENVIRONMENT, Parcel};
 use crate::store::rows::read;
 use ccag_admin_api::{DeliveryView, Timestamp};
-use ccag_domain::{
-    Actor, Area, Code, DeliveryId, DeliveryState, DestinationId, Permission, Problem, time::DAY_MS,
-};
+use ccag_domain::authority::refusal;
+use ccag_domain::{Actor, Code, DeliveryId, DeliveryState, DestinationId, Problem, Target, time::DAY_MS};
 use serde_json::json;
 use std::collections::HashMap;
 
@@ -25,9 +24,9 @@ pub(crate) async fn list(
     filter: &DeliveryFilter,
     limit: u64,
 ) -> Result<Vec<DeliveryView>, Problem> {
-    actor.require_all(Permission::Read(Area::Notifications))?;
+    let filter = narrowed(actor, filter)?;
     let (parcels, rows) = tokio::try_join!(
-        app.store.list_deliveries(filter, limit),
+        app.store.list_deliveries(&filter, limit),
         app.store.list_destinations()
     )?;
     let names: HashMap<String, String> = rows.into_iter().map(|row| (row.id, row.name)).collect();
@@ -40,8 +39,8 @@ pub(crate) async fn list(
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub(crate) async fn count(app: &App, actor: &Actor, filter: &DeliveryFilter) -> Result<u64, Problem> {
-    actor.require_all(Permission::Read(Area::Notifications))?;
-    Ok(app.store.count_deliveries(filter).await?)
+    let filter = narrowed(actor, filter)?;
+    Ok(app.store.count_deliveries(&filter).await?)
 }
 
 /// Tries again what was given up, from the first attempt on.
@@ -49,10 +48,22 @@ pub(crate) async fn count(app: &App, actor: &Actor, filter: &DeliveryFilter) -> 
 /// # Errors
 /// [`Code::NotFound`]; [`Code::Conflict`] if it was not given up.
 pub(crate) async fn resend(app: &App, actor: &Actor, id: &DeliveryId) -> Result<(), Problem> {
-    actor.require_all(Permission::Change(Area::Notifications))?;
+    actor.require_some(reach::CHANGE)?;
     let now = app.now_ms();
     let tx = app.store.change().await?;
     let row = tx.find_delivery(id.as_str()).await?;
+    if !actor.may_all(reach::CHANGE) {
+        // Both must be the team's: the destination may have been another's when that happened.
+        let (event_team, destination_team) = match &row {
+            Some(row) => tx.find_teams_of_delivery(row).await?,
+            None => (None, None),
+        };
+        let is_mine =
+            |team: Option<String>| team.is_some_and(|team| actor.may(reach::CHANGE, Target::Team(&team)));
+        if !(is_mine(event_team) && is_mine(destination_team)) {
+            return Err(refusal(reach::CHANGE));
+        }
+    }
     let row = row.ok_or_else(|| not_found("delivery", id.as_str()))?;
     if !tx.revive_delivery(&row.id, now).await? {
         return Err(Problem::new(
@@ -68,6 +79,15 @@ pub(crate) async fn resend(app: &App, actor: &Actor, id: &DeliveryId) -> Result<
     tx.commit(now, entry(app, actor, "delivery.resend", &row.id, details))
         .await?;
     Ok(())
+}
+
+/// Managers see what their team's destinations were told about their team.
+fn narrowed(actor: &Actor, filter: &DeliveryFilter) -> Result<DeliveryFilter, Problem> {
+    let team_id = authority::narrowed(actor, reach::SEE, filter.team_id.clone())?;
+    Ok(DeliveryFilter {
+        team_id,
+        ..filter.clone()
+    })
 }
 
 /// Forgets what is more than a month old, except what is still to be told.

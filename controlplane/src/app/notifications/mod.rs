@@ -5,6 +5,7 @@
 
 pub(in crate::app) mod events;
 mod history;
+mod reach;
 mod send;
 mod settings;
 mod watch;
@@ -26,9 +27,7 @@ use ccag_admin_api::{
     CreateDestination, CreatedDestination, DestinationList, DestinationSpec, DestinationTest,
     DestinationView, Secret, Timestamp, UpdateDestination,
 };
-use ccag_domain::{
-    Actor, Area, Category, Code, DestinationId, DestinationKind, ObjectKind, Permission, Problem, TeamId,
-};
+use ccag_domain::{Actor, Category, Code, DestinationId, DestinationKind, ObjectKind, Problem, TeamId};
 use serde_json::Value;
 
 const T: &str = "notification_destinations";
@@ -73,42 +72,48 @@ fn categories(row: &row::Model) -> Vec<Category> {
     names.iter().filter_map(|name| Category::parse(name)).collect()
 }
 
-/// All destinations, by name.
+/// All destinations that the actor may see, by name: a manager's are those of their team.
 ///
 /// # Errors
 /// [`Code::Forbidden`] for members.
 pub async fn list(app: &App, actor: &Actor) -> Result<DestinationList, Problem> {
-    actor.require_all(Permission::Read(Area::Notifications))?;
+    actor.require_some(reach::SEE)?;
     let rows = app.store.list_destinations().await?;
+    let environment = app.terms.notification_url.is_some()
+        && actor.may_all(reach::SEE)
+        && rows.iter().all(|row| row.team_id.is_some());
+    let seen = rows.iter().filter(|row| reach::may(actor, reach::SEE, row));
     Ok(DestinationList {
-        environment: rows.is_empty() && app.terms.notification_url.is_some(),
-        destinations: rows.iter().map(view).collect::<Result<_, _>>()?,
+        environment,
+        destinations: seen.map(view).collect::<Result<_, _>>()?,
     })
 }
 
 /// Finds a destination.
 ///
 /// # Errors
-/// [`Code::NotFound`].
+/// [`Code::NotFound`], [`Code::Forbidden`] for members.
 pub async fn find(app: &App, actor: &Actor, id: &DestinationId) -> Result<DestinationView, Problem> {
-    actor.require_all(Permission::Read(Area::Notifications))?;
     let row = app.store.find_destination(id.as_str()).await?;
-    Ok(view(&row.ok_or_else(|| missing(id))?)?)
+    Ok(view(&reach::reached(actor, reach::SEE, id, row)?)?)
 }
 
-/// Adds a destination, as a draft.
+/// Adds a destination, as a draft. One that a manager makes is their team's.
 ///
 /// # Errors
-/// [`Code::InvalidRequest`] if a field is no good, [`Code::Conflict`] if the name is taken.
+/// [`Code::InvalidRequest`] if a field is no good, [`Code::Conflict`] if the name is taken, [`Code::Forbidden`] where only
+/// admins may.
 pub async fn create(
     app: &App,
     actor: &Actor,
     request: CreateDestination,
 ) -> Result<CreatedDestination, Problem> {
-    actor.require_all(Permission::Change(Area::Notifications))?;
+    let team = reach::team(actor, request.team_id)?;
     let now = app.now_ms();
     let wanted = request.categories.unwrap_or_else(|| Category::ALL.to_vec());
-    let (way, made) = signed(app, complete(request.settings, None)?);
+    let way = complete(request.settings, None)?;
+    reach::require_way(actor, &way)?;
+    let (way, made) = signed(app, way);
     let tx = app.store.change().await?;
     let mut row = row::Model {
         id: DestinationId::generate(&*app.clock, &*app.rng).to_string(),
@@ -126,7 +131,7 @@ pub async fn create(
         created_at_ms: now,
         updated_at_ms: now,
     };
-    describe(&tx, &mut row, &request.name, request.team_id.as_ref(), &wanted).await?;
+    describe(&tx, &mut row, &request.name, team.as_ref(), &wanted).await?;
     settings::put_draft(app.store.secrets(), &mut row, &way);
     tx.insert_destination(row.clone())
         .await
@@ -150,16 +155,10 @@ pub async fn update(
     request: UpdateDestination,
 ) -> Result<DestinationView, Problem> {
     let now = app.now_ms();
+    let team = reach::team(actor, request.team_id)?;
     let (tx, before) = begin(app, actor, id).await?;
     let mut row = before.clone();
-    describe(
-        &tx,
-        &mut row,
-        &request.name,
-        request.team_id.as_ref(),
-        &request.categories,
-    )
-    .await?;
+    describe(&tx, &mut row, &request.name, team.as_ref(), &request.categories).await?;
     row.enabled = request.enabled;
     row.updated_at_ms = now;
     tx.update_destination(row.clone())
@@ -167,6 +166,10 @@ pub async fn update(
         .map_err(|error| taken(error, &row.name))?;
     if before.enabled && !row.enabled {
         let why = "The destination was switched off before it could be told.";
+        tx.give_up_deliveries(&row.id, why, now).await?;
+    } else if before.team_id != row.team_id {
+        // What it was to be told is about others than those whom it is for now.
+        let why = "The destination was given to others before it could be told.";
         tx.give_up_deliveries(&row.id, why, now).await?;
     }
     let changed = Changed::updated(&before, &row);
@@ -192,7 +195,11 @@ pub async fn put_draft(
         // What cannot be opened any more is entered anew.
         Ok(None) | Err(_) => settings::active(secrets, &before).unwrap_or_default(),
     };
-    let (way, made) = signed(app, complete(spec, stored)?);
+    // A secret that was entered for what only admins set up is not taken along by others.
+    let stored = stored.filter(|stored| reach::require_way(actor, stored).is_ok());
+    let way = complete(spec, stored)?;
+    reach::require_way(actor, &way)?;
+    let (way, made) = signed(app, way);
     let mut row = before.clone();
     settings::put_draft(secrets, &mut row, &way);
     let row = redrafted(app, &tx, row).await?;
@@ -240,9 +247,8 @@ pub async fn discard_draft(app: &App, actor: &Actor, id: &DestinationId) -> Resu
 /// # Errors
 /// [`Code::NotFound`]; [`Code::Conflict`] if the draft was changed meanwhile.
 pub async fn test(app: &App, actor: &Actor, id: &DestinationId) -> Result<DestinationTest, Problem> {
-    actor.require_all(Permission::Change(Area::Notifications))?;
     let row = app.store.find_destination(id.as_str()).await?;
-    let row = row.ok_or_else(|| missing(id))?;
+    let row = reach::reached(actor, reach::CHANGE, id, row)?;
     let secrets = app.store.secrets();
     let (way, of_draft) = match settings::draft(secrets, &row)? {
         Some(draft) => (Some(draft), true),
@@ -253,7 +259,7 @@ pub async fn test(app: &App, actor: &Actor, id: &DestinationId) -> Result<Destin
     let text = serde_json::to_string(&event).unwrap_or_default();
     let (success, message) = match send::send(app, &way, &event, &text).await {
         Ok(message) => (true, message),
-        Err(message) => (false, message),
+        Err(refused) => (false, refused.message),
     };
     let tested = Tested {
         success,
@@ -327,10 +333,10 @@ pub async fn delete(app: &App, actor: &Actor, id: &DestinationId) -> Result<(), 
 }
 
 async fn begin(app: &App, actor: &Actor, id: &DestinationId) -> Result<(Tx, row::Model), Problem> {
-    actor.require_all(Permission::Change(Area::Notifications))?;
+    actor.require_some(reach::CHANGE)?;
     let tx = app.store.change().await?;
     let row = tx.find_destination(id.as_str()).await?;
-    let row = row.ok_or_else(|| missing(id))?;
+    let row = reach::reached(actor, reach::CHANGE, id, row)?;
     Ok((tx, row))
 }
 

@@ -61,6 +61,7 @@ impl Way {
                 username: None,
                 from: None,
                 to: Vec::new(),
+                ca_certificates: None,
                 allow_private_address: false,
             },
             hidden: Hidden::default(),
@@ -435,6 +436,8 @@ fn smtp(way: &mut Way, spec: DestinationSpec, stored: Option<Way>) -> Result<(),
         MailSecurity::None => 25,
     }));
     way.settings.security = Some(security);
+    way.settings.ca_certificates = super::send::smtp::authorities(spec.ca_certificates)
+        .map_err(|message| invalid("ca_certificates", message))?;
     way.settings.username = username;
     way.settings.from = Some(from);
     way.settings.to = to;

@@ -3,13 +3,14 @@
 //!
 //! Each destination has an attempt of its own under way, at most one here, so that one that does not answer holds up nobody else.
 
+use super::send::Refused;
 use super::{history, send, settings, watch};
 use crate::app::App;
 use crate::metrics::Delivered;
 use crate::store::StoreError;
 use crate::store::outbox::{ENVIRONMENT, Parcel};
 use ccag_daemon::CancellationToken;
-use ccag_domain::notification::wait_ms;
+use ccag_domain::notification::{LONGEST_WAIT_MS, wait_ms};
 use ccag_domain::{DeliveryState, DestinationKind};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -123,14 +124,17 @@ async fn deliver_next(app: &App, destination_id: &str) -> Result<bool, StoreErro
     row.changed_at_ms = now;
     let (state, answer) = match sent {
         Ok(answer) => (DeliveryState::Delivered, answer),
-        Err(answer) => {
+        Err(Refused {
+            message,
+            wait_ms: asked,
+        }) => {
             let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
             match wait_ms(attempts, random(app)) {
                 Some(wait) => {
-                    row.due_at_ms = now + wait;
-                    (DeliveryState::Pending, answer)
+                    row.due_at_ms = now + wait.max(asked.unwrap_or(0).min(LONGEST_WAIT_MS));
+                    (DeliveryState::Pending, message)
                 }
-                None => (DeliveryState::Dead, answer),
+                None => (DeliveryState::Dead, message),
             }
         }
     };
@@ -168,7 +172,7 @@ async fn deliver_next(app: &App, destination_id: &str) -> Result<bool, StoreErro
 async fn attempt(
     app: &App,
     (row, event): &Parcel,
-) -> Result<(Option<DestinationKind>, Result<String, String>), StoreError> {
+) -> Result<(Option<DestinationKind>, Result<String, Refused>), StoreError> {
     let way = if row.destination_id == ENVIRONMENT {
         let url = app.terms.notification_url.as_deref();
         url.and_then(|url| settings::way_of_environment(url).ok())
@@ -178,19 +182,20 @@ async fn attempt(
                 Ok(way) => way,
                 Err(_) => {
                     let message = "What is secret of the destination cannot be opened: enter it again.";
-                    return Ok((None, Err(message.to_owned())));
+                    return Ok((None, Err(message.to_owned().into())));
                 }
             },
             None => None,
         }
     };
     let Some(way) = way else {
-        return Ok((None, Err("The destination is gone or not in force.".to_owned())));
+        let message = "The destination is gone or not in force.".to_owned();
+        return Ok((None, Err(message.into())));
     };
     let kind = Some(way.settings.kind);
     let sent = match serde_json::from_str(&event.body) {
         Ok(body) => send::send(app, &way, &body, &event.body).await,
-        Err(error) => Err(format!("The event cannot be read: {error}.")),
+        Err(error) => Err(format!("The event cannot be read: {error}.").into()),
     };
     Ok((kind, sent))
 }

@@ -211,6 +211,7 @@ fn way(settings: &DestinationSettings) -> DestinationWay {
         username: field(&settings.username),
         from: field(&settings.from),
         to: Field::new(settings.to.join("\n")),
+        ca_certificates: field(&settings.ca_certificates),
         allow_private_address: settings.allow_private_address,
         ..DestinationWay::default()
     }
@@ -230,6 +231,7 @@ fn refilled_way(form: &FormData) -> DestinationWay {
         username: field("username"),
         from: field("from"),
         to: field("to"),
+        ca_certificates: field("ca_certificates"),
         allow_private_address: form.ticked("allow_private_address"),
         ..DestinationWay::default()
     }
@@ -290,6 +292,7 @@ fn spec(form: &FormData) -> Result<DestinationSpec, Problem> {
         password: secret("password"),
         from: form.optional("from"),
         to: (!to.is_empty()).then_some(to),
+        ca_certificates: form.optional("ca_certificates"),
         allow_private_address: Some(form.ticked("allow_private_address")),
     })
 }

@@ -5,14 +5,15 @@ use super::budgets::terms;
 use super::sessions;
 use super::visitor::Visitor;
 use crate::app::usage::{self, Scope};
-use crate::app::{App, budgets, fleet, quarantine};
+use crate::app::{App, budgets, fleet, notifications, quarantine};
+use crate::store::outbox::DeliveryFilter;
 use axum::response::Response;
 use ccag_admin_api::{GroupBy, UsageGroup, UsageTotals};
 use ccag_console::format::{day_start, month_start};
 use ccag_console::page::{BoundBy, DayUsage, FleetHealth, OverviewPage, Share, Spend};
 use ccag_console::path;
 use ccag_domain::time::DAY_MS;
-use ccag_domain::{Actor, Area, NanoUsd, Permission, Problem, Reach, Tokens, UnixMs};
+use ccag_domain::{Actor, Area, DeliveryState, NanoUsd, Permission, Problem, Reach, Tokens, UnixMs};
 
 /// How many lines a ranking has.
 const TOP: u64 = 6;
@@ -111,10 +112,18 @@ async fn gather(visitor: &Visitor) -> Result<OverviewPage, Problem> {
             false => None,
         })
     };
-    let ((days, tops), fleet, quarantined, budgets, paused) = tokio::try_join!(
+    let given_up = given_up();
+    let undelivered = async {
+        match visitor.reach(Permission::Read(Area::Notifications)) {
+            Reach::Everything | Reach::Team => notifications::count(app, &actor, &given_up).await,
+            Reach::Own | Reach::Nothing => Ok(0),
+        }
+    };
+    let ((days, tops), fleet, quarantined, undelivered, budgets, paused) = tokio::try_join!(
         usage::days_and_top(app, &actor, &whole, &scope, kinds, TOP),
         fleet,
         quarantined,
+        undelivered,
         bounds(app, &actor),
         sessions::own(app, &actor)
     )?;
@@ -150,8 +159,16 @@ async fn gather(visitor: &Visitor) -> Result<OverviewPage, Problem> {
         budgets,
         paused,
         quarantined,
+        undelivered,
         base_url: visitor.base_url(),
     })
+}
+
+fn given_up() -> DeliveryFilter {
+    DeliveryFilter {
+        state: Some(DeliveryState::Dead),
+        ..DeliveryFilter::default()
+    }
 }
 
 /// The budgets that bound the visitor's own spending.

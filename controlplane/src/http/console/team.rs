@@ -116,13 +116,20 @@ pub(super) async fn remove_member(Path(id): Path<String>, Posted { visitor, form
     }
 }
 
+/// So many of the keys are named that keep a team from being deleted.
+const SOME_KEYS: usize = 10;
+
 pub(super) async fn ask_delete(visitor: Visitor, Path(id): Path<String>) -> Response {
     let page = async {
-        let team = teams::find(&visitor.state().app, &visitor.actor(), &id_of(&id)?).await?;
+        let (app, actor, id) = (&visitor.state().app, visitor.actor(), id_of(&id)?);
+        let team = teams::find(app, &actor, &id).await?;
+        let keys = teams::keys_of(app, &actor, &id).await?;
         Ok(DeleteTeamPage {
             id: team.id.to_string(),
             name: team.name,
             members: team.member_count,
+            keys: keys.len() as u64,
+            some_keys: keys.into_iter().take(SOME_KEYS).collect(),
         })
     };
     let page = page.await;

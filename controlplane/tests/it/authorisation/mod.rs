@@ -27,6 +27,8 @@ fn kind(path: &str, parameter: &str) -> (&'static str, bool) {
         "id" if is("limits") => ("lim", true),
         "id" if is("paused-sessions") || is("sessions") => ("pau", true),
         "id" if is("requests") => ("request", true),
+        "id" if is("notifications/deliveries") || is("notifications/history") => ("dlv", false),
+        "id" if is("notifications") => ("dst", false),
         // The others are for those who may do it to all of them: whether there is one does not matter.
         "raise" => ("raise", false),
         "kind" => ("tavily", false),
@@ -170,7 +172,9 @@ fn has_target(route: &Route) -> bool {
 
 /// Whether what a row is about belongs to one user, so that somebody can have one of their own.
 fn named_by_user(route: &Route) -> bool {
-    let about_team = route.path.contains("/teams/") || body(route).contains("{team}");
+    let about_team = route.path.contains("/teams/")
+        || route.path.contains("/notifications/")
+        || body(route).contains("{team}");
     !about_team
 }
 

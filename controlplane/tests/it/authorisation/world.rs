@@ -321,8 +321,45 @@ impl World {
                 });
                 self.owner.post("/admin/limits", body).await.id()
             }
+            "dst" => self.destination(team).await,
+            "dlv" => self.delivery(team).await,
             other => format!("{other}_nobody"),
         }
+    }
+
+    /// A destination that nobody listens at.
+    async fn destination(&self, team: Option<&str>) -> String {
+        let way = json!({"kind": "webhook", "url": "http://127.0.0.1:9/", "allow_private_address": true});
+        let body = json!({"name": format!("destination{}", self.number()), "team_id": team, "settings": way});
+        let made = self.owner.post("/admin/notifications/destinations", body).await;
+        made.json()["destination"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Something about a team that its destination could not be told.
+    async fn delivery(&self, team: Option<&str>) -> String {
+        let (destination, n) = (self.destination(team).await, self.number());
+        let body = json!({
+            "id": format!("evt_{n}"), "type": "budget.blocked", "timestamp": "2026-11-24T12:00:00.000Z", "category": "budget",
+            "severity": "critical", "text": "x", "link": null, "team": null, "user": null, "data": {},
+        });
+        let team = team.map_or_else(|| "NULL".to_owned(), |team| format!("'{team}'"));
+        let at = crate::support::NOON;
+        let db = self.db.connect().await;
+        for sql in [
+            format!(
+                "INSERT INTO notification_events (id, dedup_key, kind, category, team_id, body, at_ms) VALUES \
+                 ('evt_{n}', '{n}', 'budget.blocked', 'budget', {team}, '{body}', {at})"
+            ),
+            format!(
+                "INSERT INTO notification_deliveries (id, event_id, destination_id, state, attempts, due_at_ms, leased_by, \
+                 leased_until_ms, created_at_ms, changed_at_ms) VALUES ('dlv_{n}', 'evt_{n}', '{destination}', 'dead', 10, \
+                 {at}, '', 0, {at}, {at})"
+            ),
+        ] {
+            db.execute_unprepared(&sql).await.unwrap();
+        }
+        db.close().await.unwrap();
+        format!("dlv_{n}")
     }
 }
 

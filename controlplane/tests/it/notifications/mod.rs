@@ -1,10 +1,13 @@
 //! Notifications: the outbox, destinations, and what they are told.
 
 mod lasting;
+mod mail;
+mod managers;
 mod pages;
 mod receiver;
 mod schema;
 pub(crate) mod servers;
+mod slack;
 
 use crate::support::{Answer, Caller, NOON, Plane, TestDb, config, on_both, record};
 use ccag_admin_api::Timestamp;

@@ -19,7 +19,7 @@ impl Drop for Server {
     }
 }
 
-fn python() -> Command {
+pub(super) fn python() -> Command {
     let python = std::env::var("CCAG_TEST_PYTHON")
         .unwrap_or_else(|_| panic!("CCAG_TEST_PYTHON is not set: run through `cargo xtask test`"));
     let mut command = Command::new(python);
@@ -29,22 +29,26 @@ fn python() -> Command {
     command
 }
 
-fn script(name: &str) -> PathBuf {
+pub(super) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/it/notifications/servers")
         .join(name)
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
-async fn start(mut command: Command, port: u16) -> Server {
+pub(super) async fn start(command: Command, port: u16) -> Server {
+    start_at(command, "127.0.0.1", port).await
+}
+
+pub(super) async fn start_at(mut command: Command, address: &str, port: u16) -> Server {
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let mut server = Server(child.unwrap());
     for _ in 0..600 {
-        if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+        if tokio::net::TcpStream::connect((address, port)).await.is_ok() {
             return server;
         }
         assert!(server.0.try_wait().unwrap().is_none(), "the server has ended");

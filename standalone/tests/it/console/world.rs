@@ -81,9 +81,14 @@ pub(super) async fn world() -> World {
     admin.post("/admin/endpoints", &endpoint).await;
     let destination =
         json!({"name": PICTURE, "settings": {"kind": "webhook", "url": "https://hooks.example.com/"}});
-    admin
-        .post("/admin/notifications/destinations", &destination)
-        .await;
+    let of_team = json!({
+        "name": "Ops", "team_id": team, "settings": {"kind": "slack", "slack_url": "https://hooks.slack.com/services/T/B/x"},
+    });
+    for destination in [destination, of_team] {
+        admin
+            .post("/admin/notifications/destinations", &destination)
+            .await;
+    }
     let provider = IdentityProvider::start(&it.gateway.url, &json!({})).await;
     let mut described = provider.described(json!({}));
     described["name"] = json!(PICTURE);

@@ -1,7 +1,7 @@
 //! Webhooks, by Standard Webhooks, and Slack's.
 
 use super::super::settings::{Way, signing_key};
-use super::{TIME, lines};
+use super::{Refused, TIME, lines};
 use crate::app::App;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +9,7 @@ use ccag_admin_api::{EventBody, Secret};
 use ccag_domain::Severity;
 use ccag_search::guard::{GuardedResolver, NotAdmitted, Reach, check_url};
 use hmac::{Hmac, KeyInit, Mac};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
 use serde_json::json;
@@ -51,7 +52,7 @@ impl Clients {
 
 /// Posts an event, with its id, the time and, where there is a secret, a signature over them and the body (Standard Webhooks,
 /// "Webhook headers").
-pub(super) async fn webhook(app: &App, way: &Way, event: &EventBody, text: &str) -> Result<String, String> {
+pub(super) async fn webhook(app: &App, way: &Way, event: &EventBody, text: &str) -> Result<String, Refused> {
     let url = way.settings.url.as_deref().unwrap_or_default();
     let seconds = app.now_ms().div_euclid(1_000);
     let mut request = to(app, way, url)?
@@ -60,10 +61,10 @@ pub(super) async fn webhook(app: &App, way: &Way, event: &EventBody, text: &str)
         .header("webhook-timestamp", seconds);
     if let Some(secret) = &way.hidden.signing_secret {
         let signature = sign(secret, event.id.as_str(), seconds, text)
-            .ok_or("The secret for its signatures cannot be read: enter it again.")?;
+            .ok_or_else(|| "The secret for its signatures cannot be read: enter it again.".to_owned())?;
         request = request.header("webhook-signature", signature);
     }
-    exchange(request.body(text.to_owned())).await
+    exchange(request.body(text.to_owned()), |_| "").await
 }
 
 /// `v1,` and the HMAC of the id, the time and the body.
@@ -76,7 +77,7 @@ fn sign(secret: &Secret, id: &str, seconds: i64, body: &str) -> Option<String> {
 
 /// Posts an event's line to a channel (Slack, "Sending messages using incoming webhooks"). Slack knows no ids: an event that is
 /// sent again appears again, with the same id at its end.
-pub(super) async fn slack(app: &App, way: &Way, event: &EventBody) -> Result<String, String> {
+pub(super) async fn slack(app: &App, way: &Way, event: &EventBody) -> Result<String, Refused> {
     let url = way.hidden.slack_url.as_ref().map_or("", Secret::reveal);
     let mark = match event.severity {
         Severity::Info => ":information_source:",
@@ -84,7 +85,26 @@ pub(super) async fn slack(app: &App, way: &Way, event: &EventBody) -> Result<Str
         Severity::Critical => ":rotating_light:",
     };
     let text = format!("{mark} {}\n_{}_", escaped(&lines(event)), event.id);
-    exchange(to(app, way, url)?.json(&json!({ "text": text }))).await
+    exchange(to(app, way, url)?.json(&json!({ "text": text })), of_slack).await
+}
+
+/// What an error of Slack's means for whoever set up the destination (Slack, "Sending messages using incoming webhooks", "Handling
+/// errors"); nothing for others.
+fn of_slack(said: &str) -> &'static str {
+    match said {
+        "channel_is_archived" => {
+            " The channel is archived: restore it in Slack, or make a webhook for another one."
+        }
+        "channel_not_found" => " The channel is gone: make a webhook for another one.",
+        "no_service" | "no_service_id" | "invalid_token" => {
+            " The webhook was removed or switched off in Slack: make a new one and enter its address."
+        }
+        "no_team" | "team_disabled" => " The workspace is gone or switched off.",
+        "action_prohibited" | "posting_to_general_channel_denied" => {
+            " The workspace's rules do not allow it: ask whoever administers it."
+        }
+        _ => "",
+    }
 }
 
 /// Text without what Slack would take for markup of its own (Slack, "Formatting text for app surfaces").
@@ -99,9 +119,11 @@ fn to(app: &App, way: &Way, url: &str) -> Result<RequestBuilder, String> {
     Ok(app.clients.reaching(way.reach())?.post(url))
 }
 
-async fn exchange(request: RequestBuilder) -> Result<String, String> {
+/// Sends a request. `meaning` says what the answer of a refusal means.
+async fn exchange(request: RequestBuilder, meaning: fn(&str) -> &'static str) -> Result<String, Refused> {
     let mut response = request.send().await.map_err(|error| unreachable(&error))?;
     let status = response.status();
+    let wait_ms = wait(response.headers());
     let mut answer = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         let room = ANSWER_BYTES - answer.len();
@@ -117,16 +139,28 @@ async fn exchange(request: RequestBuilder) -> Result<String, String> {
         return Err(format!(
             "It answered with status {}, which leads elsewhere; that is not followed. Enter the address that it leads to.",
             status.as_u16()
-        ));
+        )
+        .into());
     }
     let said = String::from_utf8_lossy(&answer);
     let said = said.trim();
-    let said = if said.is_empty() {
-        String::new()
-    } else {
-        format!(": {said}")
+    let meaning = meaning(said);
+    let said = match (said.is_empty(), meaning.is_empty()) {
+        (true, _) => String::new(),
+        (false, true) => format!(": {said}"),
+        (false, false) => format!(": {said}.{meaning}"),
     };
-    Err(format!("It answered with status {}{said}", status.as_u16()))
+    Err(Refused {
+        message: format!("It answered with status {}{said}", status.as_u16()),
+        wait_ms,
+    })
+}
+
+/// How long a server wants to be left alone, if it says so in seconds (RFC 9110, section 10.2.3).
+fn wait(headers: &HeaderMap) -> Option<i64> {
+    let said = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    let seconds: i64 = said.trim().parse().ok()?;
+    (seconds >= 0).then(|| seconds.saturating_mul(1_000))
 }
 
 /// Why there was no answer, without the address, which may be a secret.

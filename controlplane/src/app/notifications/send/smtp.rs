@@ -7,9 +7,18 @@ use ccag_domain::{MailSecurity, Severity};
 use ccag_search::guard::{NotAdmitted, resolve};
 use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, MessageBuilder};
+use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use rustls::CertificateError;
+use std::error::Error;
+
+/// The longest that certificates may be, in bytes.
+const MAX_PEM: usize = 100_000;
+
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
 
 /// Reads an address: `ops@example.com` or `Ops <ops@example.com>`.
 pub(in super::super) fn mailbox(text: &str) -> Result<Mailbox, lettre::address::AddressError> {
@@ -33,7 +42,14 @@ pub(super) async fn send(way: &Way, event: &EventBody) -> Result<String, String>
     })?;
     let address = addresses.first().ok_or("The mail server has no address.")?;
     let parameters = || {
-        TlsParameters::new_rustls(host.to_owned()).map_err(|error| format!("TLS cannot be set up: {error}."))
+        let mut parameters = TlsParameters::builder(host.to_owned());
+        if let Some(pem) = &settings.ca_certificates {
+            let own = Certificate::from_pem(pem.as_bytes())
+                .map_err(|error| format!("The authority's certificates cannot be read: {error}."))?;
+            parameters = parameters.add_root_certificate(own);
+        }
+        let built = parameters.build_rustls();
+        built.map_err(|error| format!("TLS cannot be set up: {error}."))
     };
     let tls = match settings.security.unwrap_or_default() {
         MailSecurity::StartTls => Tls::Required(parameters()?),
@@ -50,16 +66,74 @@ pub(super) async fn send(way: &Way, event: &EventBody) -> Result<String, String>
             Secret::reveal(password).to_owned(),
         ));
     }
-    let answer = transport.build().send(message).await.map_err(|error| {
-        let causes = ccag_aws::causes(&error);
-        format!("The mail server does not take it: {causes}.")
-    })?;
+    let answer = transport
+        .build()
+        .send(message)
+        .await
+        .map_err(|error| refusal(&error))?;
     let said: Vec<&str> = answer.message().collect();
     Ok(format!(
         "The mail server answered with {} {}",
         answer.code(),
         said.join(" ")
     ))
+}
+
+/// Why a mail was not taken.
+fn refusal(error: &smtp::Error) -> String {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let wrapped = inner
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        let of_tls = wrapped
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+            .or_else(|| inner.downcast_ref());
+        if let Some(rustls::Error::InvalidCertificate(why)) = of_tls {
+            return match why {
+                CertificateError::UnknownIssuer => "The mail server's certificate is not accepted: nobody whom this machine trusts \
+                                                    has issued it. If it is of an authority of your own, enter that authority's \
+                                                    certificate."
+                    .to_owned(),
+                why => format!("The mail server's certificate is not accepted: {why}."),
+            };
+        }
+        cause = inner.source();
+    }
+    let causes = ccag_aws::causes(error);
+    format!("The mail server does not take it: {causes}.")
+}
+
+/// Reads certificates in PEM; what else stands in the text is not kept, least of all a key.
+///
+/// # Errors
+/// What is wrong with them, for people.
+pub(in super::super) fn authorities(pem: Option<String>) -> Result<Option<String>, String> {
+    let Some(pem) = pem.filter(|pem| !pem.trim().is_empty()) else {
+        return Ok(None);
+    };
+    if pem.len() > MAX_PEM {
+        return Err("These are more than 100,000 characters.".to_owned());
+    }
+    let mut kept = String::new();
+    for part in pem.split(BEGIN).skip(1) {
+        let body = part.split(END).next().unwrap_or_default();
+        kept.push_str(BEGIN);
+        kept.push_str(body);
+        kept.push_str(END);
+        kept.push('\n');
+    }
+    let wrong = || format!("These are not certificates in PEM, which begin with `{BEGIN}`.");
+    if kept.is_empty() {
+        return Err(wrong());
+    }
+    let read = Certificate::from_pem(kept.as_bytes()).map_err(|_| wrong())?;
+    // Only with an authority in hand it is known that it can be one.
+    TlsParameters::builder("localhost".to_owned())
+        .add_root_certificate(read)
+        .build_rustls()
+        .map_err(|_| wrong())?;
+    Ok(Some(kept))
 }
 
 fn message(way: &Way, event: &EventBody) -> Result<Message, String> {
