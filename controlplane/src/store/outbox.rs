@@ -9,10 +9,10 @@ use super::entity::{
 use super::together::Read as _;
 use super::{Store, StoreError, Tx};
 use ccag_domain::{Category, DeliveryState, UnixMs};
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, TryInsertResult,
+    QuerySelect, QueryTrait,
 };
 
 /// Stands for `BUDGET_NOTIFICATION_URL` where a destination's id would be.
@@ -70,11 +70,14 @@ pub(crate) struct Waiting {
 
 /// Writes an event, and who is to be told, unless it is known; whether it is new.
 pub(super) async fn raise(tx: &DatabaseTransaction, new: &NewEvent) -> Result<bool, StoreError> {
+    let known = OnConflict::column(event::Column::DedupKey)
+        .do_nothing()
+        .to_owned();
     let inserted = event::Entity::insert(new.row.clone().into_active_model())
-        .on_conflict_do_nothing()
+        .on_conflict(known)
         .exec_without_returning(tx)
         .await?;
-    if !matches!(inserted, TryInsertResult::Inserted(rows) if rows > 0) {
+    if inserted == 0 {
         return Ok(false);
     }
     let rows: Vec<_> = told(tx, new)
