@@ -18,6 +18,7 @@ use futures_util::future::{BoxFuture, join_all};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -66,9 +67,19 @@ pub async fn look(config: &DataPlaneConfig) -> Vec<Finding> {
         let subject = url.as_str();
         looks.push(within(LIMIT, &FORWARD_CONTROL, subject, forward(url)).boxed());
     }
-    let collectors = config.telemetry_collectors.iter().chain(&config.otlp.endpoint);
-    looks.extend(collectors.map(|url| collector(url).boxed()));
-    join_all(looks).await.into_iter().flatten().collect()
+    let collectors: BTreeSet<(&str, u16)> = config
+        .telemetry_collectors
+        .iter()
+        .chain(config.otlp.collectors())
+        .filter_map(|url| Some((url.host_str()?, url.port_or_known_default()?)))
+        .collect();
+    looks.extend(collectors.into_iter().map(|(host, port)| {
+        let looked = async move { vec![place::collector(host, port).await] };
+        looked.boxed()
+    }));
+    let mut findings: Vec<Finding> = control::own_certificate(&config.control).into_iter().collect();
+    findings.extend(join_all(looks).await.into_iter().flatten());
+    findings
 }
 
 async fn aws(config: &DataPlaneConfig) -> Vec<Finding> {
@@ -150,11 +161,6 @@ async fn forward(url: &Url) -> Vec<Finding> {
         Ok(_) => FORWARD_CONTROL.ok(subject, "a control plane answers"),
         Err(reason) => FORWARD_CONTROL.fault(subject, reason, advice),
     }]
-}
-
-async fn collector(url: &Url) -> Vec<Finding> {
-    let port = url.port_or_known_default().unwrap_or(4317);
-    vec![place::collector(url.host_str().unwrap_or_default(), port).await]
 }
 
 /// The time now.

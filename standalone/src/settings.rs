@@ -128,7 +128,7 @@ impl Settings {
         config.control = ControlLink::Url {
             urls: Vec::new(),
             join_token: None,
-            ca_pem: None,
+            certificates: None,
         };
         if let Some(sim) = sim {
             config.aws = simulated(sim);

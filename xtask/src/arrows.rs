@@ -33,7 +33,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ccag-translate",
         ],
     ),
-    ("ccag-daemon", &["ccag-domain"]),
+    ("ccag-certificate", &[]),
+    ("ccag-daemon", &["ccag-certificate", "ccag-domain"]),
     (
         "ccag-dataplane",
         &[
@@ -48,7 +49,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ccag-translate",
         ],
     ),
-    ("ccag-doctor", &[]),
+    ("ccag-doctor", &["ccag-certificate"]),
     ("ccag-domain", &[]),
     ("ccag-migrations", &[]),
     ("ccag-proto", &["ccag-domain"]),

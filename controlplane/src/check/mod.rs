@@ -16,6 +16,7 @@ use ccag_doctor::{Finding, Report, within};
 use ccag_domain::{Clock, Endpoint, EndpointId, Model};
 use futures_util::future::join_all;
 use secrecy::SecretString;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use url::{Host, Url};
@@ -41,7 +42,7 @@ pub async fn run(config: Result<ProcessConfig, Vec<InvalidConfig>>) -> Report {
         findings.push(listen(variable, address).await);
     }
     if let Some(tls) = &config.grpc_tls {
-        findings.extend(certificate::look(tls, SystemClock.now_ms()));
+        findings.extend(certificate::look(&tls.current(), SystemClock.now_ms()));
     }
     findings.extend(Box::pin(look(&config.plane)).await);
     Report::new(findings)
@@ -89,10 +90,19 @@ pub async fn look(config: &ControlPlaneConfig) -> Vec<Finding> {
         }
     };
     let described = config.bootstrap.provider.as_ref();
+    let collectors: BTreeSet<(&str, u16)> = config
+        .otlp
+        .collectors()
+        .filter_map(|url| Some((url.host_str()?, url.port_or_known_default()?)))
+        .collect();
     let (of_aws, of_providers, of_collectors) = tokio::join!(
         Box::pin(within(AWS, &AWS_REACH, "AWS", aws(config, store.as_ref()))),
         Box::pin(identity::check::look(store.as_ref(), described)),
-        join_all(config.otlp.endpoint.as_ref().map(collector)),
+        join_all(
+            collectors
+                .into_iter()
+                .map(|(host, port)| place::collector(host, port))
+        ),
     );
     findings.extend(of_aws);
     findings.extend(of_providers);
@@ -189,12 +199,4 @@ async fn held(store: &Store) -> (Vec<Endpoint>, Vec<Model>) {
         Err(_) => Vec::new(),
     };
     (endpoints.into_iter().filter(|one| one.enabled).collect(), models)
-}
-
-async fn collector(url: &Url) -> Finding {
-    place::collector(
-        url.host_str().unwrap_or_default(),
-        url.port_or_known_default().unwrap_or(4317),
-    )
-    .await
 }

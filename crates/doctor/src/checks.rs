@@ -74,12 +74,12 @@ pub static SEALED_SECRETS: Check = Check {
     page: "secrets.md#without-the-key",
 };
 
-/// The certificate for data planes and its key.
+/// The certificate that is shown to data planes, and the authorities that vouch for theirs.
 pub static GRPC_CERTIFICATE: Check = Check {
     id: "grpc-certificate",
     by: &[Program::ControlPlane],
-    looks_at: "the certificate for data planes and its key",
-    finds: "a file that is no PEM, a key that does not fit, a certificate without names, one that expires",
+    looks_at: "the certificate that is shown to data planes, and the authorities that vouch for theirs",
+    finds: "a certificate without names, one that expires; a file that is no good is a fault of the configuration",
     page: "configuration.md#control-plane",
 };
 
@@ -144,6 +144,15 @@ pub static CONTROL_PLANE_CERTIFICATE: Check = Check {
     looks_at: "the certificate that the control plane shows",
     finds: "one that is not trusted, is for another name, or expires",
     page: "configuration.md#data-plane",
+};
+
+/// The certificate that the data plane shows.
+pub static DATA_PLANE_CERTIFICATE: Check = Check {
+    id: "data-plane-certificate",
+    by: &[Program::DataPlane],
+    looks_at: "the certificate that the data plane shows to the control plane",
+    finds: "none though one is asked for, one of another authority, one that is not for clients, or expires",
+    page: "security.md#how-the-planes-know-each-other",
 };
 
 /// Whether the control plane lets this data plane in.
@@ -452,6 +461,7 @@ pub static ALL: &[&Check] = &[
     &SPOOL,
     &CONTROL_PLANE,
     &CONTROL_PLANE_CERTIFICATE,
+    &DATA_PLANE_CERTIFICATE,
     &JOIN_TOKEN,
     &FORWARD_CONTROL,
     &COLLECTORS,

@@ -1,8 +1,10 @@
 //! The way over the network, step by step: the name, the connection, TLS.
 
+use rustls::client::ResolvesClientCert;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use std::io;
 use std::net::SocketAddr;
@@ -134,29 +136,22 @@ impl Distrust {
 
 /// The certificates that the machine trusts.
 #[must_use]
-pub fn machine_roots() -> RootCertStore {
+pub fn machine_roots() -> Arc<RootCertStore> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
+    Arc::new(roots)
 }
 
-/// The certificates of a PEM text.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn roots_of(pem: &[u8]) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in crate::certificate::read_pem(pem)? {
-        roots.add(certificate).map_err(|e| e.to_string())?;
-    }
-    Ok(roots)
-}
-
-/// Shakes hands, and says what the server showed and whether it would be trusted.
+/// Shakes hands, shows `own` if the server asks for a certificate, and says what it showed itself and whether it would be trusted.
 ///
 /// # Errors
 /// Why there is no TLS at all.
-pub async fn shake(stream: TcpStream, host: &str, roots: RootCertStore) -> Result<Shaken, String> {
+pub async fn shake(
+    stream: TcpStream,
+    host: &str,
+    roots: Arc<RootCertStore>,
+    own: Option<Arc<CertifiedKey>>,
+) -> Result<Shaken, String> {
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(bare).map_err(|e| e.to_string())?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -164,7 +159,7 @@ pub async fn shake(stream: TcpStream, host: &str, roots: RootCertStore) -> Resul
     let inner = match nobody_trusted {
         true => None,
         false => {
-            let built = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+            let built = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
             Some(built.build().map_err(|e| e.to_string())?)
         }
     };
@@ -173,12 +168,18 @@ pub async fn shake(stream: TcpStream, host: &str, roots: RootCertStore) -> Resul
         schemes: provider.signature_verification_algorithms.supported_schemes(),
         seen: Mutex::default(),
     });
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| e.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(&witness) as Arc<dyn ServerCertVerifier>)
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(Arc::clone(&witness) as Arc<dyn ServerCertVerifier>);
+    let mut config = match own {
+        None => builder.with_no_client_auth(),
+        Some(own) => {
+            let shown: Arc<dyn ResolvesClientCert> = Arc::new(SingleCertAndKey::from(own));
+            builder.with_client_cert_resolver(shown)
+        }
+    };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let shaking = TlsConnector::from(Arc::new(config)).connect(name, stream);
     match tokio::time::timeout(CONNECT, shaking).await {

@@ -2,15 +2,18 @@
 
 use super::{LIMIT, now_ms};
 use crate::sync::{ControlLink, Link, check_url};
-use ccag_doctor::checks::{CLOCK, CONTROL_PLANE, CONTROL_PLANE_CERTIFICATE, JOIN_TOKEN};
+use ccag_daemon::certificates::{Certificates, Facts, Followed};
+use ccag_doctor::checks::{
+    CLOCK, CONTROL_PLANE, CONTROL_PLANE_CERTIFICATE, DATA_PLANE_CERTIFICATE, JOIN_TOKEN,
+};
 use ccag_doctor::reach::{self, Distrust, Shaken};
 use ccag_doctor::{Finding, certificate, clock, within};
-use rustls::RootCertStore;
+use std::sync::Arc;
 use tonic::Code;
 use url::Url;
 
 const CERTIFICATE_ADVICE: &str =
-    "renew it on the control plane (CCAG_GRPC_TLS_CERT there), and start that anew";
+    "renew it on the control plane (CCAG_GRPC_TLS_CERT there); it is read again within half a minute";
 
 pub(super) async fn look(link: &ControlLink, text: &str) -> Vec<Finding> {
     let Ok(url) = check_url(text) else {
@@ -27,14 +30,11 @@ async fn step_by_step(link: &ControlLink, text: &str, url: &Url) -> Vec<Finding>
     };
     let mut findings = Vec::new();
     if url.scheme() == "https" {
-        let roots = match roots(link) {
-            Ok(roots) => roots,
-            Err(reason) => {
-                let advice = "name a PEM file with the certificate of the authority that has issued the control plane's";
-                return vec![CONTROL_PLANE_CERTIFICATE.fault("CCAG_GRPC_CA", reason, advice)];
-            }
-        };
-        match reach::shake(stream, host, roots).await {
+        let certificates = certificates(link);
+        let certificates = certificates.as_deref();
+        let roots = certificates.and_then(|of| of.authorities.clone());
+        let own = certificates.and_then(|of| of.own.clone());
+        match reach::shake(stream, host, roots.unwrap_or_else(reach::machine_roots), own).await {
             Ok(shaken) => findings.extend(certificate_of(text, host, &shaken)),
             Err(reason) => {
                 let found = format!("it does not speak TLS: {reason}");
@@ -55,19 +55,33 @@ async fn step_by_step(link: &ControlLink, text: &str, url: &Url) -> Vec<Finding>
     findings
 }
 
-fn roots(link: &ControlLink) -> Result<RootCertStore, String> {
+fn certificates(link: &ControlLink) -> Option<Arc<Certificates>> {
     match link {
-        ControlLink::Url {
-            ca_pem: Some(pem), ..
-        } => reach::roots_of(pem),
-        _ => Ok(reach::machine_roots()),
+        ControlLink::Url { certificates, .. } => certificates.as_ref().map(Followed::current),
+        ControlLink::Channel(_) => None,
     }
 }
 
+/// The certificate that this data plane shows, if it has one.
+pub(super) fn own_certificate(link: &ControlLink) -> Option<Finding> {
+    let certificates = certificates(link)?;
+    let (subject, renew) = (
+        "CCAG_GRPC_CLIENT_CERT",
+        "renew it and put it in place; it is read again within half a minute",
+    );
+    let facts = certificates.facts.as_ref()?;
+    Some(certificate::judge(
+        &DATA_PLANE_CERTIFICATE,
+        subject,
+        facts,
+        now_ms(),
+        renew,
+    ))
+}
+
 fn certificate_of(text: &str, host: &str, shaken: &Shaken) -> Vec<Finding> {
-    let facts = match shaken.chain.first().map(certificate::facts) {
-        Some(Ok(facts)) => facts,
-        _ => return vec![CONTROL_PLANE_CERTIFICATE.skipped(text, "its certificate cannot be read")],
+    let Some(facts) = shaken.chain.first().and_then(|own| Facts::read(own)) else {
+        return vec![CONTROL_PLANE_CERTIFICATE.skipped(text, "its certificate cannot be read")];
     };
     let fault = |found: String, advice: &str| vec![CONTROL_PLANE_CERTIFICATE.fault(text, found, advice)];
     match &shaken.distrust {
@@ -100,7 +114,9 @@ fn certificate_of(text: &str, host: &str, shaken: &Shaken) -> Vec<Finding> {
 /// Opens the stream that a data plane follows, and says nothing on it: no data plane is seen for that.
 async fn knock(link: &ControlLink, text: &str) -> Vec<Finding> {
     let ControlLink::Url {
-        join_token, ca_pem, ..
+        join_token,
+        certificates,
+        ..
     } = link
     else {
         return Vec::new();
@@ -108,12 +124,13 @@ async fn knock(link: &ControlLink, text: &str) -> Vec<Finding> {
     let one = ControlLink::Url {
         urls: vec![text.to_owned()],
         join_token: join_token.clone(),
-        ca_pem: ca_pem.clone(),
+        certificates: certificates.clone(),
     };
-    let mut client = match Link::new(&one, None) {
-        Ok(link) => link.config(),
+    let link = match Link::new(&one, None) {
+        Ok(link) => link,
         Err(error) => return vec![CONTROL_PLANE.fault(text, error.to_string(), "correct it")],
     };
+    let mut client = link.config();
     let asked = now_ms();
     let answer = client.watch(tokio_stream::empty()).await;
     let answered = now_ms();
@@ -128,6 +145,17 @@ async fn knock(link: &ControlLink, text: &str) -> Vec<Finding> {
         }
         Err(status) => (None, Err(status)),
     };
+    // Whether this data plane's own certificate is taken shows only now (RFC 8446, section 4.4.2.4).
+    if let Some(trouble) = link.tls().take_trouble() {
+        let (found, advice) = trouble.split_once("; ").unwrap_or((
+            &trouble,
+            "have one issued by an authority that the control plane lets in",
+        ));
+        return vec![
+            DATA_PLANE_CERTIFICATE.fault(text, found, advice),
+            JOIN_TOKEN.skipped(text, "the control plane has hung up before it was sent"),
+        ];
+    }
     match answer {
         // It misses the hello that a data plane begins with.
         Err(status) if status.code() == Code::InvalidArgument => {

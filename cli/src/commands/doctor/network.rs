@@ -3,6 +3,7 @@
 use super::{ANSWER, Patient, local, why};
 use crate::client::is_loopback;
 use crate::clock;
+use ccag_doctor::certificate::Facts;
 use ccag_doctor::checks::{ADDRESS, CERTIFICATE, CLOCK, HEALTH, REACH, VERSIONS};
 use ccag_doctor::reach::{self, Distrust, Shaken};
 use ccag_doctor::{Finding, certificate, clock as clocks};
@@ -48,7 +49,7 @@ pub(super) async fn way(url: &Url) -> (bool, Vec<Finding>) {
     if url.scheme() != "https" {
         return (true, vec![reached]);
     }
-    match reach::shake(stream, host, reach::machine_roots()).await {
+    match reach::shake(stream, host, reach::machine_roots(), None).await {
         Ok(shaken) => {
             let seen = certificate_of(text, host, &shaken);
             (shaken.distrust.is_none(), vec![reached, seen])
@@ -62,9 +63,8 @@ pub(super) async fn way(url: &Url) -> (bool, Vec<Finding>) {
 }
 
 fn certificate_of(text: &str, host: &str, shaken: &Shaken) -> Finding {
-    let facts = match shaken.chain.first().map(certificate::facts) {
-        Some(Ok(facts)) => facts,
-        _ => return CERTIFICATE.skipped(text, "its certificate cannot be read"),
+    let Some(facts) = shaken.chain.first().and_then(|own| Facts::read(own)) else {
+        return CERTIFICATE.skipped(text, "its certificate cannot be read");
     };
     match &shaken.distrust {
         Some(Distrust::Issuer) => CERTIFICATE.fault(

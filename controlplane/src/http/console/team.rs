@@ -122,8 +122,7 @@ const SOME_KEYS: usize = 10;
 pub(super) async fn ask_delete(visitor: Visitor, Path(id): Path<String>) -> Response {
     let page = async {
         let (app, actor, id) = (&visitor.state().app, visitor.actor(), id_of(&id)?);
-        let team = teams::find(app, &actor, &id).await?;
-        let keys = teams::keys_of(app, &actor, &id).await?;
+        let (team, keys) = tokio::try_join!(teams::find(app, &actor, &id), teams::keys_of(app, &actor, &id))?;
         Ok(DeleteTeamPage {
             id: team.id.to_string(),
             name: team.name,

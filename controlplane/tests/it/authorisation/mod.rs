@@ -57,6 +57,12 @@ fn body(route: &Route) -> &'static str {
         ("POST", "/admin/search-providers/test" | "/admin/search-providers/activate") => {
             r#"{"provider_type": "tavily"}"#
         }
+        ("POST", "/admin/notifications/destinations") => {
+            r#"{"name": "of {team}", "team_id": "{team}", "settings": {"kind": "webhook", "url": "https://example.com"}}"#
+        }
+        ("PUT", "/admin/notifications/destinations/{id}") => {
+            r#"{"name": "of {team}", "team_id": "{team}", "categories": ["budget"], "enabled": true}"#
+        }
         ("POST", "/console/keys") => "name=k&expiry=30",
         ("POST", "/console/budgets") => {
             "scope=member&team={team}&user={username}&amount=1&period=monthly&time_zone=UTC&mode=balanced&policy=standard&posture=granted&notify=both"

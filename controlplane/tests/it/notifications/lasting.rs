@@ -99,7 +99,11 @@ impl Fixture {
             ))
             .await;
             let [one, two] = &self.planes;
-            let (a, b, c) = tokio::join!(look(one.app()), look(two.app()), look(one.app()));
+            let (a, b, c) = tokio::join!(
+                Box::pin(look(one.app())),
+                Box::pin(look(two.app())),
+                Box::pin(look(one.app()))
+            );
             a.and(b).and(c).unwrap();
         }
         self.told().await

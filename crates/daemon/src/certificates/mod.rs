@@ -1,8 +1,6 @@
 //! Certificates that are files: read at the start, and again when they have changed, as whoever renews them changes them.
 
-mod facts;
-
-pub use facts::Facts;
+pub use ccag_certificate::Facts;
 
 use crate::metric::{Label, Metric};
 use ccag_domain::Clock;
@@ -133,11 +131,12 @@ impl Files {
             None => None,
             Some(pair) => Some(Arc::new(pair.parse(next(), next())?)),
         };
-        let (mut authorities, mut lasts_s) = (None, None);
+        let (mut authorities, mut lasts) = (None, None::<Facts>);
         if let Some(path) = &self.authorities {
             let mut roots = RootCertStore::empty();
             for certificate in certificates(path, next())? {
-                lasts_s = lasts_s.max(Facts::read(&certificate).map(|facts| facts.not_after_s));
+                let both = lasts.into_iter().chain(Facts::read(&certificate));
+                lasts = both.max_by_key(|facts| facts.not_after_s);
                 roots
                     .add(certificate)
                     .map_err(|error| BadCertificate::new(path, format!("holds no authority: {error}")))?;
@@ -148,7 +147,7 @@ impl Files {
             facts: own.as_ref().and_then(|own| Facts::read(own.cert.first()?)),
             own,
             authorities,
-            authorities_last_s: lasts_s,
+            authority: lasts,
         })
     }
 }
@@ -162,15 +161,16 @@ pub struct Certificates {
     pub facts: Option<Facts>,
     /// Who vouches for the other side.
     pub authorities: Option<Arc<RootCertStore>>,
-    authorities_last_s: Option<i64>,
+    /// What that one of them says of itself that lasts longest.
+    pub authority: Option<Facts>,
 }
 
 impl Certificates {
     /// By what label which one ends, in seconds since 1970.
     fn ends(&self) -> impl Iterator<Item = (&'static str, i64)> {
-        let own = self.facts.as_ref().map(|facts| ("own", facts.not_after_s));
-        own.into_iter()
-            .chain(self.authorities_last_s.map(|at| ("authority", at)))
+        [("own", &self.facts), ("authority", &self.authority)]
+            .into_iter()
+            .filter_map(|(which, facts)| Some((which, facts.as_ref()?.not_after_s)))
     }
 }
 

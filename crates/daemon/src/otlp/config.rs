@@ -177,6 +177,14 @@ impl OtlpConfig {
         is_sent.then(|| Arc::clone(&self.counts.registry))
     }
 
+    /// Where telemetry is sent; the same collector twice if it takes both kinds.
+    pub fn collectors(&self) -> impl Iterator<Item = &Url> {
+        [&self.traces, &self.metrics]
+            .into_iter()
+            .flatten()
+            .map(|target| &target.endpoint)
+    }
+
     pub(super) fn resource(&self, service: &'static str, instance: &str) -> Resource {
         let named = self
             .resource_attributes

@@ -2,11 +2,12 @@
 
 use super::hostile::{Habit, Hostile};
 use super::{pki, run, with};
-use crate::harness::{ControlPlane, JOIN_TOKEN, MASTER_KEY, Sim, database, execute, free_port};
+use crate::harness::{Authority, ControlPlane, JOIN_TOKEN, MASTER_KEY, Sim, database, execute, free_port};
 use axum::Router;
 use axum::routing::get;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use tokio::net::TcpListener;
 
 const CHECK: [&str; 2] = ["--check-config", "--json"];
@@ -168,7 +169,7 @@ async fn faults_of_certificates_and_identity_providers_are_found() {
         .has("warning", "grpc-certificate", "expires in 19 days");
     tls(&good, &ending)
         .await
-        .has("fault", "grpc-certificate", "does not fit");
+        .has("fault", "configuration", "is not the key of the certificate");
 
     let issuer = |issuer: &str| {
         let variables = with(&healthy, &[("OIDC_ISSUER", issuer), ("OIDC_CLIENT_ID", "ccag")]);
@@ -380,6 +381,45 @@ async fn a_control_plane_that_is_not_to_be_trusted_is_found_and_gets_no_token() 
     let told = check(named("localhost", &port, &ending)).await;
     told.has("fault", "control-plane-certificate", "expires in 2 days");
     assert!(!told.of("ok").contains("join-token"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_plane_whose_certificate_is_not_taken_is_told_so() {
+    let sim = Sim::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
+    let written = |name: &str, authority: &Authority| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, authority.pem()).unwrap();
+        path.display().to_string()
+    };
+    let (cert, key) = servers.server(dir.path(), "control");
+    let files = [
+        ("CCAG_GRPC_TLS_CERT", cert.display().to_string()),
+        ("CCAG_GRPC_TLS_KEY", key.display().to_string()),
+        ("CCAG_GRPC_CLIENT_CA", written("clients.crt", &clients)),
+    ];
+    let plane = ControlPlane::start_with("control", &database(), &files).await;
+    let url = plane.grpc.replace("http://127.0.0.1", "https://localhost");
+    let variables = data(&sim, &dir.path().join("data").display().to_string(), &url);
+    let variables = with(&variables, &[("CCAG_GRPC_CA", &written("servers.crt", &servers))]);
+    let check = |shown: Option<(PathBuf, PathBuf)>| {
+        let shown = shown.map(|(cert, key)| (cert.display().to_string(), key.display().to_string()));
+        let variables = match &shown {
+            None => variables.clone(),
+            Some((cert, key)) => with(
+                &variables,
+                &[("CCAG_GRPC_CLIENT_CERT", cert), ("CCAG_GRPC_CLIENT_KEY", key)],
+            ),
+        };
+        async move { run("ccag-dataplane", &CHECK, &variables).await }
+    };
+    check(Some(clients.client(dir.path(), "dp-1"))).await.is_healthy();
+    let told = check(None).await;
+    told.has("fault", "data-plane-certificate", "set CCAG_GRPC_CLIENT_CERT");
+    assert!(told.of("skipped").contains("join-token"));
+    let told = check(Some(servers.client(dir.path(), "dp-2"))).await;
+    told.has("fault", "data-plane-certificate", "CCAG_GRPC_CLIENT_CA");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,6 +28,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "ccag-dataplane",
         "is started with these variables by every test of two planes",
     ),
+    (
+        "ccag-standalone",
+        "`--check-config` of all three servers is run by `doctor`",
+    ),
     ("export", "sets variables for what follows"),
     ("cd", "leads to what follows"),
     ("for", "repeats what follows"),
