@@ -1,7 +1,7 @@
 //! `ccag-dataplane`: load, start, serve, drain.
 
 use anyhow::Context;
-use ccag_daemon::{Lifecycle, Ops, Server, bind, init_telemetry, serve};
+use ccag_daemon::{Lifecycle, Ops, Server, Shards, bind, init_telemetry, serve};
 use ccag_dataplane::{DataPlane, check, config};
 use clap::Parser;
 use std::path::PathBuf;
@@ -29,7 +29,8 @@ struct Args {
     json: bool,
 }
 
-#[tokio::main]
+// Requests have threads of their own; what is beside them is little.
+#[tokio::main(worker_threads = 2)]
 async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     if args.check_config {
@@ -51,6 +52,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         ops = %ops_listener.local_addr()?,
         "data plane started"
     );
+    let shards = Shards::start().context("threads for requests cannot be started")?;
     let dump = config.dump;
     let ops = Ops::new(&life)
         .registry(plane.registry())
@@ -62,6 +64,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let inference = async {
         let server = Server::new(plane.front())
             .limits(config.connections)
+            .shards(shards.clone())
             .refusal(plane.refusal())
             .notice(config.drain_notice)
             .deadline(config.drain);
@@ -72,6 +75,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Ok::<(), std::io::Error>(())
     };
     tokio::try_join!(ops_server, inference)?;
+    drop(shards);
     tracing::info!("data plane ended");
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,5 @@
-//! The HTTP clients of a process: one for all endpoints that go the ordinary way, and one for each that has a proxy or
-//! certificates of its own.
+//! The HTTP clients of a process: for all endpoints that go the ordinary way, and for each that has a proxy or certificates of its
+//! own.
 
 use crate::proxy::Via;
 use crate::tls::{BadBundle, Connector, add_pem, connector, trusted};
@@ -20,6 +20,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
+use tokio::runtime;
 
 /// Makes requests.
 pub type HttpClient = Client<Connector, Pieces>;
@@ -45,8 +46,8 @@ pub struct Connections {
     config: ConnectionConfig,
     roots: RootCertStore,
     environment: Via,
-    ordinary: HttpClient,
-    own: RwLock<HashMap<EndpointId, (Network, HttpClient)>>,
+    ordinary: Way,
+    own: RwLock<HashMap<EndpointId, (Network, Way)>>,
 }
 
 impl std::fmt::Debug for Connections {
@@ -65,7 +66,7 @@ impl Connections {
     pub fn new(config: ConnectionConfig) -> Result<Self, BadBundle> {
         let roots = trusted(config.ca_bundle.as_deref())?;
         let environment = Via::environment(|name| std::env::var(name).ok());
-        let ordinary = client(&config, roots.clone(), environment.clone());
+        let ordinary = Way::new(&config, roots.clone(), environment.clone());
         Ok(Self {
             config,
             roots,
@@ -82,13 +83,13 @@ impl Connections {
     pub fn of(&self, endpoint: &Endpoint) -> Result<HttpClient, String> {
         let network = &endpoint.access.network;
         if network.proxy.is_none() && network.ca_certificates.is_none() {
-            return Ok(self.ordinary.clone());
+            return Ok(self.ordinary.client());
         }
         let held = self.own.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, client)) = held.get(&endpoint.id)
+        if let Some((of, way)) = held.get(&endpoint.id)
             && of == network
         {
-            return Ok(client.clone());
+            return Ok(way.client());
         }
         drop(held);
         let mut roots = self.roots.clone();
@@ -97,10 +98,11 @@ impl Connections {
                 .map_err(|e| format!("the endpoint's CA certificates cannot be read: {e}"))?;
         }
         let via = Via::of(network)?.unwrap_or_else(|| self.environment.clone());
-        let made = client(&self.config, roots, via);
+        let way = Way::new(&self.config, roots, via);
+        let client = way.client();
         let mut held = self.own.write().unwrap_or_else(PoisonError::into_inner);
-        held.insert(endpoint.id.clone(), (network.clone(), made.clone()));
-        Ok(made)
+        held.insert(endpoint.id.clone(), (network.clone(), way));
+        Ok(client)
     }
 
     /// The same for AWS's SDK, which assumes roles: it goes the endpoint's way, too.
@@ -113,13 +115,41 @@ impl Connections {
     }
 }
 
-fn client(config: &ConnectionConfig, roots: RootCertStore, via: Via) -> HttpClient {
-    let mut builder = Client::builder(TokioExecutor::new());
-    builder.pool_timer(TokioTimer::new());
-    if let Some(timeout) = config.pool_idle_timeout {
-        builder.pool_idle_timeout(timeout);
+/// One way to AWS, with a client for each runtime that makes requests: a connection is driven by the runtime in which it was made,
+/// and whoever asks from another wakes that up, and is woken up by it.
+struct Way {
+    connector: Connector,
+    idle: Option<Duration>,
+    clients: RwLock<HashMap<Option<runtime::Id>, HttpClient>>,
+}
+
+impl Way {
+    fn new(config: &ConnectionConfig, roots: RootCertStore, via: Via) -> Self {
+        Self {
+            connector: connector(config.connect_timeout, config.http2, roots, via),
+            idle: config.pool_idle_timeout,
+            clients: RwLock::default(),
+        }
     }
-    builder.build(connector(config.connect_timeout, config.http2, roots, via))
+
+    fn client(&self) -> HttpClient {
+        let here = runtime::Handle::try_current().ok().map(|handle| handle.id());
+        let held = self.clients.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = held.get(&here) {
+            return client.clone();
+        }
+        drop(held);
+        let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
+        let client = clients.entry(here).or_insert_with(|| {
+            let mut builder = Client::builder(TokioExecutor::new());
+            builder.pool_timer(TokioTimer::new());
+            if let Some(timeout) = self.idle {
+                builder.pool_idle_timeout(timeout);
+            }
+            builder.build(self.connector.clone())
+        });
+        client.clone()
+    }
 }
 
 /// An error of a connection and its causes, with what usually helps.

@@ -20,7 +20,7 @@ mod telemetry;
 
 pub use lifecycle::{Lifecycle, ReadyGuard};
 pub use ops::{METRICS, Ops, SharedRegistry};
-pub use serve::{Answers, ConnectionLimits, Server, bind, serve};
+pub use serve::{Answers, ConnectionLimits, Server, Shards, bind, serve};
 pub use system::{OsRng, SystemClock};
 pub use telemetry::{TelemetryConfig, init_telemetry};
 pub use tokio_util::sync::CancellationToken;

@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// How often it is written while requests use hard budgets.
 const EVERY: Duration = Duration::from_millis(25);
 
+/// How long after the first request has begun.
+const FIRST: Duration = Duration::from_millis(5);
+
 /// The file, in the data directory.
 const FILE: &str = "running.json";
 
@@ -114,7 +117,11 @@ impl Logbook {
                     let now = Instant::now();
                     gaps.replaced(now, now);
                 }
-                () = flights.hard_began.notified(), if !running => gaps = Gaps::new(EVERY),
+                () = flights.hard_began.notified(), if !running => {
+                    // Its first words are still to come; until then it has used nothing that could be lost.
+                    tokio::time::sleep(FIRST).await;
+                    gaps = Gaps::new(EVERY);
+                }
                 () = closing.cancelled() => return,
             }
         }

@@ -5,10 +5,12 @@ mod activity;
 mod connection;
 mod limits;
 mod room;
+mod shards;
 mod socket;
 mod upload;
 
 pub use limits::ConnectionLimits;
+pub use shards::Shards;
 
 use crate::Lifecycle;
 use axum::Router;
@@ -20,7 +22,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
@@ -92,6 +94,7 @@ pub struct Server<S> {
     limits: ConnectionLimits,
     notice: Duration,
     deadline: Duration,
+    shards: Option<Shards>,
 }
 
 impl<S: Answers> Server<S> {
@@ -112,7 +115,15 @@ impl<S: Answers> Server<S> {
             limits: ConnectionLimits::default(),
             notice: Duration::ZERO,
             deadline: Duration::ZERO,
+            shards: None,
         }
+    }
+
+    /// Serves connections on threads of their own instead of the runtime that accepts them.
+    #[must_use]
+    pub fn shards(self, shards: Shards) -> Self {
+        let shards = Some(shards);
+        Self { shards, ..self }
     }
 
     /// Other limits for connections.
@@ -174,7 +185,12 @@ impl<S: Answers> Server<S> {
                             closed: closed.clone(),
                             place,
                         };
-                        connections.spawn(connection.run(stream));
+                        match &self.shards {
+                            None => {
+                                connections.spawn(connection.run(stream));
+                            }
+                            Some(shards) => shards.run(&mut connections, elsewhere(connection, stream)),
+                        }
                     }
                     Err(error) => accept_failed(&error).await,
                 },
@@ -186,6 +202,20 @@ impl<S: Answers> Server<S> {
         end(life, connections, self.deadline).await;
         streams.cut().await;
         Ok(())
+    }
+}
+
+/// Serves a connection on another runtime than the one that has accepted it.
+fn elsewhere<S: Answers>(
+    connection: Connection<S>,
+    stream: TcpStream,
+) -> impl Future<Output = ()> + Send + 'static {
+    let taken = stream.into_std();
+    async move {
+        match taken.and_then(TcpStream::from_std) {
+            Ok(stream) => connection.run(stream).await,
+            Err(error) => tracing::warn!(%error, "a connection cannot be served"),
+        }
     }
 }
 
