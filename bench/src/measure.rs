@@ -15,6 +15,17 @@ use tokio::time::Instant;
 /// How long it takes until shares have grown to what the pace needs, and connections are made.
 const LEAD: Duration = Duration::from_secs(2);
 
+/// How long a pause is after which shares have gone back, and how many there are.
+const PAUSE: Duration = Duration::from_secs(6);
+const PAUSES: usize = 10;
+
+/// At the pace of a model: of an answer that is there whole, the gateway writes the record before its first byte.
+const SPOKEN: Shape = Shape {
+    events: 4,
+    text: 80,
+    ..PACED
+};
+
 /// What a request costs the one and the other, in blocks that take turns.
 #[derive(Debug, Serialize)]
 pub(crate) struct Cpu {
@@ -80,18 +91,28 @@ pub(crate) struct FirstToken {
     pub(crate) took: [f64; 4],
     /// The part of all that took more than thirty milliseconds: where an acknowledgement was waited for, it is forty.
     pub(crate) delayed: f64,
+    /// The middle of those after a pause of some seconds, in milliseconds: shares have gone back by then, and connections are idle.
+    pub(crate) after_pause: f64,
 }
 
 pub(crate) async fn first_token(arena: &Arena, options: &Options) -> Result<Vec<FirstToken>> {
     let targets = [&arena.bedrock, &arena.null.target, &arena.gateway.target];
-    let mut took = [Vec::new(), Vec::new(), Vec::new()];
+    let (mut took, mut paused) = ([const { Vec::new() }; 3], [const { Vec::new() }; 3]);
+    for _ in 0..PAUSES {
+        tokio::time::sleep(PAUSE).await;
+        for (target, paused) in targets.iter().zip(&mut paused) {
+            paused.push(once(target).await?);
+        }
+    }
     for _ in 0..options.blocks {
         for (target, took) in targets.iter().zip(&mut took) {
             took.extend(asked_in_turn(target, options.seconds).await?);
         }
     }
-    let of = targets.iter().zip(&mut took).map(|(target, took)| FirstToken {
+    let all = targets.iter().zip(&mut took).zip(&mut paused);
+    let of = all.map(|((target, took), paused)| FirstToken {
         of: target.name,
+        after_pause: percentile(paused, 0.5),
         requests: took.len(),
         delayed: took.iter().filter(|took| took.as_millis() > 30).count() as f64 / took.len() as f64,
         took: [0.5, 0.9, 0.99, 1.0].map(|at| percentile(took, at)),
@@ -99,20 +120,23 @@ pub(crate) async fn first_token(arena: &Arena, options: &Options) -> Result<Vec<
     Ok(of.collect())
 }
 
-/// Requests at fixed times, whether or not the one before was quick: what waits for it counts.
+/// The first token of a request on a connection of its own, which is there.
+async fn once(target: &Target) -> Result<Duration> {
+    let mut client = Client::connect(target, SPOKEN).await?;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let asked = Instant::now();
+    Ok(client.ask().await?.first - asked)
+}
+
+/// Requests at fixed times, whether or not the one before was quick: what waits for it counts. Those of the first seconds do not
+/// count, in which shares of budgets and limits grow to what the pace needs.
 async fn asked_in_turn(target: &Target, seconds: u64) -> Result<Vec<Duration>> {
     const EVERY: Duration = Duration::from_millis(60);
-    // At the pace of a model: of an answer that is there whole, the gateway writes the record before its first byte.
-    let shape = Shape {
-        events: 4,
-        text: 80,
-        ..PACED
-    };
-    let mut client = Client::connect(target, shape).await?;
+    let mut client = Client::connect(target, SPOKEN).await?;
     client.ask().await?;
-    let begun = Instant::now() + EVERY;
+    let begun = Instant::now() + LEAD;
     let mut took = Vec::new();
-    let mut at = begun;
+    let mut at = Instant::now() + EVERY;
     while at < begun + Duration::from_secs(seconds) {
         tokio::time::sleep_until(at).await;
         // The timer's own delay is nobody's.
@@ -122,7 +146,10 @@ async fn asked_in_turn(target: &Target, seconds: u64) -> Result<Vec<Duration>> {
         } else {
             at
         };
-        took.push(client.ask().await?.first - due);
+        let first = client.ask().await?.first - due;
+        if at >= begun {
+            took.push(first);
+        }
         at += EVERY;
     }
     Ok(took)

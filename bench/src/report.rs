@@ -106,7 +106,7 @@ impl Report {
         println!(
             "| shape | at a time | blocks | null proxy | gateway | ratio | quartiles | gaps p50, p99 (ms), null | gateway |"
         );
-        println!("|---|---|---|---|---|---|---|---|---|");
+        println!("|---|---|---|---|---|---|---|---|---|---|");
         for of in &self.cpu {
             let pairs = of
                 .null
@@ -135,17 +135,20 @@ impl Report {
             return;
         };
         println!("\nthe first token, one request after the other, in milliseconds");
-        println!("| through | requests | p50 | p90 | p99 | longest | above 30 ms | added p50 | added p99 |");
-        println!("|---|---|---|---|---|---|---|---|---|");
+        println!(
+            "| through | requests | p50 | p90 | p99 | longest | above 30 ms | added p50 | added p99 | p50 after a pause |"
+        );
+        println!("|---|---|---|---|---|---|---|---|---|---|");
         for of in std::iter::once(direct).chain(rest) {
             let [half, ninety, ninety_nine, longest] = of.took;
             println!(
-                "| {} | {} | {half:.2} | {ninety:.2} | {ninety_nine:.2} | {longest:.2} | {:.2} % | {:.2} | {:.2} |",
+                "| {} | {} | {half:.2} | {ninety:.2} | {ninety_nine:.2} | {longest:.2} | {:.2} % | {:.2} | {:.2} | {:.2} |",
                 of.of,
                 of.requests,
                 of.delayed * 100.0,
                 half - direct.took[0],
-                ninety_nine - direct.took[2]
+                ninety_nine - direct.took[2],
+                of.after_pause
             );
         }
     }

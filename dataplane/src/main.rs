@@ -30,7 +30,7 @@ struct Args {
 }
 
 // Requests have threads of their own; what is beside them is little.
-#[tokio::main(worker_threads = 2)]
+#[tokio::main(worker_threads = 1)]
 async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     if args.check_config {

@@ -10,4 +10,4 @@ pub use when::{date, date_time, day_start, duration_ms, iso, month_start, past, 
 
 pub(crate) use money::money;
 pub(crate) use number::count;
-pub(crate) use when::{ago, day_label, moment};
+pub(crate) use when::{ago, day_label, hour_ago, moment};

@@ -1,7 +1,7 @@
 //! Times: always UTC, always with the machine's form beside the reader's.
 
 use ccag_domain::UnixMs;
-use ccag_domain::time::DAY_MS;
+use ccag_domain::time::{DAY_MS, HOUR_MS};
 use leptos::prelude::*;
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
@@ -100,6 +100,20 @@ pub(crate) fn ago(at: UnixMs, now: UnixMs) -> AnyView {
     view! { <time datetime=iso(at) title=date_time(at)>{past(at, now)}</time> }.into_any()
 }
 
+/// An hour in which something has happened, of which no more is known than that.
+pub(crate) fn hour_ago(hour: UnixMs, now: UnixMs) -> AnyView {
+    let title = format!("in the hour from {}", date_time(hour));
+    view! { <time datetime=iso(hour) title=title>{past_hour(hour, now)}</time> }.into_any()
+}
+
+fn past_hour(hour: UnixMs, now: UnixMs) -> String {
+    if now - hour < HOUR_MS {
+        "this hour".to_owned()
+    } else {
+        past(hour, now)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +127,14 @@ mod tests {
         assert_eq!(day_label(at), "24 Nov");
         assert_eq!(iso(-1), "1969-12-31T23:59:59Z");
         assert_eq!(iso(i64::MAX), i64::MAX.to_string());
+    }
+
+    #[test]
+    fn what_has_happened_in_this_hour_is_not_minutes_old() {
+        let hour = 1_795_510_800_000;
+        assert_eq!(past_hour(hour, hour + 44 * 60_000), "this hour");
+        assert_eq!(past_hour(hour, hour + HOUR_MS), "1 h ago");
+        assert_eq!(past_hour(hour, hour + 3 * DAY_MS), "3 days ago");
     }
 
     #[test]

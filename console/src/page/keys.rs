@@ -3,7 +3,7 @@
 use super::several::with_ticked;
 use super::{Ends, KeyState, KeySummary, Named, Page, Place, Section, Several};
 use crate::form::Choice;
-use crate::format::{ago, money};
+use crate::format::{ago, hour_ago, money};
 use crate::part::block::{empty, nothing, page_head, text};
 use crate::part::field::{filter_bar, options};
 use crate::part::key::{expiry, named, prefix, state_badge};
@@ -188,7 +188,7 @@ pub struct KeyRow {
     /// Spend of the last 30 days.
     pub spend_30_days: NanoUsd,
     /// The hour in which it was last used, within the last 30 days.
-    pub last_used_ms: Option<i64>,
+    pub last_used_hour_ms: Option<i64>,
 }
 
 /// The list of keys.
@@ -325,8 +325,8 @@ fn key_row(row: &KeyRow, context: &PageContext) -> AnyView {
     let key = &row.key;
     let no_link = |_: &Named| None;
     let user = sees_others(context).then(|| name_cell("User", named(key.user.as_ref(), no_link)));
-    let last_used = match row.last_used_ms {
-        Some(at) => ago(at, context.now_ms),
+    let last_used = match row.last_used_hour_ms {
+        Some(hour) => hour_ago(hour, context.now_ms),
         None => view! { <span class="faint">"not in 30 days"</span> }.into_any(),
     };
     let pick = match key.state {

@@ -39,7 +39,7 @@ fn row(key: KeySummary, spend: i64, used_hours_ago: Option<i64>) -> KeyRow {
     KeyRow {
         key,
         spend_30_days: NanoUsd(spend),
-        last_used_ms: used_hours_ago.map(|h| NOW_MS - h * 3_600_000),
+        last_used_hour_ms: used_hours_ago.map(|h| NOW_MS - h * 3_600_000),
     }
 }
 

@@ -55,7 +55,7 @@ async fn gather_list(visitor: &Visitor, query: KeyListQuery) -> Result<KeysPage,
             let of_key = uses.get(&key.id);
             KeyRow {
                 spend_30_days: of_key.map_or(NanoUsd::ZERO, |u| u.totals.cost_nano_usd),
-                last_used_ms: of_key.map(|u| u.last_hour_ms),
+                last_used_hour_ms: of_key.map(|u| u.last_hour_ms),
                 key,
             }
         })
