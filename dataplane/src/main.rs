@@ -4,6 +4,7 @@ use anyhow::Context;
 use ccag_daemon::{Lifecycle, Ops, Server, Shards, bind, init_telemetry, serve};
 use ccag_dataplane::{DataPlane, check, config};
 use clap::Parser;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,10 +30,21 @@ struct Args {
     json: bool,
 }
 
-// Requests have threads of their own; what is beside them is little.
-#[tokio::main(worker_threads = 1)]
-async fn main() -> anyhow::Result<ExitCode> {
+/// Of so many processors one thread is for what is beside requests, which have threads of their own.
+const BESIDE: usize = 4;
+
+fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors.div_ceil(BESIDE))
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
+    runtime.block_on(run(args))
+}
+
+async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.check_config {
         let report = Box::pin(check::run(config::load_faults(args.config.as_deref()))).await;
         report.write(&mut std::io::stdout(), args.json)?;
