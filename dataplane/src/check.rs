@@ -18,7 +18,6 @@ use futures_util::future::{BoxFuture, join_all};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -67,16 +66,12 @@ pub async fn look(config: &DataPlaneConfig) -> Vec<Finding> {
         let subject = url.as_str();
         looks.push(within(LIMIT, &FORWARD_CONTROL, subject, forward(url)).boxed());
     }
-    let collectors: BTreeSet<(&str, u16)> = config
+    let collectors = config
         .telemetry_collectors
         .iter()
         .chain(config.otlp.collectors())
-        .filter_map(|url| Some((url.host_str()?, url.port_or_known_default()?)))
-        .collect();
-    looks.extend(collectors.into_iter().map(|(host, port)| {
-        let looked = async move { vec![place::collector(host, port).await] };
-        looked.boxed()
-    }));
+        .filter_map(|url| Some((url.host_str()?, url.port_or_known_default()?)));
+    looks.push(place::collectors(collectors).boxed());
     let mut findings: Vec<Finding> = control::own_certificate(&config.control).into_iter().collect();
     findings.extend(join_all(looks).await.into_iter().flatten());
     findings

@@ -14,9 +14,7 @@ use ccag_doctor::checks::{AWS_REACH, CONFIGURATION, DATABASE, MASTER_KEY, PUBLIC
 use ccag_doctor::place::{self, listen};
 use ccag_doctor::{Finding, Report, within};
 use ccag_domain::{Clock, Endpoint, EndpointId, Model};
-use futures_util::future::join_all;
 use secrecy::SecretString;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use url::{Host, Url};
@@ -90,19 +88,14 @@ pub async fn look(config: &ControlPlaneConfig) -> Vec<Finding> {
         }
     };
     let described = config.bootstrap.provider.as_ref();
-    let collectors: BTreeSet<(&str, u16)> = config
+    let collectors = config
         .otlp
         .collectors()
-        .filter_map(|url| Some((url.host_str()?, url.port_or_known_default()?)))
-        .collect();
+        .filter_map(|url| Some((url.host_str()?, url.port_or_known_default()?)));
     let (of_aws, of_providers, of_collectors) = tokio::join!(
         Box::pin(within(AWS, &AWS_REACH, "AWS", aws(config, store.as_ref()))),
         Box::pin(identity::check::look(store.as_ref(), described)),
-        join_all(
-            collectors
-                .into_iter()
-                .map(|(host, port)| place::collector(host, port))
-        ),
+        place::collectors(collectors),
     );
     findings.extend(of_aws);
     findings.extend(of_providers);

@@ -214,3 +214,64 @@ async fn exchange(client: &HttpClient, request: &HttpRequest) -> Result<HttpResp
     }
     Ok(response)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+    use std::thread;
+
+    /// Answers every request of every connection, and tells of each connection that is made.
+    fn server(made: mpsc::Sender<()>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                made.send(()).unwrap();
+                thread::spawn(move || {
+                    let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                    for _end_of_head in lines.map_while(Result::ok).filter(String::is_empty) {
+                        stream
+                            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                            .unwrap();
+                    }
+                });
+            }
+        });
+        url
+    }
+
+    #[test]
+    fn each_runtime_has_connections_of_its_own_and_uses_them_again() {
+        let config = ConnectionConfig {
+            connect_timeout: Duration::from_secs(5),
+            pool_idle_timeout: None,
+            http2: false,
+            ca_bundle: None,
+        };
+        let way = Way::new(&config, RootCertStore::empty(), Via::environment(|_| None));
+        let (made, connections) = mpsc::channel();
+        let url = server(made);
+        let new = || {
+            runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap()
+        };
+        let (one, other) = (new(), new());
+        let ask = |runtime: &runtime::Runtime| {
+            runtime.block_on(async {
+                let request = http::Request::get(&url).body(Bytes::new().into()).unwrap();
+                let answer = way.client().request(request).await.unwrap();
+                answer.into_body().collect().await.unwrap();
+                // The connection goes back to the pool in a task of its own.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            });
+            connections.try_iter().count()
+        };
+        assert_eq!([ask(&one), ask(&other), ask(&one), ask(&other)], [1, 1, 0, 0]);
+    }
+}

@@ -3,6 +3,8 @@
 use crate::checks::{COLLECTORS, LISTEN};
 use crate::finding::Finding;
 use crate::reach;
+use futures_util::future::join_all;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
@@ -23,8 +25,13 @@ pub async fn listen(variable: &str, address: SocketAddr) -> Finding {
     }
 }
 
-/// Whether a collector of telemetry can be reached.
-pub async fn collector(host: &str, port: u16) -> Finding {
+/// Whether collectors of telemetry can be reached: hosts and ports, each of which is looked at once.
+pub async fn collectors(addresses: impl Iterator<Item = (&str, u16)>) -> Vec<Finding> {
+    let each: BTreeSet<(&str, u16)> = addresses.collect();
+    join_all(each.into_iter().map(|(host, port)| collector(host, port))).await
+}
+
+async fn collector(host: &str, port: u16) -> Finding {
     let subject = format!("{host}:{port}");
     match reach::connect(host, port).await {
         Ok(_) => COLLECTORS.ok(subject, "it can be reached"),
