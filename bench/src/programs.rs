@@ -3,7 +3,7 @@
 use crate::Options;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -12,9 +12,9 @@ use tokio::time::Instant;
 /// How long a program may take until it is ready.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// An address that nobody listens on.
+/// An address for a program, which nobody else takes.
 pub(crate) fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+    Ok((Ipv4Addr::LOCALHOST, ccag_free_port::reserve()?).into())
 }
 
 /// A program of ours.

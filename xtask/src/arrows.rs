@@ -9,7 +9,10 @@ use std::process::Command;
 /// Every crate of ours and the ones of ours that it may name.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("bedrock-sim", &[]),
-    ("ccag-bench", &["bedrock-sim", "ccag-proto", "ccag-translate"]),
+    (
+        "ccag-bench",
+        &["bedrock-sim", "ccag-free-port", "ccag-proto", "ccag-translate"],
+    ),
     ("ccag", &["ccag-admin-api", "ccag-doctor", "ccag-domain"]),
     ("ccag-admin-api", &["ccag-domain"]),
     ("ccag-allowance", &[]),
@@ -25,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ccag-daemon",
             "ccag-doctor",
             "ccag-domain",
+            "ccag-free-port",
             "ccag-migrations",
             "ccag-proto",
             "ccag-scim",
@@ -43,6 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ccag-daemon",
             "ccag-doctor",
             "ccag-domain",
+            "ccag-free-port",
             "ccag-proto",
             "ccag-search",
             "ccag-session-token",
@@ -51,6 +56,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("ccag-doctor", &["ccag-certificate"]),
     ("ccag-domain", &[]),
+    ("ccag-free-port", &[]),
     ("ccag-migrations", &[]),
     ("ccag-proto", &["ccag-domain"]),
     ("ccag-replay", &["ccag-domain", "ccag-translate"]),
@@ -68,6 +74,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ccag-dataplane",
             "ccag-doctor",
             "ccag-domain",
+            "ccag-free-port",
             "ccag-proto",
         ],
     ),

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -23,11 +23,8 @@ struct Process {
     ops: SocketAddr,
 }
 
-fn free_port() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
+fn free_address() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, ccag_free_port::reserve().unwrap()).into()
 }
 
 fn command(dir: &Path) -> Command {
@@ -48,7 +45,7 @@ fn command(dir: &Path) -> Command {
 
 impl Process {
     async fn start(dir: &Path, control: SocketAddr, sim: &Sim) -> Self {
-        let (addr, ops) = (free_port(), free_port());
+        let (addr, ops) = (free_address(), free_address());
         let log = std::fs::File::create(dir.join("log")).unwrap();
         let child = command(dir)
             .stderr(log)

@@ -36,8 +36,7 @@ pub(super) fn script(name: &str) -> PathBuf {
 }
 
 pub(super) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    ccag_free_port::reserve().unwrap()
 }
 
 pub(super) async fn start(command: Command, port: u16) -> Server {

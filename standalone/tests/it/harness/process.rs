@@ -25,13 +25,9 @@ pub(crate) fn binary_of(name: &str, older: bool) -> PathBuf {
     }
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, and that is this test's.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    ccag_free_port::reserve().unwrap()
 }
 
 /// Asks until the answer is there, and fails with `what` if it takes too long.
