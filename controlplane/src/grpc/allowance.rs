@@ -342,6 +342,7 @@ fn wish(message: v1::Wish) -> Wish {
         said: Report {
             unused: message.unused,
             exposed: message.exposed,
+            kept: message.kept,
         },
     }
 }

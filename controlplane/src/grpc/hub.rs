@@ -4,6 +4,7 @@
 //! lost notification costs a second, not a revocation.
 
 use super::homes::{self, Homes};
+use super::snapshot::Snapshot;
 use crate::app::App;
 use crate::store::{Position, StoreError};
 use ccag_daemon::{CancellationToken, Lifecycle, ReadyGuard};
@@ -46,7 +47,7 @@ pub(crate) struct Hub {
     app: App,
     news: broadcast::Sender<News>,
     state: Mutex<State>,
-    snapshot: tokio::sync::Mutex<Option<Arc<v1::Snapshot>>>,
+    snapshot: tokio::sync::Mutex<Option<Arc<Snapshot>>>,
     homes: Mutex<Homes>,
 }
 
@@ -241,8 +242,9 @@ impl Hub {
         state.made_at.get(at).map(|(_, at_ms)| *at_ms)
     }
 
-    /// The whole configuration. Streams that ask at the same time share one reading.
-    pub(super) async fn snapshot(&self) -> Result<Arc<v1::Snapshot>, StoreError> {
+    /// The whole configuration. Streams that ask at the same time share one reading, and
+    /// one encoding.
+    pub(super) async fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
         let mut cached = self.snapshot.lock().await;
         let now = self.app.store.find_position().await?;
         if let Some(snapshot) = cached.as_ref()
@@ -251,7 +253,7 @@ impl Hub {
         {
             return Ok(Arc::clone(snapshot));
         }
-        let snapshot = Arc::new(v1::Snapshot::from(self.app.store.load_snapshot().await?));
+        let snapshot = Arc::new(Snapshot::from(self.app.store.load_snapshot().await?));
         *cached = Some(Arc::clone(&snapshot));
         Ok(snapshot)
     }

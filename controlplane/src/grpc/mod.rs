@@ -6,6 +6,7 @@ mod fleet;
 mod homes;
 mod hub;
 mod quotas;
+mod snapshot;
 mod usage;
 mod watch;
 

@@ -100,6 +100,7 @@ async fn follow(
     let mut sent = Sent {
         epoch: hello.epoch,
         revision: hello.revision,
+        takes_pieces: hello.takes_pieces,
     };
     catch_up(services, out, &mut sent).await?;
     for some in services.hub.all_moved().chunks(MAX_MOVED) {
@@ -147,6 +148,7 @@ async fn follow(
 struct Sent {
     epoch: String,
     revision: u64,
+    takes_pieces: bool,
 }
 
 /// Sends what the data plane lacks: changes if the history reaches back to where it is, else everything.
@@ -172,11 +174,18 @@ async fn catch_up(services: &Services, out: &Out, sent: &mut Sent) -> Result<(),
     }
     let snapshot = services.hub.snapshot().await.map_err(fail)?;
     services.app.metrics.snapshots_sent.inc();
-    *sent = Sent {
-        epoch: snapshot.epoch.clone(),
-        revision: snapshot.revision,
-    };
-    send(out, Down::Snapshot((*snapshot).clone())).await
+    sent.epoch.clone_from(&snapshot.epoch);
+    sent.revision = snapshot.revision;
+    if sent.takes_pieces {
+        for piece in snapshot.pieces() {
+            send(out, piece).await?;
+        }
+        return Ok(());
+    }
+    let whole = snapshot
+        .whole()
+        .map_err(|error| Status::internal(format!("the configuration was encoded wrongly: {error}")))?;
+    send(out, Down::Snapshot(whole)).await
 }
 
 async fn send_changes(out: &Out, changes: Vec<v1::Change>, sent: &mut Sent) -> Result<(), Status> {

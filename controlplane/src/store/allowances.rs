@@ -99,6 +99,7 @@ fn holding(row: &budget_holding::Model) -> Holding {
         said: Report {
             unused: row.unused,
             exposed: row.exposed,
+            kept: 0,
         },
     }
 }

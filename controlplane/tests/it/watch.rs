@@ -41,6 +41,7 @@ impl Follower {
             epoch: epoch.into(),
             revision,
             started_at_ms: 1,
+            takes_pieces: false,
         };
         let hello = v1::WatchRequest {
             body: Some(Up::Hello(hello)),

@@ -1,4 +1,4 @@
-//! The escrow behind budgets and limits: pure arithmetic, no I/O, no time.
+//! The escrow behind budgets and limits: pure arithmetic, no I/O, no clock.
 //!
 //! The owner of a limit (the control plane) keeps an [`Account`] with the sum of what has been settled and of what it has
 //! granted to holders (data planes), and for each holder a [`Holding`]. A holder keeps a [`Purse`]: it reserves what a

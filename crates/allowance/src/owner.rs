@@ -26,6 +26,8 @@ pub struct Report {
     pub unused: i64,
     /// What of that the requests that run have used up to now, as far as anyone can tell.
     pub exposed: i64,
+    /// What of it is free and not needed by a request that waits. Only of use when it is said: nobody keeps it.
+    pub kept: i64,
 }
 
 impl Holding {
@@ -134,13 +136,16 @@ impl Account {
         // A refused holder is not consoled with what it cannot use.
         let refused = need > 0 && granted_need == 0;
         let amount = if refused { 0 } else { granted_need + extra };
+        // Nobody rests on more than would be granted anew.
+        let kept = holding.said.kept.max(0);
+        let too_much = kept > (available - amount).saturating_add(kept) / (2 * i64::from(holders.max(1)));
         self.adjust(holding, |holding| {
             holding.granted = holding.granted.saturating_add(amount)
         });
         Answer {
             amount,
             refusal: refused.then(|| self.refusal(least, debt)),
-            scarce: self.ceiling.is_some() && (refused || granted_need < need || extra < comfort),
+            scarce: self.ceiling.is_some() && (refused || granted_need < need || extra < comfort || too_much),
         }
     }
 
@@ -298,6 +303,29 @@ mod tests {
     }
 
     #[test]
+    fn who_rests_on_more_than_would_be_granted_anew_is_told_that_little_is_left() {
+        let (mut account, mut holding) = (account(100), Holding::default());
+        account.grant(&mut holding, want(10, 10, 0), 2);
+        let rests = |account: &mut Account, holding: &mut Holding| {
+            let said = Report {
+                unused: 10,
+                exposed: 0,
+                kept: 10,
+            };
+            account.report(holding, 0, said);
+            account.grant(holding, Want::default(), 2).scarce
+        };
+        assert!(!rests(&mut account, &mut holding), "ninety are left");
+        account.grant(&mut Holding::default(), want(60, 60, 0), 2);
+        assert!(
+            !rests(&mut account, &mut holding),
+            "thirty are left, of forty a fourth may be kept"
+        );
+        account.grant(&mut Holding::default(), want(10, 10, 0), 2);
+        assert!(rests(&mut account, &mut holding), "twenty are left");
+    }
+
+    #[test]
     fn an_amount_of_zero_grants_nothing_to_anyone() {
         let answer = account(0).grant(&mut Holding::default(), want(1, 1, 5), 1);
         assert_eq!((answer.amount, answer.refusal), (0, Some(Refusal::Exhausted)));
@@ -332,6 +360,7 @@ mod tests {
             Report {
                 unused: 60,
                 exposed: 15,
+                kept: 0,
             },
         );
         account.restart(&mut holding, None);
@@ -353,6 +382,7 @@ mod tests {
         let said = Report {
             unused: 60,
             exposed: 15,
+            kept: 0,
         };
         account.report(&mut holding, 0, said);
         account.restart(&mut holding, Some(4));
@@ -368,6 +398,7 @@ mod tests {
         let said = Report {
             unused: 60,
             exposed: 15,
+            kept: 0,
         };
         account.report(&mut holding, 0, said);
         assert_eq!(account.release(&mut holding), 45);
@@ -388,6 +419,7 @@ mod tests {
             Report {
                 unused: 40,
                 exposed: 5,
+                kept: 0,
             },
         );
         assert_eq!(account.release(&mut holding), 35);

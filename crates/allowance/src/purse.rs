@@ -1,6 +1,7 @@
 //! The holder's side: what it has, what it has promised to requests that run, and what it gives back.
 
 use crate::{Answer, Totals, Want};
+use std::time::Duration;
 
 /// There is not enough; so much more is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,10 @@ pub struct Purse {
     /// What was reserved since the last beat, and a mean of that over the last beats, in [`PACE_PARTS`].
     drawn: i64,
     pace: i64,
+    /// What one request has needed of late: the most, forgotten little by little.
+    habit: i64,
+    /// For how long nothing has been needed.
+    rested: Duration,
 }
 
 /// The mean is kept finer than by ones: permits are few.
@@ -31,6 +36,16 @@ const PAST_FOURTHS: i64 = 3;
 
 /// For how many beats a holder likes to have enough.
 const COMFORT_BEATS: i64 = 4;
+
+/// For how many requests it likes to have enough, however seldom they come.
+const COMFORT_REQUESTS: i64 = 2;
+
+/// With each request so much of the habit is forgotten: one part of eight.
+const HABIT_PARTS: i64 = 8;
+
+/// For how long a holder keeps enough for the next request after the last one has ended: as long as it takes somebody's tools to
+/// run, or somebody to read and to type. The first request after such a pause need not ask then.
+const REST: Duration = Duration::from_secs(15);
 
 impl Purse {
     /// What may be reserved.
@@ -68,6 +83,8 @@ impl Purse {
             });
         }
         self.extend(need);
+        self.habit = need.max(self.habit - self.habit / HABIT_PARTS);
+        self.rested = Duration::ZERO;
         Ok(())
     }
 
@@ -95,12 +112,38 @@ impl Purse {
     #[must_use]
     pub const fn comfort(&self) -> i64 {
         if self.scarce {
-            0
-        } else {
-            let parts = self.pace.saturating_mul(COMFORT_BEATS);
-            // Rounded up: who has needed one lately is likely to need one soon.
-            parts.saturating_add(PACE_PARTS - 1) / PACE_PARTS
+            return 0;
         }
+        let (some_beats, some_requests) = (self.for_beats(), self.for_requests());
+        // `Ord::max` is not for constants yet.
+        if some_beats > some_requests {
+            some_beats
+        } else {
+            some_requests
+        }
+    }
+
+    /// What the next beats will draw, at the present pace.
+    const fn for_beats(&self) -> i64 {
+        let parts = self.pace.saturating_mul(COMFORT_BEATS);
+        // Rounded up: who has needed one lately is likely to need one soon.
+        parts.saturating_add(PACE_PARTS - 1) / PACE_PARTS
+    }
+
+    const fn for_requests(&self) -> i64 {
+        self.habit.saturating_mul(COMFORT_REQUESTS)
+    }
+
+    /// Whether what is kept is only there for a request that may come after a pause.
+    #[must_use]
+    pub const fn is_resting(&self) -> bool {
+        !self.scarce && !self.rested.is_zero() && self.for_beats() <= self.for_requests()
+    }
+
+    /// What is there beyond what requests need that wait.
+    #[must_use]
+    pub fn kept(&self, waiting: i64) -> i64 {
+        self.free.saturating_sub(waiting).max(0)
     }
 
     /// What to ask for, if anything: for requests that wait (the smallest and the sum of their needs), and because what is
@@ -112,18 +155,25 @@ impl Purse {
         if need == 0 && self.free.saturating_sub(waiting).saturating_mul(2) >= comfort {
             return None;
         }
-        let kept = self.free.saturating_sub(waiting).max(0);
         Some(Want {
             least: least.saturating_sub(self.free).clamp(0, need),
             need,
-            comfort: comfort.saturating_sub(kept).max(0),
+            comfort: comfort.saturating_sub(self.kept(waiting)).max(0),
         })
     }
 
-    /// A beat has passed: the pace is reckoned anew.
-    pub fn beat(&mut self) {
+    /// A beat has passed, so long after the last one: the pace is reckoned anew. While a request `runs` nobody rests.
+    pub fn beat(&mut self, passed: Duration, runs: bool) {
         let drawn = self.drawn.saturating_mul(PACE_PARTS);
         self.pace = self.pace.saturating_mul(PAST_FOURTHS).saturating_add(drawn) / (PAST_FOURTHS + 1);
+        self.rested = if runs || self.drawn > 0 {
+            Duration::ZERO
+        } else {
+            self.rested.saturating_add(passed)
+        };
+        if self.rested >= REST {
+            (self.pace, self.habit) = (0, 0);
+        }
         self.drawn = 0;
     }
 
@@ -156,6 +206,8 @@ impl Purse {
 mod tests {
     use super::*;
 
+    const BEAT: Duration = Duration::from_millis(250);
+
     fn with(amount: i64, scarce: bool) -> Purse {
         let mut purse = Purse::default();
         purse.take(&Answer {
@@ -181,7 +233,7 @@ mod tests {
             Some(Want {
                 least: 30,
                 need: 30,
-                comfort: 0
+                comfort: 124
             })
         );
     }
@@ -192,7 +244,7 @@ mod tests {
         for _ in 0..30 {
             purse.reserve(10).unwrap();
             purse.settle(10, 0);
-            purse.beat();
+            purse.beat(BEAT, false);
         }
         assert!(purse.comfort() > 20 && purse.comfort() <= 40, "{purse:?}");
         assert!(purse.give_back(0, 0) > 900);
@@ -203,6 +255,50 @@ mod tests {
                 .want(0, 0)
                 .is_some_and(|want| want.need == 0 && want.comfort > 0)
         );
+    }
+
+    #[test]
+    fn a_holder_rests_on_what_one_request_needs_and_gives_all_of_it_back_in_the_end() {
+        let mut purse = with(1_000, false);
+        purse.reserve(100).unwrap();
+        purse.beat(BEAT, true);
+        assert!(!purse.is_resting(), "a request runs");
+        purse.settle(100, 60);
+        for _ in 0..20 {
+            purse.beat(BEAT, false);
+        }
+        assert!(purse.is_resting());
+        purse.give_back(0, 0);
+        assert!((100..=400).contains(&purse.free()), "{purse:?}");
+        assert_eq!(purse.want(0, 0), None, "there is enough for the next request");
+
+        // The next request is smaller; what the one before had needed is not forgotten at once.
+        purse.reserve(20).unwrap();
+        purse.settle(20, 20);
+        purse.beat(BEAT, false);
+        assert!(!purse.is_resting() && purse.comfort() > 150, "{purse:?}");
+
+        purse.beat(REST, false);
+        assert_eq!(purse.comfort(), 0);
+        purse.give_back(0, 0);
+        assert_eq!((purse.free(), purse.want(0, 0)), (0, None));
+    }
+
+    #[test]
+    fn nobody_rests_where_it_is_scarce() {
+        let mut purse = with(1_000, false);
+        purse.reserve(100).unwrap();
+        purse.settle(100, 0);
+        purse.beat(BEAT, false);
+        purse.beat(BEAT, false);
+        assert!(purse.is_resting());
+        purse.take(&Answer {
+            amount: 0,
+            refusal: None,
+            scarce: true,
+        });
+        assert!(!purse.is_resting());
+        assert_eq!(purse.give_back(0, 0), 1_000);
     }
 
     #[test]

@@ -27,7 +27,8 @@ const BEAT: Duration = Duration::from_millis(250);
 /// The same while requests wait that were told to, and for hard budgets.
 const SHORT_BEAT: Duration = Duration::from_millis(50);
 
-/// How often something is said at all, so that the lease lives on.
+/// How often something is said at all, so that the lease lives on; of shares that only rest nothing is said in between. Requests
+/// of other data planes wait a little longer than that for what rests here, once little is left.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
 /// How long an answer may take.
@@ -175,9 +176,10 @@ impl Leaser {
     /// Speaks on a stream until it is lost, or until everything has been given back.
     async fn follow(&self, stream: &mut Stream, earlier: u64) -> Result<(), Status> {
         let mut next_beat = Instant::now();
-        let mut said_at = Instant::now();
+        let (mut said_at, mut rested_at) = (Instant::now(), Instant::now());
         let mut gaps = Gaps::new(SHORT_BEAT);
         let flights = &self.allowances.flights;
+        let mut resting: Vec<Arc<Slot>> = Vec::new();
         loop {
             let when = if self.closing.is_cancelled() {
                 self.allowances.slots.all().iter().for_each(|slot| {
@@ -194,8 +196,15 @@ impl Leaser {
                     () = self.closing.cancelled() => continue,
                 }
             };
+            let quiet = said_at.elapsed() < SIGN_OF_LIFE;
             if when == When::Beat {
                 self.allowances.slots.ripen(Instant::now());
+                if rested_at.elapsed() >= SIGN_OF_LIFE {
+                    rested_at = Instant::now();
+                    resting
+                        .drain(..)
+                        .for_each(|slot| self.allowances.slots.list(&slot));
+                }
             }
             let mut listed = self.allowances.slots.take_listed();
             let made = Instant::now();
@@ -210,7 +219,6 @@ impl Leaser {
                 listed = urgent;
             }
             let mut waits = false;
-            let quiet = said_at.elapsed() < SIGN_OF_LIFE;
             if !(listed.is_empty() && quiet) {
                 said_at = Instant::now();
                 for some in chunks(&listed) {
@@ -218,10 +226,15 @@ impl Leaser {
                 }
             }
             let mut hard = false;
-            for slot in &listed {
-                if !slot.is_idle() {
+            for slot in listed {
+                if slot.is_idle() {
+                    continue;
+                }
+                if slot.is_resting() {
+                    resting.push(slot);
+                } else {
                     hard |= slot.is_hard();
-                    self.allowances.slots.list(slot);
+                    self.allowances.slots.list(&slot);
                 }
             }
             match when {

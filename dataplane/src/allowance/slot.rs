@@ -119,9 +119,8 @@ impl State {
     }
 
     /// Of what began in the time ahead as much is recent no more as has passed of it since the last beat.
-    fn age(&mut self, ahead: Duration) {
-        let now = Instant::now();
-        let passed = self.beat_at.replace(now).map_or(ahead, |at| now - at).min(ahead);
+    fn age(&mut self, passed: Option<Duration>, ahead: Duration) {
+        let passed = passed.unwrap_or(ahead).min(ahead);
         let (passed, ahead) = (passed.as_millis(), ahead.as_millis().max(1));
         let part = |n: u128| i64::try_from(n).unwrap_or(i64::MAX);
         let gone = self.recent.saturating_mul(part(passed)) / part(ahead);
@@ -306,11 +305,14 @@ impl Slot {
         state.asked_least = least;
         state.unanswered = true;
         if when != When::Between {
-            state.purse.beat();
+            let now = Instant::now();
+            let passed = state.beat_at.replace(now).map(|at| now - at);
+            let runs = self.is_running(state);
+            state.purse.beat(passed.unwrap_or_default(), runs);
             state.exposed = running.soon.saturating_add(state.recent);
             state.coming = state.exposed.saturating_sub(running.used);
             state.ahead = ahead;
-            state.age(ahead);
+            state.age(passed, ahead);
         }
         state.purse.give_back(least, waiting);
         let purse = &state.purse;
@@ -321,6 +323,7 @@ impl Slot {
         let said = Report {
             unused: purse.free().saturating_add(purse.reserved()),
             exposed: state.exposed,
+            kept: purse.kept(waiting),
         };
         v1::Wish {
             account: self.id.to_string(),
@@ -330,6 +333,7 @@ impl Slot {
             returned: purse.totals().returned,
             unused: said.unused,
             exposed: said.exposed,
+            kept: said.kept,
             pace: state.coming.saturating_mul(1_000)
                 / i64::try_from(state.ahead.as_millis()).unwrap_or(i64::MAX).max(1),
         }
@@ -390,8 +394,22 @@ impl Slot {
     /// Whether there is nothing to say of it until it is used again.
     pub(super) fn is_idle(&self) -> bool {
         let state = self.state();
-        // Of permits that are taken there is nothing to say; of money, what has been used of it.
-        let runs = self.of != Of::Permits && state.purse.reserved() != 0;
-        state.waiting.is_empty() && !runs && state.purse.free() <= 0 && state.purse.comfort() == 0
+        self.is_quiet(&state) && state.purse.free() <= 0 && state.purse.comfort() == 0
+    }
+
+    /// Whether a share is only kept in case that another request comes soon: of that it is enough to speak now and then.
+    pub(super) fn is_resting(&self) -> bool {
+        let state = self.state();
+        self.is_quiet(&state) && state.purse.is_resting()
+    }
+
+    /// Whether no request uses it or waits for it. Of permits that are taken there is nothing to say; of money, what has been
+    /// used of it.
+    fn is_quiet(&self, state: &State) -> bool {
+        state.waiting.is_empty() && !self.is_running(state)
+    }
+
+    fn is_running(&self, state: &State) -> bool {
+        self.of != Of::Permits && state.purse.reserved() != 0
     }
 }

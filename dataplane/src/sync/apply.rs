@@ -7,6 +7,7 @@
 use super::view::ConfigView;
 use ccag_domain::{Budget, BudgetId, ConfigObject, ObjectRef, Revision};
 use ccag_proto::v1;
+use prost::Message as _;
 
 /// A view, and what had to be left out of it.
 #[derive(Debug)]
@@ -15,14 +16,51 @@ pub(super) struct Applied {
     pub(super) rejected: Vec<v1::Rejected>,
 }
 
+impl Applied {
+    fn empty(message: &v1::Snapshot) -> Self {
+        Self {
+            view: ConfigView::empty(&message.epoch, Revision(message.revision)),
+            rejected: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, objects: Vec<v1::Object>) {
+        for object in objects {
+            put(&mut self.view, object, &mut self.rejected);
+        }
+    }
+}
+
 /// Builds a view from a snapshot.
 pub(super) fn snapshot(message: v1::Snapshot) -> Applied {
-    let mut view = ConfigView::empty(&message.epoch, Revision(message.revision));
-    let mut rejected = Vec::new();
-    for object in message.objects {
-        put(&mut view, object, &mut rejected);
+    let mut applied = Applied::empty(&message);
+    applied.add(message.objects);
+    applied
+}
+
+/// A snapshot of which not all pieces are there yet.
+#[derive(Debug, Default)]
+pub(super) struct Pieces(Option<Applied>);
+
+impl Pieces {
+    /// Adds a piece; returns what all of them make when it is the last one.
+    ///
+    /// # Errors
+    /// Why what is there is of no use: it is to be asked for anew.
+    pub(super) fn add(&mut self, piece: v1::SnapshotPiece) -> Result<Option<Applied>, String> {
+        let some = v1::Snapshot::decode(piece.snapshot)
+            .map_err(|error| format!("a piece of a snapshot cannot be read: {error}"))?;
+        let mut applied = self.0.take().unwrap_or_else(|| Applied::empty(&some));
+        if (applied.view.epoch(), applied.view.revision().0) != (&*some.epoch, some.revision) {
+            return Err("pieces of different snapshots came together".to_owned());
+        }
+        applied.add(some.objects);
+        if piece.last {
+            return Ok(Some(applied));
+        }
+        self.0 = Some(applied);
+        Ok(None)
     }
-    Applied { view, rejected }
 }
 
 /// Applies changes to a view. Those at or before its revision are repetitions and change nothing.
@@ -157,6 +195,43 @@ mod tests {
             kind: kind.into(),
             id: id.into(),
         })
+    }
+
+    fn piece(epoch: &str, keys: std::ops::Range<u32>, last: bool) -> v1::SnapshotPiece {
+        let snapshot = v1::Snapshot {
+            epoch: epoch.into(),
+            revision: 10,
+            objects: keys.map(|n| ConfigObject::Key(key(n)).into()).collect(),
+        };
+        v1::SnapshotPiece {
+            snapshot: snapshot.encode_to_vec().into(),
+            last,
+        }
+    }
+
+    #[test]
+    fn pieces_of_a_snapshot_count_when_the_last_is_there() {
+        let mut pieces = Pieces::default();
+        assert!(pieces.add(piece("e", 0..2, false)).unwrap().is_none());
+        assert!(pieces.add(piece("e", 2..3, false)).unwrap().is_none());
+        let view = pieces.add(piece("e", 3..5, true)).unwrap().unwrap().view;
+        assert_eq!((view.epoch(), view.revision()), ("e", Revision(10)));
+        assert_eq!(view.key_count(), 5);
+        // Nothing of it is left for the next one.
+        let next = pieces.add(piece("f", 7..8, true)).unwrap().unwrap().view;
+        assert_eq!((next.epoch(), next.key_count()), ("f", 1));
+    }
+
+    #[test]
+    fn pieces_that_do_not_belong_together_or_cannot_be_read_are_refused() {
+        let mut pieces = Pieces::default();
+        pieces.add(piece("e", 0..2, false)).unwrap();
+        assert!(pieces.add(piece("f", 2..3, true)).is_err());
+        let garbage = v1::SnapshotPiece {
+            snapshot: vec![0xff; 5].into(),
+            last: true,
+        };
+        assert!(Pieces::default().add(garbage).is_err());
     }
 
     #[test]

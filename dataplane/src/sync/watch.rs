@@ -1,7 +1,7 @@
 //! The client of `Config.Watch`.
 
 use super::Current;
-use super::apply::{self, Applied};
+use super::apply::{self, Applied, Pieces};
 use super::disk::Disk;
 use super::link::Link;
 use crate::backoff::Backoff;
@@ -117,6 +117,7 @@ impl Watch {
             Err(status) => return (Ended::Lost(self.describe(&status)), false),
         };
         let mut was_good = false;
+        let mut pieces = Pieces::default();
         let mut beat = tokio::time::interval(HEARTBEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut contact = tokio::time::interval(CONTACT_EVERY);
@@ -137,11 +138,14 @@ impl Watch {
                         was_good = true;
                         silent_until = Instant::now() + SILENCE;
                         self.current.heard();
-                        if let Some(rejected) = self.take(message) {
-                            save_at.get_or_insert(Instant::now() + SAVE_DELAY);
-                            if out.send(self.applied(rejected)).await.is_err() {
-                                return (Ended::Lost("the stream was closed".into()), was_good);
-                            }
+                        let rejected = match self.take(message, &mut pieces) {
+                            Ok(Some(rejected)) => rejected,
+                            Ok(None) => continue,
+                            Err(reason) => return (Ended::Lost(reason), was_good),
+                        };
+                        save_at.get_or_insert(Instant::now() + SAVE_DELAY);
+                        if out.send(self.applied(rejected)).await.is_err() {
+                            return (Ended::Lost("the stream was closed".into()), was_good);
                         }
                     }
                     Ok(None) => return (Ended::Lost("the control plane ended the stream".into()), was_good),
@@ -172,26 +176,40 @@ impl Watch {
     }
 
     /// Applies a message; `Some` if the view changed, with what had to be rejected.
-    fn take(&mut self, message: v1::WatchResponse) -> Option<Vec<v1::Rejected>> {
-        let Applied { view, rejected } = match message.body? {
-            Body::Heartbeat(_) => return None,
+    ///
+    /// # Errors
+    /// Why nothing more can be understood on this stream.
+    fn take(
+        &mut self,
+        message: v1::WatchResponse,
+        pieces: &mut Pieces,
+    ) -> Result<Option<Vec<v1::Rejected>>, String> {
+        let Some(body) = message.body else { return Ok(None) };
+        let applied = match body {
+            Body::Heartbeat(_) => None,
             Body::Moved(told) => {
                 self.homes.heard(told.moved);
-                return None;
+                None
             }
             Body::Quotas(shares) => {
                 self.quotas.heard(shares);
-                return None;
+                None
             }
-            Body::Snapshot(snapshot) => apply::snapshot(snapshot),
+            Body::Snapshot(snapshot) => Some(apply::snapshot(snapshot)),
+            Body::Piece(piece) => pieces.add(piece)?,
             Body::Changes(batch) => match self.current.held() {
-                Some(held) => apply::changes(&held, batch),
+                Some(held) => Some(apply::changes(&held, batch)),
                 None => {
                     tracing::error!("the control plane sent changes before any snapshot");
-                    return None;
+                    None
                 }
             },
         };
+        Ok(applied.map(|applied| self.hold(applied)))
+    }
+
+    /// From now on this is what holds. Returns what had to be rejected.
+    fn hold(&mut self, Applied { view, rejected }: Applied) -> Vec<v1::Rejected> {
         self.metrics
             .applied_revision
             .set(i64::try_from(view.revision().0).unwrap_or(i64::MAX));
@@ -201,7 +219,7 @@ impl Watch {
         self.quotas.keep(|id| view.has_endpoint(id));
         self.current.set(view);
         self.ready = None;
-        Some(rejected)
+        rejected
     }
 
     fn hello(&self) -> v1::WatchRequest {
@@ -213,6 +231,7 @@ impl Watch {
             epoch: held.as_ref().map(|v| v.epoch().to_owned()).unwrap_or_default(),
             revision: held.as_ref().map_or(0, |v| v.revision().0),
             started_at_ms: self.identity.started_at_ms,
+            takes_pieces: true,
         };
         v1::WatchRequest {
             body: Some(v1::watch_request::Body::Hello(hello)),

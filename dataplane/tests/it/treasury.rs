@@ -115,6 +115,7 @@ impl Treasury {
         let said = Report {
             unused: wish.unused,
             exposed: wish.exposed,
+            kept: wish.kept,
         };
         let answered = self.with(&wish.account, |account, holding| {
             account.report(holding, wish.returned, said);

@@ -84,6 +84,9 @@ pub struct Wish {
     /// That pace, in a second.
     #[prost(int64, tag = "8")]
     pub pace: i64,
+    /// What is free and not needed by a request that waits.
+    #[prost(int64, tag = "9")]
+    pub kept: i64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct LeaseResponse {
@@ -453,6 +456,9 @@ pub struct Hello {
     pub revision: u64,
     #[prost(int64, tag = "6")]
     pub started_at_ms: i64,
+    /// Whether a snapshot may come in pieces.
+    #[prost(bool, tag = "7")]
+    pub takes_pieces: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Applied {
@@ -585,7 +591,7 @@ pub struct SeenFeature {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchResponse {
-    #[prost(oneof = "watch_response::Body", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "watch_response::Body", tags = "1, 2, 3, 4, 5, 6")]
     pub body: ::core::option::Option<watch_response::Body>,
 }
 /// Nested message and enum types in `WatchResponse`.
@@ -602,6 +608,9 @@ pub mod watch_response {
         Moved(super::MovedConversations),
         #[prost(message, tag = "5")]
         Quotas(super::QuotaShares),
+        /// To a data plane that takes them, instead of a snapshot.
+        #[prost(message, tag = "6")]
+        Piece(super::SnapshotPiece),
     }
 }
 /// Sent every few seconds: the data plane may trust what it holds as long as these arrive.
@@ -620,6 +629,15 @@ pub struct Snapshot {
     pub revision: u64,
     #[prost(message, repeated, tag = "3")]
     pub objects: ::prost::alloc::vec::Vec<Object>,
+}
+/// A part of a snapshot. All parts together are the snapshot, and nothing of it counts before the last one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SnapshotPiece {
+    /// An encoded `Snapshot` with some of the objects.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub snapshot: ::prost::bytes::Bytes,
+    #[prost(bool, tag = "2")]
+    pub last: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ChangeBatch {

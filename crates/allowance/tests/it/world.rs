@@ -6,6 +6,7 @@
 
 use ccag_allowance::{Account, Answer, Draw, Holding, Purse, Refusal, Report, Totals, Want};
 use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
 
 /// How long a holder uses what it has without hearing from the owner, by its own clock.
 const LEASE: u64 = 300;
@@ -190,7 +191,10 @@ impl World {
             94 if self.dice.one_in(4) => self.break_link(i),
             95 => self.crash(i),
             96 => self.find_lost(),
-            97 => self.holders[i].purse.beat(),
+            97 => {
+                let (passed, runs) = (self.dice.below(8_000), !self.holders[i].running.is_empty());
+                self.holders[i].purse.beat(Duration::from_millis(passed), runs);
+            }
             98 if self.dice.one_in(50) => {
                 let more = self.dice.amount(3_000);
                 self.account.ceiling = self.account.ceiling.map(|c| c + more);
@@ -299,6 +303,7 @@ impl World {
         let said = Report {
             unused: purse.free() + purse.reserved(),
             exposed: holder.running.iter().map(|r| r.cost).sum(),
+            kept: purse.kept(waiting),
         };
         let ask = Up::Ask {
             want: purse.want(waiting, waiting).unwrap_or_default(),
@@ -492,7 +497,7 @@ impl World {
             let i = usize::try_from(self.dice.below(self.holders.len() as u64)).unwrap();
             self.end_requests(i);
             self.revive(i);
-            self.holders[i].purse.beat();
+            self.holders[i].purse.beat(Duration::from_millis(250), false);
             self.speak(i);
             self.hear_up();
             self.hear_down();

@@ -24,13 +24,19 @@ const OBJECT: Shape = Shape {
 const CHANGE: Shape = shape(&[(2, &OBJECT), (3, &LEAF)], &[]);
 const CHANGES: Shape = shape(&[(1, &CHANGE)], &[]);
 const SNAPSHOT: Shape = shape(&[(3, &OBJECT)], &[]);
+/// `SnapshotPiece`: an encoded snapshot.
+const PIECE: Shape = shape(&[(1, &SNAPSHOT)], &[]);
+/// `Hello`: whether a snapshot may come in pieces was added to it.
+const HELLO: Shape = shape(&[], &[7]);
 /// `Applied`: rejected objects, and the state that was added to it.
 const APPLIED: Shape = shape(&[(2, &LEAF), (3, &LEAF)], &[3]);
 const FINDINGS: Shape = shape(&[(1, &LEAF), (2, &LEAF)], &[]);
 /// `UsageRecord`: tokens, draws, and the agent and the explanation that were added to it.
 const RECORD: Shape = shape(&[(15, &LEAF), (25, &LEAF)], &[28, 29]);
 const LEASE_HELLO: Shape = shape(&[(4, &LEAF)], &[]);
-const LEASE_ASK: Shape = shape(&[(1, &LEAF)], &[]);
+/// `Wish`: what is kept was added to it.
+const WISH: Shape = shape(&[], &[9]);
+const LEASE_ASK: Shape = shape(&[(1, &WISH)], &[]);
 /// `Welcome` and `LeaseAnswer`: shares, and the number of data planes that was added to both.
 const WELCOME: Shape = shape(&[], &[2]);
 const ANSWER: Shape = shape(&[(1, &LEAF)], &[2]);
@@ -38,8 +44,8 @@ const ANSWER: Shape = shape(&[(1, &LEAF)], &[2]);
 /// The messages of a stream: what goes up and what comes down.
 pub(super) fn of(path: &str) -> (&'static Shape, &'static Shape) {
     const WATCH: (&Shape, &Shape) = (
-        &shape(&[(1, &LEAF), (2, &APPLIED), (3, &FINDINGS)], &[]),
-        &shape(&[(1, &SNAPSHOT), (2, &CHANGES), (3, &LEAF)], &[]),
+        &shape(&[(1, &HELLO), (2, &APPLIED), (3, &FINDINGS)], &[]),
+        &shape(&[(1, &SNAPSHOT), (2, &CHANGES), (3, &LEAF), (6, &PIECE)], &[]),
     );
     const USAGE: (&Shape, &Shape) = (&shape(&[(2, &RECORD)], &[4]), &LEAF);
     const LEASE: (&Shape, &Shape) = (
