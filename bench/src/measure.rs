@@ -241,11 +241,17 @@ pub(crate) async fn hours(arena: &Arena, options: &Options) -> Result<Vec<Sample
     let mut all = Vec::new();
     while began.elapsed() < Duration::from_secs(options.minutes * 60) {
         tokio::time::sleep(EVERY).await;
+        let answered = load.answered();
+        let before = all.last().map_or(0, |sample: &Sample| sample.answered);
         all.push(Sample {
             minute: began.elapsed().as_secs_f64() / 60.0,
             resident: arena.gateway.meter.resident()?,
-            answered: load.answered(),
+            answered,
         });
+        if answered == before {
+            // All clients have given up: what comes of them says why.
+            break;
+        }
     }
     load.finish().await?;
     Ok(all)

@@ -80,6 +80,10 @@ impl ConnectOptions {
     }
 }
 
+/// A connection that comes back from a transaction which SQLite has rolled back by itself, as it does when the disk is full
+/// (<https://www.sqlite.org/lang_transaction.html>, "Response To Errors Within A Transaction"), is counted as one within a
+/// transaction for ever after. The next one would be a part of that, and where it fails nobody would end it: it would keep the
+/// lock that all who write wait for. Such a connection is closed instead.
 pub(super) async fn connect(
     backend: Backend,
     options: &ConnectOptions,
@@ -100,6 +104,10 @@ pub(super) async fn connect(
                     // An acknowledged record must survive a power cut.
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(Duration::from_secs(5))
+            });
+            connect.map_sqlx_sqlite_before_acquire(|connection, _| {
+                let is_whole = !sqlx::Connection::is_in_transaction(connection);
+                Box::pin(std::future::ready(Ok(is_whole)))
             });
         }
         Backend::Postgres => {
@@ -295,6 +303,42 @@ mod tests {
             let rows = rows_per_statement(columns);
             assert!(rows <= 2_000 && rows * columns < 32_766, "{columns}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_transaction_sqlite_has_ended_by_itself_holds_up_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = ConnectOptions {
+            max_connections: 1,
+            ..ConnectOptions::new(format!("sqlite://{}", dir.path().join("db").display()))
+        };
+        let db = connect(Backend::Sqlite, &options).await.unwrap();
+        db.execute_unprepared("CREATE TABLE t (n INTEGER PRIMARY KEY)")
+            .await
+            .unwrap();
+
+        let ended = begin_write(&db).await.unwrap();
+        // As SQLite does when the disk is full.
+        ended.execute_unprepared("ROLLBACK").await.unwrap();
+        drop(ended);
+        // The next one fails after it has written.
+        let failing = begin_write(&db).await.unwrap();
+        failing
+            .execute_unprepared("INSERT INTO t VALUES (1)")
+            .await
+            .unwrap();
+        drop(failing);
+
+        let others = connect(Backend::Sqlite, &options).await.unwrap();
+        let writing = begin_write(&others).await.unwrap();
+        writing
+            .execute_unprepared("INSERT INTO t VALUES (2)")
+            .await
+            .unwrap();
+        writing.commit().await.unwrap();
+        let query = Statement::from_string(sea_orm::DbBackend::Sqlite, "SELECT n FROM t");
+        let rows = db.query_all_raw(query).await.unwrap();
+        assert_eq!(rows.len(), 1, "only what was committed is there");
     }
 
     #[test]
