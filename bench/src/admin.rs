@@ -62,10 +62,9 @@ impl Admin {
         Ok(())
     }
 
-    /// A user in a team, whom three budgets and two limits bound, all of them ample; the key's secret. The key's budget is a
-    /// hard one.
-    pub(crate) async fn governed(&self) -> Result<String> {
-        let name = unused("governed", 0);
+    /// A user in a team, with a key.
+    pub(crate) async fn person(&self, kind: &str) -> Result<Person> {
+        let name = unused(kind, 0);
         let team = self.post("/admin/teams", &json!({"name": name})).await?;
         let user = json!({"username": name, "password": "correct-horse-battery-staple"});
         let user = self.post("/admin/users", &user).await?;
@@ -74,22 +73,41 @@ impl Admin {
             .await?;
         let key = json!({"name": name, "user_id": user["id"]});
         let key = self.post("/admin/keys", &key).await?;
-        let (of_team, of_user, of_key) = (&team["id"], &user["id"], &key["id"]);
+        Ok(Person {
+            team: text(&team, "id")?,
+            user: text(&user, "id")?,
+            key: text(&key, "id")?,
+            secret: text(&key, "key")?,
+        })
+    }
+
+    /// Bounds somebody by three budgets and two limits, all of them ample. The key's budget is a hard one.
+    pub(crate) async fn bind(&self, person: &Person) -> Result<()> {
+        let Person { team, user, key, .. } = person;
         for budget in [
-            json!({"scope": "team", "team_id": of_team, "amount_usd": "1000000", "period": "monthly"}),
-            json!({"scope": "user", "user_id": of_user, "amount_usd": "1000000", "period": "monthly"}),
-            json!({"scope": "key", "key_id": of_key, "amount_usd": "1000000", "period": "daily", "mode": "hard"}),
+            json!({"scope": "team", "team_id": team, "amount_usd": "1000000", "period": "monthly"}),
+            json!({"scope": "user", "user_id": user, "amount_usd": "1000000", "period": "monthly"}),
+            json!({"scope": "key", "key_id": key, "amount_usd": "1000000", "period": "daily", "mode": "hard"}),
         ] {
             self.post("/admin/budgets", &budget).await?;
         }
         for limit in [
-            json!({"scope": "team", "team_id": of_team, "kind": "tokens_per_minute", "amount": 100_000_000_000u64}),
-            json!({"scope": "user", "user_id": of_user, "kind": "requests_per_minute", "amount": 100_000_000}),
+            json!({"scope": "team", "team_id": team, "kind": "tokens_per_minute", "amount": 100_000_000_000u64}),
+            json!({"scope": "user", "user_id": user, "kind": "requests_per_minute", "amount": 100_000_000}),
         ] {
             self.post("/admin/limits", &limit).await?;
         }
-        text(&key, "key")
+        Ok(())
     }
+}
+
+/// Somebody who asks.
+pub(crate) struct Person {
+    team: String,
+    user: String,
+    key: String,
+    /// What opens the gateway.
+    pub(crate) secret: String,
 }
 
 /// A name that nobody has, also in a database that was used before.

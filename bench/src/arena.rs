@@ -1,7 +1,7 @@
 //! Everything that a measurement needs: Bedrock's stand-in, the thinnest proxy, a control plane and a data plane.
 
 use crate::Options;
-use crate::admin::{Admin, MODEL};
+use crate::admin::{Admin, MODEL, Person};
 use crate::programs::{Process, free_address, program};
 use anyhow::{Context, Result};
 use ccag_bench::client::{Client, Target};
@@ -33,7 +33,19 @@ const ON_BEDROCK: &str = "us.anthropic.claude-sonnet-4-6";
 pub(crate) struct Subject {
     pub(crate) target: Target,
     pub(crate) meter: Meter,
-    process: Process,
+    /// Ended with this.
+    _process: Process,
+    /// Where it tells how it is, if it does.
+    ops: Option<SocketAddr>,
+}
+
+/// What a data plane counts itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counters {
+    pub(crate) requests: u64,
+    /// How often a request waited for the control plane, and how many messages about budgets and limits went to it.
+    pub(crate) waits: u64,
+    pub(crate) messages: u64,
 }
 
 pub(crate) struct Arena {
@@ -41,6 +53,8 @@ pub(crate) struct Arena {
     pub(crate) bedrock: Target,
     pub(crate) null: Subject,
     pub(crate) gateway: Subject,
+    /// The same data plane, asked by somebody whom nothing bounds.
+    pub(crate) free: Target,
     _upstream: Process,
     control: Process,
     _files: TempDir,
@@ -50,6 +64,7 @@ pub(crate) struct Arena {
 pub(crate) struct Started {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
+    pub(crate) ops: SocketAddr,
     pub(crate) after: Duration,
 }
 
@@ -175,6 +190,7 @@ pub(crate) async fn data_plane(
     Ok(Started {
         process,
         address,
+        ops,
         after,
     })
 }
@@ -189,10 +205,17 @@ impl Arena {
         upstream.listens(bedrock).await?;
         let control = Control::start(options, files.path()).await?;
         let admin = Admin::log_in(&control.http, PASSWORD).await?;
-        let secret = admin.governed().await?;
+        let (bound, free) = (admin.person("governed").await?, admin.person("free").await?);
+        admin.bind(&bound).await?;
         admin.endpoints(options.endpoints).await?;
         let null = null_proxy(options, bedrock).await?;
-        let gateway = gateway(options, &control, bedrock, files.path(), &secret).await?;
+        let gateway = gateway(options, &control, bedrock, files.path(), &bound).await?;
+        let free = Target {
+            name: "nothing bounds",
+            headers: key(&free)?,
+            ..gateway.target.clone()
+        };
+        knows(&free).await?;
         Ok(Self {
             bedrock: Target {
                 name: "bedrock",
@@ -204,6 +227,7 @@ impl Arena {
             },
             null,
             gateway,
+            free,
             _upstream: upstream,
             control: control.process,
             _files: files,
@@ -277,7 +301,8 @@ async fn null_proxy(options: &Options, bedrock: SocketAddr) -> Result<Subject> {
             is_bedrock: false,
         },
         meter: Meter::new(process.pid(), dir),
-        process,
+        _process: process,
+        ops: None,
     })
 }
 
@@ -286,7 +311,7 @@ async fn gateway(
     control: &Control,
     bedrock: SocketAddr,
     files: &Path,
-    secret: &str,
+    person: &Person,
 ) -> Result<Subject> {
     let (under, dir) = counted(options, "gateway")?;
     let started = data_plane(options, control, bedrock, &files.join("data"), &under).await?;
@@ -295,34 +320,58 @@ async fn gateway(
         address: started.address,
         path: "/v1/messages".to_owned(),
         model: MODEL,
-        headers: vec![(
-            HeaderName::from_static("x-api-key"),
-            HeaderValue::from_str(secret)?,
-        )],
+        headers: key(person)?,
         is_bedrock: false,
     };
-    let subject = Subject {
+    knows(&target).await?;
+    Ok(Subject {
         target,
         meter: Meter::new(started.process.pid(), dir),
-        process: started.process,
-    };
-    subject.knows().await?;
-    Ok(subject)
+        _process: started.process,
+        ops: Some(started.ops),
+    })
+}
+
+fn key(person: &Person) -> Result<Vec<(HeaderName, HeaderValue)>> {
+    let secret = HeaderValue::from_str(&person.secret)?;
+    Ok(vec![(HeaderName::from_static("x-api-key"), secret)])
+}
+
+/// Waits until the key is known.
+async fn knows(target: &Target) -> Result<()> {
+    let began = tokio::time::Instant::now();
+    loop {
+        let mut client = Client::connect(target, crate::load::SMALL).await?;
+        match client.ask().await {
+            Ok(_) => return Ok(()),
+            Err(error) if began.elapsed() > Duration::from_secs(30) => {
+                return Err(error).context("the data plane does not take the key");
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
 }
 
 impl Subject {
-    /// Waits until the key is known.
-    async fn knows(&self) -> Result<()> {
-        let began = tokio::time::Instant::now();
-        loop {
-            let mut client = Client::connect(&self.target, crate::load::SMALL).await?;
-            match client.ask().await {
-                Ok(_) => return Ok(()),
-                Err(error) if began.elapsed() > Duration::from_secs(30) => {
-                    return Err(error).context(format!("pid {}", self.process.pid()));
-                }
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
+    pub(crate) fn metered(&self) -> (&Target, &Meter) {
+        (&self.target, &self.meter)
+    }
+
+    /// What it counts itself, since it started.
+    pub(crate) async fn counters(&self) -> Result<Counters> {
+        let ops = self.ops.context("only a data plane counts")?;
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let metrics = client.get(format!("http://{ops}/metrics")).send().await?;
+        let metrics = metrics.error_for_status()?.text().await?;
+        let sum = |name: &str| -> u64 {
+            let lines = metrics.lines().filter(|line| line.starts_with(name));
+            let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+            values.sum()
+        };
+        Ok(Counters {
+            requests: sum("ccag_dataplane_requests_total"),
+            waits: sum("ccag_dataplane_allowance_waits_total"),
+            messages: sum("ccag_dataplane_allowance_messages_total"),
+        })
     }
 }

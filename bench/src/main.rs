@@ -45,6 +45,8 @@ enum Task {
 pub(crate) enum Part {
     /// CPU time for each request
     Cpu,
+    /// What budgets and limits cost
+    Governance,
     /// How much later the first token comes
     FirstToken,
     /// CPU time for each request with bodies of 1, 10 and 30 MB
@@ -84,7 +86,7 @@ pub(crate) struct Options {
     /// Only shapes of this name
     #[arg(long)]
     shape: Option<String>,
-    /// Count instructions of this process with valgrind's callgrind, in the part `cpu`
+    /// Count instructions of this process with valgrind's callgrind, in the parts `cpu` and `governance`
     #[arg(long)]
     instructions: bool,
     /// Where the programs are; by default beside this one
@@ -127,6 +129,10 @@ async fn speed(options: &Options) -> Result<()> {
     if options.wants(Part::Cpu) {
         let arena = Arena::start(options).await?;
         report.cpu = measure::cpu(&arena, options, &[SMALL, AT_ONCE, PACED]).await?;
+    }
+    if options.wants(Part::Governance) {
+        let arena = Arena::start(options).await?;
+        report.governance = Some(measure::governance(&arena, options).await?);
     }
     if options.wants(Part::Bodies) {
         let arena = Arena::start(options).await?;

@@ -2,7 +2,7 @@
 
 use crate::Options;
 use crate::arena::{Arena, Control, Subject, data_plane};
-use crate::load::{AT_ONCE, Load, PACED, clients};
+use crate::load::{AT_ONCE, Load, PACED, SMALL, clients};
 use crate::programs::{free_address, program};
 use anyhow::{Context, Result};
 use ccag_bench::client::{Client, Shape, Target};
@@ -26,59 +26,107 @@ const SPOKEN: Shape = Shape {
     ..PACED
 };
 
-/// What a request costs the one and the other, in blocks that take turns.
+/// What a request costs two who answer it, in blocks that take turns.
 #[derive(Debug, Serialize)]
-pub(crate) struct Cpu {
+pub(crate) struct Compared {
     pub(crate) shape: &'static str,
     pub(crate) clients: usize,
-    /// Nanoseconds or instructions for each request, block by block.
-    pub(crate) null: Vec<f64>,
-    pub(crate) gateway: Vec<f64>,
-    /// The middle and the 99th hundredth of the times between the parts of an answer, in milliseconds.
-    pub(crate) null_gaps: [f64; 2],
-    pub(crate) gateway_gaps: [f64; 2],
+    /// The one that the other is held against comes first.
+    pub(crate) of: [Cost; 2],
 }
 
-pub(crate) async fn cpu(arena: &Arena, options: &Options, shapes: &[Shape]) -> Result<Vec<Cpu>> {
+/// What a request costs one of them.
+#[derive(Debug, Serialize)]
+pub(crate) struct Cost {
+    pub(crate) name: &'static str,
+    /// Nanoseconds or instructions for each request, block by block.
+    pub(crate) each: Vec<f64>,
+    /// The middle and the 99th hundredth of the times between the parts of an answer, in milliseconds.
+    pub(crate) gaps: [f64; 2],
+}
+
+/// Who answers, and the meter of the process that does the work.
+type Metered<'a> = (&'a Target, &'a Meter);
+
+/// The gateway beside the thinnest proxy.
+pub(crate) async fn cpu(arena: &Arena, options: &Options, shapes: &[Shape]) -> Result<Vec<Compared>> {
+    compare([arena.null.metered(), arena.gateway.metered()], options, shapes).await
+}
+
+/// Somebody whom budgets and limits bound beside somebody whom none does.
+pub(crate) async fn governance(arena: &Arena, options: &Options) -> Result<Governance> {
+    let (bound, meter) = arena.gateway.metered();
+    let before = arena.gateway.counters().await?;
+    let of = compare(
+        [(&arena.free, meter), (bound, meter)],
+        options,
+        &[SMALL, AT_ONCE, PACED],
+    )
+    .await?;
+    let after = arena.gateway.counters().await?;
+    Ok(Governance {
+        of,
+        requests: after.requests - before.requests,
+        waits: after.waits - before.waits,
+        messages: after.messages - before.messages,
+    })
+}
+
+/// What budgets and limits cost, and how much had to be said about them.
+#[derive(Debug, Serialize)]
+pub(crate) struct Governance {
+    pub(crate) of: Vec<Compared>,
+    /// Requests of both, how many of them waited for the control plane, and how many messages about budgets went to it.
+    pub(crate) requests: u64,
+    pub(crate) waits: u64,
+    pub(crate) messages: u64,
+}
+
+async fn compare(two: [Metered<'_>; 2], options: &Options, shapes: &[Shape]) -> Result<Vec<Compared>> {
     let mut all = Vec::new();
     for &shape in shapes {
         if options.shape.as_ref().is_some_and(|only| only != shape.name) {
             continue;
         }
-        let mut of = Cpu {
+        let mut of = two.map(|(target, _)| Cost {
+            name: target.name,
+            each: Vec::new(),
+            gaps: [0.0; 2],
+        });
+        let mut gaps = [const { Vec::new() }; 2];
+        for _ in 0..options.blocks {
+            for (who, (cost, gaps)) in two.iter().zip(of.iter_mut().zip(&mut gaps)) {
+                let (used, between) = block(*who, shape, options).await?;
+                cost.each.push(used);
+                gaps.extend(between);
+            }
+        }
+        for (cost, gaps) in of.iter_mut().zip(&mut gaps) {
+            cost.gaps = [0.5, 0.99].map(|at| percentile(gaps, at));
+        }
+        all.push(Compared {
             shape: shape.name,
             clients: clients(shape),
-            null: Vec::new(),
-            gateway: Vec::new(),
-            null_gaps: [0.0; 2],
-            gateway_gaps: [0.0; 2],
-        };
-        let (mut null_gaps, mut gateway_gaps) = (Vec::new(), Vec::new());
-        for _ in 0..options.blocks {
-            let (used, gaps) = block(&arena.null, shape, options).await?;
-            of.null.push(used);
-            null_gaps.extend(gaps);
-            let (used, gaps) = block(&arena.gateway, shape, options).await?;
-            of.gateway.push(used);
-            gateway_gaps.extend(gaps);
-        }
-        of.null_gaps = [0.5, 0.99].map(|at| percentile(&mut null_gaps, at));
-        of.gateway_gaps = [0.5, 0.99].map(|at| percentile(&mut gateway_gaps, at));
-        all.push(of);
+            of,
+        });
     }
     Ok(all)
 }
 
 /// What each request of a block has cost.
-async fn block(subject: &Subject, shape: Shape, options: &Options) -> Result<(f64, Vec<Duration>)> {
-    let load = Load::start(&subject.target, shape).await?;
+async fn block(
+    (target, meter): Metered<'_>,
+    shape: Shape,
+    options: &Options,
+) -> Result<(f64, Vec<Duration>)> {
+    let load = Load::start(target, shape).await?;
     tokio::time::sleep(LEAD).await;
-    let (before, mark) = (load.answered(), subject.meter.mark()?);
+    let (before, mark) = (load.answered(), meter.mark()?);
     tokio::time::sleep(Duration::from_secs(options.seconds)).await;
     let answered = load.answered() - before;
-    let used = subject.meter.since(&mark, shape.name)?;
+    let used = meter.since(&mark, shape.name)?;
     let gaps = load.finish().await?;
-    anyhow::ensure!(answered > 0, "{}: nothing was answered", subject.target.name);
+    anyhow::ensure!(answered > 0, "{}: nothing was answered", target.name);
     Ok((used as f64 / answered as f64, gaps))
 }
 

@@ -1,7 +1,7 @@
 //! The figures, for people and as JSON.
 
 use crate::Options;
-use crate::measure::{Cpu, FirstToken, Idle, Memory, Sample};
+use crate::measure::{Compared, FirstToken, Governance, Idle, Memory, Sample};
 use anyhow::Result;
 use serde_json::json;
 use std::path::PathBuf;
@@ -11,7 +11,8 @@ use std::path::PathBuf;
 pub(crate) struct Report {
     out: PathBuf,
     instructions: bool,
-    pub(crate) cpu: Vec<Cpu>,
+    pub(crate) cpu: Vec<Compared>,
+    pub(crate) governance: Option<Governance>,
     pub(crate) first_token: Vec<FirstToken>,
     pub(crate) memory: Vec<Memory>,
     pub(crate) hours: Vec<Sample>,
@@ -37,6 +38,7 @@ impl Report {
             out: options.out.clone(),
             instructions: options.instructions,
             cpu: Vec::new(),
+            governance: None,
             first_token: Vec::new(),
             memory: Vec::new(),
             hours: Vec::new(),
@@ -45,7 +47,14 @@ impl Report {
     }
 
     pub(crate) fn print(&self) {
-        self.print_cpu();
+        self.print_compared(&self.cpu);
+        if let Some(governance) = &self.governance {
+            self.print_compared(&governance.of);
+            println!(
+                "of {} requests {} waited for the control plane; {} messages about budgets and limits went to it",
+                governance.requests, governance.waits, governance.messages
+            );
+        }
         self.print_first_token();
         if let [null, gateway] = &*self.memory {
             println!(
@@ -94,38 +103,34 @@ impl Report {
         );
     }
 
-    fn print_cpu(&self) {
-        if self.cpu.is_empty() {
-            return;
-        }
+    fn print_compared(&self, all: &[Compared]) {
+        let [first, ..] = all else { return };
         let unit = match self.instructions {
             true => "thousands of instructions",
             false => "microseconds of CPU time",
         };
-        println!("{unit} for each request, medians of the blocks");
+        let [one, other] = first.of.each_ref().map(|cost| cost.name);
+        println!("\n{unit} for each request, medians of the blocks");
         println!(
-            "| shape | at a time | blocks | null proxy | gateway | ratio | quartiles | gaps p50, p99 (ms), null | gateway |"
+            "| shape | at a time | blocks | {one} | {other} | ratio | quartiles | gaps p50, p99 (ms), {one} | {other} |"
         );
         println!("|---|---|---|---|---|---|---|---|---|---|");
-        for of in &self.cpu {
-            let pairs = of
-                .null
-                .iter()
-                .zip(&of.gateway)
-                .map(|(null, gateway)| gateway / null);
+        for compared in all {
+            let [one, other] = &compared.of;
+            let pairs = one.each.iter().zip(&other.each).map(|(one, other)| other / one);
             let [_, low, ratio, high, _] = spread(pairs);
             let median = |of: &[f64]| spread(of.iter().copied())[2] / 1_000.0;
             println!(
-                "| {} | {} | {} | {:.1} | {:.1} | **{ratio:.2}** | {low:.2}, {high:.2} | {:.2}, {:.2} | {:.2}, {:.2} |",
-                of.shape,
-                of.clients,
-                of.null.len(),
-                median(&of.null),
-                median(&of.gateway),
-                of.null_gaps[0],
-                of.null_gaps[1],
-                of.gateway_gaps[0],
-                of.gateway_gaps[1]
+                "| {} | {} | {} | {:.1} | {:.1} | **{ratio:.3}** | {low:.3}, {high:.3} | {:.2}, {:.2} | {:.2}, {:.2} |",
+                compared.shape,
+                compared.clients,
+                one.each.len(),
+                median(&one.each),
+                median(&other.each),
+                one.gaps[0],
+                one.gaps[1],
+                other.gaps[0],
+                other.gaps[1]
             );
         }
     }
@@ -162,7 +167,7 @@ impl Report {
         let all = json!({
             "unit": if self.instructions { "instructions" } else { "nanoseconds" },
             "machine": machine(),
-            "cpu": self.cpu, "first_token": self.first_token, "memory": self.memory,
+            "cpu": self.cpu, "governance": self.governance, "first_token": self.first_token, "memory": self.memory,
             "hours": self.hours, "idle": self.idle,
         });
         std::fs::write(&path, format!("{all:#}\n"))?;

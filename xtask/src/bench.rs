@@ -8,11 +8,9 @@ use std::process::Command;
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Subject {
-    /// What budgets and limits cost a data plane
-    Governance,
     /// How much memory large bodies and open streams take in a data plane
     Memory,
-    /// What a request costs a data plane, beside the thinnest proxy that could do its work
+    /// What a request costs a data plane, beside the thinnest proxy that could do its work, and with and without budgets
     Speed,
     /// How a control plane does with 100,000 keys, 50 data planes and a million records
     ControlPlane,
@@ -26,7 +24,6 @@ pub(crate) fn run_one(root: &Path, subject: Subject, args: &[String]) -> Result<
         bail!("to count instructions takes valgrind:\n  apt-get install valgrind");
     }
     let name = match subject {
-        Subject::Governance => "governance",
         Subject::Memory => "memory",
         Subject::Console => return at_size(root, "console", args),
         Subject::Speed => return whole(root, "speed", args),
