@@ -124,7 +124,8 @@ async fn block(
     let (before, mark) = (load.answered(), meter.mark()?);
     tokio::time::sleep(Duration::from_secs(options.seconds)).await;
     let answered = load.answered() - before;
-    let used = meter.since(&mark, shape.name)?;
+    let profile = format!("{}-{}", shape.name, target.name.replace(' ', "-"));
+    let used = meter.since(&mark, &profile)?;
     let gaps = load.finish().await?;
     anyhow::ensure!(answered > 0, "{}: nothing was answered", target.name);
     Ok((used as f64 / answered as f64, gaps))

@@ -6,6 +6,7 @@
 //! versions understand each other. Words (`verdict`, `basis`, …) are text for the same reason: a word that a reader does
 //! not know is shown as it is. [`told`] says it all in sentences.
 
+mod json;
 mod lines;
 mod parts;
 mod told;
@@ -132,12 +133,8 @@ impl Explanation {
         self.cap(MAX_ITEMS);
         let mut most = MAX_ITEMS;
         loop {
-            let mut json = Vec::with_capacity(USUAL_BYTES);
             // Made of text and numbers: it can always be written.
-            let json = match serde_json::to_writer(&mut json, &self) {
-                Ok(()) => String::from_utf8(json).unwrap_or_default(),
-                Err(_) => String::new(),
-            };
+            let json = json::to_string(&self, USUAL_BYTES).unwrap_or_default();
             if json.len() <= MAX_BYTES {
                 return json;
             }

@@ -76,8 +76,8 @@ impl SegmentReader {
         if len > MAX_RECORD_BYTES {
             return Ok(None);
         }
-        let mut payload = vec![0u8; len];
-        if !read_full(&mut self.file, &mut payload)? {
+        let mut payload = Vec::with_capacity(len);
+        if (&mut self.file).take(len as u64).read_to_end(&mut payload)? < len {
             return Ok(None);
         }
         if checksum(len_bytes, &payload) != u32::from_le_bytes([head[4], head[5], head[6], head[7]]) {
