@@ -242,8 +242,7 @@ impl Hub {
         state.made_at.get(at).map(|(_, at_ms)| *at_ms)
     }
 
-    /// The whole configuration. Streams that ask at the same time share one reading, and
-    /// one encoding.
+    /// The whole configuration. Streams that ask at the same time share one reading and one encoding.
     pub(super) async fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
         let mut cached = self.snapshot.lock().await;
         let now = self.app.store.find_position().await?;

@@ -397,10 +397,12 @@ impl Slot {
         self.is_quiet(&state) && state.purse.free() <= 0 && state.purse.comfort() == 0
     }
 
-    /// Whether a share is only kept in case that another request comes soon: of that it is enough to speak now and then.
+    /// Whether a share is only kept in case that another request comes soon: of that it is enough to speak now and then. What
+    /// requests had used that have just ended is taken back first, or it would count for longer should this data plane be lost.
     pub(super) fn is_resting(&self) -> bool {
         let state = self.state();
-        self.is_quiet(&state) && state.purse.is_resting()
+        let nothing_said = state.exposed == 0 && state.recent == 0;
+        self.is_quiet(&state) && nothing_said && state.purse.is_resting()
     }
 
     /// Whether no request uses it or waits for it. Of permits that are taken there is nothing to say; of money, what has been
