@@ -3,7 +3,7 @@
 use anyhow::Result;
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{Period, TimeZone};
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, Statement, TransactionTrait};
 
 const SUMS: &str = "requests, errors, input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens, \
                     cache_write_1h_tokens, cost_nano_usd";
@@ -63,7 +63,17 @@ async fn number(db: &DatabaseConnection, sql: &str) -> Result<i64> {
     Ok(row.map_or(Ok(0), |row| row.try_get_by_index(0))?)
 }
 
-/// Writes all of it.
+/// Whether the hours are there already, to the end: then only what is beside them is missing.
+pub(crate) async fn is_all_that_is_missing(db: &DatabaseConnection, now: i64) -> Result<bool> {
+    let last = number(db, "SELECT COALESCE(MAX(bucket_ms), 0) FROM usage_rollups_hourly").await?;
+    anyhow::ensure!(
+        last == 0 || last > now - 3 * DAY_MS,
+        "the database has a part of a history, or an old one: take an empty one"
+    );
+    Ok(last > 0)
+}
+
+/// Writes all of it that is not there.
 pub(crate) async fn write(db: &DatabaseConnection) -> Result<()> {
     let from = number(db, "SELECT MIN(bucket_ms) FROM usage_rollups_hourly").await?;
     let to = number(db, "SELECT MAX(bucket_ms) FROM usage_rollups_hourly").await?;
@@ -73,6 +83,13 @@ pub(crate) async fn write(db: &DatabaseConnection) -> Result<()> {
         .collect();
     let added = added.join(", ");
     for (start, end) in months(from, to) {
+        let there =
+            format!("SELECT COUNT(*) FROM usage_sums WHERE cube = 'month-all' AND start_ms = {start}");
+        if number(db, &there).await? > 0 {
+            // A month is written whole or not at all.
+            continue;
+        }
+        let db = db.begin().await?;
         for (name, grain, kept, latency) in CUBES {
             let (source, first, last) = match grain {
                 'm' => (
@@ -117,7 +134,8 @@ pub(crate) async fn write(db: &DatabaseConnection) -> Result<()> {
             ))
             .await?;
         }
-        others(db, start, end).await?;
+        others(&db, start, end).await?;
+        db.commit().await?;
         println!("what is beside the hours from {start} on is written");
     }
     let zeros = ["0"; 8].join(", ");
@@ -135,7 +153,7 @@ pub(crate) async fn write(db: &DatabaseConnection) -> Result<()> {
 }
 
 /// Tools, sessions and cache losses of a month.
-async fn others(db: &DatabaseConnection, start: i64, end: i64) -> Result<()> {
+async fn others(db: &DatabaseTransaction, start: i64, end: i64) -> Result<()> {
     let days = format!("start_ms >= {start} AND start_ms < {end}");
     let head = "INSERT INTO tool_sums (cube, start_ms, team_id, tool, user_id, key_id, model, server, calls, failed)";
     for (tool, server, calls, failed) in TOOLS {

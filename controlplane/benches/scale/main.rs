@@ -37,7 +37,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Write the history into an empty database
+    /// Write the history into an empty database, or what is missing of one that was cut short after its hours
     History {
         #[command(flatten)]
         size: history::Size,
@@ -84,7 +84,9 @@ async fn main() -> Result<()> {
             let now = plane.app().now_ms();
             life.drain(Duration::from_secs(30)).await;
             history::fast(&db).await?;
-            history::write(&db, size, now).await?;
+            if !beside::is_all_that_is_missing(&db, now).await? {
+                history::write(&db, size, now).await?;
+            }
             beside::write(&db).await?;
         }
         Task::Console {

@@ -190,11 +190,13 @@ impl Allowances {
         for governing in budgets {
             let slot = Arc::clone(governing.account.slot(&self.slots));
             let scope = governing.at(now);
+            let ceiling = scope.budget.ceiling_at(now);
             slot.set_hard(scope.budget.mode.is_hard());
+            slot.bound_by(ceiling.map_or(i64::MAX, |ceiling| ceiling.0));
             let note = told.budgets.len();
             told.budgets.push(note::asked(&slot, &scope));
             bounds.extend(throttle(&slot, &scope, asked.model, caller)?.map(Arc::new));
-            if scope.budget.ceiling_at(now).is_some() {
+            if ceiling.is_some() {
                 lines.push(Line {
                     slot,
                     scope,
@@ -236,6 +238,7 @@ impl Allowances {
         for bound in bounds {
             let need = bound.need(quote);
             let slot = Arc::clone(bound.account.slot(&self.slots));
+            slot.bound_by(bound.ceiling);
             let note = told.limits.len();
             told.limits.push(note::limit(&bound, need));
             match self.try_permit(&bound, &slot, need)? {

@@ -4,7 +4,7 @@ use super::cooling::Cooling;
 use ccag_allowance::{Answer, Purse, Refusal, Report, Totals, Want};
 use ccag_domain::{AccountId, UnixMs};
 use ccag_proto::v1;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -35,6 +35,8 @@ pub(crate) struct Slot {
     /// Whether its budget is a hard one: of these it is said at short intervals what is used, so that little is lost if this
     /// data plane is.
     hard: AtomicBool,
+    /// The most that there is, as the configuration had it last.
+    ceiling: AtomicI64,
 }
 
 /// What an account is of.
@@ -145,11 +147,22 @@ impl Slot {
             changed: Notify::new(),
             listed: AtomicBool::new(false),
             hard: AtomicBool::new(false),
+            ceiling: AtomicI64::new(i64::MAX),
         }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// There is so much at most. Where that is less than it was, everything that is free goes back: it was granted when there was
+    /// more, and may be too much now.
+    pub(super) fn bound_by(&self, ceiling: i64) {
+        if self.ceiling.load(Ordering::Relaxed) != ceiling
+            && self.ceiling.swap(ceiling, Ordering::Relaxed) > ceiling
+        {
+            self.give_back_all();
+        }
     }
 
     pub(super) fn set_hard(&self, hard: bool) {
@@ -413,5 +426,44 @@ impl Slot {
 
     fn is_running(&self, state: &State) -> bool {
         self.of != Of::Permits && state.purse.reserved() != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccag_domain::{Period, TimeZone};
+
+    fn granted(amount: i64) -> Slot {
+        let id = AccountId::parse("bud_1/0").unwrap();
+        let month = Period::Monthly.around(0, &TimeZone::UTC);
+        let slot = Slot::new(id, Of::Money { end_ms: month.end_ms });
+        slot.bound_by(1_000);
+        slot.hear(
+            Said::Answer(Answer {
+                amount,
+                refusal: None,
+                scarce: false,
+            }),
+            0,
+        );
+        slot
+    }
+
+    #[test]
+    fn what_was_granted_goes_back_where_less_is_allowed_than_before() {
+        let slot = granted(100);
+        slot.bound_by(1_000);
+        slot.bound_by(2_000);
+        assert_eq!(slot.try_reserve(10, None), Try::Reserved);
+        slot.bound_by(500);
+        assert_eq!(slot.try_reserve(10, None), Try::Ask);
+        let totals = slot.totals().unwrap();
+        assert_eq!((totals.granted, totals.returned), (100, 90));
+        assert_eq!(
+            slot.state().purse.reserved(),
+            10,
+            "what a request uses stays with it"
+        );
     }
 }
