@@ -400,6 +400,31 @@ async fn thousands_of_requests_are_served_with_a_handful_of_questions() {
 }
 
 #[tokio::test]
+async fn the_first_request_after_a_pause_finds_its_share_and_little_is_said_meanwhile() {
+    let (control, rig) = under(
+        vec![budget(
+            "bud_team",
+            team(),
+            NanoUsd::from_usd(1_000),
+            BudgetMode::Balanced,
+        )],
+        NanoUsd::ZERO,
+    )
+    .await;
+    assert_eq!(answered(&rig).await.status, 200);
+    let treasury = &control.plane.shared.treasury;
+    // Until nothing is said any more of what the request had used.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let before = treasury.asks.load(Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let asked = treasury.asks.load(Ordering::Relaxed) - before;
+    assert!((1..=5).contains(&asked), "{asked} words in three seconds");
+    // Whoever had to ask now would not be answered.
+    treasury.mute.store(true, Ordering::Relaxed);
+    assert_eq!(answered(&rig).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_data_plane_that_starts_without_its_control_plane_does_what_its_budgets_say() {
     let mut grace = budget("bud_team", team(), NanoUsd::from_usd(10), BudgetMode::Balanced);
     grace.posture = Posture::Grace(NanoUsd::from_usd(1));
