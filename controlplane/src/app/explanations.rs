@@ -17,16 +17,12 @@ use ccag_domain::{
 /// The longest text that is stored, in bytes: twice what data planes of this release write.
 const MAX_TEXT: usize = 2 * ccag_domain::explanation::MAX_BYTES;
 
-/// The row that goes with a record; `None` if it has no explanation, or one that makes no sense.
+/// The row that goes with a record; `None` if it has no explanation, or none is to be kept.
 pub(super) fn row(app: &App, record: &UsageRecord) -> Option<ExplanationRow> {
-    let text = record
+    let told = record
         .explanation
         .as_deref()
         .filter(|_| app.terms.explanation_days > 0)?;
-    if let Err(reason) = read(text) {
-        tracing::warn!(request_id = %record.request_id, reason, "what explains a request cannot be used and is let go");
-        return None;
-    }
     Some(ExplanationRow {
         request_id: record.request_id.to_string(),
         at_ms: record.started_at_ms,
@@ -34,7 +30,7 @@ pub(super) fn row(app: &App, record: &UsageRecord) -> Option<ExplanationRow> {
         user_id: record.user_id.as_ref().map(ToString::to_string),
         team_id: record.team_id.as_ref().map(ToString::to_string),
         status: i64::from(record.status),
-        explanation: text.to_owned(),
+        explanation: told.clone().to_json(),
     })
 }
 

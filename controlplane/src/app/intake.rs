@@ -72,11 +72,17 @@ pub fn understand(message: Vec<u8>) -> Incoming {
         }
     };
     // What explains a record is no part of what a person looks at.
-    let explanation = decoded.explanation.take();
+    let (json, decided) = (decoded.explanation.take(), decoded.decided.take());
     let (id, payload) = (decoded.id.clone(), format!("{decoded:?}"));
-    decoded.explanation = explanation;
+    let is_explained = json.is_some() || decided.is_some();
+    (decoded.explanation, decoded.decided) = (json, decided);
     match UsageRecord::try_from(decoded) {
-        Ok(record) => Incoming::Record(Box::new(record)),
+        Ok(record) => {
+            if is_explained && record.explanation.is_none() {
+                tracing::warn!(request_id = %record.request_id, "what explains a request cannot be read and is let go");
+            }
+            Incoming::Record(Box::new(record))
+        }
         Err(error) => unreadable(&id, error.to_string(), payload, message),
     }
 }

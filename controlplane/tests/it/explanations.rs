@@ -56,7 +56,7 @@ fn of(record: &UsageRecord) -> Explanation {
 
 fn explained(seed: u64) -> UsageRecord {
     let record = record(seed);
-    let explanation = Some(of(&record).to_json());
+    let explanation = Some(Box::new(of(&record)));
     UsageRecord {
         explanation,
         ..record
@@ -169,28 +169,41 @@ async fn the_lines_of_a_cost_follow_the_ledger_when_it_is_repriced(db: TestDb) {
 async fn whatever_an_explanation_is_its_record_is_in_the_ledger(db: TestDb) {
     let plane = Plane::start(&db).await;
     let admin = plane.admin().await;
-    let with = |seed, text: &str| UsageRecord {
-        explanation: Some(text.to_owned()),
-        ..record(seed)
+    // As data planes of earlier releases say it, and as those of this one do.
+    let json = |seed, text: &[u8]| v1::UsageRecord {
+        explanation: Some(text.to_vec().into()),
+        ..v1::UsageRecord::from(record(seed))
     };
-    let long = format!("{{\"replica_id\":\"{}\"}}", "x".repeat(20_000));
-    let records = [
-        with(1, "not json"),
-        with(2, r#"{"budgets":"none"}"#),
-        with(3, &long),
-        with(4, ""),
-        explained(5),
+    let decided = |seed, bytes: &[u8]| v1::UsageRecord {
+        decided: Some(bytes.to_vec().into()),
+        ..v1::UsageRecord::from(record(seed))
+    };
+    let (earlier, long) = (record(8), "x".repeat(20_000));
+    let messages = [
+        json(1, b"not json"),
+        json(2, br#"{"budgets":"none"}"#),
+        json(3, b""),
+        json(4, &[0xff, 0x00]),
+        decided(5, b"{}"),
+        decided(6, &[0xff; 30_000]),
+        v1::UsageRecord::from(explained(7)),
+        json(8, of(&earlier).to_json().as_bytes()),
+        json(9, format!("{{\"replica_id\":\"{long}\"}}").as_bytes()),
     ];
-    let mut batch: Vec<Incoming> = records
+    let batch: Vec<Incoming> = messages
         .iter()
-        .map(|record| understand(v1::UsageRecord::from(record.clone()).encode_to_vec()))
+        .map(|message| understand(message.encode_to_vec()))
         .collect();
-    let mut bytes = v1::UsageRecord::from(record(6));
-    bytes.explanation = Some(vec![0xff, 0x00].into());
-    batch.push(understand(bytes.encode_to_vec()));
     let receipt = take_in(plane.app(), "rep_test", batch).await.unwrap();
-    assert_eq!((receipt.stored, receipt.quarantined.len()), (6, 0));
-    assert_eq!(db.count(ROWS).await, 1);
+    assert_eq!((receipt.stored, receipt.quarantined.len()), (9, 0));
+    assert_eq!(db.count(ROWS).await, 3);
+    let told = ask(&admin, &earlier.request_id).await;
+    assert_eq!(
+        (&told["source"], &told["explanation"]["key"]["verdict"]),
+        (&json!("data_plane"), &json!("valid"))
+    );
+    let longest = "SELECT CAST(MAX(LENGTH(explanation)) AS BIGINT) FROM request_explanations";
+    assert!(db.count(longest).await < 8_193);
 
     // Not even a database that refuses it.
     let sql = if db.is_postgres() {
@@ -201,13 +214,13 @@ async fn whatever_an_explanation_is_its_record_is_in_the_ledger(db: TestDb) {
     let own = db.connect().await;
     own.execute_unprepared(sql).await.unwrap();
     own.close().await.unwrap();
-    let receipt = take(&plane, [explained(7), explained(8)]).await;
+    let receipt = take(&plane, [explained(10), explained(11)]).await;
     assert_eq!((receipt.stored, receipt.quarantined.len()), (2, 0));
-    assert_eq!(db.count("SELECT COUNT(*) FROM usage_records").await, 8);
+    assert_eq!(db.count("SELECT COUNT(*) FROM usage_records").await, 11);
     let summed = "SELECT CAST(SUM(requests) AS BIGINT) FROM usage_rollups_hourly";
-    assert_eq!(db.count(summed).await, 8);
-    assert_eq!(db.count(ROWS).await, 1);
-    let told = ask(&admin, &record(7).request_id).await;
+    assert_eq!(db.count(summed).await, 11);
+    assert_eq!(db.count(ROWS).await, 3);
+    let told = ask(&admin, &record(10).request_id).await;
     assert_eq!(told["source"], "ledger");
     plane.stop().await;
 }
@@ -306,7 +319,7 @@ async fn members_see_their_own_and_nothing_else_exists_for_them(db: TestDb) {
         bedrock_model: "arn:aws:bedrock:eu-central-1:111122223333:application-inference-profile/x".into(),
         ..Default::default()
     }];
-    own.explanation = Some(told.to_json());
+    own.explanation = Some(Box::new(told));
     let bare = UsageRecord {
         user_id: Some(id.clone()),
         ..record(2)

@@ -7,6 +7,12 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(String);
 
+impl From<AccountId> for String {
+    fn from(id: AccountId) -> Self {
+        id.0
+    }
+}
+
 /// What an account is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountName {

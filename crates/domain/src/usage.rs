@@ -1,8 +1,8 @@
 //! The record of one finished request.
 
 use crate::{
-    AccountId, EndpointId, Geography, KeyId, Lane, ModelName, NanoUsd, PromptFacts, ReplicaId, RequestId,
-    TeamId, Tokens, ToolCounts, UnixMs, UsageId, UserId,
+    AccountId, EndpointId, Explanation, Geography, KeyId, Lane, ModelName, NanoUsd, PromptFacts, ReplicaId,
+    RequestId, TeamId, Tokens, ToolCounts, UnixMs, UsageId, UserId,
 };
 
 /// How a request ended.
@@ -99,8 +99,8 @@ pub struct UsageRecord {
     pub draws: Vec<Draw>,
     /// In which of its runs the data plane did so: they are counted.
     pub run: u64,
-    /// How it was decided: the JSON of an [`Explanation`](crate::Explanation). Whether the record counts never depends on it.
-    pub explanation: Option<String>,
+    /// How it was decided. Whether the record counts never depends on it.
+    pub explanation: Option<Box<Explanation>>,
     /// Which tools the model has called; and, of a request that completed, which of those before have failed.
     pub tools: ToolCounts,
     /// What is known of the prompt; `None` from data planes that do not tell yet.

@@ -10,7 +10,7 @@ mod walked;
 
 pub(crate) use delivery::Delivery;
 pub(crate) use refusals::Refusals;
-pub(crate) use walked::{faulted, finished, looked_at, planned, routed, translated, trying, worked};
+pub(crate) use walked::{faulted, looked_at, planned, routed, translated, trying, worked};
 
 use crate::auth::{self, Authenticated};
 use crate::sync::ConfigView;

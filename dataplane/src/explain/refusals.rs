@@ -1,6 +1,6 @@
 //! What explains refusals, until it is delivered: bounded, and let go rather than waited for.
 
-use super::{Stage, refused, walked};
+use super::{Stage, refused};
 use crate::metrics::Metrics;
 use crate::ratelimit::RateLimiter;
 use bytes::Bytes;
@@ -51,7 +51,7 @@ impl Refusals {
             return;
         }
         refused(&mut explanation, stage, problem);
-        walked::ended(&mut explanation);
+        explanation.end();
         explanation.replica_id = self.replica_id.to_string();
         let text = Bytes::from(explanation.to_json());
         {

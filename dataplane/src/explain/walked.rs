@@ -5,11 +5,11 @@ use crate::bedrock::attempt::Bedrock;
 use crate::bedrock::fault::Fault;
 use crate::bedrock::job::Job;
 use crate::bedrock::quota::{Judged, Verdict};
+use ccag_domain::Explanation;
 use ccag_domain::explanation::{
-    Attempted, CandidateSeen, Ended, MAX_ITEMS, NotTried, Routed, Translated, Word, short,
+    Attempted, CandidateSeen, MAX_ITEMS, NotTried, Routed, Translated, Word, short,
 };
 use ccag_domain::routing::{Candidate, LeftOut, Plan, Rules};
-use ccag_domain::{Explanation, UsageRecord};
 use ccag_translate::error::Retry;
 use ccag_translate::noticed::{Dropped, DroppedKind};
 use ccag_translate::profile::Reduction;
@@ -183,37 +183,6 @@ pub(crate) fn translated(explanation: &mut Explanation, job: &Job) {
 fn said(by: &Reduction) -> String {
     let (kind, value) = by.parts();
     short(&format!("{kind} {value}"), NAME).trim_end().to_owned()
-}
-
-/// The request has ended in a record: what only the record knows.
-pub(crate) fn finished(mut explanation: Explanation, record: &UsageRecord) -> String {
-    explanation.status = record.status;
-    explanation.outcome = record.outcome.as_str().into();
-    explanation.replica_id = record.replica_id.to_string();
-    explanation.ended = Ended {
-        attempts: record.attempts,
-        error: record.error.as_deref().map(|error| short(error, NAME)),
-        first_token_ms: record.first_token_ms,
-        duration_ms: record.duration_ms,
-        estimated: record.estimated,
-        web_searches: record.web_searches,
-    };
-    for draw in &record.draws {
-        let noted = &mut explanation.budgets;
-        if let Some(noted) = noted.iter_mut().find(|noted| draw.account.is_of(&noted.id)) {
-            noted.drawn_nano_usd = Some(draw.amount);
-        }
-    }
-    ended(&mut explanation);
-    explanation.to_json()
-}
-
-/// Nothing comes after the last attempt, whatever its failure called for.
-pub(super) fn ended(explanation: &mut Explanation) {
-    if let Some(last) = explanation.attempts.last_mut() {
-        last.then = None;
-        last.without = None;
-    }
 }
 
 fn millis(took: Duration) -> u64 {

@@ -292,6 +292,7 @@ impl Ticket {
     fn spool(&mut self, ending: Ending) -> Option<Pending> {
         self.release(&ending.tokens);
         let attempt = self.attempt.take()?;
+        let explanation = self.take_explanation();
         let recorder = &self.recorder;
         let start = &self.start;
         let tokens = self.carried + ending.tokens;
@@ -310,7 +311,7 @@ impl Ticket {
             // A request that did not complete is sent again, and brings the same results.
             tools.add(&self.start.failed_tools);
         }
-        let mut record = UsageRecord {
+        let record = UsageRecord {
             id: UsageId::generate(recorder.clock.as_ref(), recorder.rng.as_ref()),
             request_id: start.request_id.clone(),
             aws_request_id: attempt.aws_request_id,
@@ -338,12 +339,10 @@ impl Ticket {
             surface: attempt.candidate.lane,
             draws,
             run: recorder.run,
-            explanation: None,
+            explanation,
             tools,
             prompt: start.prompt,
         };
-        record.explanation = self.finish_explanation(&record);
-        let recorder = &self.recorder;
         recorder.metrics.recorded(&record);
         if let Some(genai) = &recorder.genai {
             genai.recorded(&record);

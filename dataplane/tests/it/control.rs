@@ -222,10 +222,18 @@ impl ControlPlane {
     }
 }
 
-/// An explanation as it travels.
-pub fn explanation(bytes: &[u8]) -> Explanation {
+/// What explains a refusal, as it travels.
+fn refusal(bytes: &[u8]) -> Explanation {
     let text = std::str::from_utf8(bytes).unwrap();
     Explanation::read(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// What explains a record.
+pub fn explanation(record: &v1::UsageRecord) -> Explanation {
+    *ccag_domain::UsageRecord::try_from(record.clone())
+        .unwrap()
+        .explanation
+        .unwrap()
 }
 
 #[tonic::async_trait]
@@ -316,7 +324,7 @@ impl Usage for Service {
                 .iter()
                 .map(|bytes| v1::UsageRecord::decode(bytes.as_ref()).unwrap())
                 .collect();
-            let explanations = batch.explanations.iter().map(|bytes| explanation(bytes));
+            let explanations = batch.explanations.iter().map(|bytes| refusal(bytes));
             let explanations: Vec<_> = explanations.collect();
             shared
                 .explanations

@@ -117,7 +117,7 @@ async fn requests_go_to_the_second_endpoint_before_aws_throttles_at_the_first() 
     let records = control.plane.stored(20).await;
     let explained = records
         .iter()
-        .map(|record| explanation(record.explanation()))
+        .map(explanation)
         .find(|one| one.attempts[0].endpoint_id == "end_2")
         .unwrap();
     let seen: Vec<_> = explained

@@ -84,7 +84,7 @@ async fn primary_fallback_goes_down_the_teams_list() {
         .collect();
     assert_eq!(asked, ["endpoint-3", "endpoint-1", "endpoint-2"]);
     let record = control.plane.stored(1).await.remove(0);
-    let told = crate::control::explanation(&record.explanation.unwrap());
+    let told = crate::control::explanation(&record);
     assert_eq!(told.route.strategy, "primary_fallback");
     // Those of others explain nothing of a request that went somewhere.
     assert!(told.route.not_tried.is_empty(), "{:?}", told.route);
@@ -137,7 +137,7 @@ async fn least_throttled_leaves_an_endpoint_that_throttles_also_when_it_has_reco
         .collect();
     assert!(asked[1..].iter().all(|one| *one != asked[0]), "{asked:?}");
     let record = control.plane.stored(2).await.pop().unwrap();
-    let told = crate::control::explanation(&record.explanation.unwrap());
+    let told = crate::control::explanation(&record);
     let counts: Vec<_> = told.route.candidates.iter().map(|one| one.throttled).collect();
     assert_eq!(counts, [0, 1]);
 }
@@ -228,7 +228,7 @@ async fn an_endpoint_outside_the_allowed_regions_and_geographies_is_never_asked_
         paths(&sim)
     );
     let record = control.plane.stored(1).await.remove(0);
-    let told = crate::control::explanation(&record.explanation.unwrap());
+    let told = crate::control::explanation(&record);
     let asked: HashSet<_> = told.attempts.iter().map(|one| one.region.as_str()).collect();
     assert_eq!(asked, HashSet::from(["eu-west-1", "eu-central-1"]));
     let left: Vec<_> = told

@@ -8,6 +8,7 @@ mod capability;
 mod catalogue;
 mod config;
 mod endpoint;
+mod explanation;
 mod guardrail;
 mod limit;
 mod offers;

@@ -1,6 +1,6 @@
 //! Usage records.
 
-use super::{InvalidMessage, geography, id, lane, optional_id};
+use super::{InvalidMessage, explanation, geography, id, lane, optional_id};
 use crate::v1;
 use ccag_domain::usage::Draw;
 use ccag_domain::{
@@ -68,13 +68,14 @@ impl From<UsageRecord> for v1::UsageRecord {
                 .draws
                 .into_iter()
                 .map(|draw| v1::Draw {
-                    account: draw.account.to_string(),
+                    account: draw.account.into(),
                     amount: draw.amount.0,
                 })
                 .collect(),
             run: record.run,
             agent_id: record.agent_id,
-            explanation: record.explanation.map(Into::into),
+            explanation: None,
+            decided: (record.explanation.as_deref()).map(|told| explanation::encode(told).into()),
             tools: record.tools.into_calls().into_iter().map(tool).collect(),
             prompt: record.prompt.map(Into::into),
         }
@@ -156,7 +157,7 @@ impl TryFrom<v1::UsageRecord> for UsageRecord {
             Ok(v1::Outcome::Abandoned) => Outcome::Abandoned,
             _ => return Err(InvalidMessage::unusable("outcome", message.outcome)),
         };
-        Ok(Self {
+        let mut record = Self {
             id: id("id", message.id)?,
             request_id: id("request_id", message.request_id)?,
             aws_request_id: message.aws_request_id,
@@ -185,22 +186,27 @@ impl TryFrom<v1::UsageRecord> for UsageRecord {
             web_searches: message.web_searches,
             draws: draws(message.draws),
             run: message.run,
-            // One that is no text is none.
-            explanation: message
-                .explanation
-                .and_then(|bytes| String::from_utf8(bytes.into()).ok()),
+            explanation: None,
             tools: tools(message.tools),
             prompt: message.prompt.and_then(prompt),
-        })
+        };
+        // One that makes no sense is none.
+        let explanation = match (message.decided, message.explanation) {
+            (Some(bytes), _) => explanation::decode(&bytes, &record),
+            (None, Some(json)) => explanation::read(&json),
+            (None, None) => None,
+        };
+        record.explanation = explanation.map(Box::new);
+        Ok(record)
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use ccag_domain::{EndpointId, Geography, KeyId, Lane, ReplicaId, RequestId, UsageId};
 
-    fn record() -> UsageRecord {
+    pub(in crate::convert) fn record() -> UsageRecord {
         UsageRecord {
             id: UsageId::parse("use_1").unwrap(),
             request_id: RequestId::parse("req_1").unwrap(),
@@ -238,7 +244,7 @@ mod tests {
                 amount: NanoUsd(17),
             }],
             run: 4,
-            explanation: Some(r#"{"version":1}"#.into()),
+            explanation: None,
             tools: ToolCounts::of_calls(vec![ToolCalls {
                 name: "mcp__github__create_issue".into(),
                 calls: 2,

@@ -1625,6 +1625,180 @@ pub mod config_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// What the record itself says is not repeated here: ids, times, status, tokens, how it ended, and what was drawn.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Explanation {
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    #[prost(uint64, tag = "2")]
+    pub revision: u64,
+    #[prost(string, tag = "3")]
+    pub team_by: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub header: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub verdict: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "6")]
+    pub asked: ::core::option::Option<AskedFor>,
+    #[prost(message, repeated, tag = "7")]
+    pub limits: ::prost::alloc::vec::Vec<LimitChecked>,
+    #[prost(message, repeated, tag = "8")]
+    pub budgets: ::prost::alloc::vec::Vec<BudgetChecked>,
+    #[prost(message, optional, tag = "9")]
+    pub route: ::core::option::Option<Routed>,
+    #[prost(message, repeated, tag = "10")]
+    pub attempts: ::prost::alloc::vec::Vec<Attempted>,
+    #[prost(message, optional, tag = "11")]
+    pub translation: ::core::option::Option<Translated>,
+    #[prost(message, repeated, tag = "12")]
+    pub left_out: ::prost::alloc::vec::Vec<LeftOut>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AskedFor {
+    #[prost(string, tag = "1")]
+    pub said: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub input_estimate: u64,
+    #[prost(uint64, tag = "3")]
+    pub max_output: u64,
+    #[prost(uint64, optional, tag = "4")]
+    pub lowered_to: ::core::option::Option<u64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LimitChecked {
+    #[prost(string, tag = "1")]
+    pub limit: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub amount: u64,
+    #[prost(uint64, tag = "4")]
+    pub needed: u64,
+    #[prost(string, tag = "5")]
+    pub verdict: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BudgetChecked {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub scope: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub period: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub mode: ::prost::alloc::string::String,
+    #[prost(int64, tag = "5")]
+    pub limit: i64,
+    #[prost(int64, optional, tag = "6")]
+    pub ceiling: ::core::option::Option<i64>,
+    #[prost(int64, tag = "7")]
+    pub spent: i64,
+    #[prost(int64, optional, tag = "8")]
+    pub needed: ::core::option::Option<i64>,
+    #[prost(string, tag = "9")]
+    pub basis: ::prost::alloc::string::String,
+    #[prost(string, tag = "10")]
+    pub verdict: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Routed {
+    #[prost(string, tag = "1")]
+    pub strategy: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub affinity: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub pool: ::prost::alloc::string::String,
+    #[prost(bool, tag = "4")]
+    pub moved: bool,
+    #[prost(uint64, optional, tag = "5")]
+    pub waited_for_room_ms: ::core::option::Option<u64>,
+    #[prost(message, repeated, tag = "6")]
+    pub candidates: ::prost::alloc::vec::Vec<CandidateSeen>,
+    #[prost(message, repeated, tag = "7")]
+    pub not_tried: ::prost::alloc::vec::Vec<NotTried>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CandidateSeen {
+    #[prost(string, tag = "1")]
+    pub endpoint_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub endpoint: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub weight: u32,
+    #[prost(string, tag = "4")]
+    pub geography: ::prost::alloc::string::String,
+    #[prost(bool, tag = "5")]
+    pub in_trouble: bool,
+    #[prost(uint32, tag = "6")]
+    pub throttled: u32,
+    #[prost(string, tag = "7")]
+    pub quota: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NotTried {
+    #[prost(string, tag = "1")]
+    pub endpoint_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub endpoint: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub why: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Attempted {
+    #[prost(string, tag = "1")]
+    pub endpoint_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub endpoint: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub lane: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub bedrock_model: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub region: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub geography: ::prost::alloc::string::String,
+    /// 0 if there was no answer.
+    #[prost(uint32, tag = "7")]
+    pub status: u32,
+    #[prost(string, tag = "8")]
+    pub error: ::prost::alloc::string::String,
+    #[prost(bool, tag = "9")]
+    pub reached: bool,
+    #[prost(uint64, optional, tag = "10")]
+    pub took_ms: ::core::option::Option<u64>,
+    #[prost(string, tag = "11")]
+    pub aws_request_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "12")]
+    pub then: ::prost::alloc::string::String,
+    #[prost(string, tag = "13")]
+    pub without: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Translated {
+    #[prost(string, tag = "1")]
+    pub surface: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub version: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub pinned: bool,
+    #[prost(string, repeated, tag = "4")]
+    pub lessons: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "5")]
+    pub betas_sent: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "6")]
+    pub betas_removed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "7")]
+    pub dropped: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "8")]
+    pub unknown_passed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LeftOut {
+    #[prost(string, tag = "1")]
+    pub list: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub count: u32,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UsageBatch {
     /// Grows by one with each batch of a stream.
@@ -1722,7 +1896,7 @@ pub struct UsageRecord {
     /// Which agent of the session asked; absent for the main one.
     #[prost(string, optional, tag = "28")]
     pub agent_id: ::core::option::Option<::prost::alloc::string::String>,
-    /// How it was decided, as JSON. Whatever it is, the record counts.
+    /// How it was decided, as JSON: data planes of earlier releases say it so.
     #[prost(bytes = "bytes", optional, tag = "29")]
     pub explanation: ::core::option::Option<::prost::bytes::Bytes>,
     /// Which tools the model has called in its answer, each name once, and which were said to have failed.
@@ -1731,6 +1905,9 @@ pub struct UsageRecord {
     /// What is known of the prompt without a word of it.
     #[prost(message, optional, tag = "31")]
     pub prompt: ::core::option::Option<Prompt>,
+    /// How it was decided: the bytes of an Explanation. Whatever they are, the record counts.
+    #[prost(bytes = "bytes", optional, tag = "32")]
+    pub decided: ::core::option::Option<::prost::bytes::Bytes>,
 }
 /// Names are those of the client's tools, and at most 25.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -6,7 +6,6 @@
 //! versions understand each other. Words (`verdict`, `basis`, …) are text for the same reason: a word that a reader does
 //! not know is shown as it is. [`told`] says it all in sentences.
 
-mod json;
 mod lines;
 mod parts;
 mod told;
@@ -18,8 +17,8 @@ pub use parts::{
 };
 pub use told::{Names, Section, Table, told};
 
-use crate::UnixMs;
 use crate::routing::Exclusion;
+use crate::{UnixMs, UsageRecord};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -28,9 +27,6 @@ pub const VERSION: u32 = 1;
 
 /// The most bytes that an explanation has as JSON.
 pub const MAX_BYTES: usize = 8 * 1024;
-
-/// Room for the JSON of an ordinary request under a few budgets, so that it is written without being moved.
-const USUAL_BYTES: usize = 3 * 1024;
 
 /// The most entries of any of its lists.
 pub const MAX_ITEMS: usize = 16;
@@ -134,7 +130,7 @@ impl Explanation {
         let mut most = MAX_ITEMS;
         loop {
             // Made of text and numbers: it can always be written.
-            let json = json::to_string(&self, USUAL_BYTES).unwrap_or_default();
+            let json = serde_json::to_string(&self).unwrap_or_default();
             if json.len() <= MAX_BYTES {
                 return json;
             }
@@ -155,6 +151,43 @@ impl Explanation {
             }
             most /= 2;
             self.cap(most);
+        }
+    }
+
+    /// The request has ended, in this record: everything that the record knows as well is put down as it is there.
+    pub fn of_record(&mut self, record: &UsageRecord) {
+        self.request_id = record.request_id.to_string();
+        self.at_ms = record.started_at_ms;
+        self.status = record.status;
+        self.outcome = record.outcome.as_str().into();
+        self.replica_id = record.replica_id.to_string();
+        self.key.id = record.key_id.to_string();
+        self.key.user_id = record.user_id.as_ref().map(ToString::to_string);
+        self.key.team_id = record.team_id.as_ref().map(ToString::to_string);
+        self.asked.model = record.model.to_string();
+        self.asked.streaming = record.streaming;
+        self.ended = Ended {
+            attempts: record.attempts,
+            error: record.error.as_deref().map(|error| short(error, 100)),
+            first_token_ms: record.first_token_ms,
+            duration_ms: record.duration_ms,
+            estimated: record.estimated,
+            web_searches: record.web_searches,
+        };
+        for draw in &record.draws {
+            let noted = &mut self.budgets;
+            if let Some(noted) = noted.iter_mut().find(|noted| draw.account.is_of(&noted.id)) {
+                noted.drawn_nano_usd = Some(draw.amount);
+            }
+        }
+        self.end();
+    }
+
+    /// Nothing comes after the last attempt, whatever its failure called for.
+    pub fn end(&mut self) {
+        if let Some(last) = self.attempts.last_mut() {
+            last.then = None;
+            last.without = None;
         }
     }
 

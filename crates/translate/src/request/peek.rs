@@ -104,7 +104,7 @@ pub fn peek(body: &[u8], operation: Operation) -> Result<Peeked<'_>, Problem> {
     if body.is_empty() {
         return Err(not_json("the body is empty".to_owned()));
     }
-    let text = std::str::from_utf8(body)
+    let text = simdutf8::compat::from_utf8(body)
         .map_err(|e| not_json(format!("invalid UTF-8: char {}", e.valid_up_to())))?;
     let doc = Doc::parse(text, DEPTH).map_err(|e| not_json(e.to_string()))?;
     let root = doc.root();

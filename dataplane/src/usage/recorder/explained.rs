@@ -6,8 +6,8 @@ use crate::bedrock::fault::Fault;
 use crate::bedrock::job::Job;
 use crate::bedrock::quota::Judged;
 use crate::explain;
+use ccag_domain::Explanation;
 use ccag_domain::routing::Candidate;
-use ccag_domain::{Explanation, UsageRecord};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -82,15 +82,9 @@ impl Ticket {
         });
     }
 
-    /// What was written down of a request that owes no record.
+    /// What was written down.
     pub(crate) fn take_explanation(&mut self) -> Option<Box<Explanation>> {
         self.explained.take().map(|explained| explained.explanation)
-    }
-
-    /// The explanation for the record.
-    pub(super) fn finish_explanation(&mut self, record: &UsageRecord) -> Option<String> {
-        let explanation = self.take_explanation()?;
-        Some(explain::finished(*explanation, record))
     }
 
     fn note(&mut self, write: impl FnOnce(&mut Explanation, Duration)) {

@@ -65,7 +65,7 @@ async fn send(accounts: &Accounts, row: &Row, place: Place) -> Seen {
     let (control, rig) = world_of(objects, with(aws(&accounts.0[0]))).await;
     let answer = post(&rig, row.body(place)).await;
     let record = control.plane.stored(1).await.remove(0);
-    let explanation = explanation(record.explanation());
+    let explanation = explanation(&record);
     rig.stop().await;
     Seen {
         what: format!("{place:?}: {} {}", row.kind, row.message),

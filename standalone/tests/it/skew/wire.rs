@@ -31,8 +31,8 @@ const HELLO: Shape = shape(&[], &[7]);
 /// `Applied`: rejected objects, and the state that was added to it.
 const APPLIED: Shape = shape(&[(2, &LEAF), (3, &LEAF)], &[3]);
 const FINDINGS: Shape = shape(&[(1, &LEAF), (2, &LEAF)], &[]);
-/// `UsageRecord`: tokens, draws, and the agent and the explanation that were added to it.
-const RECORD: Shape = shape(&[(15, &LEAF), (25, &LEAF)], &[28, 29]);
+/// `UsageRecord`: tokens, draws, and the agent and what explains it, in two forms, that were added to it.
+const RECORD: Shape = shape(&[(15, &LEAF), (25, &LEAF)], &[28, 29, 32]);
 const LEASE_HELLO: Shape = shape(&[(4, &LEAF)], &[]);
 /// `Wish`: what is kept was added to it.
 const WISH: Shape = shape(&[], &[9]);
