@@ -50,7 +50,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let config = config::load(args.config.as_deref())?;
-    init_telemetry(config.telemetry);
+    let _logs = init_telemetry(config.telemetry);
     let (life, ops_life) = (Lifecycle::new(), Lifecycle::new());
     life.install_signals();
     let ops_listener = bind(config.ops_listen).await.context("CCAG_OPS_LISTEN")?;

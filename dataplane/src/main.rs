@@ -51,7 +51,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(report.exit_code()));
     }
     let config = config::load(args.config.as_deref())?;
-    init_telemetry(config.telemetry);
+    let _logs = init_telemetry(config.telemetry);
     let life = Lifecycle::new();
     life.install_signals();
     let ops_listener = bind(config.ops_listen).await.context("CCAG_OPS_LISTEN")?;

@@ -31,7 +31,7 @@ async fn main() -> Result<ExitCode> {
         report.write(&mut std::io::stdout(), args.json)?;
         return Ok(ExitCode::from(report.exit_code()));
     }
-    init_telemetry(TelemetryConfig {
+    let _logs = init_telemetry(TelemetryConfig {
         filter: args.log.clone(),
         json: args.log_format == "json",
     });

@@ -22,5 +22,5 @@ pub use lifecycle::{Lifecycle, ReadyGuard};
 pub use ops::{METRICS, Ops, SharedRegistry};
 pub use serve::{Answers, ConnectionLimits, Server, Shards, bind, serve};
 pub use system::{OsRng, SystemClock};
-pub use telemetry::{TelemetryConfig, init_telemetry};
+pub use telemetry::{Logs, TelemetryConfig, init_telemetry};
 pub use tokio_util::sync::CancellationToken;

@@ -1,9 +1,14 @@
 //! Logs to standard error.
 
+mod lines;
+mod plain;
+
+use lines::Lines;
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 use tracing::Level;
 use tracing_subscriber::filter::{FilterExt, FilterFn};
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -42,9 +47,22 @@ const SECRETIVE: [&str; 11] = [
     "tonic",
 ];
 
-/// Sends the process's logs to standard error, those of libraries that use `log` included, and panics as well. A second
-/// call changes nothing.
-pub fn init_telemetry(config: TelemetryConfig) {
+/// What is said is written at the latest when this is dropped.
+#[derive(Default)]
+#[must_use = "what the process says in its last moment is lost otherwise"]
+pub struct Logs(Option<Lines>);
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        if let Some(lines) = &self.0 {
+            lines.flush();
+        }
+    }
+}
+
+/// Sends the process's logs to standard error, those of libraries that use `log` included, and panics as well. What is below a
+/// warning waits a twentieth of a second for more, unless a person looks. A second call changes nothing.
+pub fn init_telemetry(config: TelemetryConfig) -> Logs {
     let (filter, refused) = match EnvFilter::try_new(with_quiet(&config.filter)) {
         Ok(filter) => (filter, None),
         Err(error) => (EnvFilter::new(with_quiet("info")), Some(error)),
@@ -52,7 +70,15 @@ pub fn init_telemetry(config: TelemetryConfig) {
     let filter = filter.and(FilterFn::new(|metadata| {
         may_be_logged(metadata.target(), *metadata.level())
     }));
-    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let is_terminal = std::io::stderr().is_terminal();
+    let lines = (!is_terminal)
+        .then(|| Lines::new(std::io::stderr()).ok())
+        .flatten();
+    let writer = match &lines {
+        Some(lines) => BoxMakeWriter::new(lines.clone()),
+        None => BoxMakeWriter::new(std::io::stderr),
+    };
+    let format = tracing_subscriber::fmt::layer().with_writer(writer);
     let layer = if config.json {
         format
             .json()
@@ -60,19 +86,23 @@ pub fn init_telemetry(config: TelemetryConfig) {
             .with_span_list(false)
             .with_filter(filter)
             .boxed()
+    } else if is_terminal {
+        format.with_filter(filter).boxed()
     } else {
         format
-            .with_ansi(std::io::stderr().is_terminal())
+            .with_ansi(false)
+            .fmt_fields(plain::Plain)
             .with_filter(filter)
             .boxed()
     };
     if tracing_subscriber::registry().with(layer).try_init().is_err() {
-        return;
+        return Logs::default();
     }
     std::panic::set_hook(Box::new(log_panic));
     if let Some(error) = refused {
         tracing::warn!(filter = config.filter, %error, "RUST_LOG cannot be read; logging at `info`");
     }
+    Logs(lines)
 }
 
 /// The operator's directives come last, since of two for the same target the later one counts.

@@ -7,12 +7,14 @@ const CHILD: &str = "telemetry::a_process_that_logs_and_panics";
 #[test]
 #[ignore = "run by the tests below, with what it should do in its environment"]
 fn a_process_that_logs_and_panics() {
-    init_telemetry(TelemetryConfig {
+    let _logs = init_telemetry(TelemetryConfig {
         filter: std::env::var("TEST_FILTER").unwrap(),
         json: std::env::var_os("TEST_JSON").is_some(),
     });
     tracing::info!(answer = 42, "an ordinary line");
     tracing::debug!("a detailed line");
+    let path = "one\ntwo\u{1b}[31m\u{9b}é";
+    tracing::warn!(path = %path, name = "a\"b\n", r#type = ?Some(1), "what others have said: {path}");
     tracing::info!(target: "sqlx::postgres::notice", "relation already exists, skipping");
     tracing::trace!(target: "h2::codec", "authorization: Bearer hunter2");
     let prompt = "the prompt says é";
@@ -49,6 +51,17 @@ fn headers_do_not_reach_the_log_even_at_trace() {
     let text = stderr("trace,h2=trace", false);
     assert!(text.contains("a detailed line"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn what_others_have_said_begins_no_line_and_moves_no_cursor() {
+    let text = stderr("info", false);
+    let line = text.lines().find(|line| line.contains("what others")).unwrap();
+    let escaped = r"one\ntwo\u{1b}[31m\u{9b}é";
+    let expected = format!(r#"what others have said: {escaped} path={escaped} name="a\"b\n" type=Some(1)"#);
+    assert!(line.ends_with(&expected), "{line}");
+    assert!(line.contains(" WARN it::telemetry: "), "{line}");
+    assert!(!text.contains('\u{1b}'));
 }
 
 #[test]
