@@ -5,6 +5,7 @@
 //! and its audit row.
 
 pub(crate) mod access;
+mod active;
 pub(crate) mod allowances;
 mod audit;
 mod bootstrap;

@@ -1,6 +1,6 @@
 //! Questions about what was used, any number of them in one statement.
 
-use super::cubes::{Dims, EVER, day_start};
+use super::cubes::{Dims, Grain};
 use super::reading::{Part, Reading};
 use super::rollups::{GroupBy, Piece, RollupFilter, RollupSum, SumRow, read_latency};
 use super::{Backend, Store, StoreError};
@@ -8,7 +8,7 @@ use crate::latency::Latency;
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{NanoUsd, UnixMs};
 use futures_util::TryStreamExt;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult, Statement, StreamTrait, Value};
+use sea_orm::{DatabaseTransaction, FromQueryResult, Statement, StreamTrait, Value};
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -24,13 +24,17 @@ const SUMS: [&str; 8] = [
     "cost_nano_usd",
 ];
 
+/// A number that is not asked for.
+const NONE: &str = "CAST(0 AS BIGINT)";
+
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Question<'a> {
     pub(crate) filter: &'a RollupFilter,
     pub(crate) by: GroupBy,
     pub(crate) piece: Piece,
-    /// Only so many groups, the dearest; the others are counted, and what they cost is summed up.
+    /// Only so many groups, those that were the dearest in all of the time; the others are counted, and what they cost is summed
+    /// up.
     pub(crate) top: Option<u64>,
 }
 
@@ -43,21 +47,6 @@ pub(crate) struct Answer {
     pub(crate) others: u64,
     /// and what they cost.
     pub(crate) others_cost: NanoUsd,
-}
-
-/// Who asked anything.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Active {
-    /// How many users, by day.
-    pub(crate) by_day: HashMap<UnixMs, u64>,
-    /// How many of them never had before.
-    pub(crate) new_by_day: HashMap<UnixMs, u64>,
-    /// How many different ones.
-    pub(crate) users: u64,
-    /// How many different ones in the time before.
-    pub(crate) users_before: u64,
-    /// How many requests began in each hour of the week; the first is the one in which 1970 began, a Thursday.
-    pub(crate) week: HashMap<i64, u64>,
 }
 
 /// A statement as it is written. Both databases understand `$1`.
@@ -78,8 +67,8 @@ impl Sql {
         self.say(format_args!("${place}"));
     }
 
-    /// `SELECT <columns> FROM … WHERE …` for each part; `START` in the columns is when a row begins, in the piece's terms.
-    fn parts(&mut self, filter: &RollupFilter, reading: &Reading, columns: &str) {
+    /// `SELECT <columns> FROM … WHERE …<more>` for each part; `START` in the columns is when a row begins, in the piece's terms.
+    pub(super) fn parts(&mut self, filter: &RollupFilter, reading: &Reading, columns: &str, more: &str) {
         let mut parts = reading.parts(filter.from_ms, filter.to_ms);
         if parts.is_empty() {
             // A range without anything in it.
@@ -100,6 +89,8 @@ impl Sql {
             let start = match reading.piece {
                 Piece::Whole => "CAST(0 AS BIGINT)".to_owned(),
                 Piece::Hour => time.to_owned(),
+                // A database groups faster by a column than by what it has to work out.
+                Piece::Day if part.cube.is_some_and(|cube| cube.grain == Grain::Day) => time.to_owned(),
                 Piece::Day => format!("({time} - {time} % {DAY_MS})"),
             };
             let last = if part.cube.is_some() {
@@ -119,6 +110,7 @@ impl Sql {
                 }
             }
             self.chosen(filter);
+            self.say(more);
         }
     }
 
@@ -190,7 +182,7 @@ struct AnswerRow {
 
 /// Whether a question may share what it reads with others: rankings of users and keys read the same rows.
 fn shares(question: &Question<'_>) -> bool {
-    matches!(question.by, GroupBy::User | GroupBy::Key) && question.piece == Piece::Whole
+    matches!(question.by, GroupBy::User | GroupBy::Key) && question.top.is_some()
 }
 
 impl Store {
@@ -240,6 +232,16 @@ impl Store {
         }
     }
 
+    /// Which rows a question reads.
+    fn reading(&self, asked: &Question<'_>, complete_from: UnixMs) -> Reading {
+        Reading {
+            dims: asked.filter.dims().and(asked.by.dims()),
+            piece: asked.piece,
+            latency: false,
+            complete_from,
+        }
+    }
+
     fn write_down(&self, questions: &[Question<'_>], complete_from: UnixMs) -> Statement {
         let mut sql = Sql::default();
         let sharing = |n: usize| {
@@ -265,13 +267,37 @@ impl Store {
                 complete_from,
             };
             sql.say(format_args!(
-                "{word}shared{n} AS (SELECT start, user_id, key_id, {totals}, MAX(last_hour) AS last_hour FROM ("
+                "{word}shared{n} AS (SELECT user_id, key_id, SUM(cost_nano_usd) AS cost_nano_usd FROM ("
             ));
             let (user, key) = (self.loose("user_id"), self.loose("key_id"));
-            let columns =
-                format!("START AS start, {user} AS user_id, {key} AS key_id, {plain}, LAST AS last_hour");
-            sql.parts(asked.filter, &reading, &columns);
-            sql.say(") AS parts GROUP BY start, user_id, key_id) ");
+            let columns = format!("{user} AS user_id, {key} AS key_id, cost_nano_usd");
+            sql.parts(asked.filter, &reading, &columns, "");
+            sql.say(") AS parts GROUP BY user_id, key_id) ");
+            word = ", ";
+        }
+        for (n, asked) in questions.iter().enumerate() {
+            let Some(top) = asked.top else { continue };
+            // Which are the dearest is found by what they cost alone: the rest is added up for few.
+            sql.say(format_args!(
+                "{word}costs{n} AS (SELECT group_key, SUM(cost_nano_usd) AS cost FROM ("
+            ));
+            let group = asked.by.column();
+            if let Some(shared) = sharing(n) {
+                sql.say(format_args!(
+                    "SELECT {group} AS group_key, cost_nano_usd FROM shared{shared}"
+                ));
+            } else {
+                let reading = Reading {
+                    piece: Piece::Whole,
+                    ..self.reading(asked, complete_from)
+                };
+                let columns = format!("{} AS group_key, cost_nano_usd", self.loose(group));
+                sql.parts(asked.filter, &reading, &columns, "");
+            }
+            sql.say(format_args!(
+                ") AS parts GROUP BY group_key), dearest{n} AS (SELECT group_key FROM costs{n} ORDER BY cost DESC, group_key \
+                 LIMIT {top}), all{n} AS (SELECT COUNT(*) AS groups, CAST(SUM(cost) AS BIGINT) AS all_cost FROM costs{n}) "
+            ));
             word = ", ";
         }
         for (n, asked) in questions.iter().enumerate() {
@@ -292,119 +318,42 @@ impl Store {
                 }
                 (None, None) => "CAST(NULL AS TEXT)".to_owned(),
             };
+            let (groups, all_cost) = match asked.top {
+                Some(_) => (format!("all{n}.groups"), format!("all{n}.all_cost")),
+                None => (NONE.to_owned(), NONE.to_owned()),
+            };
             sql.say(format_args!(
                 "SELECT CAST({n} AS INTEGER) AS question, found.start AS bucket, found.group_key, {named} AS name, \
-                 found.last_hour AS last_bucket, found.groups, found.all_cost"
+                 found.last_hour AS last_bucket, {groups} AS groups, {all_cost} AS all_cost"
             ));
             for sum in SUMS {
                 sql.say(format_args!(", found.{sum}"));
             }
-            let (ranks, counts) = match asked.top {
-                Some(_) => (
-                    "ROW_NUMBER() OVER (ORDER BY SUM(cost_nano_usd) DESC, group_key)",
-                    "COUNT(*) OVER () AS groups, CAST(SUM(SUM(cost_nano_usd)) OVER () AS BIGINT) AS all_cost",
-                ),
-                None => ("0", "CAST(0 AS BIGINT) AS groups, CAST(0 AS BIGINT) AS all_cost"),
-            };
             sql.say(format_args!(
-                " FROM (SELECT start, group_key, {totals}, MAX(last_hour) AS last_hour, {ranks} AS place, {counts} FROM ("
+                " FROM (SELECT start, group_key, {totals}, MAX(last_hour) AS last_hour FROM ("
             ));
             let group = asked.by.column();
-            if let Some(shared) = sharing(n) {
-                sql.say(format_args!(
-                    "SELECT start, {group} AS group_key, {plain}, last_hour FROM shared{shared}"
-                ));
-            } else {
-                let reading = Reading {
-                    dims: asked.filter.dims().and(asked.by.dims()),
-                    piece: asked.piece,
-                    latency: false,
-                    complete_from,
-                };
-                let group = self.loose(group);
-                let columns = format!("START AS start, {group} AS group_key, {plain}, LAST AS last_hour");
-                sql.parts(asked.filter, &reading, &columns);
-            }
+            let more = match asked.top {
+                Some(_) => format!(" AND {group} IN (SELECT group_key FROM dearest{n})"),
+                None => String::new(),
+            };
+            let columns = format!(
+                "START AS start, {} AS group_key, {plain}, LAST AS last_hour",
+                self.loose(group)
+            );
+            sql.parts(asked.filter, &self.reading(asked, complete_from), &columns, &more);
             sql.say(") AS parts GROUP BY start, group_key) AS found");
+            if asked.top.is_some() {
+                sql.say(format_args!(" CROSS JOIN all{n}"));
+            }
             if let Some((table, id, _)) = joined {
                 sql.say(format_args!(
                     " LEFT JOIN {table} ON {table}.{id} = found.group_key"
                 ));
             }
-            if let Some(top) = asked.top {
-                sql.say(format_args!(" WHERE found.place <= {top}"));
-            }
         }
         sql.say(" ORDER BY question, bucket, cost_nano_usd DESC, group_key");
         sql.made(self)
-    }
-
-    /// Who has asked anything, in a range and in the one before, and when in the week; in one statement.
-    pub(crate) async fn count_active(
-        &self,
-        filter: &RollupFilter,
-        before: &RollupFilter,
-    ) -> Result<Active, StoreError> {
-        let complete_from = self.complete_from().await?;
-        let reading = |dims: Dims, piece| Reading {
-            dims: filter.dims().and(dims),
-            piece,
-            latency: false,
-            complete_from,
-        };
-        let mut sql = Sql::default();
-        let users = format!("START AS start, {} AS user_id", self.loose("user_id"));
-        let users = users.as_str();
-        sql.say("SELECT 'day' AS what, start AS at, COUNT(*) AS found FROM (SELECT DISTINCT start, user_id FROM (");
-        sql.parts(filter, &reading(Dims::USER, Piece::Day), users);
-        sql.say(") AS parts WHERE user_id <> '') AS days GROUP BY start");
-        for (what, filter) in [("users", filter), ("before", before)] {
-            sql.say(format_args!(
-                " UNION ALL SELECT '{what}', CAST(0 AS BIGINT), COUNT(*) FROM (SELECT DISTINCT user_id FROM ("
-            ));
-            sql.parts(filter, &reading(Dims::USER, Piece::Whole), users);
-            sql.say(") AS parts WHERE user_id <> '') AS users");
-        }
-        sql.say(" UNION ALL SELECT 'new', day, COUNT(*) FROM (");
-        let ever = format!("SELECT first_ms - first_ms % {DAY_MS} AS day FROM ");
-        if complete_from > 0 {
-            sql.say(&ever);
-            sql.say(
-                "(SELECT user_id, MIN(bucket_ms) AS first_ms FROM usage_rollups_hourly WHERE user_id <> '' GROUP BY user_id) \
-                 AS firsts WHERE 1 = 1",
-            );
-        } else {
-            sql.say(&ever);
-            sql.say(format_args!("usage_sums WHERE cube = '{EVER}'"));
-        }
-        for (at, sign) in [(filter.from_ms.map(day_start), ">="), (filter.to_ms, "<")] {
-            if let Some(at) = at {
-                sql.say(format_args!(" AND first_ms {sign} "));
-                sql.bind(at);
-            }
-        }
-        if filter.dims() != Dims::NONE {
-            sql.say(" AND user_id IN (");
-            sql.parts(filter, &reading(Dims::USER, Piece::Whole), "user_id");
-            sql.say(")");
-        }
-        sql.say(") AS news GROUP BY day UNION ALL SELECT 'hour', hour, CAST(SUM(requests) AS BIGINT) FROM (");
-        let hours = "(START / 3600000) % 168 AS hour, requests";
-        sql.parts(filter, &reading(Dims::NONE, Piece::Hour), hours);
-        sql.say(") AS parts GROUP BY hour");
-        let mut active = Active::default();
-        for row in self.db.query_all_raw(sql.made(self)).await? {
-            let (what, at): (String, i64) = (row.try_get("", "what")?, row.try_get("", "at")?);
-            let found = u64::try_from(row.try_get::<i64>("", "found")?).unwrap_or(0);
-            match what.as_str() {
-                "day" => drop(active.by_day.insert(at, found)),
-                "new" => drop(active.new_by_day.insert(at, found)),
-                "hour" => drop(active.week.insert(at, found)),
-                "users" => active.users = found,
-                _ => active.users_before = found,
-            }
-        }
-        Ok(active)
     }
 
     /// The latency histograms by model and endpoint.
@@ -419,7 +368,7 @@ impl Store {
             complete_from: self.complete_from().await?,
         };
         let mut sql = Sql::default();
-        sql.parts(filter, &reading, "model, endpoint_id, latency");
+        sql.parts(filter, &reading, "model, endpoint_id, latency", "");
         let mut rows = self.db.stream_raw(sql.made(self)).await?;
         let mut sums: HashMap<(String, String), Latency> = HashMap::new();
         while let Some(row) = rows.try_next().await? {
@@ -464,6 +413,7 @@ impl Store {
                 filter,
                 &reading,
                 &format!("CAST({n} AS BIGINT) AS n, cost_nano_usd"),
+                "",
             );
         }
         sql.say(") AS parts GROUP BY n");
