@@ -1,5 +1,7 @@
 //! When the control plane was last heard of, and what it said of everybody's shares.
 
+use super::{HARD_LEASE, UNREACHABLE};
+use ccag_domain::{Budget, BudgetMode, Posture};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -10,6 +12,37 @@ const FIRST_LEASE: Duration = Duration::from_secs(30);
 /// When the control plane was last heard of.
 #[derive(Debug, Default)]
 pub(super) struct Contact(Mutex<Heard>);
+
+/// The same at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    /// For how long nothing was heard; `None` if nothing ever was.
+    pub(super) silence: Option<Duration>,
+    /// How long what was granted may be used without hearing anything.
+    pub(super) lease: Duration,
+}
+
+impl Now {
+    /// Whether what was granted may be used for as long as this.
+    fn is_within(self, lease: Duration) -> bool {
+        // Before the first contact nothing was granted, and it is worth a try.
+        self.silence.is_none_or(|silence| silence < lease)
+    }
+
+    /// Whether permits that were granted may be used.
+    pub(super) fn may_hold(self) -> bool {
+        self.is_within(self.lease)
+    }
+
+    /// Whether what was granted of a budget may be used.
+    pub(super) fn may_use_granted(self, budget: &Budget) -> bool {
+        self.is_within(match (budget.posture, budget.mode) {
+            (Posture::Refuse, _) => UNREACHABLE,
+            (_, BudgetMode::Balanced) => self.lease,
+            (_, BudgetMode::Hard | BudgetMode::Fitting) => self.lease.min(HARD_LEASE),
+        })
+    }
+}
 
 #[derive(Debug, Default)]
 struct Heard {
@@ -51,14 +84,12 @@ impl Contact {
         heard.at.is_none() && heard.failed
     }
 
-    /// How long ago; `None` if never.
-    pub(super) fn silence(&self) -> Option<Duration> {
+    /// As it is now.
+    pub(super) fn now(&self) -> Now {
         let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.at.map(|at| at.elapsed())
-    }
-
-    pub(super) fn lease(&self) -> Duration {
-        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.lease.unwrap_or(FIRST_LEASE)
+        Now {
+            silence: heard.at.map(|at| at.elapsed()),
+            lease: heard.lease.unwrap_or(FIRST_LEASE),
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! What bounds a caller's requests: found once, and known until the configuration changes or a period ends.
 
+use super::notice::Written;
 use super::permit::{self, Bound};
 use super::slot::{Of, Slot};
 use super::slots::Slots;
-use super::{Allowances, Scope};
+use super::{Allowances, Current, Scope};
 use crate::sync::ConfigView;
 use ccag_domain::period::rfc3339_in;
 use ccag_domain::{AccountId, Caller, KeyId, Stretch, UnixMs};
@@ -42,15 +43,15 @@ impl Account {
 #[derive(Debug)]
 pub(super) struct Governing {
     pub(super) account: Account,
-    scope: Scope,
+    current: Arc<Current>,
 }
 
 impl Governing {
     /// The budget, as a request at this moment sees it.
     pub(super) fn at(&self, now: UnixMs) -> Scope {
         Scope {
+            current: Arc::clone(&self.current),
             now,
-            ..self.scope.clone()
         }
     }
 }
@@ -80,14 +81,13 @@ impl Governed {
             during.end_ms = during.end_ms.min(end_ms);
             Governing {
                 account: Account::new(account.id, Of::Money { end_ms }),
-                scope: Scope {
+                current: Arc::new(Current {
                     budget: Arc::clone(budget),
                     team_name: team_name.clone(),
-                    now,
                     resets_at: end_ms,
-                    resets: rfc3339_in(end_ms, &budget.time_zone).into(),
-                    written: Arc::default(),
-                },
+                    resets: rfc3339_in(end_ms, &budget.time_zone),
+                    written: Written::default(),
+                }),
             }
         });
         let budgets = budgets.collect();

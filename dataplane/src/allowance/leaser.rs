@@ -112,11 +112,7 @@ impl Leaser {
 
     async fn open(&self, stream: u64) -> Result<Stream, Status> {
         let allowances = &self.allowances;
-        if allowances
-            .contact
-            .silence()
-            .is_some_and(|silence| silence >= allowances.contact.lease())
-        {
+        if !allowances.contact.now().may_hold() {
             // What was granted may be somebody else's by now.
             allowances
                 .slots

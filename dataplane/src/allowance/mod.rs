@@ -32,8 +32,7 @@ use crate::sync::ConfigView;
 use ccag_allowance::Refusal;
 use ccag_domain::routing::Candidate;
 use ccag_domain::{
-    Budget, BudgetAction, BudgetMode, Caller, Clock, Code, Explanation, Model, NanoUsd, Posture, Problem,
-    UnixMs,
+    Budget, BudgetAction, Caller, Clock, Code, Explanation, Model, NanoUsd, Posture, Problem, UnixMs,
 };
 use contact::Contact;
 use governed::Callers;
@@ -43,6 +42,7 @@ use quote::Learnt;
 use reservation::{Flights, Line};
 use slot::{Slot, Try};
 use slots::Slots;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -71,18 +71,32 @@ pub(crate) struct Allowances {
     waits: Counter,
 }
 
-/// Whose budget it is, for this request.
-#[derive(Debug, Clone)]
-struct Scope {
+/// A budget in the period that is, and whose it is.
+#[derive(Debug)]
+struct Current {
     budget: Arc<Budget>,
     team_name: Option<Arc<str>>,
-    now: UnixMs,
     /// When it begins anew.
     resets_at: UnixMs,
     /// The same, for people.
-    resets: Arc<str>,
+    resets: String,
     /// What was last told of it.
-    written: Arc<notice::Written>,
+    written: notice::Written,
+}
+
+/// The same, as one request sees it.
+#[derive(Debug, Clone)]
+struct Scope {
+    current: Arc<Current>,
+    now: UnixMs,
+}
+
+impl Deref for Scope {
+    type Target = Current;
+
+    fn deref(&self) -> &Current {
+        &self.current
+    }
 }
 
 /// What is asked for.
@@ -194,8 +208,9 @@ impl Allowances {
             slot.set_hard(scope.budget.mode.is_hard());
             slot.bound_by(ceiling.map_or(i64::MAX, |ceiling| ceiling.0));
             let note = told.budgets.len();
-            told.budgets.push(note::asked(&slot, &scope));
-            bounds.extend(throttle(&slot, &scope, asked.model, caller)?.map(Arc::new));
+            let spent = slot.spent();
+            told.budgets.push(note::asked(&scope, spent));
+            bounds.extend(throttle(&scope, spent, asked.model, caller)?.map(Arc::new));
             if ceiling.is_some() {
                 lines.push(Line {
                     slot,
@@ -204,7 +219,7 @@ impl Allowances {
                     note,
                 });
             } else {
-                note::counted(told.budgets.last_mut(), &slot);
+                note::counted(told.budgets.last_mut());
                 self.slots.list(&slot);
                 counted.push(Notice::new(&slot, &scope));
             }
@@ -234,6 +249,7 @@ impl Allowances {
             lines: Vec::with_capacity(lines.len()),
             permits: Vec::with_capacity(bounds.len()),
         };
+        let contact = self.contact.now();
         let mut missing_permits = Vec::new();
         for bound in bounds {
             let need = bound.need(quote);
@@ -241,7 +257,7 @@ impl Allowances {
             slot.bound_by(bound.ceiling);
             let note = told.limits.len();
             told.limits.push(note::limit(&bound, need));
-            match self.try_permit(&bound, &slot, need)? {
+            match self.try_permit(&bound, &slot, need, contact)? {
                 true => {
                     note::let_through(told.limits.last_mut());
                     held.permits.push(Permit::new(&bound, slot, need));
@@ -251,8 +267,13 @@ impl Allowances {
         }
         let mut missing_lines = Vec::new();
         for mut line in lines {
-            let need = quote.need(line.scope.budget.mode, line.slot.is_scarce());
-            if self.try_money(&line.slot, &line.scope, need) {
+            let budget = &line.scope.budget;
+            let may_use = contact.may_use_granted(budget);
+            let (need, tried) = line
+                .slot
+                .try_first(may_use, |scarce| quote.need(budget.mode, scarce).0);
+            let need = NanoUsd(need);
+            if tried == Try::Reserved {
                 line.reserved = need.0;
                 note::passed(told.budgets.get_mut(line.note), &line, quote);
                 self.slots.list(&line.slot);
@@ -293,14 +314,10 @@ impl Allowances {
                 note: line.note,
             };
             note::passed(told.budgets.get_mut(line.note), &line, quote);
+            note::heard(told.budgets.get_mut(line.note), &line.slot);
             held.lines.push(line);
         }
         Ok(held)
-    }
-
-    /// Sets money aside if it is there.
-    fn try_money(&self, slot: &Slot, scope: &Scope, need: NanoUsd) -> bool {
-        self.may_use_granted(&scope.budget) && slot.try_reserve(need.0, None) == Try::Reserved
     }
 
     /// A request waits for something that has to be asked for.
@@ -327,9 +344,12 @@ impl Allowances {
         waiting: Option<Waiting<'_>>,
     ) -> Result<NanoUsd, Problem> {
         let mode = scope.budget.mode;
-        let need = || has.missing(quote.need(mode, slot.is_scarce()));
-        let first = need();
-        if waiting.is_none() && self.try_money(slot, scope, first) {
+        let missing = |scarce| has.missing(quote.need(mode, scarce)).0;
+        let need = || NanoUsd(missing(slot.is_scarce()));
+        let may_use = waiting.is_none() && self.contact.now().may_use_granted(&scope.budget);
+        let (first, tried) = slot.try_first(may_use, missing);
+        let first = NanoUsd(first);
+        if tried == Try::Reserved {
             return Ok(first);
         }
         let deadline = Instant::now() + PATIENCE;
@@ -338,7 +358,7 @@ impl Allowances {
         loop {
             let mut changed = std::pin::pin!(slot.changed.notified());
             changed.as_mut().enable();
-            let may_use = self.may_use_granted(&scope.budget);
+            let may_use = self.contact.now().may_use_granted(&scope.budget);
             let need = need();
             if need.0 != waiting.need {
                 // Little is left by now, or there is plenty again.
@@ -366,7 +386,7 @@ impl Allowances {
                 self.wake.notify_one();
             }
             if tokio::time::timeout_at(deadline, changed).await.is_err() {
-                if self.contact.silence().is_none() {
+                if self.contact.now().silence.is_none() {
                     // Nobody has been there to ask.
                     return self.without_control(slot, scope, need).map(|()| need);
                 }
@@ -375,19 +395,8 @@ impl Allowances {
         }
     }
 
-    /// Whether what was granted may be used.
-    fn may_use_granted(&self, budget: &Budget) -> bool {
-        let lease = match (budget.posture, budget.mode) {
-            (Posture::Refuse, _) => UNREACHABLE,
-            (_, BudgetMode::Balanced) => self.contact.lease(),
-            (_, BudgetMode::Hard | BudgetMode::Fitting) => self.contact.lease().min(HARD_LEASE),
-        };
-        // Before the first contact nothing was granted, and it is worth a try.
-        self.contact.silence().is_none_or(|silence| silence < lease)
-    }
-
     fn is_unreachable(&self) -> bool {
-        match self.contact.silence() {
+        match self.contact.now().silence {
             Some(silence) => silence > UNREACHABLE,
             // A data plane that started without its control plane.
             None => self.contact.is_missed(),
@@ -407,8 +416,7 @@ impl Allowances {
 ///
 /// # Errors
 /// The refusal, where the model is not served any more.
-fn throttle(slot: &Slot, scope: &Scope, model: &Model, caller: &Caller) -> Result<Option<Bound>, Problem> {
-    let spent = NanoUsd(slot.state().spent);
+fn throttle(scope: &Scope, spent: NanoUsd, model: &Model, caller: &Caller) -> Result<Option<Bound>, Problem> {
     let mut slowest: Option<u32> = None;
     for rule in scope.budget.reached(spent, scope.now) {
         match &rule.action {

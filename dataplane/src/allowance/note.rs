@@ -9,7 +9,7 @@ use ccag_domain::explanation::{BudgetChecked, LimitChecked};
 use ccag_domain::{BudgetMode, LimitKind, NanoUsd};
 
 /// A budget is looked at: its rules count as refusing until it is known that they do not.
-pub(super) fn asked(slot: &Slot, scope: &Scope) -> BudgetChecked {
+pub(super) fn asked(scope: &Scope, spent: NanoUsd) -> BudgetChecked {
     let budget = &scope.budget;
     BudgetChecked {
         id: budget.id.to_string(),
@@ -18,23 +18,27 @@ pub(super) fn asked(slot: &Slot, scope: &Scope) -> BudgetChecked {
         mode: budget.mode.as_str().into(),
         limit_nano_usd: budget.amount_at(scope.now),
         ceiling_nano_usd: budget.ceiling_at(scope.now),
-        spent_nano_usd: NanoUsd(slot.state().spent),
+        spent_nano_usd: spent,
         verdict: "refused_by_rule".into(),
         ..BudgetChecked::default()
     }
 }
 
 /// It never blocks.
-pub(super) fn counted(note: Option<&mut BudgetChecked>, slot: &Slot) {
+pub(super) fn counted(note: Option<&mut BudgetChecked>) {
     let Some(note) = note else { return };
-    note.spent_nano_usd = NanoUsd(slot.state().spent);
     note.verdict = "counted".into();
+}
+
+/// The control plane was waited for, and may have said something of it.
+pub(super) fn heard(note: Option<&mut BudgetChecked>, slot: &Slot) {
+    let Some(note) = note else { return };
+    note.spent_nano_usd = slot.spent();
 }
 
 /// It has let the request through.
 pub(super) fn passed(note: Option<&mut BudgetChecked>, line: &Line, quote: &Quote) {
     let Some(note) = note else { return };
-    note.spent_nano_usd = NanoUsd(line.slot.state().spent);
     note.verdict = "passed".into();
     needs(note, line.scope.budget.mode, quote, NanoUsd(line.reserved));
 }
@@ -43,7 +47,7 @@ pub(super) fn passed(note: Option<&mut BudgetChecked>, line: &Line, quote: &Quot
 pub(super) fn refused(note: Option<&mut BudgetChecked>, line: &Line, quote: &Quote) {
     let Some(note) = note else { return };
     let mode = line.scope.budget.mode;
-    note.spent_nano_usd = NanoUsd(line.slot.state().spent);
+    note.spent_nano_usd = line.slot.spent();
     note.verdict = "refused".into();
     needs(note, mode, quote, quote.need(mode, line.slot.is_scarce()));
 }

@@ -1,7 +1,7 @@
 //! What a client is told of its budget with every answer.
 
 use super::slot::Slot;
-use super::{Scope, UnixMs};
+use super::{Current, Scope, UnixMs};
 use ccag_domain::{BudgetAction, NanoUsd};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,19 +41,20 @@ struct Standing {
     resets_at: UnixMs,
 }
 
-type Headers = Arc<[(HeaderName, HeaderValue)]>;
+/// Room for these and for everything else that an answer has.
+const ROOM: usize = 24;
 
 /// The headers that were made last of a budget: as long as nothing else is known of it, every answer has the same.
 #[derive(Debug, Default)]
-pub(super) struct Written(Mutex<Option<(Standing, Headers)>>);
+pub(super) struct Written(Mutex<Option<(Standing, Arc<HeaderMap>)>>);
 
 impl Written {
-    fn of(&self, standing: Standing, resets: &str) -> Headers {
+    fn of(&self, standing: Standing, resets: &str) -> Arc<HeaderMap> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {
             Some((known, headers)) if *known == standing => Arc::clone(headers),
             _ => {
-                let headers: Headers = standing.headers(resets).into();
+                let headers = Arc::new(standing.headers(resets));
                 *last = Some((standing, Arc::clone(&headers)));
                 headers
             }
@@ -65,8 +66,7 @@ impl Written {
 #[derive(Debug, Clone)]
 pub(crate) struct Notice {
     standing: Standing,
-    resets: Arc<str>,
-    written: Arc<Written>,
+    of: Arc<Current>,
     /// The most output tokens that were asked for, where the budget has no more.
     pub(crate) max_tokens: Option<u64>,
 }
@@ -74,9 +74,13 @@ pub(crate) struct Notice {
 impl Notice {
     pub(super) fn new(slot: &Slot, scope: &Scope) -> Self {
         let budget = &scope.budget;
-        let spent = NanoUsd(slot.state().spent);
+        let spent = slot.spent();
         let amount = budget.amount_at(scope.now);
-        let tenths = i128::from(spent.0.max(0)) * 1_000 / i128::from(amount.0.max(1));
+        let (used, all) = (spent.0.max(0), amount.0.max(1));
+        let tenths = match used.checked_mul(1_000) {
+            Some(thousandfold) => u64::try_from(thousandfold / all),
+            None => u64::try_from(i128::from(used) * 1_000 / i128::from(all)),
+        };
         let status = budget
             .reached(spent, scope.now)
             .map(|rule| match rule.action {
@@ -88,15 +92,14 @@ impl Notice {
             .max()
             .map_or("ok", |(_, status)| status);
         let standing = Standing {
-            percent_tenths: u64::try_from(tenths).unwrap_or(u64::MAX),
+            percent_tenths: tenths.unwrap_or(u64::MAX),
             remaining: NanoUsd((amount - spent).0.max(0)),
             status,
             resets_at: scope.resets_at,
         };
         Self {
             standing,
-            resets: Arc::clone(&scope.resets),
-            written: Arc::clone(&scope.written),
+            of: Arc::clone(&scope.current),
             max_tokens: None,
         }
     }
@@ -108,11 +111,10 @@ impl Notice {
 
     /// Writes it into the headers of an answer: our own, and those that Claude Code reads.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        let written = self.written.of(self.standing, &self.resets);
-        headers.reserve(written.len() + 1);
-        for (name, value) in written.iter() {
-            headers.insert(name.clone(), value.clone());
-        }
+        let written = self.of.written.of(self.standing, &self.of.resets);
+        // There are more of these than of the others: a copy of the whole table is cheaper than to put in each.
+        let others = std::mem::replace(headers, HeaderMap::clone(&written));
+        headers.extend(others);
         if let Some(tokens) = self.max_tokens {
             headers.insert(name::MAX_TOKENS.clone(), tokens.into());
         }
@@ -120,9 +122,9 @@ impl Notice {
 }
 
 impl Standing {
-    fn headers(self, resets: &str) -> Vec<(HeaderName, HeaderValue)> {
-        let mut all = Vec::with_capacity(12);
-        let mut put = |name: &HeaderName, value: HeaderValue| all.push((name.clone(), value));
+    fn headers(self, resets: &str) -> HeaderMap {
+        let mut all = HeaderMap::with_capacity(ROOM);
+        let mut put = |name: &HeaderName, value: HeaderValue| drop(all.insert(name.clone(), value));
         let text = |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
         let (whole, tenth) = (self.percent_tenths / 10, self.percent_tenths % 10);
         put(&name::PERCENT, text(format!("{whole}.{tenth}")));

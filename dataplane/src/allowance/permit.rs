@@ -8,7 +8,7 @@ use super::governed::Account;
 use super::quote::Quote;
 use super::slot::{Of, Slot, Try};
 use super::verdict::Whose;
-use super::{Allowances, Scope, UNREACHABLE, Waiting, verdict};
+use super::{Allowances, Scope, UNREACHABLE, Waiting, contact, verdict};
 use crate::sync::ConfigView;
 use ccag_domain::limit::MINUTE_MS;
 use ccag_domain::{
@@ -222,11 +222,17 @@ impl Allowances {
     ///
     /// # Errors
     /// The refusal, where it is known that there are none.
-    pub(super) fn try_permit(&self, bound: &Bound, slot: &Arc<Slot>, need: i64) -> Result<bool, Problem> {
+    pub(super) fn try_permit(
+        &self,
+        bound: &Bound,
+        slot: &Arc<Slot>,
+        need: i64,
+        contact: contact::Now,
+    ) -> Result<bool, Problem> {
         if bound.ceiling == 0 {
             return Err(verdict::nothing_allowed(bound));
         }
-        if self.may_hold() && slot.try_reserve(need, None) == Try::Reserved {
+        if contact.may_hold() && slot.try_reserve(need, None) == Try::Reserved {
             return Ok(true);
         }
         if bound.kind.is_rate() && !self.is_cut_off() && slot.was_spent_up(need) {
@@ -293,15 +299,9 @@ impl Allowances {
         }
     }
 
-    /// Whether permits that were granted may be used.
-    fn may_hold(&self) -> bool {
-        let lease = self.contact.lease();
-        self.contact.silence().is_none_or(|silence| silence < lease)
-    }
-
     /// Whether nobody can be asked for permits.
     fn is_cut_off(&self) -> bool {
-        !self.may_hold() || self.is_unreachable()
+        !self.contact.now().may_hold() || self.is_unreachable()
     }
 
     /// The refusal, with the time to wait.

@@ -4,7 +4,7 @@ use ccag_domain::routing::Candidate;
 use ccag_domain::{
     BudgetMode, Geography, Lane, Model, ModelName, NanoUsd, Price, PriceBook, TokenWeights, Tokens,
 };
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 /// What an answer is taken for until some have been seen, in output tokens.
@@ -23,7 +23,8 @@ const CAUTIOUS: u64 = 99;
 /// How long answers are and what prompts cost, as learnt from those that have ended, by model.
 #[derive(Debug, Default)]
 pub(crate) struct Learnt {
-    by_model: Mutex<HashMap<ModelName, Shape>>,
+    /// There are few models.
+    by_model: Mutex<BTreeMap<ModelName, Shape>>,
 }
 
 /// The answers of one model.

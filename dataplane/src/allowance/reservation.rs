@@ -58,7 +58,7 @@ const AHEAD: Duration = Duration::from_millis(400);
 /// The reservations of all requests that run.
 #[derive(Debug)]
 pub(super) struct Flights {
-    running: Mutex<(u64, HashMap<u64, Arc<Flight>>)>,
+    running: Mutex<(u64, BTreeMap<u64, Arc<Flight>>)>,
     /// For how long ahead it is said what they will have used, in milliseconds.
     ahead_ms: AtomicU64,
     /// Whether somebody looks again and again at what is used of hard budgets.
@@ -266,10 +266,8 @@ impl Reservation {
         let answer = cost.saturating_sub(self.flight.prompt).max(0);
         let is_recent = self.flight.began.elapsed() < self.allowances.flights.ahead();
         for line in &self.lines {
-            if is_recent {
-                line.slot.end(answer);
-            }
-            others_wait |= line.slot.settle(line.reserved, cost);
+            let answer = if is_recent { answer } else { 0 };
+            others_wait |= line.slot.end(line.reserved, cost, answer);
             line.slot.changed.notify_waiters();
             self.allowances.slots.list(&line.slot);
         }

@@ -2,7 +2,7 @@
 
 use super::cooling::Cooling;
 use ccag_allowance::{Answer, Purse, Refusal, Report, Totals, Want};
-use ccag_domain::{AccountId, UnixMs};
+use ccag_domain::{AccountId, NanoUsd, UnixMs};
 use ccag_proto::v1;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -166,16 +166,25 @@ impl Slot {
     }
 
     pub(super) fn set_hard(&self, hard: bool) {
-        self.hard.store(hard, Ordering::Relaxed);
+        // All threads look at it, and it hardly ever changes.
+        if self.is_hard() != hard {
+            self.hard.store(hard, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn is_hard(&self) -> bool {
         self.hard.load(Ordering::Relaxed)
     }
 
-    /// Puts it on the list; false if it is there already.
+    /// What the control plane has said last of what is spent.
+    pub(super) fn spent(&self) -> NanoUsd {
+        NanoUsd(self.state().spent)
+    }
+
+    /// Puts it on the list; false if it is there already. Whoever takes the list looks at the state afterwards: a change that
+    /// found it on the list is seen.
     pub(super) fn list(&self) -> bool {
-        !self.listed.swap(true, Ordering::AcqRel)
+        !self.listed.load(Ordering::Acquire) && !self.listed.swap(true, Ordering::AcqRel)
     }
 
     pub(super) fn unlist(&self) {
@@ -196,6 +205,14 @@ impl Slot {
             (Some((refusal, least, at)), Some(since)) if at > since && need >= least => Try::Refused(refusal),
             _ => Try::Ask,
         }
+    }
+
+    /// The need, which depends on whether little is left, and whether that was set aside; it is only tried if it `may` be.
+    pub(super) fn try_first(&self, may: bool, need: impl FnOnce(bool) -> i64) -> (i64, Try) {
+        let mut state = self.state();
+        let need = need(state.purse.is_scarce());
+        let reserved = may && state.purse.reserve(need).is_ok();
+        (need, if reserved { Try::Reserved } else { Try::Ask })
     }
 
     /// Serves from a grace amount; false if that is used up.
@@ -289,15 +306,15 @@ impl Slot {
         state.recent = state.recent.saturating_add(prompt);
     }
 
-    /// A request that began lately has ended, and used so much beyond its prompt.
-    pub(super) fn end(&self, answer: i64) {
-        let mut state = self.state();
-        state.recent = state.recent.saturating_add(answer);
-    }
-
     /// A request has ended. True if others may be waiting for what is free now.
     pub(super) fn settle(&self, reserved: i64, cost: i64) -> bool {
+        self.end(reserved, cost, 0)
+    }
+
+    /// The same of one that has used so much beyond its prompt, if it began lately.
+    pub(super) fn end(&self, reserved: i64, cost: i64, answer: i64) -> bool {
         let mut state = self.state();
+        state.recent = state.recent.saturating_add(answer);
         state.purse.settle(reserved, cost);
         state.purse.is_scarce() || !state.waiting.is_empty()
     }
