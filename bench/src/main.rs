@@ -10,13 +10,14 @@ mod measure;
 mod programs;
 mod report;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use arena::Arena;
 use clap::{Parser, Subcommand, ValueEnum};
 use load::{AT_ONCE, BODIES, PACED, SMALL};
 use report::Report;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Measures how fast a data plane is.
 #[derive(Debug, Parser)]
@@ -108,14 +109,23 @@ impl Options {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    match Args::parse().task {
-        Task::Upstream { listen } => {
-            let listener = tokio::net::TcpListener::bind(listen).await?;
-            ccag_bench::upstream::Upstream::default().serve(listener).await;
-            Ok(())
+    let measured = async {
+        match Args::parse().task {
+            Task::Upstream { listen } => {
+                let listener = tokio::net::TcpListener::bind(listen).await?;
+                ccag_bench::upstream::Upstream::default().serve(listener).await;
+                Ok(())
+            }
+            Task::Speed(options) => speed(&options).await,
+            Task::ControlPlane(options) => control::measure(&options).await,
         }
-        Task::Speed(options) => speed(&options).await,
-        Task::ControlPlane(options) => control::measure(&options).await,
+    };
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    // What is dropped ends the programs that it has started.
+    tokio::select! {
+        done = Box::pin(measured) => done,
+        _ = interrupt.recv() => bail!("interrupted: nothing was written"),
+        _ = terminate.recv() => bail!("ended: nothing was written"),
     }
 }
 
