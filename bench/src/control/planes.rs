@@ -9,7 +9,7 @@ use crate::report::mebibytes;
 use anyhow::{Context, Result, bail};
 use ccag_proto::v1::watch_request::Body as Ask;
 use ccag_proto::v1::watch_response::Body as Told;
-use ccag_proto::v1::{Applied, Hello, ReplicaState, WatchRequest, WatchResponse};
+use ccag_proto::v1::{Applied, Hello, ReplicaState, Snapshot as Part, WatchRequest, WatchResponse};
 use prost::Message;
 use reqwest::Method;
 use serde::Serialize;
@@ -117,6 +117,7 @@ impl Plane {
             replica_id: format!("rep_bench{n}"),
             name: format!("bench-{n}"),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            takes_pieces: true,
             ..Hello::default()
         };
         say.send(asks(Ask::Hello(hello))).await?;
@@ -126,12 +127,19 @@ impl Plane {
             told: client.watch(ReceiverStream::new(said)).await?.into_inner(),
             revision: 0,
         };
+        let (mut bytes, mut objects) = (0, 0);
         loop {
             let message = plane.next().await?;
-            let bytes = message.encoded_len() as u64;
-            if let Some(Told::Snapshot(snapshot)) = message.body {
-                plane.applied(snapshot.revision).await?;
-                return Ok((plane, bytes, snapshot.objects.len() as u64));
+            let size = message.encoded_len() as u64;
+            let Some(Told::Piece(piece)) = message.body else {
+                continue;
+            };
+            let part = Part::decode(piece.snapshot)?;
+            bytes += size;
+            objects += part.objects.len() as u64;
+            if piece.last {
+                plane.applied(part.revision).await?;
+                return Ok((plane, bytes, objects));
             }
         }
     }
@@ -147,7 +155,9 @@ impl Plane {
                     self.applied(revision.unwrap_or(self.revision)).await?;
                     return Ok(bytes);
                 }
-                Some(Told::Snapshot(_)) => bail!("a data plane was sent the whole configuration again"),
+                Some(Told::Snapshot(_) | Told::Piece(_)) => {
+                    bail!("a data plane was sent the whole configuration again")
+                }
                 // A sign of life, which is answered with one.
                 _ => self.applied(self.revision).await?,
             }
