@@ -276,7 +276,9 @@ impl Store {
             word = ", ";
         }
         for (n, asked) in questions.iter().enumerate() {
-            let Some(top) = asked.top else { continue };
+            let Some(top) = asked.top.filter(|_| asked.by != GroupBy::Miss) else {
+                continue;
+            };
             // Which are the dearest is found by what they cost alone: the rest is added up for few.
             sql.say(format_args!(
                 "{word}costs{n} AS (SELECT group_key, SUM(cost_nano_usd) AS cost FROM ("

@@ -222,30 +222,21 @@ impl Store {
     ) -> Result<Vec<ToolAnswer>, StoreError> {
         let mut sql = Sql::default();
         for (n, asked) in questions.iter().enumerate() {
-            if n > 0 {
-                sql.say(" UNION ALL ");
-            }
-            let (group, names) = ToolQuestion::group(asked.by);
-            let named = match names.and_then(GroupBy::names) {
-                Some((table, id, name)) => {
-                    format!("(SELECT {name} FROM {table} WHERE {table}.{id} = found.group_key)")
-                }
-                None => "CAST(NULL AS TEXT)".to_owned(),
+            let word = if n == 0 { "WITH" } else { "," };
+            // A tool is of one server; of anything else it would say nothing.
+            let server = match asked.by {
+                ToolsBy::Tool | ToolsBy::Server => "MAX(server)",
+                _ => "CAST('' AS TEXT)",
             };
             sql.say(format_args!(
-                "SELECT CAST({n} AS INTEGER) AS question, found.start AS bucket, found.group_key, {named} AS name, \
-                 found.server, found.calls, found.failed, found.groups, found.all_calls, found.all_failed FROM \
-                 (SELECT start, group_key, MAX(server) AS server, CAST(SUM(calls) AS BIGINT) AS calls, \
-                 CAST(SUM(failed) AS BIGINT) AS failed, \
-                 ROW_NUMBER() OVER (ORDER BY SUM(calls) DESC, group_key, start) AS place, COUNT(*) OVER () AS groups, \
-                 CAST(SUM(SUM(calls)) OVER () AS BIGINT) AS all_calls, \
-                 CAST(SUM(SUM(failed)) OVER () AS BIGINT) AS all_failed FROM ("
+                "{word} called{n} AS (SELECT start, group_key, {server} AS server, CAST(SUM(calls) AS BIGINT) AS calls, \
+                 CAST(SUM(failed) AS BIGINT) AS failed FROM ("
             ));
             let start = match asked.piece {
                 ToolPiece::Whole => "CAST(0 AS BIGINT)",
                 ToolPiece::Day | ToolPiece::Month => "start_ms",
             };
-            let group = self.loose(group);
+            let group = self.loose(ToolQuestion::group(asked.by).0);
             for (m, (cube, from, to)) in asked.parts().into_iter().enumerate() {
                 if m > 0 {
                     sql.say(" UNION ALL ");
@@ -261,9 +252,25 @@ impl Store {
                     }
                 }
             }
+            sql.say(") AS parts GROUP BY start, group_key) ");
+        }
+        for (n, asked) in questions.iter().enumerate() {
+            if n > 0 {
+                sql.say(" UNION ALL ");
+            }
+            let named = match ToolQuestion::group(asked.by).1.and_then(GroupBy::names) {
+                Some((table, id, name)) => {
+                    format!("(SELECT {name} FROM {table} WHERE {table}.{id} = found.group_key)")
+                }
+                None => "CAST(NULL AS TEXT)".to_owned(),
+            };
             sql.say(format_args!(
-                ") AS parts GROUP BY start, group_key) AS found WHERE found.place <= {}",
-                asked.top
+                "SELECT CAST({n} AS INTEGER) AS question, found.start AS bucket, found.group_key, {named} AS name, \
+                 found.server, found.calls, found.failed, everything.groups, everything.all_calls, everything.all_failed FROM \
+                 (SELECT * FROM called{n} ORDER BY calls DESC, group_key, start LIMIT {top}) AS found CROSS JOIN \
+                 (SELECT COUNT(*) AS groups, CAST(SUM(calls) AS BIGINT) AS all_calls, \
+                 CAST(SUM(failed) AS BIGINT) AS all_failed FROM called{n}) AS everything",
+                top = asked.top,
             ));
         }
         sql.say(" ORDER BY question, bucket, calls DESC, group_key");

@@ -14,16 +14,13 @@ pub(crate) use walked::{faulted, looked_at, planned, routed, translated, trying,
 
 use crate::auth::{self, Authenticated};
 use crate::sync::ConfigView;
-use ccag_domain::explanation::{KeyShown, RefusedFor, VERSION, short};
+use ccag_domain::explanation::{KeyShown, MAX_NAME, RefusedFor, VERSION, short};
 use ccag_domain::key::KeyRefusal;
 use ccag_domain::{Caller, Code, Explanation, KeyGrant, Problem, RequestId, UnixMs};
 use http::HeaderMap;
 
 /// The longest text of an explanation, in characters.
 const LONG: usize = 400;
-
-/// The longest name, in characters.
-const NAME: usize = 100;
 
 /// Which request it is, and when it arrived.
 #[derive(Debug, Clone)]
@@ -122,6 +119,6 @@ fn refused(explanation: &mut Explanation, stage: Stage, problem: &Problem) {
         } else {
             short(&problem.message, LONG)
         },
-        field: problem.field.as_deref().map(|field| short(field, NAME)),
+        field: problem.field.as_deref().map(|field| short(field, MAX_NAME)),
     });
 }

@@ -1,13 +1,12 @@
 //! What is written down on the way along a route, and at its end.
 
-use super::NAME;
 use crate::bedrock::attempt::Bedrock;
 use crate::bedrock::fault::Fault;
 use crate::bedrock::job::Job;
 use crate::bedrock::quota::{Judged, Verdict};
 use ccag_domain::Explanation;
 use ccag_domain::explanation::{
-    Attempted, CandidateSeen, MAX_ITEMS, NotTried, Routed, Translated, Word, short,
+    Attempted, CandidateSeen, MAX_ITEMS, MAX_NAME, NotTried, Routed, Translated, Word, short,
 };
 use ccag_domain::routing::{Candidate, LeftOut, Plan, Rules};
 use ccag_translate::error::Retry;
@@ -28,7 +27,7 @@ pub(crate) fn planned(rules: &Rules<'_>, plan: &Plan<'_>) -> Routed {
         .filter(|one| nowhere || one.why.is_of_the_pool());
     let not_tried = |one: &LeftOut<'_>| NotTried {
         endpoint_id: one.endpoint.id.to_string(),
-        endpoint: short(&one.endpoint.name, NAME),
+        endpoint: short(&one.endpoint.name, MAX_NAME),
         why: one.why.as_str().into(),
     };
     Routed {
@@ -43,7 +42,7 @@ pub(crate) fn planned(rules: &Rules<'_>, plan: &Plan<'_>) -> Routed {
 pub(crate) fn routed(explanation: &mut Explanation, route: &[Candidate]) {
     let seen = |candidate: &Candidate| CandidateSeen {
         endpoint_id: candidate.endpoint.id.to_string(),
-        endpoint: short(&candidate.endpoint.name, NAME),
+        endpoint: short(&candidate.endpoint.name, MAX_NAME),
         weight: candidate.endpoint.weight,
         geography: candidate.model.geography.as_str().into(),
         in_trouble: false,
@@ -92,10 +91,10 @@ pub(crate) fn trying(explanation: &mut Explanation, candidate: &Candidate, home_
     let region = candidate.endpoint.region.as_deref().unwrap_or(home_region);
     explanation.attempts.push(Attempted {
         endpoint_id: candidate.endpoint.id.to_string(),
-        endpoint: short(&candidate.endpoint.name, NAME),
+        endpoint: short(&candidate.endpoint.name, MAX_NAME),
         lane: candidate.lane.as_str().into(),
-        bedrock_model: short(&candidate.model.id, 2 * NAME),
-        region: short(region, NAME),
+        bedrock_model: short(&candidate.model.id, 2 * MAX_NAME),
+        region: short(region, MAX_NAME),
         geography: candidate.model.geography.as_str().into(),
         // It may have, until the opposite is known.
         reached: true,
@@ -110,7 +109,7 @@ pub(crate) fn worked(explanation: &mut Explanation, aws_request_id: Option<&str>
     };
     attempt.status = Some(200);
     attempt.took_ms = Some(millis(took));
-    attempt.aws_request_id = aws_request_id.map(|id| short(id, NAME));
+    attempt.aws_request_id = aws_request_id.map(|id| short(id, MAX_NAME));
 }
 
 /// It has failed. What is done about it is what the failure calls for: whether there is another endpoint shows later.
@@ -119,10 +118,10 @@ pub(crate) fn faulted(explanation: &mut Explanation, fault: &Fault, took: Durati
         return;
     };
     attempt.status = fault.status;
-    attempt.error = Some(short(&fault.error.kind, NAME));
+    attempt.error = Some(short(&fault.error.kind, MAX_NAME));
     attempt.reached = fault.reached;
     attempt.took_ms = Some(millis(took));
-    attempt.aws_request_id = fault.aws_request_id.as_deref().map(|id| short(id, NAME));
+    attempt.aws_request_id = fault.aws_request_id.as_deref().map(|id| short(id, MAX_NAME));
     let (then, without): (Option<Word>, _) = match &fault.error.retry {
         Retry::Never => (None, None),
         Retry::NextEndpoint => (Some("next_endpoint".into()), None),
@@ -145,14 +144,14 @@ pub(crate) fn translated(explanation: &mut Explanation, job: &Job) {
     let kept = MAX_ITEMS;
     explanation.translation = Translated {
         surface: surface.to_owned(),
-        version: short(version, NAME),
+        version: short(version, MAX_NAME),
         pinned,
         lessons: lessons.iter().take(kept).map(said).collect(),
         betas_sent: job
             .betas
             .iter()
             .take(kept)
-            .map(|name| short(name, NAME))
+            .map(|name| short(name, MAX_NAME))
             .collect(),
         betas_removed: (job.dropped.iter().filter(is_beta).take(kept))
             .map(|one| one.name.clone())
@@ -182,7 +181,7 @@ pub(crate) fn translated(explanation: &mut Explanation, job: &Job) {
 
 fn said(by: &Reduction) -> String {
     let (kind, value) = by.parts();
-    short(&format!("{kind} {value}"), NAME).trim_end().to_owned()
+    short(&format!("{kind} {value}"), MAX_NAME).trim_end().to_owned()
 }
 
 fn millis(took: Duration) -> u64 {

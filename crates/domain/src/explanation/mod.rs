@@ -28,6 +28,9 @@ pub const VERSION: u32 = 1;
 /// The most bytes that an explanation has as JSON.
 pub const MAX_BYTES: usize = 8 * 1024;
 
+/// The longest name in it, in characters.
+pub const MAX_NAME: usize = 100;
+
 /// The most entries of any of its lists.
 pub const MAX_ITEMS: usize = 16;
 
@@ -168,7 +171,7 @@ impl Explanation {
         self.asked.streaming = record.streaming;
         self.ended = Ended {
             attempts: record.attempts,
-            error: record.error.as_deref().map(|error| short(error, 100)),
+            error: record.error.as_deref().map(|error| short(error, MAX_NAME)),
             first_token_ms: record.first_token_ms,
             duration_ms: record.duration_ms,
             estimated: record.estimated,
