@@ -20,6 +20,7 @@ fn a_process_that_logs_and_panics() {
     let prompt = "the prompt says é";
     let _ = std::panic::catch_unwind(|| prompt.split_at(prompt.len() - 1).0.len());
     let _ = std::panic::catch_unwind(|| panic!("a literal message"));
+    tracing::info!("the last words");
 }
 
 fn stderr(filter: &str, json: bool) -> String {
@@ -62,6 +63,15 @@ fn what_others_have_said_begins_no_line_and_moves_no_cursor() {
     assert!(line.ends_with(&expected), "{line}");
     assert!(line.contains(" WARN it::telemetry: "), "{line}");
     assert!(!text.contains('\u{1b}'));
+}
+
+#[test]
+fn a_process_says_its_last_words_before_it_ends() {
+    for json in [false, true] {
+        let text = stderr("info", json);
+        let last = text.lines().last().unwrap();
+        assert!(last.contains("the last words"), "{text}");
+    }
 }
 
 #[test]
