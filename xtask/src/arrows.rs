@@ -11,7 +11,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("bedrock-sim", &[]),
     (
         "ccag-bench",
-        &["bedrock-sim", "ccag-free-port", "ccag-proto", "ccag-translate"],
+        &[
+            "bedrock-sim",
+            "ccag-domain",
+            "ccag-free-port",
+            "ccag-proto",
+            "ccag-translate",
+        ],
     ),
     ("ccag", &["ccag-admin-api", "ccag-doctor", "ccag-domain"]),
     ("ccag-admin-api", &["ccag-domain"]),

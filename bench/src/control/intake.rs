@@ -6,6 +6,7 @@ use crate::admin::{Admin, MODEL};
 use crate::arena::Control;
 use crate::measure::percentile;
 use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
 use ccag_proto::v1::{self, UsageBatch, UsageRecord};
 use prost::Message;
 use serde::Serialize;
@@ -19,7 +20,7 @@ use tokio_stream::wrappers::ReceiverStream;
 const BATCH: u64 = 500;
 const WINDOW: usize = 4;
 
-/// How the request of a record was decided, as a data plane has written it.
+/// How the request of a record was decided, as it is kept of what a data plane has written.
 const EXPLANATION: &str = include_str!("explanation.json");
 
 /// What was taken in.
@@ -43,10 +44,11 @@ pub(crate) async fn measure(
     meters: &Meters,
     options: &Options,
 ) -> Result<Intake> {
+    let decided = decided(who)?;
     let before = requests(admin).await?;
     let began = Instant::now();
     let each = options.records / options.reporters as u64;
-    let delivering = (0..options.reporters).map(|n| deliver(control, who, n, each));
+    let delivering = (0..options.reporters).map(|n| deliver(control, (who, &decided), n, each));
     let (waits, used) = meters
         .during(futures_util::future::try_join_all(delivering))
         .await?;
@@ -62,7 +64,7 @@ pub(crate) async fn measure(
         records,
         reporters: options.reporters,
         seconds,
-        bytes_each: record(who, 0, 0, now_ms()).encoded_len(),
+        bytes_each: record((who, &decided), 0, 0, now_ms()).encoded_len(),
         used,
         acknowledged_ms: [0.5, 1.0].map(|at| percentile(&mut waits, at)),
     })
@@ -79,7 +81,7 @@ async fn requests(admin: &Admin) -> Result<u64> {
 /// One data plane's records, a few batches under way: how long each batch took.
 async fn deliver(
     control: &Control,
-    who: &Population,
+    who: (&Population, &Bytes),
     reporter: usize,
     records: u64,
 ) -> Result<Vec<Duration>> {
@@ -119,7 +121,7 @@ async fn send(
     Ok(())
 }
 
-fn batch(who: &Population, reporter: usize, n: u64, records: u64) -> UsageBatch {
+fn batch(who: (&Population, &Bytes), reporter: usize, n: u64, records: u64) -> UsageBatch {
     let now = now_ms();
     let all = n * BATCH..((n + 1) * BATCH).min(records);
     UsageBatch {
@@ -132,8 +134,20 @@ fn batch(who: &Population, reporter: usize, n: u64, records: u64) -> UsageBatch 
     }
 }
 
-/// A request of a conversation with Claude Code, its keys in turn.
-fn record(who: &Population, reporter: usize, n: u64, now_ms: i64) -> UsageRecord {
+/// What explains each record, as data planes send it.
+fn decided(who: &Population) -> Result<Bytes> {
+    let explained = UsageRecord {
+        explanation: Some(EXPLANATION.into()),
+        decided: None,
+        ..record((who, &Bytes::new()), 0, 0, now_ms())
+    };
+    let record = ccag_domain::UsageRecord::try_from(explained)?;
+    let decided = UsageRecord::from(record).decided;
+    decided.context("what explains a record cannot be read")
+}
+
+/// A request of a conversation with Claude Code, its keys in turn, and what explains it.
+fn record((who, decided): (&Population, &Bytes), reporter: usize, n: u64, now_ms: i64) -> UsageRecord {
     let run = std::process::id();
     // Apart from each other, so that reporters do not all write of the same keys at the same time.
     let at = (n as usize).wrapping_mul(7_919).wrapping_add(reporter * 104_729) % who.keys.len();
@@ -166,7 +180,7 @@ fn record(who: &Population, reporter: usize, n: u64, now_ms: i64) -> UsageRecord
         session_id: Some(format!("00000000-0000-4000-8000-{:012x}", at as u64)),
         replica_id: format!("rep_bench{reporter}"),
         surface: String::new(),
-        explanation: Some(EXPLANATION.as_bytes().into()),
+        decided: Some(decided.clone()),
         tools: vec![v1::ToolCalls {
             name: if n.is_multiple_of(2) { "Read" } else { "Bash" }.to_owned(),
             calls: 1,

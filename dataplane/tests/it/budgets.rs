@@ -55,6 +55,11 @@ async fn under(budgets: Vec<Budget>, spent: NanoUsd) -> (Control, Rig) {
     (control, rig)
 }
 
+/// The usual world under a budget of the team's, of which nothing is spent.
+async fn under_one(amount: NanoUsd, mode: BudgetMode) -> (Control, Rig) {
+    under(vec![budget("bud_team", team(), amount, mode)], NanoUsd::ZERO).await
+}
+
 async fn answered(rig: &Rig) -> Answer {
     rig.bedrock.push(Script::Whole(whole_message()));
     rig.post(ask(false)).await
@@ -186,11 +191,7 @@ async fn an_amount_of_zero_means_that_nothing_is_served() {
 #[tokio::test]
 async fn a_hard_budget_refuses_what_could_cost_too_much_and_says_what_would_fit() {
     // Ten cents: enough for the prompt and a few thousand tokens, not for 64 000.
-    let (_control, rig) = under(
-        vec![budget("bud_team", team(), NanoUsd(100_000_000), BudgetMode::Hard)],
-        NanoUsd::ZERO,
-    )
-    .await;
+    let (_control, rig) = under_one(NanoUsd(100_000_000), BudgetMode::Hard).await;
     let long = ask(false).replace("\"max_tokens\":64", "\"max_tokens\":64000");
     let answer = rig.post(long).await;
     assert_used_up(&answer, &rig, 0);
@@ -203,11 +204,7 @@ async fn a_hard_budget_refuses_what_could_cost_too_much_and_says_what_would_fit(
 #[tokio::test]
 async fn what_is_set_aside_for_others_is_a_wait_and_not_an_end() {
     // Enough for one such request at a time.
-    let (control, rig) = under(
-        vec![budget("bud_team", team(), NanoUsd(4_000_000), BudgetMode::Hard)],
-        NanoUsd::ZERO,
-    )
-    .await;
+    let (control, rig) = under_one(NanoUsd(4_000_000), BudgetMode::Hard).await;
     let events = rig.bedrock.stream();
     events.send(Ok(chunk(START))).unwrap();
     events.send(Ok(chunk(BLOCK))).unwrap();
@@ -244,16 +241,7 @@ async fn what_is_set_aside_for_others_is_a_wait_and_not_an_end() {
 
 #[tokio::test]
 async fn an_answer_that_costs_more_than_was_thought_is_noticed_while_it_runs() {
-    let (control, rig) = under(
-        vec![budget(
-            "bud_team",
-            team(),
-            NanoUsd::from_usd(1),
-            BudgetMode::Balanced,
-        )],
-        NanoUsd::ZERO,
-    )
-    .await;
+    let (control, rig) = under_one(NanoUsd::from_usd(1), BudgetMode::Balanced).await;
     let events = rig.bedrock.stream();
     events.send(Ok(chunk(START))).unwrap();
     events.send(Ok(chunk(BLOCK))).unwrap();
@@ -355,16 +343,7 @@ async fn without_the_control_plane_a_budget_says_what_is_served() {
 
 #[tokio::test]
 async fn a_control_plane_that_does_not_answer_holds_nobody_up_for_long() {
-    let (control, rig) = under(
-        vec![budget(
-            "bud_team",
-            team(),
-            NanoUsd::from_usd(10),
-            BudgetMode::Balanced,
-        )],
-        NanoUsd::ZERO,
-    )
-    .await;
+    let (control, rig) = under_one(NanoUsd::from_usd(10), BudgetMode::Balanced).await;
     control.plane.shared.treasury.mute.store(true, Ordering::Relaxed);
     let answer = tokio::time::timeout(Duration::from_secs(5), rig.post(ask(false)))
         .await
@@ -375,16 +354,7 @@ async fn a_control_plane_that_does_not_answer_holds_nobody_up_for_long() {
 
 #[tokio::test]
 async fn thousands_of_requests_are_served_with_a_handful_of_questions() {
-    let (control, rig) = under(
-        vec![budget(
-            "bud_team",
-            team(),
-            NanoUsd::from_usd(1_000),
-            BudgetMode::Balanced,
-        )],
-        NanoUsd::ZERO,
-    )
-    .await;
+    let (control, rig) = under_one(NanoUsd::from_usd(1_000), BudgetMode::Balanced).await;
     for _ in 0..20 {
         assert_eq!(answered(&rig).await.status, 200);
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -401,16 +371,7 @@ async fn thousands_of_requests_are_served_with_a_handful_of_questions() {
 
 #[tokio::test]
 async fn the_first_request_after_a_pause_finds_its_share_and_little_is_said_meanwhile() {
-    let (control, rig) = under(
-        vec![budget(
-            "bud_team",
-            team(),
-            NanoUsd::from_usd(1_000),
-            BudgetMode::Balanced,
-        )],
-        NanoUsd::ZERO,
-    )
-    .await;
+    let (control, rig) = under_one(NanoUsd::from_usd(1_000), BudgetMode::Balanced).await;
     assert_eq!(answered(&rig).await.status, 200);
     let treasury = &control.plane.shared.treasury;
     // Until nothing is said any more of what the request had used.

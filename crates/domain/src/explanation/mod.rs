@@ -1,10 +1,11 @@
 //! How a request was decided: what the data plane writes down of it, for whoever asks later.
 //!
 //! An [`Explanation`] holds ids, names of things, counts and amounts; never a word of a prompt, a secret, or the content of
-//! a header other than the names of betas. It travels and is stored as JSON ([`Explanation::to_json`]) of at most
-//! [`MAX_BYTES`]. Whatever is missing is read as empty and whatever is new is passed over, so that planes of different
-//! versions understand each other. Words (`verdict`, `basis`, …) are text for the same reason: a word that a reader does
-//! not know is shown as it is. [`told`] says it all in sentences.
+//! a header other than the names of betas. It is stored as JSON ([`Explanation::to_json`]) of at most [`MAX_BYTES`], as
+//! which that of a refusal also travels; in a usage record it is a Protobuf message. Whatever is missing is read as empty
+//! and whatever is new is passed over, so that planes of different versions understand each other. Words (`verdict`,
+//! `basis`, …) are text for the same reason: a word that a reader does not know is shown as it is. [`told`] says it all in
+//! sentences.
 
 mod lines;
 mod parts;
