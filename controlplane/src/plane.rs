@@ -173,6 +173,7 @@ impl ControlPlane {
             notifications::worker::run(app.clone(), life.shutdown()),
         );
         life.spawn("sums", rollup::catch_up(app.clone(), life.shutdown()));
+        life.spawn("packs", rollup::keep_packed(app.clone(), life.shutdown()));
         let fleet = FleetWriter::default();
         fleet.start(app.clone(), life);
         let shares = Shares::default();

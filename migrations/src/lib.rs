@@ -45,6 +45,7 @@ mod m20261130_000035_tools;
 mod m20261130_000036_conversations;
 mod m20261201_000037_sums_in_steps;
 mod m20261201_000039_conditions;
+mod m20261202_000040_usage_packs;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -94,6 +95,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000036_conversations::Migration),
             Box::new(m20261201_000037_sums_in_steps::Migration),
             Box::new(m20261201_000039_conditions::Migration),
+            Box::new(m20261202_000040_usage_packs::Migration),
         ]
     }
 }

@@ -33,7 +33,7 @@ pub(crate) enum Usage {
 /// From when to when.
 #[derive(Debug, Args)]
 pub(super) struct When {
-    /// From so many days back; 30 if neither this nor --from is given
+    /// So many whole days in UTC, today included; 30 if neither this nor --from is given
     #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) days: Option<u32>,
     /// From this day or time on, in UTC: 2026-11-01 or 2026-11-01T06:00:00Z

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use ccag_controlplane::ControlPlane;
+use ccag_controlplane::app::rollup;
 use ccag_controlplane::store::Tally;
 use http_body_util::BodyExt;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
@@ -97,8 +98,8 @@ async fn one(db: &DatabaseConnection, sql: &str) -> Result<String> {
     Ok(row.map_or_else(|| "nothing".to_owned(), |row| row.try_get_by_index(0).unwrap()))
 }
 
-/// Waits until the coarser sums of all days are made, as after an update of an old installation.
-async fn caught_up(db: &DatabaseConnection) -> Result<()> {
+/// Waits until the coarser sums of all days are made and packed, as after an update of an old installation.
+async fn caught_up(plane: &ControlPlane, db: &DatabaseConnection) -> Result<()> {
     let begun = Instant::now();
     let sql = "SELECT CAST(complete_from_ms AS TEXT) FROM usage_sums_state";
     let mut said = 0;
@@ -117,6 +118,12 @@ async fn caught_up(db: &DatabaseConnection) -> Result<()> {
         println!("all days were summed up in {:?}", begun.elapsed());
         db.execute_unprepared("ANALYZE usage_sums").await?;
     }
+    let begun = Instant::now();
+    let packed = rollup::pack(plane.app()).await?;
+    println!(
+        "{packed} days and months of sums were packed in {:?}",
+        begun.elapsed()
+    );
     Ok(())
 }
 
@@ -128,7 +135,7 @@ pub(crate) async fn all(
     only: &str,
     slow: Option<u128>,
 ) -> Result<()> {
-    caught_up(db).await?;
+    caught_up(plane, db).await?;
     let login = ccag_controlplane::app::sessions::login(plane.app(), "admin", PASSWORD, None).await;
     let token = login.map_err(|problem| anyhow::anyhow!(problem.message))?;
     let token = token.token.reveal().to_owned();

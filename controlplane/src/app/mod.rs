@@ -37,7 +37,7 @@ pub mod quarantine;
 pub(crate) mod quota_use;
 pub(crate) mod refusals;
 pub mod reprice;
-pub(crate) mod rollup;
+pub mod rollup;
 pub mod routing;
 pub mod scim;
 pub mod search;

@@ -1,7 +1,8 @@
-//! The hourly sums of a set of records, and the coarser ones of what was there before them.
+//! The hourly sums of a set of records, the coarser ones of what was there before them, and packs of what is over.
 
 use super::App;
 use crate::latency::Latency;
+use crate::store::StoreError;
 use crate::store::entity::{usage_record, usage_rollup};
 use ccag_daemon::CancellationToken;
 use ccag_domain::Outcome;
@@ -14,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long one step of making old sums is to take, during which no record is taken in, in milliseconds.
 const STEP_MS: i64 = 40;
+
+/// How often to look for what is over. It is also how long a day that late records have changed is read row by row.
+const PACK_EVERY: Duration = Duration::from_mins(5);
 
 /// How many hourly rows the first step takes.
 const FIRST: u64 = 100;
@@ -55,6 +59,39 @@ pub(crate) async fn catch_up(app: App, shutdown: CancellationToken) {
         () = work => {}
         () = shutdown.cancelled() => {}
     }
+}
+
+/// Packs the sums of days and months once they are over. It waits at first: while control planes are being replaced, those of an
+/// earlier release may still add to days without taking their packs away.
+pub(crate) async fn keep_packed(app: App, shutdown: CancellationToken) {
+    let work = async {
+        loop {
+            tokio::time::sleep(PACK_EVERY).await;
+            if let Err(error) = pack(&app).await {
+                tracing::warn!(%error, "the sums of days that are over could not be packed; pages read them row by row");
+                app.metrics.db_error("maintenance");
+            }
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = shutdown.cancelled() => {}
+    }
+}
+
+/// Packs what is over and not packed yet, and says how much that was: days and months of each cube. Between two of them it rests
+/// for as long as it has worked.
+///
+/// # Errors
+/// What the database says.
+pub async fn pack(app: &App) -> Result<usize, StoreError> {
+    let due = app.store.due(app.now_ms()).await?;
+    for one in &due {
+        let begun = tokio::time::Instant::now();
+        app.store.pack(one, app.now_ms()).await?;
+        tokio::time::sleep(begun.elapsed()).await;
+    }
+    Ok(due.len())
 }
 
 /// Sums records by hour, team, user, key, model and endpoint.

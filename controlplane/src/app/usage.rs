@@ -8,7 +8,7 @@ use ccag_admin_api::{
     ExportQuery, GroupBy as ApiGroupBy, LedgerRow, Percentiles, TimeRange, Timestamp, UsageGroup, UsageQuery,
     UsageSummary, UsageTotals,
 };
-use ccag_domain::time::hour_bucket;
+use ccag_domain::time::{DAY_MS, hour_bucket};
 use ccag_domain::{Actor, Area, Code, KeyId, ModelName, Permission, Problem, Reach, TeamId, UnixMs, UserId};
 use futures_util::Stream;
 use std::collections::HashMap;
@@ -58,6 +58,7 @@ impl Scope {
         Ok(RollupFilter {
             from_ms: Some(hour_bucket(self.from_ms)),
             to_ms: (!open).then_some(self.to_ms),
+            today_ms: open.then(|| app.now_ms().div_euclid(DAY_MS) * DAY_MS),
             user_id,
             team_id,
             key_id: self.key_id.as_ref().map(ToString::to_string),

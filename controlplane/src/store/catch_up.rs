@@ -109,6 +109,8 @@ impl Store {
             (0, _) => 0,
             (from, None) => {
                 let from = begin(from);
+                let packs = "DELETE FROM usage_packs";
+                tx.execute_raw(self.statement(packs, [])).await?;
                 let filled = Filled {
                     hour: from - 1,
                     up_to: None,

@@ -3,7 +3,7 @@
 //! [ADR 25](../../../docs/adr/0025-coarser-sums.md).
 
 use super::entity::{usage_rollup, usage_sum};
-use super::{StoreError, catch_up, dialect};
+use super::{StoreError, catch_up, dialect, packs};
 use crate::latency::Latency;
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{Period, TimeZone, UnixMs};
@@ -81,6 +81,8 @@ pub(super) struct Cube {
     pub(super) grain: Grain,
     /// Whether it has histograms of latency.
     pub(super) latency: bool,
+    /// Whether what is over is packed: [`super::packs`].
+    pub(super) packed: bool,
 }
 
 const fn cube(name: &'static str, grain: Grain, dims: Dims, latency: bool) -> Cube {
@@ -89,7 +91,12 @@ const fn cube(name: &'static str, grain: Grain, dims: Dims, latency: bool) -> Cu
         dims,
         grain,
         latency,
+        packed: false,
     }
+}
+
+const fn packed(cube: Cube) -> Cube {
+    Cube { packed: true, ..cube }
 }
 
 /// The first user's hour of all times, by user.
@@ -101,12 +108,12 @@ pub(super) static CUBES: [Cube; 11] = [
     cube("hour-team", Grain::Hour, Dims::TEAM, false),
     cube("day-work", Grain::Day, Dims::WORK, true),
     cube("day-team", Grain::Day, Dims::TEAM, false),
-    cube("day-team-work", Grain::Day, Dims::TEAM_WORK, true),
-    cube("day-people", Grain::Day, Dims::PEOPLE, false),
-    cube("day-all", Grain::Day, Dims::ALL, false),
+    packed(cube("day-team-work", Grain::Day, Dims::TEAM_WORK, true)),
+    packed(cube("day-people", Grain::Day, Dims::PEOPLE, false)),
+    packed(cube("day-all", Grain::Day, Dims::ALL, false)),
     cube("month-work", Grain::Month, Dims::WORK, true),
-    cube("month-people", Grain::Month, Dims::PEOPLE, false),
-    cube("month-all", Grain::Month, Dims::ALL, false),
+    packed(cube("month-people", Grain::Month, Dims::PEOPLE, false)),
+    packed(cube("month-all", Grain::Month, Dims::ALL, false)),
     cube(EVER, Grain::Ever, Dims::USER, false),
 ];
 
@@ -296,7 +303,7 @@ pub(super) async fn put(tx: &DatabaseTransaction, sums: Vec<Model>) -> Result<()
             .exec_without_returning(tx)
             .await?;
     }
-    Ok(())
+    packs::make::outdated(tx, &sums).await
 }
 
 /// What to do with a row that is there already: add to its numbers, and leave its histogram.

@@ -37,6 +37,7 @@ pub(crate) mod network;
 mod observed;
 pub(crate) mod offers;
 pub(crate) mod outbox;
+mod packs;
 mod policies;
 pub(crate) mod present;
 mod prices;

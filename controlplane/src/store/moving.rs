@@ -19,6 +19,9 @@ use std::time::Duration;
 /// The table in which migrations are noted.
 const MIGRATIONS: &str = "seaql_migrations";
 
+/// What is made anew of what is copied.
+const MADE_ANEW: &str = "usage_packs";
+
 /// Tables of which one with rows means that a gateway has been using the database.
 const IN_USE: [&str; 4] = ["users", "config_revision", "usage_records", "audit"];
 
@@ -238,7 +241,7 @@ async fn schema<C: ConnectionTrait>(db: &C, backend: DbBackend) -> Result<Schema
     for row in db.query_all_raw(Statement::from_string(backend, sql)).await? {
         let (table, column): (String, String) = (row.try_get("", "t")?, row.try_get("", "c")?);
         let kind: String = row.try_get("", "k")?;
-        if table == MIGRATIONS {
+        if table == MIGRATIONS || table == MADE_ANEW {
             continue;
         }
         let kind = match kind.as_str() {

@@ -1,14 +1,15 @@
 //! Questions about what was used, any number of them in one statement.
 
 use super::cubes::{Dims, Grain};
+use super::packs::answer::Among;
 use super::reading::{Part, Reading};
-use super::rollups::{GroupBy, Piece, RollupFilter, RollupSum, SumRow, read_latency};
+use super::rollups::{GroupBy, MONDAY_MS, Piece, RollupFilter, RollupSum, SumRow, WEEK_MS, read_latency};
 use super::{Backend, Store, StoreError};
 use crate::latency::Latency;
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{NanoUsd, UnixMs};
 use futures_util::TryStreamExt;
-use sea_orm::{DatabaseTransaction, FromQueryResult, Statement, StreamTrait, Value};
+use sea_orm::{FromQueryResult, Statement, StreamTrait, Value};
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -61,15 +62,32 @@ impl Sql {
         let _ = write!(self.text, "{text}");
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     pub(super) fn bind(&mut self, value: impl Into<Value>) {
         self.values.push(value.into());
         let place = self.values.len();
         self.say(format_args!("${place}"));
     }
 
-    /// `SELECT <columns> FROM … WHERE …<more>` for each part; `START` in the columns is when a row begins, in the piece's terms.
+    /// `SELECT <columns> FROM … WHERE …<more>` for each part of a reading; `START` in the columns is when a row begins, in the
+    /// piece's terms.
     pub(super) fn parts(&mut self, filter: &RollupFilter, reading: &Reading, columns: &str, more: &str) {
-        let mut parts = reading.parts(filter.from_ms, filter.to_ms);
+        let parts = reading.parts(filter.from_ms, filter.to_ms);
+        self.these(parts, reading.piece, filter, columns, more);
+    }
+
+    /// The same of these parts.
+    pub(super) fn these(
+        &mut self,
+        mut parts: Vec<Part>,
+        piece: Piece,
+        filter: &RollupFilter,
+        columns: &str,
+        more: &str,
+    ) {
         if parts.is_empty() {
             // A range without anything in it.
             parts.push(Part {
@@ -86,12 +104,18 @@ impl Sql {
                 Some(_) => ("usage_sums", "start_ms"),
                 None => ("usage_rollups_hourly", "bucket_ms"),
             };
-            let start = match reading.piece {
+            let start = match piece {
                 Piece::Whole => "CAST(0 AS BIGINT)".to_owned(),
                 Piece::Hour => time.to_owned(),
                 // A database groups faster by a column than by what it has to work out.
                 Piece::Day if part.cube.is_some_and(|cube| cube.grain == Grain::Day) => time.to_owned(),
-                Piece::Day => format!("({time} - {time} % {DAY_MS})"),
+                Piece::Week => format!("({time} - ({time} - {MONDAY_MS}) % {WEEK_MS})"),
+                // Readings end with months where there are many.
+                Piece::Month if part.is_of_one_month() => {
+                    format!("CAST({} AS BIGINT)", piece.start(part.from.unwrap_or(0)))
+                }
+                Piece::Month if part.cube.is_some_and(|cube| cube.grain == Grain::Month) => time.to_owned(),
+                Piece::Day | Piece::Month => format!("({time} - {time} % {DAY_MS})"),
             };
             let last = if part.cube.is_some() {
                 "last_ms"
@@ -99,7 +123,11 @@ impl Sql {
                 "bucket_ms"
             };
             let columns = columns.replace("START", &start).replace("LAST", last);
-            self.say(format_args!("SELECT {columns} FROM {table} WHERE 1 = 1"));
+            self.say(format_args!("SELECT {columns} FROM {table}"));
+            if let (Some(_), Some(index)) = (part.cube, filter.among.as_ref().and_then(Among::index)) {
+                self.say(format_args!(" INDEXED BY {index}"));
+            }
+            self.say(" WHERE 1 = 1");
             if let Some(cube) = part.cube {
                 self.say(format_args!(" AND cube = '{}'", cube.name));
             }
@@ -127,6 +155,23 @@ impl Sql {
             // There may be none.
             self.say(if ids.is_empty() { "NULL)" } else { ")" });
         }
+        let Some(among) = &filter.among else { return };
+        let numbers: Vec<String> = among.numbers.iter().map(ToString::to_string).collect();
+        self.say(format_args!(
+            " AND {} IN (SELECT id FROM usage_numbers WHERE number IN ({})",
+            among.column,
+            if numbers.is_empty() {
+                "NULL".to_owned()
+            } else {
+                numbers.join(", ")
+            }
+        ));
+        for id in &among.ids {
+            self.say(" UNION ALL SELECT CAST(");
+            self.bind(id.clone());
+            self.say(" AS TEXT)");
+        }
+        self.say(")");
     }
 
     pub(super) fn made(self, store: &Store) -> Statement {
@@ -135,7 +180,7 @@ impl Sql {
 }
 
 impl GroupBy {
-    const fn dims(self) -> Dims {
+    pub(super) const fn dims(self) -> Dims {
         match self {
             Self::Nothing | Self::Miss => Dims::NONE,
             Self::Team => Dims::TEAM,
@@ -146,7 +191,7 @@ impl GroupBy {
         }
     }
 
-    const fn column(self) -> &'static str {
+    pub(super) const fn column(self) -> &'static str {
         match self {
             Self::Nothing => "CAST('' AS TEXT)",
             Self::Team => "team_id",
@@ -186,9 +231,50 @@ fn shares(question: &Question<'_>) -> bool {
 }
 
 impl Store {
-    /// Answers questions, in one statement.
+    /// Answers questions: those that would read many rows from packs, the others in one statement.
     pub(crate) async fn ask(&self, questions: &[Question<'_>]) -> Result<Vec<Answer>, StoreError> {
         let complete_from = self.complete_from().await?;
+        let is_wide = |asked: &Question<'_>| {
+            let wide = asked.by != GroupBy::Miss && Self::is_wide(asked.filter, asked.by.dims(), asked.piece);
+            complete_from == 0 && wide
+        };
+        let (wide, narrow): (Vec<Question<'_>>, Vec<Question<'_>>) =
+            questions.iter().copied().partition(|asked| is_wide(asked));
+        let (wide, narrow) = futures_util::try_join!(
+            async {
+                match wide.is_empty() {
+                    true => Ok(Vec::new()),
+                    false => self.ask_packs(&wide).await,
+                }
+            },
+            async {
+                match narrow.is_empty() {
+                    true => Ok(Vec::new()),
+                    false => self.ask_rows(&narrow, complete_from).await,
+                }
+            },
+        )?;
+        let (mut wide, mut narrow) = (wide.into_iter(), narrow.into_iter());
+        let next = |asked| {
+            if is_wide(asked) {
+                wide.next()
+            } else {
+                narrow.next()
+            }
+        };
+        Ok(questions
+            .iter()
+            .map(next)
+            .map(Option::unwrap_or_default)
+            .collect())
+    }
+
+    /// Answers questions, in one statement.
+    pub(super) async fn ask_rows(
+        &self,
+        questions: &[Question<'_>],
+        complete_from: UnixMs,
+    ) -> Result<Vec<Answer>, StoreError> {
         let statement = self.write_down(questions, complete_from);
         let columns = [
             "question",
@@ -233,7 +319,7 @@ impl Store {
     }
 
     /// Which rows a question reads.
-    fn reading(&self, asked: &Question<'_>, complete_from: UnixMs) -> Reading {
+    pub(super) fn reading(&self, asked: &Question<'_>, complete_from: UnixMs) -> Reading {
         Reading {
             dims: asked.filter.dims().and(asked.by.dims()),
             piece: asked.piece,
@@ -380,62 +466,4 @@ impl Store {
         }
         Ok(sums)
     }
-
-    /// What everything that each filter selects has cost, in nano-USD, as a transaction sees it.
-    pub(super) async fn sum_costs(
-        &self,
-        tx: &DatabaseTransaction,
-        filters: &[RollupFilter],
-    ) -> Result<Vec<i64>, StoreError> {
-        let rows = CostRow::find_by_statement(self.costs(filters)).all(tx).await?;
-        Ok(in_order(rows, filters.len()))
-    }
-
-    /// The same, as it is now.
-    pub(super) async fn sum_costs_now(&self, filters: &[RollupFilter]) -> Result<Vec<i64>, StoreError> {
-        let columns = vec!["n".to_owned(), "cost".to_owned()];
-        let rows = self.read(self.costs(filters), columns).await?;
-        Ok(in_order(rows, filters.len()))
-    }
-
-    fn costs(&self, filters: &[RollupFilter]) -> Statement {
-        let mut sql = Sql::default();
-        sql.say("SELECT n, CAST(SUM(cost_nano_usd) AS BIGINT) AS cost FROM (");
-        for (n, filter) in filters.iter().enumerate() {
-            let reading = Reading {
-                dims: filter.dims(),
-                piece: Piece::Whole,
-                latency: false,
-                complete_from: self.complete_from.load(std::sync::atomic::Ordering::Relaxed),
-            };
-            if n > 0 {
-                sql.say(" UNION ALL ");
-            }
-            sql.parts(
-                filter,
-                &reading,
-                &format!("CAST({n} AS BIGINT) AS n, cost_nano_usd"),
-                "",
-            );
-        }
-        sql.say(") AS parts GROUP BY n");
-        sql.made(self)
-    }
-}
-
-#[derive(FromQueryResult)]
-struct CostRow {
-    n: i64,
-    cost: Option<i64>,
-}
-
-/// Sums in the order of the filters.
-fn in_order(rows: Vec<CostRow>, filters: usize) -> Vec<i64> {
-    let mut sums = vec![0; filters];
-    for row in rows {
-        if let Some(slot) = usize::try_from(row.n).ok().and_then(|n| sums.get_mut(n)) {
-            *slot = row.cost.unwrap_or(0);
-        }
-    }
-    sums
 }

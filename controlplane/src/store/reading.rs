@@ -14,7 +14,43 @@ pub(super) struct Part {
     pub(super) to: Option<UnixMs>,
 }
 
+/// Into so many months a part is divided: a statement does not take any number of parts.
+const MOST_MONTHS: usize = 36;
+
+impl Part {
+    /// Whether all of it lies in one month.
+    pub(super) fn is_of_one_month(&self) -> bool {
+        matches!((self.from, self.to), (Some(from), Some(to)) if to <= month_of(from).1)
+    }
+
+    /// The same month by month, unless its rows are months already, or there are too many.
+    fn by_month(self) -> Vec<Self> {
+        let (Some(from), Some(to)) = (self.from, self.to) else {
+            return vec![self];
+        };
+        if self.cube.is_some_and(|cube| cube.grain == Grain::Month) {
+            return vec![self];
+        }
+        let starts = std::iter::successors(Some(from), |at| Some(month_of(*at).1));
+        let months: Vec<Self> = starts
+            .take_while(|at| *at < to)
+            .take(MOST_MONTHS + 1)
+            .map(|at| Self {
+                from: Some(at),
+                to: Some(to.min(month_of(at).1)),
+                ..self
+            })
+            .collect();
+        if months.len() > MOST_MONTHS {
+            vec![self]
+        } else {
+            months
+        }
+    }
+}
+
 /// What to read for a question: wide rows where there are such, narrow ones at the edges.
+#[derive(Clone)]
 pub(super) struct Reading {
     pub(super) dims: Dims,
     pub(super) piece: Piece,
@@ -37,6 +73,14 @@ impl Reading {
         (found.latency || !self.latency).then_some(found)
     }
 
+    /// Whether another reading of the same piece reads the same cubes.
+    pub(super) fn reads_as(&self, other: &Self) -> bool {
+        let names = |reading: &Self| {
+            [Grain::Day, Grain::Month].map(|grain| reading.cube(grain).map(|cube| cube.name))
+        };
+        names(self) == names(other)
+    }
+
     /// Pieces that are not empty, in order.
     pub(super) fn parts(&self, from: Option<UnixMs>, to: Option<UnixMs>) -> Vec<Part> {
         let mut parts = Vec::new();
@@ -51,6 +95,9 @@ impl Reading {
             self.split(Grain::Hour, end_day, to, &mut parts);
         }
         parts.retain(|part| !matches!((part.from, part.to), (Some(a), Some(b)) if a >= b));
+        if self.piece == Piece::Month {
+            parts = parts.into_iter().flat_map(Part::by_month).collect();
+        }
         parts
     }
 
@@ -71,9 +118,11 @@ impl Reading {
             parts.push(hourly(from, earlier(to, self.complete_from)));
             from = later(from, self.complete_from);
         }
-        let months = (self.piece == Piece::Whole && grain == Grain::Day)
+        // Months that keep more apart have more rows than the days that they would stand for.
+        let months = (matches!(self.piece, Piece::Whole | Piece::Month) && grain == Grain::Day)
             .then(|| self.cube(Grain::Month))
-            .flatten();
+            .flatten()
+            .filter(|months| months.dims == cube.dims);
         let Some(months) = months else {
             parts.push(Part {
                 cube: Some(cube),
@@ -127,6 +176,24 @@ mod tests {
     /// 2026-11-01, a month's first day.
     const NOVEMBER: UnixMs = 1_793_491_200_000;
 
+    #[test]
+    fn months_are_read_where_they_have_fewer_rows() {
+        let names = |dims| -> Vec<&str> {
+            let reading = Reading {
+                dims,
+                piece: Piece::Whole,
+                latency: false,
+                complete_from: 0,
+            };
+            let parts = reading.parts(Some(NOVEMBER), None);
+            parts.iter().filter_map(|part| Some(part.cube?.name)).collect()
+        };
+        assert_eq!(names(Dims::NONE), ["month-work"]);
+        assert_eq!(names(Dims::KEY), ["month-people"]);
+        assert_eq!(names(Dims::TEAM), ["day-team"]);
+        assert_eq!(names(Dims::TEAM.and(Dims::MODEL)), ["day-team-work"]);
+    }
+
     fn parts(
         piece: Piece,
         complete_from: UnixMs,
@@ -174,6 +241,30 @@ mod tests {
         // Of a user there is nothing wider for an hour.
         assert_eq!(parts(Piece::Hour, 0, at(2), Some(at(4))), [part("hourly", 2, 4)]);
         assert_eq!(parts(Piece::Whole, 0, at(2), Some(at(4))), [part("hourly", 2, 4)]);
+        // Months are kept apart where there are no wider rows, too.
+        assert_eq!(
+            parts(Piece::Month, 0, at(-28), Some(at(31 * 24 + 5))),
+            [
+                part("hourly", -28, -24),
+                part("day-people", -24, 0),
+                part("month-people", 0, 720),
+                part("day-people", 720, 744),
+                part("hourly", 744, 749),
+            ]
+        );
+        assert_eq!(
+            parts(Piece::Month, i64::MAX, at(-24), Some(at(750))),
+            [
+                part("hourly", -24, 0),
+                part("hourly", 0, 720),
+                part("hourly", 720, 744),
+                part("hourly", 744, 750)
+            ]
+        );
+        assert_eq!(
+            parts(Piece::Month, i64::MAX, at(-100 * 720), Some(at(750))),
+            [part("hourly", -100 * 720, 744), part("hourly", 744, 750)]
+        );
         // Days that have no sums yet.
         assert_eq!(
             parts(Piece::Whole, at(48), at(0), None),

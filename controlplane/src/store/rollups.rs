@@ -2,9 +2,11 @@
 
 use super::cubes::{self, Dims};
 use super::entity::usage_rollup::{Column as C, Entity, Model};
+use super::packs::answer::Among;
 use super::questions::Question;
 use super::{Store, StoreError, dialect};
 use crate::latency::Latency;
+use ccag_domain::time::DAY_MS;
 use ccag_domain::{NanoUsd, Tokens, UnixMs};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict};
 use sea_orm::{DatabaseTransaction, EntityTrait, FromQueryResult, IntoActiveModel, Iterable};
@@ -17,6 +19,8 @@ pub(crate) struct RollupFilter {
     pub(crate) from_ms: Option<UnixMs>,
     /// Hours that begin before this.
     pub(crate) to_ms: Option<UnixMs>,
+    /// Where it has no end, when the day at hand began: what was before is over.
+    pub(crate) today_ms: Option<UnixMs>,
     pub(crate) user_id: Option<String>,
     pub(crate) team_id: Option<String>,
     pub(crate) key_id: Option<String>,
@@ -25,6 +29,8 @@ pub(crate) struct RollupFilter {
     pub(crate) key_ids: Option<Vec<String>>,
     /// Of these only.
     pub(crate) of: OnlyOf,
+    /// Of those that remain of a ranking only.
+    pub(crate) among: Option<Among>,
 }
 
 /// A choice of several of each kind; what is empty does not matter, and the empty text stands for "none".
@@ -51,7 +57,29 @@ pub(crate) enum Piece {
     Hour,
     /// By the day, in UTC.
     Day,
+    /// By the week, which begins on Monday, UTC.
+    Week,
+    /// By the month, in UTC.
+    Month,
 }
+
+impl Piece {
+    /// When the piece begins that a day or a month is in.
+    pub(super) fn start(self, at: UnixMs) -> UnixMs {
+        match self {
+            Self::Whole => 0,
+            Self::Hour => at,
+            Self::Day => cubes::day_start(at),
+            Self::Week => at - (at - MONDAY_MS).rem_euclid(WEEK_MS),
+            Self::Month => cubes::month_of(at).0,
+        }
+    }
+}
+
+/// The first Monday of 1970.
+pub(super) const MONDAY_MS: i64 = 4 * DAY_MS;
+
+pub(super) const WEEK_MS: i64 = 7 * DAY_MS;
 
 /// What to keep apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,9 +251,10 @@ impl RollupFilter {
 
     /// What has to be kept apart to select by it.
     pub(super) fn dims(&self) -> Dims {
-        self.lists()
-            .into_iter()
-            .map(|(column, _)| match column {
+        let columns = self.lists().into_iter().map(|(column, _)| column);
+        columns
+            .chain(self.among.as_ref().map(|among| among.column))
+            .map(|column| match column {
                 "team_id" => Dims::TEAM,
                 "user_id" => Dims::USER,
                 "key_id" => Dims::KEY,
@@ -263,5 +292,21 @@ impl From<SumRow> for RollupSum {
             },
             cost: NanoUsd(row.cost_nano_usd.unwrap_or(0)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weeks_begin_on_monday_and_months_with_their_first_day() {
+        // 2026-11-26, a Thursday.
+        let thursday = 1_795_651_200_000;
+        assert_eq!(Piece::Day.start(thursday), thursday);
+        assert_eq!(Piece::Week.start(thursday), thursday - 3 * DAY_MS);
+        assert_eq!(Piece::Week.start(thursday - 3 * DAY_MS), thursday - 3 * DAY_MS);
+        assert_eq!(Piece::Week.start(thursday - 4 * DAY_MS), thursday - 10 * DAY_MS);
+        assert_eq!(Piece::Month.start(thursday), thursday - 25 * DAY_MS);
     }
 }

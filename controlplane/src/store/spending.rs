@@ -1,13 +1,16 @@
 //! What was spent of accounts: whole hours from the sums that are kept, what lies at the edges from the ledger itself.
 
 use super::ledger::{self, LedgerFilter};
-use super::rollups::RollupFilter;
+use super::questions::Sql;
+use super::reading::Reading;
+use super::rollups::{Piece, RollupFilter};
 use super::{Store, StoreError};
 use ccag_domain::UnixMs;
 use ccag_domain::account::AccountOf;
 use ccag_domain::time::{HOUR_MS, hour_bucket};
 use futures_util::future::try_join_all;
-use sea_orm::DatabaseTransaction;
+use sea_orm::{DatabaseTransaction, FromQueryResult, Statement};
+use std::sync::atomic::Ordering;
 
 /// How many accounts are summed up in one statement.
 const AT_A_TIME: usize = 100;
@@ -54,6 +57,64 @@ impl Store {
         }
         Ok(sums)
     }
+
+    /// What everything that each filter selects has cost, in nano-USD, as a transaction sees it.
+    async fn sum_costs(
+        &self,
+        tx: &DatabaseTransaction,
+        filters: &[RollupFilter],
+    ) -> Result<Vec<i64>, StoreError> {
+        let rows = CostRow::find_by_statement(self.costs(filters)).all(tx).await?;
+        Ok(in_order(rows, filters.len()))
+    }
+
+    /// The same, as it is now.
+    async fn sum_costs_now(&self, filters: &[RollupFilter]) -> Result<Vec<i64>, StoreError> {
+        let columns = vec!["n".to_owned(), "cost".to_owned()];
+        let rows = self.read(self.costs(filters), columns).await?;
+        Ok(in_order(rows, filters.len()))
+    }
+
+    fn costs(&self, filters: &[RollupFilter]) -> Statement {
+        let mut sql = Sql::default();
+        sql.say("SELECT n, CAST(SUM(cost_nano_usd) AS BIGINT) AS cost FROM (");
+        for (n, filter) in filters.iter().enumerate() {
+            let reading = Reading {
+                dims: filter.dims(),
+                piece: Piece::Whole,
+                latency: false,
+                complete_from: self.complete_from.load(Ordering::Relaxed),
+            };
+            if n > 0 {
+                sql.say(" UNION ALL ");
+            }
+            sql.parts(
+                filter,
+                &reading,
+                &format!("CAST({n} AS BIGINT) AS n, cost_nano_usd"),
+                "",
+            );
+        }
+        sql.say(") AS parts GROUP BY n");
+        sql.made(self)
+    }
+}
+
+#[derive(FromQueryResult)]
+struct CostRow {
+    n: i64,
+    cost: Option<i64>,
+}
+
+/// Sums in the order of the filters.
+fn in_order(rows: Vec<CostRow>, filters: usize) -> Vec<i64> {
+    let mut sums = vec![0; filters];
+    for row in rows {
+        if let Some(slot) = usize::try_from(row.n).ok().and_then(|n| sums.get_mut(n)) {
+            *slot = row.cost.unwrap_or(0);
+        }
+    }
+    sums
 }
 
 /// The first whole hour of an account's period, and the end of the last: the same where there is none.

@@ -43,6 +43,7 @@ mod mcp;
 mod moving;
 mod notifications;
 mod openapi;
+mod packs;
 mod pages;
 mod people_pages;
 mod plans;

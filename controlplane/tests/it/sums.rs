@@ -13,7 +13,7 @@ on_both!(
 );
 
 /// Requests of four months, of some teams, users, keys, models and endpoints, at all hours.
-fn batch(count: u64, first: u64) -> Vec<Incoming> {
+pub(crate) fn batch(count: u64, first: u64) -> Vec<Incoming> {
     (first..first + count)
         .map(|seed| {
             let pick = |n: u64, of: u64| (seed * 7 + n * 13 + seed / 5) % of;
@@ -73,7 +73,7 @@ fn questions() -> Vec<String> {
     all
 }
 
-async fn answers(admin: &Caller) -> Vec<(String, String)> {
+pub(crate) async fn answers(admin: &Caller) -> Vec<(String, String)> {
     let mut answers = Vec::new();
     for question in questions() {
         let answer = admin.get(&question).await;

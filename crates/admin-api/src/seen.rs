@@ -64,7 +64,7 @@ pub struct ToolsQuery {
     /// The first moment after, rounded up to a day; by default now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
-    /// Instead of `from`: so many days before `to`; by default 30.
+    /// Instead of `from`: so many days up to `to`, the last of them included, which begin at midnight UTC; by default 30.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<u32>,
     /// How finely times are kept apart: by the day, week or month; by default not at all.

@@ -1,6 +1,7 @@
 //! What was used, and what it cost.
 
 use crate::Timestamp;
+use ccag_domain::time::DAY_MS;
 use ccag_domain::{KeyId, NanoUsd, TeamId, Tokens, UnixMs, UserId};
 
 /// By what usage is summed up.
@@ -50,8 +51,8 @@ impl TimeRange {
     /// How far back a request reaches that does not say.
     pub const DEFAULT_DAYS: u32 = 30;
 
-    /// The range that a request means: `from` and `to` as given; `to` is otherwise now, `from` otherwise `days` (30 by
-    /// default) before `to`. `None` if it ends before it begins.
+    /// The range that a request means: `from` and `to` as given; `to` is otherwise now, `from` otherwise the beginning of the first
+    /// of `days` days (30 by default), UTC, of which the last is the one that `to` ends. `None` if it ends before it begins.
     #[must_use]
     pub fn resolve(
         from: Option<Timestamp>,
@@ -61,10 +62,11 @@ impl TimeRange {
     ) -> Option<Self> {
         let to_ms = to.map_or(now_ms.saturating_add(1), Timestamp::ms);
         let days = i64::from(days.unwrap_or(Self::DEFAULT_DAYS));
-        let from_ms = from.map_or(
-            to_ms.saturating_sub(days * ccag_domain::time::DAY_MS),
-            Timestamp::ms,
-        );
+        let end = to_ms
+            .saturating_add(DAY_MS - 1)
+            .div_euclid(DAY_MS)
+            .saturating_mul(DAY_MS);
+        let from_ms = from.map_or(end.saturating_sub(days * DAY_MS), Timestamp::ms);
         (from_ms <= to_ms).then_some(Self { from_ms, to_ms })
     }
 }
@@ -81,7 +83,7 @@ pub struct UsageQuery {
     /// The first moment after; by default now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
-    /// Instead of `from`: so many days before `to`; by default 30.
+    /// Instead of `from`: so many days up to `to`, the last of them included, which begin at midnight UTC; by default 30.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<u32>,
     /// By what to sum up; absent gives the total alone.
@@ -112,7 +114,7 @@ pub struct ExportQuery {
     /// The first moment after; by default now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
-    /// Instead of `from`: so many days before `to`; by default 30.
+    /// Instead of `from`: so many days up to `to`, the last of them included, which begin at midnight UTC; by default 30.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<u32>,
     /// Only this team's.

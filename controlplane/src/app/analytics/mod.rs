@@ -9,7 +9,7 @@ mod what_if;
 pub use forecast::forecast;
 
 pub use seen::{ToolsGroup, ToolsRanked, ToolsSeen, cache_misses, sessions, tools, tools_seen};
-pub use spend::{Ranked, Spent, spent};
+pub use spend::{Few, Ranked, Spent, spent};
 pub use what_if::what_if;
 
 pub use sums::{Choices, choices, grouped, named, saved_by_cache, sum};
@@ -164,7 +164,9 @@ impl Asked {
             by: by.map_or(GroupBy::Nothing, usage::grouped),
             piece: match self.step {
                 Step::Hour => Piece::Hour,
-                Step::Day | Step::Week | Step::Month => Piece::Day,
+                Step::Day => Piece::Day,
+                Step::Week => Piece::Week,
+                Step::Month => Piece::Month,
             },
             top: None,
         }

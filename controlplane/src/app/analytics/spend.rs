@@ -1,4 +1,4 @@
-//! What was spent, over time and by whom and what, and what the month will come to: all in one statement.
+//! What was spent, over time and by whom and what, and what the month will come to.
 
 use super::{Asked, Cell, forecast, in_pieces, usage};
 use crate::app::App;
@@ -30,8 +30,12 @@ impl From<Answer> for Ranked {
 /// What was spent.
 #[derive(Debug, Clone)]
 pub struct Spent {
-    /// By pieces of time and teams.
-    pub cells: Vec<Cell>,
+    /// By pieces of time.
+    pub over_time: Vec<Cell>,
+    /// By team, all of them, the dearest first,
+    pub teams: Vec<UsageGroup>,
+    /// and by pieces of time, of the dearest few.
+    pub teams_over_time: Vec<Cell>,
     /// What was spent in the time before.
     pub before: NanoUsd,
     /// What the month will come to.
@@ -46,11 +50,20 @@ pub struct Spent {
     pub endpoints: Ranked,
 }
 
-/// What was spent, with the `top` dearest users, keys and endpoints.
+/// How many of each are told apart.
+#[derive(Debug, Clone, Copy)]
+pub struct Few {
+    /// Of users, keys and endpoints.
+    pub ranked: u64,
+    /// Of teams, over time.
+    pub charted: usize,
+}
+
+/// What was spent.
 ///
 /// # Errors
 /// [`Code::Unavailable`](ccag_domain::Code::Unavailable) without a database.
-pub async fn spent(app: &App, actor: &Actor, asked: &Asked, top: u64) -> Result<Spent, Problem> {
+pub async fn spent(app: &App, actor: &Actor, asked: &Asked, few: Few) -> Result<Spent, Problem> {
     let now = app.now_ms();
     let filter = asked.scope().filter(app, actor)?;
     let before = asked.before().scope().filter(app, actor)?;
@@ -62,19 +75,43 @@ pub async fn spent(app: &App, actor: &Actor, asked: &Asked, top: u64) -> Result<
         piece: Piece::Whole,
         top,
     };
+    let top = Some(few.ranked);
     let questions = [
-        asked.question(&filter, Some(ApiGroupBy::Team)),
+        asked.question(&filter, None),
         whole(&before, GroupBy::Nothing, None),
         basis.question(&basis_filter, None),
         whole(&filter, GroupBy::Model, None),
-        whole(&filter, GroupBy::User, Some(top)),
-        whole(&filter, GroupBy::Key, Some(top)),
-        whole(&filter, GroupBy::Endpoint, Some(top)),
+        whole(&filter, GroupBy::User, top),
+        whole(&filter, GroupBy::Key, top),
+        whole(&filter, GroupBy::Endpoint, top),
     ];
-    let mut answers = app.store.ask(&questions).await?.into_iter();
+    let teams = async {
+        // A chart shows a few of them: those alone are read piece by piece.
+        let mut all = app.store.ask(&[whole(&filter, GroupBy::Team, None)]).await?;
+        let all = all.pop().unwrap_or_default().sums;
+        let mut of = filter.clone();
+        of.of.teams = all
+            .iter()
+            .take(few.charted)
+            .map(|sum| sum.group.clone())
+            .collect();
+        let mut few = match of.of.teams.is_empty() {
+            true => Vec::new(),
+            false => {
+                app.store
+                    .ask(&[asked.question(&of, Some(ApiGroupBy::Team))])
+                    .await?
+            }
+        };
+        Ok((all, few.pop().unwrap_or_default().sums))
+    };
+    let (answers, (teams, teams_over_time)) = futures_util::try_join!(app.store.ask(&questions), teams)?;
+    let mut answers = answers.into_iter();
     let mut next = || answers.next().unwrap_or_default();
     Ok(Spent {
-        cells: in_pieces(asked.step, next().sums),
+        over_time: in_pieces(asked.step, next().sums),
+        teams: teams.into_iter().map(usage::group).collect(),
+        teams_over_time: in_pieces(asked.step, teams_over_time),
         before: next().sums.iter().map(|sum| sum.cost).sum(),
         forecast: forecast::from_days(&in_pieces(Step::Day, next().sums), now),
         models: next().sums.into_iter().map(usage::group).collect(),

@@ -56,6 +56,7 @@ pub mod spent_refresh_token;
 pub mod team;
 pub mod team_endpoint;
 pub mod tool_sum;
+pub mod usage_pack;
 pub mod usage_quarantine;
 pub mod usage_record;
 pub mod usage_rollup;

@@ -166,11 +166,14 @@ fn a_usage_group_is_flat_with_integer_money() {
 }
 
 #[test]
-fn a_range_ends_now_and_begins_thirty_days_before_unless_told() {
+fn a_range_ends_now_and_takes_in_thirty_days_unless_told() {
     let day = 86_400_000;
-    let now = 100 * day;
+    let now = 100 * day + 5;
     let range = TimeRange::resolve(None, None, None, now).unwrap();
-    assert_eq!((range.from_ms, range.to_ms), (now + 1 - 30 * day, now + 1));
+    assert_eq!((range.from_ms, range.to_ms), (71 * day, now + 1));
+    let today = TimeRange::resolve(None, None, Some(1), now).unwrap();
+    assert_eq!((today.from_ms, today.to_ms), (100 * day, now + 1));
+    assert_eq!(TimeRange::resolve(None, None, Some(0), now), None);
     let range = TimeRange::resolve(None, Some(Timestamp::from_ms(50 * day)), Some(7), now).unwrap();
     assert_eq!((range.from_ms, range.to_ms), (43 * day, 50 * day));
     assert_eq!(

@@ -8,7 +8,7 @@ pub(super) use tools::{export_tools, tools};
 
 use super::form::pairs;
 use super::visitor::Visitor;
-use crate::app::analytics::{self, Cell, Ranked};
+use crate::app::analytics::{self, Cell, Ranked, Spent};
 use crate::http::analytics::csv;
 use crate::http::usage::charges;
 use axum::extract::RawQuery;
@@ -38,26 +38,17 @@ pub(super) async fn spend(visitor: Visitor, RawQuery(query): RawQuery) -> Respon
 async fn gather_spend(visitor: &Visitor, query: Option<&str>) -> Result<SpendPage, Problem> {
     let look = Look::read(visitor, query).await?;
     let (app, actor) = (&visitor.state().app, visitor.actor());
-    let spent = Box::pin(analytics::spent(app, &actor, &look.asked, TOP as u64)).await?;
-    let cells = &spent.cells;
+    let few = analytics::Few {
+        ranked: TOP as u64,
+        charted: COLOURS,
+    };
+    let spent = Box::pin(analytics::spent(app, &actor, &look.asked, few)).await?;
     let starts = look.starts();
-    let teams = analytics::grouped(cells);
-    let names: HashMap<String, String> = teams
-        .iter()
-        .filter_map(|group| Some((group.id.clone()?, group.name.clone()?)))
-        .collect();
+    let by_team = teams_in_time(&spent, &starts);
     let forecast = spent.forecast;
-    let sum: UsageTotals = analytics::sum(cells);
+    let sum: UsageTotals = analytics::sum(&spent.over_time);
     Ok(SpendPage {
-        by_team: series(
-            cells,
-            &starts,
-            |totals| totals.cost_nano_usd.0,
-            |id| {
-                let id = said(id);
-                names.get(&id).cloned().unwrap_or(id)
-            },
-        ),
+        by_team,
         step: look.asked.step.as_str(),
         cost: sum.cost_nano_usd,
         requests: sum.requests,
@@ -70,7 +61,7 @@ async fn gather_spend(visitor: &Visitor, query: Option<&str>) -> Result<SpendPag
             high: forecast.high_nano_usd,
             from_days: forecast.from_days,
         }),
-        teams: ranking(teams),
+        teams: ranking(spent.teams),
         users: ranked(spent.users),
         keys: ranked(spent.keys),
         models: ranking(spent.models),
@@ -78,6 +69,43 @@ async fn gather_spend(visitor: &Visitor, query: Option<&str>) -> Result<SpendPag
         starts,
         filter: look.filter,
     })
+}
+
+/// What teams cost over time: the dearest, and all others together.
+fn teams_in_time(spent: &Spent, starts: &[UnixMs]) -> Vec<Series> {
+    let names: HashMap<&str, &str> = spent
+        .teams
+        .iter()
+        .filter_map(|group| Some((group.id.as_deref()?, group.name.as_deref()?)))
+        .collect();
+    let cost = |totals: &UsageTotals| totals.cost_nano_usd.0;
+    let is_first = |cell: &&Cell| {
+        let first = spent.teams.iter().take(colours(spent.teams.len()));
+        first
+            .map(|team| team.id.as_deref().unwrap_or_default())
+            .any(|id| id == cell.group)
+    };
+    let own: Vec<Cell> = spent.teams_over_time.iter().filter(is_first).cloned().collect();
+    let mut all = series(&own, starts, cost, |id| {
+        names.get(id).map_or_else(|| said(id), |&name| name.to_owned())
+    });
+    let others = spent.teams.len().saturating_sub(all.len());
+    if others > 0 {
+        let mut total = series(&spent.over_time, starts, cost, |_| format!("{others} others"));
+        for rest in &mut total {
+            for (n, value) in rest.values.iter_mut().enumerate() {
+                let shown: i64 = all.iter().filter_map(|one| one.values.get(n)).sum();
+                *value -= shown;
+            }
+        }
+        all.append(&mut total);
+    }
+    all
+}
+
+/// How many of so many have a colour of their own.
+const fn colours(count: usize) -> usize {
+    if count > COLOURS { COLOURS - 1 } else { count }
 }
 
 fn ranked(of: Ranked) -> Ranking {
@@ -126,11 +154,7 @@ fn series(
     }
     let mut order: Vec<(&str, i64)> = sums.into_iter().collect();
     order.sort_by_key(|(_, sum)| std::cmp::Reverse(*sum));
-    let own = if order.len() > COLOURS {
-        COLOURS - 1
-    } else {
-        order.len()
-    };
+    let own = colours(order.len());
     let mut series: Vec<Series> = order
         .iter()
         .take(own)

@@ -1,0 +1,334 @@
+//! What is packed of what a question reads.
+
+use super::{IDS, end_of, read};
+use crate::store::cubes::{self, Dims, Grain};
+use crate::store::questions::Sql;
+use crate::store::reading::{Part, Reading};
+use crate::store::rollups::{Piece, RollupFilter};
+use crate::store::{Store, StoreError};
+use ccag_domain::UnixMs;
+use sea_orm::FromQueryResult;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// Who chooses no more teams than that is better served by the index of teams.
+const FEW_TEAMS: usize = 8;
+
+/// So many pieces of time may lie between packs: for each, a statement has another part.
+const MOST_GAPS: usize = 40;
+
+/// What is to be read.
+pub(in crate::store) struct Wanted<'a> {
+    pub(in crate::store) filter: &'a RollupFilter,
+    pub(in crate::store) reading: Reading,
+    /// The columns, beside those that the filter selects by.
+    pub(in crate::store) columns: Vec<&'static str>,
+}
+
+/// A day or a month of what is wanted.
+pub(in crate::store) struct Pack {
+    cube: &'static str,
+    start: UnixMs,
+    parts: Parts,
+}
+
+/// What is written down of a pack, by column.
+type Parts = BTreeMap<String, Vec<u8>>;
+
+/// What is packed of what is wanted.
+pub(in crate::store) struct Found {
+    pub(in crate::store) packs: Vec<Pack>,
+    /// What the filter selects.
+    pub(in crate::store) chosen: Chosen,
+    /// What is left to be read row by row.
+    pub(in crate::store) rest: Vec<Part>,
+}
+
+/// Which rows of packs are selected: by column, the numbers of all that may stand there, in order.
+#[derive(Debug, Clone, Default)]
+pub(in crate::store) struct Chosen(Vec<(&'static str, Vec<i64>)>);
+
+/// The columns of a pack, as far as they are wanted.
+pub(in crate::store) struct Columns(BTreeMap<String, Vec<i64>>);
+
+impl Columns {
+    /// The values of one, which are as many as there are rows.
+    pub(in crate::store) fn of(&self, column: &str) -> &[i64] {
+        self.0.get(column).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Pack {
+    pub(in crate::store) const fn start(&self) -> UnixMs {
+        self.start
+    }
+
+    /// Its columns, and the places of the rows that are chosen.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub(in crate::store) fn open(self, chosen: &Chosen) -> Result<(Columns, Vec<usize>), StoreError> {
+        let mut columns = BTreeMap::new();
+        let mut count = None;
+        for (column, data) in self.parts {
+            let numbers = read(&column, self.start, &data)?;
+            if *count.get_or_insert(numbers.len()) != numbers.len() {
+                let what = format!("{column} has not as many values as other columns");
+                return Err(StoreError::unreadable("usage_packs", what));
+            }
+            columns.insert(column, numbers);
+        }
+        let columns = Columns(columns);
+        let mut rows: Vec<usize> = (0..count.unwrap_or(0)).collect();
+        for (column, numbers) in &chosen.0 {
+            let of = columns.of(column);
+            let is_chosen = |n: &usize| {
+                of.get(*n)
+                    .is_some_and(|number| numbers.binary_search(number).is_ok())
+            };
+            rows.retain(is_chosen);
+        }
+        Ok((columns, rows))
+    }
+}
+
+#[derive(FromQueryResult)]
+struct PartRow {
+    wanted: i32,
+    cube: String,
+    start_ms: i64,
+    part: String,
+    data: Vec<u8>,
+}
+
+#[derive(FromQueryResult)]
+struct NumberRow {
+    id: String,
+    number: i64,
+}
+
+impl Store {
+    /// Whether what keeps so much apart is better read from packs: if there are any, and rows could not be found by whose
+    /// they are.
+    pub(in crate::store) fn is_wide(filter: &RollupFilter, dims: Dims, piece: Piece) -> bool {
+        let dims = filter.dims().and(dims);
+        let few = |(column, ids): &(&str, Vec<String>)| match *column {
+            "user_id" | "key_id" => true,
+            "team_id" => ids.len() <= FEW_TEAMS,
+            _ => false,
+        };
+        piece != Piece::Hour
+            && cubes::find(Grain::Day, dims).is_some_and(|cube| cube.packed)
+            && !filter.lists().iter().any(few)
+    }
+
+    /// What is packed of what is wanted, which has to be wide.
+    pub(in crate::store) async fn find_packs(&self, wanted: &[Wanted<'_>]) -> Result<Vec<Found>, StoreError> {
+        let ids: BTreeSet<String> = wanted
+            .iter()
+            .flat_map(|one| one.filter.lists())
+            .flat_map(|(_, ids)| ids)
+            .collect();
+        let (rows, numbers) = futures_util::try_join!(self.find_parts(wanted), self.find_numbers(&ids))?;
+        let mut packs: Vec<HashMap<(String, UnixMs), Parts>> =
+            std::iter::repeat_with(HashMap::new).take(wanted.len()).collect();
+        for row in rows {
+            if let Some(of) = usize::try_from(row.wanted).ok().and_then(|n| packs.get_mut(n)) {
+                let parts = of.entry((row.cube, row.start_ms)).or_default();
+                parts.insert(row.part, row.data);
+            }
+        }
+        let found = wanted.iter().zip(packs).map(|(one, mut packs)| {
+            let columns = one.columns();
+            packs.retain(|_, parts| columns.iter().all(|column| parts.contains_key(*column)));
+            let mut found = Found {
+                packs: Vec::with_capacity(packs.len()),
+                chosen: one.chosen(&numbers),
+                rest: Vec::new(),
+            };
+            for part in one.parts() {
+                let Some(cube) = part.cube else {
+                    found.rest.push(part);
+                    continue;
+                };
+                let of_part = |(name, start): &&(String, UnixMs)| {
+                    let (from, to) = (part.from.unwrap_or(i64::MIN), part.to.unwrap_or(i64::MAX));
+                    name == cube.name && (from..to).contains(start)
+                };
+                let starts: BTreeSet<UnixMs> =
+                    packs.keys().filter(of_part).map(|(_, start)| *start).collect();
+                let (used, rest) = between(part, cube.grain, starts);
+                found.rest.extend(rest);
+                for start in used {
+                    if let Some(parts) = packs.remove(&(cube.name.to_owned(), start)) {
+                        found.packs.push(Pack {
+                            cube: cube.name,
+                            start,
+                            parts,
+                        });
+                    }
+                }
+            }
+            found.packs.sort_by_key(|pack| (pack.cube, pack.start));
+            found
+        });
+        Ok(found.collect())
+    }
+
+    async fn find_parts(&self, wanted: &[Wanted<'_>]) -> Result<Vec<PartRow>, StoreError> {
+        let mut sql = Sql::default();
+        let mut first = true;
+        for (n, one) in wanted.iter().enumerate() {
+            let columns: Vec<String> = one.columns().iter().map(|name| format!("'{name}'")).collect();
+            let columns = columns.join(", ");
+            for part in one.parts() {
+                let Some(cube) = part.cube else { continue };
+                if !std::mem::take(&mut first) {
+                    sql.say(" UNION ALL ");
+                }
+                sql.say(format_args!(
+                    "SELECT CAST({n} AS INTEGER) AS wanted, cube, start_ms, part, data FROM usage_packs \
+                     WHERE cube = '{}' AND part IN ({columns})",
+                    cube.name
+                ));
+                for (at, sign) in [(part.from, ">="), (part.to, "<")] {
+                    if let Some(at) = at {
+                        sql.say(format_args!(" AND start_ms {sign} "));
+                        sql.bind(at);
+                    }
+                }
+            }
+        }
+        if first {
+            return Ok(Vec::new());
+        }
+        let columns = ["wanted", "cube", "start_ms", "part", "data"];
+        self.read(sql.made(self), columns.map(ToOwned::to_owned).into())
+            .await
+    }
+
+    async fn find_numbers(&self, ids: &BTreeSet<String>) -> Result<HashMap<String, i64>, StoreError> {
+        let mut numbers = HashMap::from([(String::new(), super::numbers::NONE)]);
+        if ids.iter().all(String::is_empty) {
+            return Ok(numbers);
+        }
+        let mut sql = Sql::default();
+        sql.say("SELECT id, number FROM usage_numbers WHERE id IN (");
+        for (n, id) in ids.iter().enumerate() {
+            if n > 0 {
+                sql.say(", ");
+            }
+            sql.bind(id.clone());
+        }
+        sql.say(")");
+        let columns = ["id", "number"].map(ToOwned::to_owned).into();
+        let rows: Vec<NumberRow> = self.read(sql.made(self), columns).await?;
+        numbers.extend(rows.into_iter().map(|row| (row.id, row.number)));
+        Ok(numbers)
+    }
+}
+
+impl Wanted<'_> {
+    /// What is over in days and months, and what is not in days: the month at hand has more rows than its last day, and all
+    /// others are packed.
+    fn parts(&self) -> Vec<Part> {
+        let (from, to) = (self.filter.from_ms, self.filter.to_ms);
+        match self.filter.today_ms {
+            Some(today) if to.is_none() && from.is_none_or(|from| from < today) => {
+                let mut parts = self.reading.parts(from, Some(today));
+                parts.push(Part {
+                    cube: cubes::find(Grain::Day, self.reading.dims),
+                    from: Some(today),
+                    to: None,
+                });
+                parts
+            }
+            _ => self.reading.parts(from, to),
+        }
+    }
+
+    /// All columns that have to be read.
+    fn columns(&self) -> Vec<&'static str> {
+        let dims = self.filter.dims();
+        let selected = IDS.into_iter().filter(|(_, one)| one.within(dims));
+        let all: BTreeSet<&'static str> = selected
+            .map(|(column, _)| column)
+            .chain(self.columns.iter().copied())
+            .collect();
+        all.into_iter().collect()
+    }
+
+    fn chosen(&self, numbers: &HashMap<String, i64>) -> Chosen {
+        let lists = self.filter.lists().into_iter();
+        Chosen(
+            lists
+                .map(|(column, ids)| {
+                    let ids: HashSet<&String> = ids.iter().collect();
+                    let mut known: Vec<i64> = ids
+                        .into_iter()
+                        .filter_map(|id| numbers.get(id).copied())
+                        .collect();
+                    known.sort_unstable();
+                    (column, known)
+                })
+                .collect(),
+        )
+    }
+}
+
+/// Which packs to use of a part that is made of whole days or months, and what lies between them.
+fn between(part: Part, grain: Grain, starts: BTreeSet<UnixMs>) -> (BTreeSet<UnixMs>, Vec<Part>) {
+    let mut gaps = Vec::new();
+    let mut from = part.from;
+    for start in &starts {
+        if from.is_none_or(|from| from < *start) {
+            gaps.push(Part {
+                from,
+                to: Some(*start),
+                ..part
+            });
+        }
+        from = Some(end_of(grain, *start));
+    }
+    if part.to.is_none() || from < part.to {
+        gaps.push(Part { from, ..part });
+    }
+    if gaps.len() > MOST_GAPS {
+        return (BTreeSet::new(), vec![part]);
+    }
+    (starts, gaps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccag_domain::time::DAY_MS;
+
+    #[test]
+    fn what_is_not_packed_lies_between_packs() {
+        let part = |from: Option<i64>, to: Option<i64>| Part {
+            cube: cubes::find(Grain::Day, Dims::USER),
+            from: from.map(|day| day * DAY_MS),
+            to: to.map(|day| day * DAY_MS),
+        };
+        let gaps = |from, to, packed: &[i64]| {
+            let starts = packed.iter().map(|day| day * DAY_MS).collect();
+            let (used, gaps) = between(part(from, to), Grain::Day, starts);
+            let days = |at: Option<i64>| at.map(|at| at / DAY_MS);
+            let gaps: Vec<_> = gaps
+                .into_iter()
+                .map(|part| (days(part.from), days(part.to)))
+                .collect();
+            (used.len(), gaps)
+        };
+        assert_eq!(gaps(Some(1), Some(4), &[1, 2, 3]), (3, vec![]));
+        assert_eq!(gaps(Some(1), None, &[1, 2]), (2, vec![(Some(3), None)]));
+        assert_eq!(
+            gaps(None, Some(9), &[2, 3, 5]),
+            (3, vec![(None, Some(2)), (Some(4), Some(5)), (Some(6), Some(9))])
+        );
+        assert_eq!(gaps(Some(1), Some(2), &[]), (0, vec![(Some(1), Some(2))]));
+        // Too many of them.
+        let every_other: Vec<i64> = (0..100).map(|n| n * 2).collect();
+        assert_eq!(gaps(Some(0), None, &every_other), (0, vec![(Some(0), None)]));
+    }
+}
