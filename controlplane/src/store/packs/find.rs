@@ -228,8 +228,7 @@ impl Store {
 }
 
 impl Wanted<'_> {
-    /// What is over in days and months, and what is not in days: the month at hand has more rows than its last day, and all
-    /// others are packed.
+    /// Up to now, the month at hand is read day by day: all but the last of its days are packed, and it is not.
     fn parts(&self) -> Vec<Part> {
         let (from, to) = (self.filter.from_ms, self.filter.to_ms);
         match self.filter.today_ms {
