@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 /// The columns that are added up.
-const SUMS: [&str; 8] = [
+pub(super) const SUMS: [&str; 8] = [
     "requests",
     "errors",
     "input_tokens",

@@ -92,7 +92,7 @@ impl Store {
         Ok(starts.into_iter().collect())
     }
 
-    /// Packs a day or a month, in one transaction during which nothing is added to the ledger.
+    /// Packs a day or a month. Nothing is added to the ledger while it is written down.
     pub(crate) async fn pack(&self, due: &Due, now: UnixMs) -> Result<(), StoreError> {
         match due.cube.grain {
             Grain::Month => self.pack_month(due, now).await,

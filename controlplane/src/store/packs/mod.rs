@@ -15,6 +15,7 @@ pub(super) mod sum;
 
 use super::StoreError;
 use super::cubes::{Cube, Dims, Grain, month_of};
+use super::questions::SUMS;
 use ccag_domain::UnixMs;
 use ccag_domain::time::DAY_MS;
 use prost::encoding::{decode_varint, encode_varint};
@@ -28,21 +29,10 @@ const IDS: [(&str, Dims); 5] = [
     ("endpoint_id", Dims::ENDPOINT),
 ];
 
-/// The columns that are added up.
-const SUMS: [&str; 8] = [
-    "requests",
-    "errors",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    COST,
-];
-
+/// Of the columns that are added up, the one that rankings go by,
 const COST: &str = "cost_nano_usd";
 
-/// Where it stands among them.
+/// and where it stands among them.
 const COST_AT: usize = SUMS.len() - 1;
 
 /// The last hour with any usage.
