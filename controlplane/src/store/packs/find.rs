@@ -26,7 +26,6 @@ pub(in crate::store) struct Wanted<'a> {
 
 /// A day or a month of what is wanted.
 pub(in crate::store) struct Pack {
-    cube: &'static str,
     start: UnixMs,
     parts: Parts,
 }
@@ -160,15 +159,10 @@ impl Store {
                 found.rest.extend(rest);
                 for start in used {
                     if let Some(parts) = packs.remove(&(cube.name.to_owned(), start)) {
-                        found.packs.push(Pack {
-                            cube: cube.name,
-                            start,
-                            parts,
-                        });
+                        found.packs.push(Pack { start, parts });
                     }
                 }
             }
-            found.packs.sort_by_key(|pack| (pack.cube, pack.start));
             found
         });
         Ok(found.collect())
@@ -176,13 +170,12 @@ impl Store {
 
     async fn find_parts(&self, wanted: &[Wanted<'_>]) -> Result<Vec<PartRow>, StoreError> {
         let mut sql = Sql::default();
-        let mut first = true;
         for (n, one) in wanted.iter().enumerate() {
             let columns: Vec<String> = one.columns().iter().map(|name| format!("'{name}'")).collect();
             let columns = columns.join(", ");
             for part in one.parts() {
                 let Some(cube) = part.cube else { continue };
-                if !std::mem::take(&mut first) {
+                if !sql.is_empty() {
                     sql.say(" UNION ALL ");
                 }
                 sql.say(format_args!(
@@ -198,7 +191,7 @@ impl Store {
                 }
             }
         }
-        if first {
+        if sql.is_empty() {
             return Ok(Vec::new());
         }
         let columns = ["wanted", "cube", "start_ms", "part", "data"];
