@@ -139,11 +139,13 @@ pub async fn summary(app: &App, actor: &Actor, query: UsageQuery) -> Result<Usag
         ..whole
     });
     let questions: Vec<Question<'_>> = std::iter::once(whole).chain(grouped).collect();
-    let mut answers = app.store.ask(&questions).await?.into_iter();
+    let (answers, latencies) =
+        futures_util::try_join!(app.store.ask(&questions), app.store.sum_latencies(&filter))?;
+    let mut answers = answers.into_iter();
     let whole = answers.next().unwrap_or_default();
     let mut total = whole.sums.first().map(totals).unwrap_or_default();
     let mut latency = Latency::default();
-    for of in app.store.sum_latencies(&filter).await?.values() {
+    for of in latencies.values() {
         latency.merge(of);
     }
     total.duration = percentiles(|permille| latency.duration_ms(permille));

@@ -151,7 +151,8 @@ impl Store {
         before: &RollupFilter,
     ) -> Result<Active, StoreError> {
         let complete_from = self.complete_from().await?;
-        if complete_from == 0 && Self::is_wide(filter, Dims::USER, Piece::Day) {
+        // Packs serve few teams as well: by rows, all users would be looked for among theirs.
+        if complete_from == 0 && Self::is_of_many(filter, Dims::USER) {
             self.count_packed(filter, before).await
         } else {
             self.count_rows(filter, before, complete_from).await

@@ -2,14 +2,14 @@
 
 use super::cubes::{Dims, Grain};
 use super::packs::answer::Among;
+use super::packs::lines;
 use super::reading::{Part, Reading};
 use super::rollups::{GroupBy, MONDAY_MS, Piece, RollupFilter, RollupSum, SumRow, WEEK_MS, read_latency};
 use super::{Backend, Store, StoreError};
 use crate::latency::Latency;
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{NanoUsd, UnixMs};
-use futures_util::TryStreamExt;
-use sea_orm::{FromQueryResult, Statement, StreamTrait, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -49,6 +49,9 @@ pub(crate) struct Answer {
     /// and what they cost.
     pub(crate) others_cost: NanoUsd,
 }
+
+/// Histograms by model and endpoint.
+pub(crate) type Latencies = HashMap<(String, String), Latency>;
 
 /// A statement as it is written. Both databases understand `$1`.
 #[derive(Default)]
@@ -445,10 +448,7 @@ impl Store {
     }
 
     /// The latency histograms by model and endpoint.
-    pub(crate) async fn sum_latencies(
-        &self,
-        filter: &RollupFilter,
-    ) -> Result<HashMap<(String, String), Latency>, StoreError> {
+    pub(crate) async fn sum_latencies(&self, filter: &RollupFilter) -> Result<Latencies, StoreError> {
         let reading = Reading {
             dims: filter.dims().and(Dims::MODEL).and(Dims::ENDPOINT),
             piece: Piece::Whole,
@@ -456,14 +456,29 @@ impl Store {
             complete_from: self.complete_from().await?,
         };
         let mut sql = Sql::default();
-        sql.parts(filter, &reading, "model, endpoint_id, latency", "");
-        let mut rows = self.db.stream_raw(sql.made(self)).await?;
-        let mut sums: HashMap<(String, String), Latency> = HashMap::new();
-        while let Some(row) = rows.try_next().await? {
-            let of = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            let text: String = row.try_get_by_index(2)?;
-            sums.entry(of).or_default().merge(&read_latency(&text)?);
+        let lines = lines::joined(self.backend, "latency");
+        sql.say(format_args!("SELECT model, endpoint_id, {lines} FROM ("));
+        let columns = format!("{} AS model, endpoint_id, latency", self.loose("model"));
+        sql.parts(filter, &reading, &columns, "");
+        sql.say(") AS parts GROUP BY model, endpoint_id");
+        let mut found = Vec::new();
+        for row in self.db.query_all_raw(sql.made(self)).await? {
+            let of: (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let lines: String = row.try_get_by_index(2)?;
+            found.push((of, lines));
         }
-        Ok(sums)
+        let merged = move || {
+            let merge = |(of, lines): ((String, String), String)| {
+                let mut sum = Latency::default();
+                for text in lines.lines() {
+                    sum.merge(&read_latency(text)?);
+                }
+                Ok((of, sum))
+            };
+            found.into_iter().map(merge).collect()
+        };
+        tokio::task::spawn_blocking(merged)
+            .await
+            .map_err(|_| StoreError::Other("histograms were not added up".to_owned()))?
     }
 }

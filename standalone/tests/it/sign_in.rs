@@ -296,9 +296,19 @@ async fn the_real_claude_code_signs_in_in_a_terminal() {
             .all(|row| row["model"] == "claude-haiku-4-5" && row["status"] == 200),
         "{rows:?}"
     );
-    terminal.enter("/usage").await;
-    terminal.shows("/ $500.00 spent this month").await;
-    terminal.press("Escape");
+    // A data plane is told a moment later than the ledger what is spent, and the client asks once each time it is looked at.
+    wait_until(
+        "the terminal shows what is spent",
+        Duration::from_secs(60),
+        || async {
+            terminal.enter("/usage").await;
+            let screen = terminal.shows("spent this month").await;
+            terminal.press("Escape");
+            terminal.hides("spent this month").await;
+            screen.contains("/ $500.00 spent this month").then_some(())
+        },
+    )
+    .await;
     let sessions = admin.get("/admin/client-sessions").await;
     let session = &sessions["sessions"][0];
     assert!(

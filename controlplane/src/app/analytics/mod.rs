@@ -281,15 +281,6 @@ pub async fn performance_in_time(
     asked: &Asked,
 ) -> Result<(PerformanceReport, Vec<Cell>, CacheMissReport), Problem> {
     let filter = asked.scope().filter(app, actor)?;
-    let latencies = app.store.sum_latencies(&filter).await?;
-    let (mut by_model, mut by_endpoint) = (HashMap::new(), HashMap::new());
-    for ((model, endpoint), latency) in &latencies {
-        let merge = |sums: &mut HashMap<String, Latency>, id: &String| {
-            sums.entry(id.clone()).or_default().merge(latency);
-        };
-        merge(&mut by_model, model);
-        merge(&mut by_endpoint, endpoint);
-    }
     let whole = |by| Question {
         filter: &filter,
         by,
@@ -302,7 +293,17 @@ pub async fn performance_in_time(
         asked.question(&filter, Some(ApiGroupBy::Model)),
         seen::losses(&filter),
     ];
-    let mut answers = app.store.ask(&questions).await?.into_iter();
+    let (latencies, answers) =
+        futures_util::try_join!(app.store.sum_latencies(&filter), app.store.ask(&questions))?;
+    let mut answers = answers.into_iter();
+    let (mut by_model, mut by_endpoint) = (HashMap::new(), HashMap::new());
+    for ((model, endpoint), latency) in &latencies {
+        let merge = |sums: &mut HashMap<String, Latency>, id: &String| {
+            sums.entry(id.clone()).or_default().merge(latency);
+        };
+        merge(&mut by_model, model);
+        merge(&mut by_endpoint, endpoint);
+    }
     let mut report = |latencies: HashMap<String, Latency>| -> Vec<Performance> {
         let row = |group: ccag_admin_api::UsageGroup| {
             let id = group.id.unwrap_or_default();

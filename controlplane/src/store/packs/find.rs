@@ -109,15 +109,18 @@ impl Store {
     /// Whether what keeps so much apart is better read from packs: if there are any, and rows could not be found by whose
     /// they are.
     pub(in crate::store) fn is_wide(filter: &RollupFilter, dims: Dims, piece: Piece) -> bool {
+        let few_teams = |(column, ids): &(&str, Vec<String>)| *column == "team_id" && ids.len() <= FEW_TEAMS;
+        piece != Piece::Hour && Self::is_of_many(filter, dims) && !filter.lists().iter().any(few_teams)
+    }
+
+    /// Whether there are packs of what keeps so much apart, and no users or keys are chosen, whose rows an index finds.
+    pub(in crate::store) fn is_of_many(filter: &RollupFilter, dims: Dims) -> bool {
         let dims = filter.dims().and(dims);
-        let few = |(column, ids): &(&str, Vec<String>)| match *column {
-            "user_id" | "key_id" => true,
-            "team_id" => ids.len() <= FEW_TEAMS,
-            _ => false,
-        };
-        piece != Piece::Hour
-            && cubes::find(Grain::Day, dims).is_some_and(|cube| cube.packed)
-            && !filter.lists().iter().any(few)
+        cubes::find(Grain::Day, dims).is_some_and(|cube| cube.packed)
+            && !filter
+                .lists()
+                .iter()
+                .any(|(column, _)| matches!(*column, "user_id" | "key_id"))
     }
 
     /// What is packed of what is wanted, which has to be wide.

@@ -32,9 +32,14 @@ pub(in crate::store) fn written(backend: Backend, columns: &[&str], group: &str)
     line.push_str(&format!(
         "CASE WHEN usage_numbers.number IS NULL THEN '=' || found.{group} ELSE '#' || CAST(usage_numbers.number AS TEXT) END"
     ));
+    joined(backend, &line)
+}
+
+/// An expression for the texts of many rows, a line for each.
+pub(in crate::store) fn joined(backend: Backend, text: &str) -> String {
     match backend {
-        Backend::Sqlite => format!("GROUP_CONCAT({line}, CHAR(10))"),
-        Backend::Postgres => format!("STRING_AGG({line}, CHR(10))"),
+        Backend::Sqlite => format!("GROUP_CONCAT({text}, CHAR(10))"),
+        Backend::Postgres => format!("STRING_AGG({text}, CHR(10))"),
     }
 }
 

@@ -1,10 +1,10 @@
 //! The real Claude Code in a real terminal: tmux, in which keys are pressed and the screen is read.
 
-use super::{provided, wait_until};
+use super::provided;
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the screen may take to show something.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -80,30 +80,50 @@ impl Terminal {
         self.tmux(&["send-keys", key]);
     }
 
+    /// Types something, and presses Enter when it is there: what comes with the text would be taken for a part of it.
     pub(crate) async fn enter(&self, text: &str) {
         self.tmux(&["send-keys", "-l", text]);
+        self.until(&format!("shows “{text}” where it is typed"), |screen| {
+            screen.lines().any(|line| is_chosen(line, text))
+        })
+        .await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         self.press("Enter");
     }
 
     /// Waits until the screen shows something; the screen.
     pub(crate) async fn shows(&self, text: &str) -> String {
-        wait_until(&format!("the terminal shows “{text}”"), PATIENCE, || async {
+        self.until(&format!("shows “{text}”"), |screen| screen.contains(text))
+            .await
+    }
+
+    /// Waits until the screen no longer shows something.
+    pub(crate) async fn hides(&self, text: &str) {
+        self.until(&format!("hides “{text}”"), |screen| !screen.contains(text))
+            .await;
+    }
+
+    /// Waits until the screen is as it should be; the screen.
+    async fn until(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
+        let started = Instant::now();
+        loop {
             let screen = self.screen();
-            screen.contains(text).then_some(screen)
-        })
-        .await
+            if is_there(&screen) {
+                return screen;
+            }
+            assert!(
+                started.elapsed() < PATIENCE,
+                "waited {PATIENCE:?} in vain until the terminal {what}; it shows\n{screen}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Chooses the answer with this text in a list that is shown, and confirms it.
     pub(crate) async fn choose(&self, question: &str, answer: &str) {
         self.shows(question).await;
         for _ in 0..10 {
-            let chosen = self
-                .screen()
-                .lines()
-                .any(|line| line.contains('❯') && line.contains(answer));
-            if chosen {
+            if self.screen().lines().any(|line| is_chosen(line, answer)) {
                 self.press("Enter");
                 return;
             }
@@ -112,6 +132,11 @@ impl Terminal {
         }
         panic!("“{answer}” cannot be chosen:\n{}", self.screen());
     }
+}
+
+/// Whether a line with this text is the one that keys go to.
+fn is_chosen(line: &str, text: &str) -> bool {
+    line.contains('❯') && line.contains(text)
 }
 
 impl Drop for Terminal {
