@@ -298,21 +298,10 @@ impl Store {
         sql.say(format_args!(") AS parts WHERE user_id <> '' {end}"));
         for (what, filter) in [("users", filter), ("before", before)] {
             sql.say(format_args!(
-                " UNION ALL SELECT '{what}', CAST(0 AS BIGINT), COUNT(*) FROM "
+                " UNION ALL SELECT '{what}', CAST(0 AS BIGINT), COUNT(*) FROM (SELECT DISTINCT user_id FROM ("
             ));
-            let reading = reading(Dims::USER, Piece::Whole);
-            if complete_from > 0 {
-                sql.say("(SELECT DISTINCT user_id FROM (");
-                sql.parts(filter, &reading, users, "");
-                sql.say(") AS parts WHERE user_id <> '') AS users");
-            } else {
-                // To look for one row of each user is less than to look at all rows.
-                sql.say(format_args!(
-                    "usage_sums AS ever WHERE ever.cube = '{EVER}' AND EXISTS ("
-                ));
-                sql.parts(filter, &reading, "1", " AND user_id = ever.user_id");
-                sql.say(")");
-            }
+            sql.parts(filter, &reading(Dims::USER, Piece::Whole), users, "");
+            sql.say(") AS parts WHERE user_id <> '') AS users");
         }
         sql.say(" UNION ALL SELECT 'new', day, COUNT(*) FROM (");
         sql.firsts(filter, complete_from, "");
