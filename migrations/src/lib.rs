@@ -46,6 +46,7 @@ mod m20261130_000036_conversations;
 mod m20261201_000037_sums_in_steps;
 mod m20261201_000039_conditions;
 mod m20261202_000040_usage_packs;
+mod m20261203_000041_cubes_apart;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -96,6 +97,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261201_000037_sums_in_steps::Migration),
             Box::new(m20261201_000039_conditions::Migration),
             Box::new(m20261202_000040_usage_packs::Migration),
+            Box::new(m20261203_000041_cubes_apart::Migration),
         ]
     }
 }

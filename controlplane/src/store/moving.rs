@@ -234,7 +234,7 @@ async fn schema<C: ConnectionTrait>(db: &C, backend: DbBackend) -> Result<Schema
         }
         _ => {
             "SELECT table_name::text AS t, column_name::text AS c, data_type::text AS k FROM information_schema.columns \
-             WHERE table_schema = current_schema()"
+             WHERE table_schema = current_schema() AND table_name NOT IN (SELECT relname FROM pg_class WHERE relispartition)"
         }
     };
     let mut schema = Schema::new();

@@ -64,7 +64,8 @@ async fn told(plane: &Plane, key: &str) -> serde_json::Value {
 async fn tables(db: &TestDb) -> Vec<String> {
     let connection = db.connect().await;
     let sql = if db.is_postgres() {
-        "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"
+        "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') \
+         AND NOT relispartition ORDER BY 1"
     } else {
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY 1"
     };

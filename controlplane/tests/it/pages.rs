@@ -155,7 +155,10 @@ async fn pages_ask_the_database_seldom(db: TestDb) {
 
 async fn analytics_never_reads_hours_where_there_are_days(db: TestDb) {
     let (plane, token) = made(&db).await;
-    let own = db.connect().await;
+    // One connection: a setting is a connection's own.
+    let mut options = sea_orm::ConnectOptions::new(&db.url);
+    options.max_connections(1);
+    let own = sea_orm::Database::connect(options).await.unwrap();
     if db.is_postgres() {
         // Tables are small here: what can be read by an index is to be.
         own.execute_unprepared("SET enable_seqscan = off").await.unwrap();
@@ -179,7 +182,8 @@ async fn analytics_never_reads_hours_where_there_are_days(db: TestDb) {
                 "{address} reads hours: {sql}"
             );
             for table in plan(&own, &asked).await.scanned {
-                let large = LARGE.iter().any(|large| table.split(' ').next() == Some(large));
+                // Partitions are called after their table.
+                let large = LARGE.iter().any(|large| table.starts_with(large));
                 assert!(!large, "{address} reads all of {table}: {sql}");
             }
         }

@@ -215,6 +215,59 @@ async fn two_that_start_at_once_on_an_older_database_bring_it_up_to_date_once() 
     two.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_postgres_rows_of_narrow_cubes_are_put_apart_and_none_is_lost() {
+    const APART: &str = "m20261203_000041_cubes_apart";
+    let db = TestDb::postgres().await;
+    let connection = db.connect().await;
+    let before = Migrator::migrations()
+        .iter()
+        .position(|m| m.name() == APART)
+        .expect("the migration is there");
+    Migrator::up(&connection, Some(u32::try_from(before).unwrap()))
+        .await
+        .unwrap();
+    let usage = "INSERT INTO usage_sums SELECT cube, 'team', person, '', '', '', day, day, 0, 0, 0, 0, 0, 0, 7, day, day, '' \
+                 FROM (VALUES ('day-team', ''), ('day-people', 'a'), ('day-people', 'b'), ('of-later', '')) AS cubes (cube, person), \
+                 generate_series(1, 3) AS days (day)";
+    let tools = "INSERT INTO tool_sums (cube, team_id, tool, user_id, key_id, model, server, start_ms, calls, failed) VALUES \
+                 ('month-team', 'team', 'Bash', '', '', '', '', 1, 2, 1), ('day-all', 'team', 'Bash', 'a', 'k', 'm', '', 1, 2, 1)";
+    let sessions = "INSERT INTO session_sums (cube, start_ms, team_id, user_id, key_id, sessions, requests, length_ms) VALUES \
+                    ('team', 1, 'team', '', '', 1, 2, 3), ('all', 1, 'team', 'a', 'k', 1, 2, 3)";
+    for rows in [usage, tools, sessions] {
+        connection.execute_unprepared(rows).await.unwrap();
+    }
+    Migrator::up(&connection, None).await.unwrap();
+    let mut lie = Vec::new();
+    for table in ["usage_sums", "tool_sums", "session_sums"] {
+        let sql = format!(
+            "SELECT tableoid::regclass::text || ' ' || cube || ' ' || COUNT(*) AS line FROM {table} GROUP BY tableoid, cube"
+        );
+        let found = rows(&connection, &sql).await;
+        lie.extend(found.iter().map(|row| row.try_get::<String>("", "line").unwrap()));
+    }
+    lie.sort();
+    assert_eq!(
+        lie,
+        [
+            "session_sums_rest all 1",
+            "session_sums_team team 1",
+            "tool_sums_month_team month-team 1",
+            "tool_sums_rest day-all 1",
+            "usage_sums_day_team day-team 3",
+            "usage_sums_rest day-people 6",
+            "usage_sums_rest of-later 3",
+        ]
+    );
+    // A row is found by its key, wherever it lies.
+    for table in ["usage_sums", "tool_sums", "session_sums"] {
+        let again = format!("INSERT INTO {table} SELECT * FROM {table} ON CONFLICT DO NOTHING");
+        let done = connection.execute_unprepared(&again).await.unwrap();
+        assert_eq!(done.rows_affected(), 0, "{table}");
+    }
+    connection.close().await.unwrap();
+}
+
 on_both!(a_version_starts_on_a_database_that_the_next_one_has_brought_up_to_date);
 
 async fn a_version_starts_on_a_database_that_the_next_one_has_brought_up_to_date(db: TestDb) {
