@@ -151,7 +151,7 @@ impl Store {
         before: &RollupFilter,
     ) -> Result<Active, StoreError> {
         let complete_from = self.complete_from().await?;
-        // Packs serve few teams as well: by rows, all users would be looked for among theirs.
+        // Few teams as well: of a year, one of two hundred has thirteen thousand rows.
         if complete_from == 0 && Self::is_of_many(filter, Dims::USER) {
             self.count_packed(filter, before).await
         } else {

@@ -461,6 +461,7 @@ impl Store {
         let columns = format!("{} AS model, endpoint_id, latency", self.loose("model"));
         sql.parts(filter, &reading, &columns, "");
         sql.say(") AS parts GROUP BY model, endpoint_id");
+        // On a connection of its own, while another answers what is asked beside it.
         let mut found = Vec::new();
         for row in self.db.query_all_raw(sql.made(self)).await? {
             let of: (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
