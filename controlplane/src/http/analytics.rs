@@ -2,42 +2,52 @@
 
 use super::auth::SignedIn;
 use super::extract::Params;
+use super::files::streamed;
 use super::{HttpState, Refusal};
+use crate::app::App;
 use crate::app::analytics::{self, Asked};
 use axum::extract::State;
-use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use ccag_admin_api::{
-    Activity, AnalyticsCell, AnalyticsQuery, CSV, CacheMissReport, ExportFormat, Forecast, PerformanceReport,
-    SessionReport, ToolCell, ToolsQuery, WhatIf, WhatIfQuery,
+    Activity, AnalyticsCell, AnalyticsQuery, CSV, CacheMissReport, ExportFormat, Forecast, GroupBy,
+    PerformanceReport, SessionReport, ToolCell, ToolsQuery, WhatIf, WhatIfQuery,
 };
+use ccag_domain::{Actor, Problem};
 
 pub(super) async fn cells(
     who: SignedIn,
     State(state): State<HttpState>,
     Params(query): Params<AnalyticsQuery>,
 ) -> Result<Response, Refusal> {
-    let table = analytics::table(&state.app, &who.actor(), &query).await?;
+    let (app, actor) = (&state.app, who.actor());
     Ok(match query.format {
-        Some(ExportFormat::Csv) => csv(&table.cells),
-        Some(ExportFormat::Jsonl) | None => axum::Json(table).into_response(),
+        Some(ExportFormat::Csv) => {
+            let (asked, by) = analytics::asked(app, &query)?;
+            csv(app, &actor, &asked, by).await?
+        }
+        Some(ExportFormat::Jsonl) | None => {
+            axum::Json(analytics::table(app, &actor, &query).await?).into_response()
+        }
     })
 }
 
 /// Cells as a file.
-pub(super) fn csv(cells: &[AnalyticsCell]) -> Response {
-    let mut text = AnalyticsCell::csv_header();
-    for cell in cells {
-        text.push_str(&cell.to_csv());
-    }
-    let headers = [
-        (header::CONTENT_TYPE, CSV),
-        (
-            header::CONTENT_DISPOSITION,
-            "attachment; filename=\"ccag-analytics.csv\"",
-        ),
-    ];
-    (headers, text).into_response()
+pub(super) async fn csv(
+    app: &App,
+    actor: &Actor,
+    asked: &Asked,
+    by: Option<GroupBy>,
+) -> Result<Response, Problem> {
+    let pages = analytics::stream(app, actor, asked, by);
+    let lines = |cells: &[AnalyticsCell]| cells.iter().map(AnalyticsCell::to_csv).collect();
+    streamed(
+        pages,
+        AnalyticsCell::csv_header(),
+        lines,
+        CSV,
+        "ccag-analytics.csv",
+    )
+    .await
 }
 
 pub(super) async fn tools(
@@ -45,27 +55,20 @@ pub(super) async fn tools(
     State(state): State<HttpState>,
     Params(query): Params<ToolsQuery>,
 ) -> Result<Response, Refusal> {
-    let report = analytics::tools(&state.app, &who.actor(), &query).await?;
+    let (app, actor) = (&state.app, who.actor());
     Ok(match query.format {
-        Some(ExportFormat::Csv) => tools_csv(&report.cells),
-        Some(ExportFormat::Jsonl) | None => axum::Json(report).into_response(),
+        Some(ExportFormat::Csv) => tools_csv(app, &actor, &query).await?,
+        Some(ExportFormat::Jsonl) | None => {
+            axum::Json(analytics::tools(app, &actor, &query).await?).into_response()
+        }
     })
 }
 
 /// Calls of tools as a file.
-pub(super) fn tools_csv(cells: &[ToolCell]) -> Response {
-    let mut text = ToolCell::csv_header();
-    for cell in cells {
-        text.push_str(&cell.to_csv());
-    }
-    let headers = [
-        (header::CONTENT_TYPE, CSV),
-        (
-            header::CONTENT_DISPOSITION,
-            "attachment; filename=\"ccag-tools.csv\"",
-        ),
-    ];
-    (headers, text).into_response()
+pub(super) async fn tools_csv(app: &App, actor: &Actor, query: &ToolsQuery) -> Result<Response, Problem> {
+    let pages = analytics::stream_tools(app, actor, query)?;
+    let lines = |cells: &[ToolCell]| cells.iter().map(ToolCell::to_csv).collect();
+    streamed(pages, ToolCell::csv_header(), lines, CSV, "ccag-tools.csv").await
 }
 
 pub(super) async fn sessions(

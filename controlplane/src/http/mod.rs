@@ -15,6 +15,7 @@ mod console;
 mod endpoints;
 mod explanations;
 mod extract;
+mod files;
 mod idempotency;
 mod idps;
 mod keys;

@@ -2,19 +2,17 @@
 
 use super::auth::SignedIn;
 use super::extract::{Json, Params};
+use super::files::streamed;
 use super::{HttpState, Refusal};
 use crate::app::{App, focus, reprice, usage};
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
+use axum::response::Response;
 use ccag_admin_api::{
     CSV, ExportFormat, ExportQuery, FocusRow, LedgerRow, NDJSON, Reprice, RepriceQuery, RepriceReport,
     UsageQuery, UsageSummary,
 };
 use ccag_domain::{Actor, Code, Problem};
-use futures_util::{Stream, StreamExt, TryStreamExt};
 
 pub(super) async fn summary(
     who: SignedIn,
@@ -58,30 +56,6 @@ pub(super) async fn export(
         ExportFormat::Jsonl => (String::new(), NDJSON, "ccag-usage.jsonl"),
     };
     Ok(streamed(pages, head, move |rows| write(rows, format), kind, name).await?)
-}
-
-/// A file that is written as pages of rows come. A failure on the way breaks it off, so that nobody takes a part for the whole.
-async fn streamed<R: Send + 'static>(
-    pages: impl Stream<Item = Result<Vec<R>, Problem>> + Send + 'static,
-    head: String,
-    write: impl Fn(&[R]) -> String + Send + 'static,
-    kind: &'static str,
-    name: &'static str,
-) -> Result<Response, Problem> {
-    let mut pages = Box::pin(pages);
-    // The first page is read before the status goes out.
-    let first = pages.next().await.transpose()?.unwrap_or_default();
-    let start = Bytes::from(head + &write(&first));
-    let rest = pages.map_ok(move |rows| Bytes::from(write(&rows)));
-    let body = futures_util::stream::once(async move { Ok::<_, Problem>(start) }).chain(rest);
-    let headers = [
-        (header::CONTENT_TYPE, kind.to_owned()),
-        (
-            header::CONTENT_DISPOSITION,
-            format!("attachment; filename=\"{name}\""),
-        ),
-    ];
-    Ok((headers, Body::from_stream(body)).into_response())
 }
 
 /// The ledger as charges in the form of FOCUS, streamed.

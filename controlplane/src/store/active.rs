@@ -1,6 +1,6 @@
 //! Who was active.
 
-use super::cubes::{Dims, EVER, day_start};
+use super::cubes::{Dims, EVER, Facts, day_start};
 use super::packs::find::{Chosen, Pack, Wanted};
 use super::packs::lines::{self, Group};
 use super::packs::numbers::NONE;
@@ -152,7 +152,7 @@ impl Store {
     ) -> Result<Active, StoreError> {
         let complete_from = self.complete_from().await?;
         // Few teams as well: of a year, one of two hundred has thirteen thousand rows.
-        if complete_from == 0 && Self::is_of_many(filter, Dims::USER) {
+        if complete_from == 0 && Self::is_of_many(Facts::Usage, filter, Dims::USER) {
             self.count_packed(filter, before).await
         } else {
             self.count_rows(filter, before, complete_from).await
@@ -162,6 +162,7 @@ impl Store {
     /// The same from packs, and from the few rows that are in none.
     async fn count_packed(&self, filter: &RollupFilter, before: &RollupFilter) -> Result<Active, StoreError> {
         let reading = |piece| Reading {
+            facts: Facts::Usage,
             dims: filter.dims().and(Dims::USER),
             piece,
             latency: false,
@@ -259,6 +260,7 @@ impl Store {
     fn hours(&self, sql: &mut Sql, filter: &RollupFilter, complete_from: UnixMs) {
         sql.say("SELECT 'hour' AS what, hour AS at, CAST(SUM(requests) AS BIGINT) AS found FROM (");
         let reading = Reading {
+            facts: Facts::Usage,
             dims: filter.dims(),
             piece: Piece::Hour,
             latency: false,
@@ -277,6 +279,7 @@ impl Store {
         complete_from: UnixMs,
     ) -> Result<Active, StoreError> {
         let reading = |dims: Dims, piece| Reading {
+            facts: Facts::Usage,
             dims: filter.dims().and(dims),
             piece,
             latency: false,

@@ -3,7 +3,7 @@
 //! [ADR 25](../../../docs/adr/0025-coarser-sums.md).
 
 use super::entity::{usage_rollup, usage_sum};
-use super::{StoreError, catch_up, dialect, packs};
+use super::{StoreError, catch_up, dialect, packs, tool_sums};
 use crate::latency::Latency;
 use ccag_domain::time::DAY_MS;
 use ccag_domain::{Period, TimeZone, UnixMs};
@@ -23,10 +23,11 @@ impl Dims {
     pub(super) const KEY: Self = Self(4);
     pub(super) const MODEL: Self = Self(8);
     pub(super) const ENDPOINT: Self = Self(16);
-    const PEOPLE: Self = Self(1 | 2 | 4);
+    pub(super) const PEOPLE: Self = Self(1 | 2 | 4);
     const WORK: Self = Self(8 | 16);
     const TEAM_WORK: Self = Self(1 | 8 | 16);
     const ALL: Self = Self(31);
+    pub(super) const TOOL: Self = Self(32);
 
     pub(super) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -73,36 +74,75 @@ pub(super) fn month_of(at: UnixMs) -> (UnixMs, UnixMs) {
     (month.start_ms, month.end_ms)
 }
 
+/// What a cube adds up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Facts {
+    /// Requests, tokens and cost.
+    Usage,
+    /// Calls of tools.
+    Tools,
+}
+
+impl Facts {
+    /// Where their rows are.
+    pub(super) const fn table(self) -> &'static str {
+        match self {
+            Self::Usage => "usage_sums",
+            Self::Tools => "tool_sums",
+        }
+    }
+
+    /// Their cubes; of those that can answer a question, the first is taken.
+    pub(super) fn cubes(self) -> &'static [Cube] {
+        match self {
+            Self::Usage => &CUBES,
+            Self::Tools => &tool_sums::CUBES,
+        }
+    }
+
+    /// The narrowest cube that keeps so much apart.
+    pub(super) fn find(self, grain: Grain, dims: Dims) -> Option<&'static Cube> {
+        self.cubes()
+            .iter()
+            .find(|cube| cube.grain == grain && dims.within(cube.dims))
+    }
+}
+
 /// One of the cubes.
 #[derive(Debug)]
 pub(super) struct Cube {
+    pub(super) facts: Facts,
     pub(super) name: &'static str,
     pub(super) dims: Dims,
     pub(super) grain: Grain,
     /// Whether it has histograms of latency.
     pub(super) latency: bool,
-    /// Whether what is over is packed: [`super::packs`].
-    pub(super) packed: bool,
+    /// What its packs are called, if what is over is packed: [`super::packs`].
+    pub(super) packs: Option<&'static str>,
 }
 
 const fn cube(name: &'static str, grain: Grain, dims: Dims, latency: bool) -> Cube {
     Cube {
+        facts: Facts::Usage,
         name,
         dims,
         grain,
         latency,
-        packed: false,
+        packs: None,
     }
 }
 
 const fn packed(cube: Cube) -> Cube {
-    Cube { packed: true, ..cube }
+    Cube {
+        packs: Some(cube.name),
+        ..cube
+    }
 }
 
 /// The first user's hour of all times, by user.
 pub(super) const EVER: &str = "ever-user";
 
-/// All of them; of those that can answer a question, the first is taken.
+/// Those of usage.
 pub(super) static CUBES: [Cube; 11] = [
     cube("hour-work", Grain::Hour, Dims::WORK, false),
     cube("hour-team", Grain::Hour, Dims::TEAM, false),
@@ -116,13 +156,6 @@ pub(super) static CUBES: [Cube; 11] = [
     packed(cube("month-all", Grain::Month, Dims::ALL, false)),
     cube(EVER, Grain::Ever, Dims::USER, false),
 ];
-
-/// The narrowest cube that keeps so much apart.
-pub(super) fn find(grain: Grain, dims: Dims) -> Option<&'static Cube> {
-    CUBES
-        .iter()
-        .find(|cube| cube.grain == grain && dims.within(cube.dims))
-}
 
 const SUMS: [C; 8] = [
     C::Requests,
@@ -303,7 +336,8 @@ pub(super) async fn put(tx: &DatabaseTransaction, sums: Vec<Model>) -> Result<()
             .exec_without_returning(tx)
             .await?;
     }
-    packs::make::outdated(tx, &sums).await
+    let touched = sums.iter().map(|row| (row.cube.as_str(), row.start_ms));
+    packs::make::outdated(tx, Facts::Usage, touched).await
 }
 
 /// What to do with a row that is there already: add to its numbers, and leave its histogram.
@@ -333,7 +367,7 @@ mod tests {
 
     #[test]
     fn the_narrowest_cube_answers() {
-        let name = |grain, dims| find(grain, dims).map(|cube| cube.name);
+        let name = |grain, dims| Facts::Usage.find(grain, dims).map(|cube| cube.name);
         assert_eq!(name(Grain::Day, Dims::NONE), Some("day-work"));
         assert_eq!(name(Grain::Day, Dims::TEAM), Some("day-team"));
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Questions about what was used, any number of them in one statement.
 
-use super::cubes::{Dims, Grain};
+use super::cubes::{Dims, Facts, Grain};
 use super::packs::answer::Among;
 use super::packs::lines;
 use super::reading::{Part, Reading};
@@ -85,26 +85,18 @@ impl Sql {
     /// The same of these parts.
     pub(super) fn these(
         &mut self,
-        mut parts: Vec<Part>,
+        parts: Vec<Part>,
         piece: Piece,
         filter: &RollupFilter,
         columns: &str,
         more: &str,
     ) {
-        if parts.is_empty() {
-            // A range without anything in it.
-            parts.push(Part {
-                cube: None,
-                from: Some(0),
-                to: Some(0),
-            });
-        }
         for (n, part) in parts.into_iter().enumerate() {
             if n > 0 {
                 self.say(" UNION ALL ");
             }
             let (table, time) = match part.cube {
-                Some(_) => ("usage_sums", "start_ms"),
+                Some(cube) => (cube.facts.table(), "start_ms"),
                 None => ("usage_rollups_hourly", "bucket_ms"),
             };
             let start = match piece {
@@ -148,15 +140,7 @@ impl Sql {
     /// What a filter says beside times.
     fn chosen(&mut self, filter: &RollupFilter) {
         for (column, ids) in filter.lists() {
-            self.say(format_args!(" AND {column} IN ("));
-            for (n, id) in ids.iter().enumerate() {
-                if n > 0 {
-                    self.say(", ");
-                }
-                self.bind(id.clone());
-            }
-            // There may be none.
-            self.say(if ids.is_empty() { "NULL)" } else { ")" });
+            self.one_of(column, &ids);
         }
         let Some(among) = &filter.among else { return };
         let numbers: Vec<String> = among.numbers.iter().map(ToString::to_string).collect();
@@ -175,6 +159,18 @@ impl Sql {
             self.say(" AS TEXT)");
         }
         self.say(")");
+    }
+
+    pub(super) fn one_of(&mut self, column: &str, ids: &[String]) {
+        self.say(format_args!(" AND {column} IN ("));
+        for (n, id) in ids.iter().enumerate() {
+            if n > 0 {
+                self.say(", ");
+            }
+            self.bind(id.clone());
+        }
+        // There may be none.
+        self.say(if ids.is_empty() { "NULL)" } else { ")" });
     }
 
     pub(super) fn made(self, store: &Store) -> Statement {
@@ -324,6 +320,7 @@ impl Store {
     /// Which rows a question reads.
     pub(super) fn reading(&self, asked: &Question<'_>, complete_from: UnixMs) -> Reading {
         Reading {
+            facts: Facts::Usage,
             dims: asked.filter.dims().and(asked.by.dims()),
             piece: asked.piece,
             latency: false,
@@ -350,6 +347,7 @@ impl Store {
                 continue;
             }
             let reading = Reading {
+                facts: Facts::Usage,
                 dims: asked.filter.dims().and(Dims::USER).and(Dims::KEY),
                 piece: Piece::Whole,
                 latency: false,
@@ -450,6 +448,7 @@ impl Store {
     /// The latency histograms by model and endpoint.
     pub(crate) async fn sum_latencies(&self, filter: &RollupFilter) -> Result<Latencies, StoreError> {
         let reading = Reading {
+            facts: Facts::Usage,
             dims: filter.dims().and(Dims::MODEL).and(Dims::ENDPOINT),
             piece: Piece::Whole,
             latency: true,

@@ -1,6 +1,6 @@
 //! Which rows answer a question: wide ones where there are such, narrow ones at the edges.
 
-use super::cubes::{self, Cube, Dims, Grain, day_start, month_of};
+use super::cubes::{Cube, Dims, Facts, Grain, day_start, month_of};
 use super::rollups::Piece;
 use ccag_domain::UnixMs;
 use ccag_domain::time::DAY_MS;
@@ -52,6 +52,7 @@ impl Part {
 /// What to read for a question: wide rows where there are such, narrow ones at the edges.
 #[derive(Clone)]
 pub(super) struct Reading {
+    pub(super) facts: Facts,
     pub(super) dims: Dims,
     pub(super) piece: Piece,
     pub(super) latency: bool,
@@ -69,7 +70,7 @@ fn earlier(a: Option<UnixMs>, b: UnixMs) -> Option<UnixMs> {
 
 impl Reading {
     fn cube(&self, grain: Grain) -> Option<&'static Cube> {
-        let found = cubes::find(grain, self.dims)?;
+        let found = self.facts.find(grain, self.dims)?;
         (found.latency || !self.latency).then_some(found)
     }
 
@@ -78,10 +79,10 @@ impl Reading {
         let names = |reading: &Self| {
             [Grain::Day, Grain::Month].map(|grain| reading.cube(grain).map(|cube| cube.name))
         };
-        names(self) == names(other)
+        self.facts == other.facts && names(self) == names(other)
     }
 
-    /// Pieces that are not empty, in order.
+    /// Pieces that are not empty, in order; of a range without anything in it, one that is.
     pub(super) fn parts(&self, from: Option<UnixMs>, to: Option<UnixMs>) -> Vec<Part> {
         let mut parts = Vec::new();
         let first_day = from.map(|at| day_start(at + DAY_MS - 1));
@@ -97,6 +98,13 @@ impl Reading {
         parts.retain(|part| !matches!((part.from, part.to), (Some(a), Some(b)) if a >= b));
         if self.piece == Piece::Month {
             parts = parts.into_iter().flat_map(Part::by_month).collect();
+        }
+        if parts.is_empty() {
+            parts.push(Part {
+                cube: self.cube(Grain::Day),
+                from: Some(0),
+                to: Some(0),
+            });
         }
         parts
     }
@@ -180,6 +188,7 @@ mod tests {
     fn months_are_read_where_they_have_fewer_rows() {
         let names = |dims| -> Vec<&str> {
             let reading = Reading {
+                facts: Facts::Usage,
                 dims,
                 piece: Piece::Whole,
                 latency: false,
@@ -201,6 +210,7 @@ mod tests {
         to: Option<UnixMs>,
     ) -> Vec<(String, i64, i64)> {
         let reading = Reading {
+            facts: Facts::Usage,
             dims: Dims::USER,
             piece,
             latency: false,

@@ -4,6 +4,7 @@ use super::cubes::{self, Dims};
 use super::entity::usage_rollup::{Column as C, Entity, Model};
 use super::packs::answer::Among;
 use super::questions::Question;
+use super::tools::OnlyTools;
 use super::{Store, StoreError, dialect};
 use crate::latency::Latency;
 use ccag_domain::time::DAY_MS;
@@ -29,6 +30,8 @@ pub(crate) struct RollupFilter {
     pub(crate) key_ids: Option<Vec<String>>,
     /// Of these only.
     pub(crate) of: OnlyOf,
+    /// Calls of these tools only: [`RollupFilter::of_tools`].
+    pub(crate) tools: OnlyTools,
     /// Of those that remain of a ranking only.
     pub(crate) among: Option<Among>,
 }
@@ -230,6 +233,8 @@ impl RollupFilter {
             ("key_id", &of.keys),
             ("model", &of.models),
             ("endpoint_id", &of.endpoints),
+            ("tool", &self.tools.tools),
+            ("server", &self.tools.servers),
         ];
         let mut found: Vec<(&'static str, Vec<String>)> = lists
             .into_iter()
@@ -259,6 +264,7 @@ impl RollupFilter {
                 "user_id" => Dims::USER,
                 "key_id" => Dims::KEY,
                 "model" => Dims::MODEL,
+                "tool" | "server" => Dims::TOOL,
                 _ => Dims::ENDPOINT,
             })
             .fold(Dims::NONE, Dims::and)

@@ -1,5 +1,6 @@
 //! What was spent of accounts: whole hours from the sums that are kept, what lies at the edges from the ledger itself.
 
+use super::cubes::Facts;
 use super::ledger::{self, LedgerFilter};
 use super::questions::Sql;
 use super::reading::Reading;
@@ -80,6 +81,7 @@ impl Store {
         sql.say("SELECT n, CAST(SUM(cost_nano_usd) AS BIGINT) AS cost FROM (");
         for (n, filter) in filters.iter().enumerate() {
             let reading = Reading {
+                facts: Facts::Usage,
                 dims: filter.dims(),
                 piece: Piece::Whole,
                 latency: false,

@@ -1,10 +1,10 @@
 //! How often tools were called: sums by the day and the month, of which each keeps some of team, user, key, model and tool apart.
 //! [ADR 26](../../../docs/adr/0026-tools-sessions-and-cache-losses.md).
 
-use super::cubes::{day_start, month_of};
+use super::cubes::{Cube, Dims, Facts, Grain, day_start, month_of};
 use super::entity::{tool_sum, usage_record};
 use super::observed::Observed;
-use super::{StoreError, dialect};
+use super::{StoreError, dialect, packs};
 use ccag_domain::{ToolCounts, UnixMs, mcp_server};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict};
 use sea_orm::{
@@ -14,11 +14,38 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tool_sum::{Column as C, Entity, Model};
 
 /// By team and tool.
-pub(super) const TEAM: [&str; 2] = ["day-team", "month-team"];
+const TEAM: [&str; 2] = ["day-team", "month-team"];
 /// By team, user and key.
-pub(super) const CALLER: [&str; 2] = ["day-caller", "month-caller"];
+const CALLER: [&str; 2] = ["day-caller", "month-caller"];
 /// By everything.
-pub(super) const ALL: &str = "day-all";
+const ALL: &str = "day-all";
+
+const fn cube(name: &'static str, grain: Grain, dims: Dims, packs: Option<&'static str>) -> Cube {
+    Cube {
+        facts: Facts::Tools,
+        name,
+        dims,
+        grain,
+        latency: false,
+        packs,
+    }
+}
+
+const BY_TEAM: Dims = Dims::TEAM.and(Dims::TOOL);
+
+/// The cubes; packs are called by other names, since all of them are in one table.
+pub(super) static CUBES: [Cube; 5] = [
+    cube(TEAM[0], Grain::Day, BY_TEAM, Some("tools-day-team")),
+    cube(TEAM[1], Grain::Month, BY_TEAM, Some("tools-month-team")),
+    cube(CALLER[0], Grain::Day, Dims::PEOPLE, Some("tools-day-caller")),
+    cube(CALLER[1], Grain::Month, Dims::PEOPLE, Some("tools-month-caller")),
+    cube(
+        ALL,
+        Grain::Day,
+        Dims::PEOPLE.and(Dims::MODEL).and(Dims::TOOL),
+        None,
+    ),
+];
 
 /// So many different tools of a team are kept apart on a day; what comes later is counted as [`ToolCounts::OTHER`].
 const MOST: usize = 300;
@@ -103,7 +130,8 @@ pub(super) async fn add(
             .exec_without_returning(tx)
             .await?;
     }
-    Ok(())
+    let touched = sums.iter().map(|row| (row.cube.as_str(), row.start_ms));
+    packs::make::outdated(tx, Facts::Tools, touched).await
 }
 
 /// The names that are kept on days on which a team has had, or would have, more than its share; of all others every name is.

@@ -3,9 +3,10 @@
 use crate::sums::{answers, batch};
 use crate::support::{NOON, Plane, TestDb, on_both};
 use ccag_admin_api::AnalyticsQuery;
-use ccag_controlplane::app::analytics::{Asked, Few, spent};
+use ccag_controlplane::app::analytics::{Asked, Few, spent, tools_seen};
 use ccag_controlplane::app::intake::take_in;
 use ccag_controlplane::app::rollup::pack;
+use ccag_controlplane::store::OnlyTools;
 use ccag_domain::Actor;
 use ccag_domain::time::DAY_MS;
 use sea_orm::ConnectionTrait;
@@ -44,6 +45,11 @@ async fn rankings(plane: &Plane) -> Vec<String> {
                 let found = spent(plane.app(), &Actor::System, &asked, few).await.unwrap();
                 all.push(format!("{query:?} {few:?}: {found:?}"));
             }
+            for top in [1, 4, 100] {
+                let only = OnlyTools::default();
+                let asked = tools_seen(plane.app(), &Actor::System, &asked, &only, (top + 1, top));
+                all.push(format!("{query:?} tools {top}: {:?}", asked.await.unwrap()));
+            }
         }
     }
     all
@@ -73,7 +79,7 @@ async fn run(db: &TestDb, sql: &str) {
     own.close().await.unwrap();
 }
 
-const PACKS: &str = "SELECT COUNT(*) FROM usage_packs WHERE part = 'cost_nano_usd'";
+const PACKS: &str = "SELECT COUNT(*) FROM usage_packs WHERE part IN ('cost_nano_usd', 'calls')";
 
 async fn what_is_packed_is_answered_as_before(db: TestDb) {
     let plane = Plane::start(&db).await;
@@ -86,15 +92,32 @@ async fn what_is_packed_is_answered_as_before(db: TestDb) {
     assert_eq!(pack(plane.app()).await.unwrap(), 0);
     same(&rows, &everything(&plane).await);
     // Those rows are not read any more, nor those of the month at hand: it is packs that answer.
-    let gone = format!(
-        "DELETE FROM usage_sums WHERE (cube IN ('day-all', 'day-team-work') AND start_ms < {}) OR cube = 'month-all'",
-        NOON - 2 * DAY_MS
-    );
-    let by_model = "/admin/analytics?days=120&model=claude-haiku-4-5&group_by=user&step=month";
     let admin = plane.admin().await;
-    let kept = admin.get(by_model).await.text;
-    run(&db, &gone).await;
-    assert_eq!(kept, admin.get(by_model).await.text);
+    let before = NOON - 2 * DAY_MS;
+    for (gone, asked) in [
+        (
+            format!(
+                "DELETE FROM usage_sums WHERE (cube IN ('day-all', 'day-team-work') AND start_ms < {before}) OR cube = 'month-all'"
+            ),
+            "?days=120&model=claude-haiku-4-5&group_by=user&step=month",
+        ),
+        (
+            format!(
+                "DELETE FROM tool_sums WHERE cube LIKE '%caller' AND (start_ms < {before} OR cube = 'month-caller')"
+            ),
+            "/tools?days=120&group_by=key",
+        ),
+        (
+            format!("DELETE FROM tool_sums WHERE start_ms < {before}"),
+            "/tools?days=120&group_by=server&step=week",
+        ),
+    ] {
+        let asked = format!("/admin/analytics{asked}");
+        let kept = admin.get(&asked).await;
+        assert_eq!(kept.status, 200, "{}", kept.text);
+        run(&db, &gone).await;
+        assert_eq!(kept.text, admin.get(&asked).await.text);
+    }
     plane.stop().await;
 }
 
@@ -114,7 +137,7 @@ async fn late_records_are_in_no_pack_until_it_is_made_anew(db: TestDb) {
     same(&both, &everything(&plane).await);
     // A pack that lacks a column, as one of another release might, is none.
     pack(plane.app()).await.unwrap();
-    run(&db, "DELETE FROM usage_packs WHERE part = 'errors'").await;
+    run(&db, "DELETE FROM usage_packs WHERE part IN ('errors', 'failed')").await;
     same(&both, &everything(&plane).await);
     plane.stop().await;
 }

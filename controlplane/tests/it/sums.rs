@@ -1,12 +1,14 @@
 //! The coarser sums beside the hourly ones: kept with them, and made of what was there before.
 
 use crate::support::{Caller, NOON, Plane, TestDb, on_both, record};
+use ccag_admin_api::{Analytics, AnalyticsCell, ToolCell, ToolReport};
 use ccag_controlplane::app::intake::{Incoming, take_in};
 use ccag_domain::time::{DAY_MS, HOUR_MS};
-use ccag_domain::{EndpointId, KeyId, ModelName, TeamId, UsageRecord, UserId};
+use ccag_domain::{EndpointId, KeyId, ModelName, TeamId, ToolCalls, ToolCounts, UsageRecord, UserId};
 use sea_orm::ConnectionTrait;
 
 on_both!(
+    files_have_every_line_of_answers,
     what_was_there_before_is_summed_up_and_nothing_is_answered_otherwise,
     what_comes_in_meanwhile_is_counted_once,
     old_sums_are_made_a_few_rows_at_a_time,
@@ -26,11 +28,33 @@ pub(crate) fn batch(count: u64, first: u64) -> Vec<Incoming> {
                 started_at_ms: NOON - (seed as i64 * 31 % 2_900) * HOUR_MS - seed as i64,
                 first_token_ms: Some(100 + seed as u32 % 900),
                 duration_ms: 1_000 + seed as u32 % 5_000,
+                tools: tools(seed),
                 ..record(seed)
             };
             Incoming::Record(Box::new(record))
         })
         .collect()
+}
+
+/// Some tools of the client and of two servers.
+fn tools(seed: u64) -> ToolCounts {
+    let named = |(n, name): (u64, &str)| {
+        let calls = (seed + n * 3) as u32 % 4;
+        ToolCalls {
+            name: name.to_owned(),
+            calls,
+            failed: calls.min(seed as u32 % 5 / 4),
+        }
+    };
+    let all = [
+        "Bash",
+        "Read",
+        "mcp__github__get_issue",
+        "mcp__github__search",
+        "mcp__jira__find",
+    ];
+    let calls = (0..).zip(all).map(named).filter(|of| of.calls > 0);
+    ToolCounts::of_calls(calls.collect())
 }
 
 /// Questions of all kinds, whose ranges begin and end at hours, days and months, and lie before and after each other.
@@ -63,6 +87,17 @@ fn questions() -> Vec<String> {
             for about in ["activity", "performance", "forecast"] {
                 all.push(format!("/admin/analytics/{about}?{range}{only}"));
             }
+            // What is asked of tools knows no endpoints.
+            if only.contains("endpoint") {
+                continue;
+            }
+            for by in ["tool", "server", "team", "user", "key"] {
+                for step in ["", "&step=week"] {
+                    all.push(format!(
+                        "/admin/analytics/tools?{range}{only}&group_by={by}{step}"
+                    ));
+                }
+            }
         }
         for by in ["day", "user", "model"] {
             all.push(format!("/admin/usage/summary?{range}&group_by={by}"));
@@ -81,6 +116,40 @@ pub(crate) async fn answers(admin: &Caller) -> Vec<(String, String)> {
         answers.push((question, answer.text));
     }
     answers
+}
+
+async fn files_have_every_line_of_answers(db: TestDb) {
+    let plane = Plane::start(&db).await;
+    let admin = plane.admin().await;
+    take_in(plane.app(), "rep_test", batch(300, 1)).await.unwrap();
+    for range in ["days=120", "from=2026-08-05T07:00:00Z&to=2026-11-03T22:00:00Z"] {
+        for by in ["", "&group_by=team", "&group_by=user", "&group_by=key"] {
+            for step in ["day", "week", "month"] {
+                let asked = format!("/admin/analytics?{range}{by}&step={step}");
+                let answer: Analytics = serde_json::from_str(&admin.get(&asked).await.text).unwrap();
+                let file = admin.get(&format!("{asked}&format=csv")).await.text;
+                let lines: String = answer.cells.iter().map(AnalyticsCell::to_csv).collect();
+                assert!(answer.cells.len() > 3, "{asked}");
+                assert_eq!(file, AnalyticsCell::csv_header() + &lines, "{asked}");
+            }
+        }
+        for by in ["tool", "server", "team", "user", "key"] {
+            for step in ["", "&step=day", "&step=week", "&step=month"] {
+                let asked = format!("/admin/analytics/tools?{range}&group_by={by}{step}");
+                let answer: ToolReport = serde_json::from_str(&admin.get(&asked).await.text).unwrap();
+                let file = admin.get(&format!("{asked}&format=csv")).await.text;
+                let lines: String = answer.cells.iter().map(ToolCell::to_csv).collect();
+                assert!(!answer.cells.is_empty(), "{asked}");
+                assert_eq!(file, ToolCell::csv_header() + &lines, "{asked}");
+            }
+        }
+    }
+    // What cannot be asked is refused before the file begins.
+    let refused = admin.get("/admin/analytics?group_by=day&format=csv").await;
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    let refused = admin.get("/admin/analytics/tools?step=hour&format=csv").await;
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    plane.stop().await;
 }
 
 /// Takes the sums away, as if the ledger were older than they are.

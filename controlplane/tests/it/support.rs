@@ -157,7 +157,7 @@ pub(crate) struct Plane {
 pub(crate) fn config(db: &TestDb) -> ControlPlaneConfig {
     let mut config = ControlPlaneConfig::new(&db.url, "ab".repeat(32).into());
     config.bootstrap.admin_password = Some(Secret::new(PASSWORD));
-    config.database.acquire_timeout = std::time::Duration::from_millis(500);
+    config.database.acquire_timeout = std::time::Duration::from_secs(2);
     config
 }
 

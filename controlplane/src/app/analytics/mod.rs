@@ -3,6 +3,7 @@
 mod forecast;
 mod seen;
 mod spend;
+mod stream;
 mod sums;
 mod what_if;
 
@@ -10,6 +11,7 @@ pub use forecast::forecast;
 
 pub use seen::{ToolsGroup, ToolsRanked, ToolsSeen, cache_misses, sessions, tools, tools_seen};
 pub use spend::{Few, Ranked, Spent, spent};
+pub use stream::{stream, stream_tools};
 pub use what_if::what_if;
 
 pub use sums::{Choices, choices, grouped, named, saved_by_cache, sum};
@@ -128,6 +130,15 @@ pub fn piece_start(step: Step, at: UnixMs) -> UnixMs {
     }
 }
 
+const fn piece(step: Step) -> Piece {
+    match step {
+        Step::Hour => Piece::Hour,
+        Step::Day => Piece::Day,
+        Step::Week => Piece::Week,
+        Step::Month => Piece::Month,
+    }
+}
+
 /// The sums of a group in a piece of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
@@ -162,12 +173,7 @@ impl Asked {
         Question {
             filter,
             by: by.map_or(GroupBy::Nothing, usage::grouped),
-            piece: match self.step {
-                Step::Hour => Piece::Hour,
-                Step::Day => Piece::Day,
-                Step::Week => Piece::Week,
-                Step::Month => Piece::Month,
-            },
+            piece: piece(self.step),
             top: None,
         }
     }
@@ -199,22 +205,31 @@ fn in_pieces(step: Step, sums: Vec<RollupSum>) -> Vec<Cell> {
     pieces.into_values().flat_map(in_order).collect()
 }
 
-/// Sums over time, as the admin API shows them.
+/// What a question of the API asks about, and what it keeps apart.
 ///
 /// # Errors
-/// As [`Asked::read`] and [`cells`].
-pub async fn table(app: &App, actor: &Actor, query: &AnalyticsQuery) -> Result<Analytics, Problem> {
+/// As [`Asked::read`]; [`Code::InvalidRequest`] for days as groups.
+pub fn asked(app: &App, query: &AnalyticsQuery) -> Result<(Asked, Option<ApiGroupBy>), Problem> {
     let asked = Asked::read(query, app.now_ms())?;
     if query.group_by == Some(ApiGroupBy::Day) {
         let message = "Days are kept apart by `step=day`; group by team, user, key, model or endpoint.";
         return Err(Problem::new(Code::InvalidRequest, message).field("group_by"));
     }
-    let cells = cells(app, actor, &asked, query.group_by).await?;
+    Ok((asked, query.group_by))
+}
+
+/// Sums over time, as the admin API shows them.
+///
+/// # Errors
+/// As [`asked()`] and [`cells`].
+pub async fn table(app: &App, actor: &Actor, query: &AnalyticsQuery) -> Result<Analytics, Problem> {
+    let (asked, by) = asked(app, query)?;
+    let cells = cells(app, actor, &asked, by).await?;
     Ok(Analytics {
         from: Timestamp::from_ms(asked.range.from_ms),
         to: Timestamp::from_ms(asked.range.to_ms),
         step: asked.step,
-        group_by: query.group_by,
+        group_by: by,
         cells: named(cells),
     })
 }

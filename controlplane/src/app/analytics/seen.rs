@@ -1,10 +1,9 @@
 //! Which tools are called, how sessions go, and what is lost where prompts are not read from the cache.
 
-use super::{Asked, piece_start};
+use super::{Asked, piece, piece_start};
 use crate::app::App;
 use crate::store::{
-    GroupBy, OnlyTools, Piece, Question, RollupFilter, RollupSum, ToolAnswer, ToolPiece, ToolQuestion,
-    ToolSum, ToolsBy,
+    GroupBy, OnlyTools, Piece, Question, RollupFilter, RollupSum, ToolAnswer, ToolQuestion, ToolSum, ToolsBy,
 };
 use ccag_admin_api::{
     CacheMissReport, LostView, SessionReport, SessionsOfDay, Step, Timestamp, ToolCell, ToolReport,
@@ -26,13 +25,6 @@ const fn by(of: ApiToolsBy) -> ToolsBy {
         ApiToolsBy::Team => ToolsBy::Team,
         ApiToolsBy::User => ToolsBy::User,
         ApiToolsBy::Key => ToolsBy::Key,
-    }
-}
-
-const fn piece(step: Step) -> ToolPiece {
-    match step {
-        Step::Hour | Step::Day | Step::Week => ToolPiece::Day,
-        Step::Month => ToolPiece::Month,
     }
 }
 
@@ -74,52 +66,88 @@ fn in_pieces(step: Step, sums: Vec<ToolSum>) -> Vec<ToolSum> {
     sums
 }
 
+/// What is asked of tools.
+#[derive(Debug, Clone)]
+pub(super) struct ToolsAsked {
+    pub(super) asked: Asked,
+    pub(super) by: ApiToolsBy,
+    /// Whether pieces of time are kept apart.
+    pub(super) in_pieces: bool,
+    pub(super) only: OnlyTools,
+}
+
+impl ToolsAsked {
+    pub(super) fn read(query: &ToolsQuery, now: UnixMs) -> Result<Self, Problem> {
+        if query.step == Some(Step::Hour) {
+            let message = "Calls of tools are kept by the day; ask for days, weeks or months.";
+            return Err(Problem::new(Code::InvalidRequest, message).field("step"));
+        }
+        Ok(Self {
+            asked: Asked::read(&query.common(), now)?,
+            by: query.group_by.unwrap_or_default(),
+            in_pieces: query.step.is_some(),
+            only: only(query),
+        })
+    }
+}
+
 /// How often tools were called.
 ///
 /// # Errors
 /// [`Code::InvalidRequest`] for what cannot be asked; [`Code::Unavailable`] without a database.
 pub async fn tools(app: &App, actor: &Actor, query: &ToolsQuery) -> Result<ToolReport, Problem> {
-    if query.step == Some(Step::Hour) {
-        let message = "Calls of tools are kept by the day; ask for days, weeks or months.";
-        return Err(Problem::new(Code::InvalidRequest, message).field("step"));
-    }
-    let asked = Asked::read(&query.common(), app.now_ms())?;
-    let filter = asked.scope().filter(app, actor)?;
-    let group_by = query.group_by.unwrap_or_default();
+    let asked = ToolsAsked::read(query, app.now_ms())?;
+    cells(app, actor, &asked, MOST_CELLS).await
+}
+
+/// The same of so many groups.
+pub(super) async fn cells(
+    app: &App,
+    actor: &Actor,
+    asked: &ToolsAsked,
+    most: u64,
+) -> Result<ToolReport, Problem> {
+    let range = asked.asked.range;
+    let step = asked.asked.step;
+    let filter = asked.asked.scope().filter(app, actor)?.of_tools(&asked.only);
     let question = ToolQuestion {
         filter: &filter,
-        only: &only(query),
-        by: by(group_by),
-        piece: query.step.map_or(ToolPiece::Whole, piece),
-        top: if query.step.is_some() {
-            MOST_READ
+        by: by(asked.by),
+        piece: if asked.in_pieces {
+            piece(step)
         } else {
-            MOST_CELLS
+            Piece::Whole
+        },
+        top: if asked.in_pieces {
+            most.max(MOST_READ)
+        } else {
+            most
         },
     };
     let mut answers = app.store.ask_tools(&[question]).await?;
     let answer = answers.pop().unwrap_or_default();
     let unread = answer.groups.saturating_sub(answer.sums.len() as u64);
-    let mut sums = match query.step {
-        Some(step) => in_pieces(step, answer.sums),
-        None => answer.sums,
+    let mut sums = if asked.in_pieces {
+        in_pieces(step, answer.sums)
+    } else {
+        answer.sums
     };
-    let most = usize::try_from(MOST_CELLS).unwrap_or(usize::MAX);
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
     let left_out = unread + sums.len().saturating_sub(most) as u64;
     sums.truncate(most);
     let named = |text: String| Some(text).filter(|text| !text.is_empty());
     let cell = |sum: ToolSum| ToolCell {
-        start: query.step.map(|_| Timestamp::from_ms(sum.start_ms)),
-        server: named(sum.server).filter(|_| group_by == ApiToolsBy::Tool),
+        start: asked.in_pieces.then(|| Timestamp::from_ms(sum.start_ms)),
+        server: named(sum.server).filter(|_| asked.by == ApiToolsBy::Tool),
         id: named(sum.group),
         name: sum.name,
         calls: sum.calls,
         failed: sum.failed,
     };
     Ok(ToolReport {
-        from: Timestamp::from_ms(asked.range.from_ms),
-        to: Timestamp::from_ms(asked.range.to_ms),
-        group_by,
+        from: Timestamp::from_ms(range.from_ms),
+        to: Timestamp::from_ms(range.to_ms),
+        group_by: asked.by,
         calls: answer.calls,
         failed: answer.failed,
         cells: sums.into_iter().map(cell).collect(),
@@ -210,10 +238,9 @@ pub async fn tools_seen(
     only: &OnlyTools,
     (tools, top): (u64, u64),
 ) -> Result<ToolsSeen, Problem> {
-    let filter = asked.scope().filter(app, actor)?;
+    let filter = asked.scope().filter(app, actor)?.of_tools(only);
     let question = |by, piece, top| ToolQuestion {
         filter: &filter,
-        only,
         by,
         piece,
         top,
@@ -222,11 +249,11 @@ pub async fn tools_seen(
     let kind = if narrowed { ToolsBy::Tool } else { ToolsBy::Server };
     let questions = [
         question(kind, piece(asked.step), MOST_READ),
-        question(ToolsBy::Tool, ToolPiece::Whole, tools),
-        question(ToolsBy::Server, ToolPiece::Whole, tools),
-        question(ToolsBy::Team, ToolPiece::Whole, top),
-        question(ToolsBy::User, ToolPiece::Whole, top),
-        question(ToolsBy::Key, ToolPiece::Whole, top),
+        question(ToolsBy::Tool, Piece::Whole, tools),
+        question(ToolsBy::Server, Piece::Whole, tools),
+        question(ToolsBy::Team, Piece::Whole, top),
+        question(ToolsBy::User, Piece::Whole, top),
+        question(ToolsBy::Key, Piece::Whole, top),
     ];
     let mut answers = app.store.ask_tools(&questions).await?.into_iter();
     let mut next = || answers.next().unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::store::{Backend, Store, StoreError};
 use ccag_domain::{NanoUsd, Tokens};
 use sea_orm::FromQueryResult;
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// So many of equal rank are looked at more closely.
 const MOST_ALIKE: usize = 1_000;
@@ -38,13 +38,39 @@ impl Among {
 
 #[derive(FromQueryResult)]
 struct Named {
+    asked: i32,
     number: Option<i64>,
     id: String,
     name: Option<String>,
 }
 
 /// A group's id, and what people call it.
-type Names = HashMap<Group, (String, Option<String>)>;
+pub(in crate::store) type Names = HashMap<Group, (String, Option<String>)>;
+
+/// Groups that are to be named.
+pub(in crate::store) struct Unnamed {
+    /// Where their names are, if they have any: table, id and name.
+    table: Option<(&'static str, &'static str, &'static str)>,
+    numbers: BTreeSet<i64>,
+    ids: BTreeSet<String>,
+}
+
+impl Unnamed {
+    pub(in crate::store) fn of<'g>(
+        table: Option<(&'static str, &'static str, &'static str)>,
+        groups: impl Iterator<Item = &'g Group>,
+    ) -> Self {
+        let (mut numbers, mut ids) = (BTreeSet::new(), BTreeSet::new());
+        for group in groups {
+            match group {
+                Group::Number(NONE) => {}
+                Group::Number(number) => drop(numbers.insert(*number)),
+                Group::Id(id) => drop(ids.insert(id.clone())),
+            }
+        }
+        Self { table, numbers, ids }
+    }
+}
 
 impl Store {
     /// Puts sums in order, with the names of groups, or with all that the dearest of them used.
@@ -97,7 +123,13 @@ impl Store {
                     false => self.ask_rows(&closer, 0).await,
                 }
             },
-            self.names(questions, &unnamed)
+            async {
+                let unnamed = unnamed.iter().map(|(n, groups)| {
+                    let table = questions.get(*n).and_then(|asked| asked.by.names());
+                    Unnamed::of(table, groups.keys().map(|(_, group)| group))
+                });
+                self.names(&unnamed.collect::<Vec<_>>()).await
+            }
         )?;
         for ((n, _), found) in filters.iter().zip(closer) {
             let top = questions.get(*n).and_then(|asked| asked.top).unwrap_or(0);
@@ -115,89 +147,99 @@ impl Store {
         Ok(answers)
     }
 
-    /// The names of groups, question by question.
-    async fn names(
-        &self,
-        questions: &[Question<'_>],
-        unnamed: &[(usize, Groups)],
-    ) -> Result<Vec<Names>, StoreError> {
-        let mut all = Vec::with_capacity(unnamed.len());
-        for (n, groups) in unnamed {
+    /// The names of groups, in one statement if they are not very many.
+    pub(in crate::store) async fn names(&self, unnamed: &[Unnamed]) -> Result<Vec<Names>, StoreError> {
+        let mut all: Vec<Names> = Vec::with_capacity(unnamed.len());
+        let mut selects: Vec<Sql> = Vec::new();
+        let (mut sql, mut room) = (Sql::default(), NAMES);
+        for (of, Unnamed { table, numbers, ids }) in unnamed.iter().enumerate() {
             let mut names = Names::from([(Group::Number(NONE), (String::new(), None))]);
-            let names_of = questions.get(*n).and_then(|asked| asked.by.names());
-            let Some((table, id, name)) = names_of else {
-                all.push(names);
-                continue;
-            };
-            let (mut numbers, mut ids) = (Vec::new(), Vec::new());
-            for (_, group) in groups.keys() {
-                match group {
-                    Group::Number(number) => numbers.push(*number),
-                    Group::Id(id) => ids.push(id.clone()),
-                }
-            }
-            ids.sort_unstable();
-            ids.dedup();
-            numbers.sort_unstable();
-            numbers.dedup();
-            let mut chunks: Vec<Sql> = Vec::new();
+            names.extend(ids.iter().map(|id| (Group::Id(id.clone()), (id.clone(), None))));
+            all.push(names);
+            let name = table.map_or("CAST(NULL AS TEXT)", |(_, _, name)| name);
+            let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
             for some in numbers.chunks(NAMES) {
-                let some: Vec<String> = some.iter().map(ToString::to_string).collect();
-                let mut sql = Sql::default();
+                if some.len() > room {
+                    selects.push(std::mem::take(&mut sql));
+                    room = NAMES;
+                }
+                room -= some.len();
+                if !sql.is_empty() {
+                    sql.say(" UNION ALL ");
+                }
                 sql.say(format_args!(
-                    "SELECT usage_numbers.number AS number, usage_numbers.id AS id, {name} AS name FROM usage_numbers LEFT JOIN \
-                     {table} ON {table}.{id} = usage_numbers.id WHERE usage_numbers.number IN ({})",
+                    "SELECT CAST({of} AS INTEGER) AS asked, usage_numbers.number AS number, usage_numbers.id AS id, {name} AS name \
+                     FROM usage_numbers"
+                ));
+                if let Some((table, id, _)) = table {
+                    sql.say(format_args!(
+                        " LEFT JOIN {table} ON {table}.{id} = usage_numbers.id"
+                    ));
+                }
+                sql.say(format_args!(
+                    " WHERE usage_numbers.number IN ({})",
                     some.join(", ")
                 ));
-                chunks.push(sql);
             }
+            // What has no number yet is known by its id.
+            let Some((table, id, _)) = table else { continue };
+            let ids: Vec<&String> = ids.iter().collect();
             for some in ids.chunks(dialect::rows_per_statement(1)) {
-                let mut sql = Sql::default();
+                // Values take places, of which there are fewer.
+                let cost = some.len() * NAMES.div_ceil(dialect::rows_per_statement(1));
+                if cost > room {
+                    selects.push(std::mem::take(&mut sql));
+                    room = NAMES;
+                }
+                room = room.saturating_sub(cost);
+                if !sql.is_empty() {
+                    sql.say(" UNION ALL ");
+                }
                 sql.say(format_args!(
-                    "SELECT CAST(NULL AS BIGINT) AS number, {table}.{id} AS id, {name} AS name FROM {table} WHERE {table}.{id} IN ("
+                    "SELECT CAST({of} AS INTEGER) AS asked, CAST(NULL AS BIGINT) AS number, {table}.{id} AS id, {name} AS name \
+                     FROM {table} WHERE {table}.{id} IN ("
                 ));
                 for (n, id) in some.iter().enumerate() {
                     if n > 0 {
                         sql.say(", ");
                     }
-                    sql.bind(id.clone());
+                    sql.bind((*id).clone());
                 }
                 sql.say(")");
-                chunks.push(sql);
             }
-            names.extend(ids.into_iter().map(|id| (Group::Id(id.clone()), (id, None))));
-            for sql in chunks {
-                let columns = ["number", "id", "name"].map(ToOwned::to_owned).into();
-                for row in self.read::<Named>(sql.made(self), columns).await? {
-                    let group = row
-                        .number
-                        .map_or_else(|| Group::Id(row.id.clone()), Group::Number);
+        }
+        selects.push(sql);
+        for sql in selects.into_iter().filter(|sql| !sql.is_empty()) {
+            let columns = ["asked", "number", "id", "name"].map(ToOwned::to_owned).into();
+            for row in self.read::<Named>(sql.made(self), columns).await? {
+                let group = row
+                    .number
+                    .map_or_else(|| Group::Id(row.id.clone()), Group::Number);
+                if let Some(names) = usize::try_from(row.asked).ok().and_then(|of| all.get_mut(of)) {
                     names.insert(group, (row.id, row.name));
                 }
             }
-            all.push(names);
         }
         Ok(all)
     }
 }
 
-/// The dearest, and those that cost as much as the last of them: which of these come first is a matter of their ids.
-fn dearest(costs: &Costs, top: u64) -> Among {
+/// The first few by their rank, and those of the same rank as the last of them: which of these come first is a matter of their
+/// ids.
+pub(in crate::store) fn foremost<T>(mut all: Vec<T>, top: u64, rank: impl Fn(&T) -> i64) -> Vec<T> {
     let top = usize::try_from(top).unwrap_or(usize::MAX);
-    let mut costs: Vec<(i64, Group)> = costs.all().collect();
-    costs.sort_unstable_by_key(|(cost, _)| Reverse(*cost));
-    let last = top
-        .checked_sub(1)
-        .and_then(|n| costs.get(n))
-        .map(|(cost, _)| *cost);
+    all.sort_unstable_by_key(|one| Reverse(rank(one)));
+    let last = top.checked_sub(1).and_then(|n| all.get(n)).map(&rank);
+    let alike = all.iter().skip(top).take(MOST_ALIKE);
+    let alike = alike.take_while(|one| last == Some(rank(one))).count();
+    all.truncate(top.saturating_add(alike));
+    all
+}
+
+/// The dearest, and those that cost as much as the last of them.
+fn dearest(costs: &Costs, top: u64) -> Among {
     let mut among = Among::default();
-    let alike = |(n, (cost, _)): &(usize, (i64, Group))| *n < top || last == Some(*cost);
-    for (_, (_, group)) in costs
-        .into_iter()
-        .enumerate()
-        .take_while(alike)
-        .take(top.saturating_add(MOST_ALIKE))
-    {
+    for (_, group) in foremost(costs.all().collect(), top, |(cost, _)| *cost) {
         match group {
             Group::Number(NONE) => among.ids.push(String::new()),
             Group::Number(number) => among.numbers.push(number),

@@ -1,7 +1,7 @@
 //! What is packed of what a question reads.
 
 use super::{IDS, end_of, read};
-use crate::store::cubes::{self, Dims, Grain};
+use crate::store::cubes::{Dims, Facts, Grain};
 use crate::store::questions::Sql;
 use crate::store::reading::{Part, Reading};
 use crate::store::rollups::{Piece, RollupFilter};
@@ -61,6 +61,11 @@ impl Pack {
         self.start
     }
 
+    /// How long it is, in bytes.
+    pub(in crate::store) fn size(&self) -> usize {
+        self.parts.values().map(Vec::len).sum()
+    }
+
     /// Its columns, and the places of the rows that are chosen.
     ///
     /// # Errors
@@ -106,21 +111,23 @@ struct NumberRow {
 }
 
 impl Store {
-    /// Whether what keeps so much apart is better read from packs: if there are any, and rows could not be found by whose
+    /// Whether usage that keeps so much apart is better read from packs: if there are any, and rows could not be found by whose
     /// they are.
     pub(in crate::store) fn is_wide(filter: &RollupFilter, dims: Dims, piece: Piece) -> bool {
         let few_teams = |(column, ids): &(&str, Vec<String>)| *column == "team_id" && ids.len() <= FEW_TEAMS;
-        piece != Piece::Hour && Self::is_of_many(filter, dims) && !filter.lists().iter().any(few_teams)
+        piece != Piece::Hour
+            && Self::is_of_many(Facts::Usage, filter, dims)
+            && !filter.lists().iter().any(few_teams)
     }
 
-    /// Whether there are packs of what keeps so much apart, and no users or keys are chosen, whose rows an index finds.
-    pub(in crate::store) fn is_of_many(filter: &RollupFilter, dims: Dims) -> bool {
+    /// Whether there are packs of what keeps so much apart, and nothing is chosen whose rows an index finds.
+    pub(in crate::store) fn is_of_many(facts: Facts, filter: &RollupFilter, dims: Dims) -> bool {
         let dims = filter.dims().and(dims);
-        cubes::find(Grain::Day, dims).is_some_and(|cube| cube.packed)
-            && !filter
-                .lists()
-                .iter()
-                .any(|(column, _)| matches!(*column, "user_id" | "key_id"))
+        let indexed = ["user_id", "key_id", "tool", "server"];
+        facts
+            .find(Grain::Day, dims)
+            .is_some_and(|cube| cube.packs.is_some())
+            && !filter.lists().iter().any(|(column, _)| indexed.contains(column))
     }
 
     /// What is packed of what is wanted, which has to be wide.
@@ -148,20 +155,20 @@ impl Store {
                 rest: Vec::new(),
             };
             for part in one.parts() {
-                let Some(cube) = part.cube else {
+                let Some((cube, its)) = part.cube.and_then(|cube| Some((cube, cube.packs?))) else {
                     found.rest.push(part);
                     continue;
                 };
                 let of_part = |(name, start): &&(String, UnixMs)| {
                     let (from, to) = (part.from.unwrap_or(i64::MIN), part.to.unwrap_or(i64::MAX));
-                    name == cube.name && (from..to).contains(start)
+                    name == its && (from..to).contains(start)
                 };
                 let starts: BTreeSet<UnixMs> =
                     packs.keys().filter(of_part).map(|(_, start)| *start).collect();
                 let (used, rest) = between(part, cube.grain, starts);
                 found.rest.extend(rest);
                 for start in used {
-                    if let Some(parts) = packs.remove(&(cube.name.to_owned(), start)) {
+                    if let Some(parts) = packs.remove(&(its.to_owned(), start)) {
                         found.packs.push(Pack { start, parts });
                     }
                 }
@@ -177,14 +184,15 @@ impl Store {
             let columns: Vec<String> = one.columns().iter().map(|name| format!("'{name}'")).collect();
             let columns = columns.join(", ");
             for part in one.parts() {
-                let Some(cube) = part.cube else { continue };
+                let Some(its) = part.cube.and_then(|cube| cube.packs) else {
+                    continue;
+                };
                 if !sql.is_empty() {
                     sql.say(" UNION ALL ");
                 }
                 sql.say(format_args!(
                     "SELECT CAST({n} AS INTEGER) AS wanted, cube, start_ms, part, data FROM usage_packs \
-                     WHERE cube = '{}' AND part IN ({columns})",
-                    cube.name
+                     WHERE cube = '{its}' AND part IN ({columns})"
                 ));
                 for (at, sign) in [(part.from, ">="), (part.to, "<")] {
                     if let Some(at) = at {
@@ -231,7 +239,7 @@ impl Wanted<'_> {
             Some(today) if to.is_none() && from.is_none_or(|from| from < today) => {
                 let mut parts = self.reading.parts(from, Some(today));
                 parts.push(Part {
-                    cube: cubes::find(Grain::Day, self.reading.dims),
+                    cube: self.reading.facts.find(Grain::Day, self.reading.dims),
                     from: Some(today),
                     to: None,
                 });
@@ -301,7 +309,7 @@ mod tests {
     #[test]
     fn what_is_not_packed_lies_between_packs() {
         let part = |from: Option<i64>, to: Option<i64>| Part {
-            cube: cubes::find(Grain::Day, Dims::USER),
+            cube: Facts::Usage.find(Grain::Day, Dims::USER),
             from: from.map(|day| day * DAY_MS),
             to: to.map(|day| day * DAY_MS),
         };

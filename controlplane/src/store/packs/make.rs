@@ -1,15 +1,15 @@
 //! Packs days and months that are over, and takes packs away that no longer say what their rows say.
 
-use super::{COST, LAST, MARK, Row, SUMS, end_of, ids_of, numbers, pack, read};
-use crate::store::cubes::{CUBES, Cube, Grain, month_of};
+use super::{Row, Sums, add_all, end_of, ids_of, numbers, pack, read};
+use crate::store::cubes::{Cube, Facts, Grain, month_of};
 use crate::store::dialect::{self, LedgerUse};
-use crate::store::entity::{usage_pack, usage_sum};
+use crate::store::entity::{tool_sum, usage_pack, usage_sum};
 use crate::store::{Store, StoreError};
 use ccag_domain::UnixMs;
 use futures_util::TryStreamExt;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
-    QuerySelect,
+    QuerySelect, Statement,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -20,13 +20,21 @@ const LATE_MS: i64 = 15 * 60 * 1_000;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Due {
     cube: &'static Cube,
+    /// What the cube's packs are called.
+    packs: &'static str,
     start: UnixMs,
+}
+
+/// Cubes that are packed, and what their packs are called.
+fn packed_cubes() -> impl Iterator<Item = (&'static Cube, &'static str)> {
+    let all = [Facts::Usage, Facts::Tools].into_iter().flat_map(Facts::cubes);
+    all.filter_map(|cube| Some((cube, cube.packs?)))
 }
 
 /// The cube of days that keeps the same apart: what a month is put together from.
 fn days_of(cube: &'static Cube) -> &'static Cube {
     let of_days = |other: &&Cube| other.grain == Grain::Day && other.dims == cube.dims;
-    CUBES.iter().find(of_days).unwrap_or(cube)
+    cube.facts.cubes().iter().find(of_days).unwrap_or(cube)
 }
 
 /// When everything begins that a cube has, one after the other.
@@ -40,14 +48,21 @@ fn starts(grain: Grain, first_day: UnixMs) -> impl Iterator<Item = UnixMs> {
 
 /// The first day of which a cube has rows.
 async fn first_day<C: ConnectionTrait>(db: &C, days: &Cube) -> Result<Option<UnixMs>, StoreError> {
-    let first: Option<Option<i64>> = usage_sum::Entity::find()
-        .select_only()
-        .column_as(usage_sum::Column::StartMs.min(), "first")
-        .filter(usage_sum::Column::Cube.eq(days.name))
-        .into_tuple()
-        .one(db)
-        .await?;
-    Ok(first.flatten())
+    let sql = format!("SELECT MIN(start_ms) FROM {} WHERE cube = $1", days.facts.table());
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [days.name.into()]);
+    let first = db.query_one_raw(statement).await?;
+    Ok(first.map(|row| row.try_get_by_index(0)).transpose()?.flatten())
+}
+
+/// Ids by the places that stand for them until their numbers are known: ids are many times as long.
+#[derive(Default)]
+struct Places(HashMap<String, i64>);
+
+impl Places {
+    fn of(&mut self, id: String) -> i64 {
+        let next = i64::try_from(self.0.len()).unwrap_or(i64::MAX);
+        *self.0.entry(id).or_insert(next)
+    }
 }
 
 impl Store {
@@ -59,15 +74,15 @@ impl Store {
         }
         let before = now - LATE_MS;
         let (mut days, mut months) = (Vec::new(), Vec::new());
-        for cube in CUBES.iter().filter(|cube| cube.packed) {
+        for (cube, packs) in packed_cubes() {
             let Some(first) = first_day(&self.db, days_of(cube)).await? else {
                 continue;
             };
-            let packed = self.packed(cube).await?;
+            let packed = self.packed(cube.facts, packs).await?;
             let due = starts(cube.grain, first)
                 .take_while(|start| end_of(cube.grain, *start) <= before)
                 .filter(|start| !packed.contains(start))
-                .map(|start| Due { cube, start });
+                .map(|start| Due { cube, packs, start });
             if cube.grain == Grain::Month {
                 months.extend(due);
             } else {
@@ -80,12 +95,12 @@ impl Store {
     }
 
     /// When the packs of a cube begin.
-    async fn packed(&self, cube: &Cube) -> Result<BTreeSet<UnixMs>, StoreError> {
+    async fn packed(&self, facts: Facts, packs: &str) -> Result<BTreeSet<UnixMs>, StoreError> {
         let starts: Vec<i64> = usage_pack::Entity::find()
             .select_only()
             .column(usage_pack::Column::StartMs)
-            .filter(usage_pack::Column::Cube.eq(cube.name))
-            .filter(usage_pack::Column::Part.eq(MARK))
+            .filter(usage_pack::Column::Cube.eq(packs))
+            .filter(usage_pack::Column::Part.eq(facts.mark()))
             .into_tuple()
             .all(&self.db)
             .await?;
@@ -107,37 +122,14 @@ impl Store {
             // By another control plane.
             return Ok(());
         }
-        // Ids are many times as long as their numbers: what they stand for is settled when all are known.
-        let (mut places, mut packed) = (HashMap::<String, i64>::new(), Vec::new());
-        let mut place = |id: String| {
-            let next = i64::try_from(places.len()).unwrap_or(i64::MAX);
-            *places.entry(id).or_insert(next)
+        let mut places = Places::default();
+        let mut packed = match due.cube.facts {
+            Facts::Usage => usage_rows(&tx, due, &mut places).await?,
+            Facts::Tools => tool_rows(&tx, due, &mut places).await?,
         };
-        let mut rows = usage_sum::Entity::find()
-            .filter(usage_sum::Column::Cube.eq(due.cube.name))
-            .filter(usage_sum::Column::StartMs.eq(due.start))
-            .stream(&tx)
-            .await?;
-        while let Some(row) = rows.try_next().await? {
-            let ids = [row.user_id, row.key_id, row.team_id, row.model, row.endpoint_id];
-            packed.push(Row {
-                ids: ids.map(&mut place),
-                sums: [
-                    row.requests,
-                    row.errors,
-                    row.input_tokens,
-                    row.output_tokens,
-                    row.cache_read_tokens,
-                    row.cache_write_5m_tokens,
-                    row.cache_write_1h_tokens,
-                    row.cost_nano_usd,
-                ],
-                last_ms: row.last_ms,
-            });
-        }
-        drop(rows);
-        let numbers = numbers::of(&tx, places.keys().map(String::as_str).collect()).await?;
+        let numbers = numbers::of(&tx, places.0.keys().map(String::as_str).collect()).await?;
         let settled: HashMap<i64, i64> = places
+            .0
             .into_iter()
             .map(|(id, place)| (place, numbers.get(&id).copied().unwrap_or(numbers::NONE)))
             .collect();
@@ -157,17 +149,17 @@ impl Store {
         let days = days_of(due.cube);
         let end = month_of(due.start).1;
         let of_month = Condition::all()
-            .add(usage_pack::Column::Cube.eq(days.name))
+            .add(usage_pack::Column::Cube.eq(days.packs.unwrap_or(days.name)))
             .add(usage_pack::Column::StartMs.gte(due.start))
             .add(usage_pack::Column::StartMs.lt(end));
         let marks = usage_pack::Entity::find()
             .select_only()
             .columns([usage_pack::Column::StartMs, usage_pack::Column::PackedMs])
             .filter(of_month.clone())
-            .filter(usage_pack::Column::Part.eq(MARK));
+            .filter(usage_pack::Column::Part.eq(days.facts.mark()));
         let mut before: Vec<(i64, i64)> = marks.clone().into_tuple().all(&self.db).await?;
         before.sort_unstable();
-        let mut sums: HashMap<[i64; 5], Row> = HashMap::new();
+        let mut sums: HashMap<[i64; 6], Sums> = HashMap::new();
         for (start, _) in &before {
             let parts = usage_pack::Entity::find()
                 .filter(of_month.clone())
@@ -178,17 +170,10 @@ impl Store {
                 .await
                 .map_err(|_| StoreError::Other("a pack was not read".to_owned()))??;
             for row in of_day {
-                let sum = sums.entry(row.ids).or_insert_with(|| Row {
-                    sums: [0; 8],
-                    ..row.clone()
-                });
-                for (slot, more) in sum.sums.iter_mut().zip(row.sums) {
-                    *slot = slot.saturating_add(more);
-                }
-                sum.last_ms = Ord::max(sum.last_ms, row.last_ms);
+                add_all(sums.entry(row.ids).or_insert([0; 9]), &row.sums);
             }
         }
-        let mut rows: Vec<Row> = sums.into_values().collect();
+        let mut rows: Vec<Row> = sums.into_iter().map(|(ids, sums)| Row { ids, sums }).collect();
         let (tx, _writer) = self.write().await?;
         dialect::lock_ledger(&tx, self.backend, LedgerUse::Sum).await?;
         let mut after: Vec<(i64, i64)> = marks.into_tuple().all(&tx).await?;
@@ -205,7 +190,8 @@ impl Store {
 }
 
 async fn is_packed(tx: &DatabaseTransaction, due: &Due) -> Result<bool, StoreError> {
-    let of = (due.cube.name.to_owned(), due.start, MARK.to_owned());
+    let mark = due.cube.facts.mark();
+    let of = (due.packs.to_owned(), due.start, mark.to_owned());
     Ok(usage_pack::Entity::find_by_id(of).one(tx).await?.is_some())
 }
 
@@ -216,11 +202,11 @@ fn unpacked(cube: &Cube, parts: Vec<usage_pack::Model>) -> Result<Vec<Row>, Stor
         let numbers = read(&part.part, part.start_ms, &part.data)?;
         columns.insert(part.part, numbers);
     }
-    let count = columns.get(COST).map_or(0, Vec::len);
-    let whole = ids_of(cube).chain(SUMS).chain([LAST]);
-    for column in whole {
+    let mark = cube.facts.mark();
+    let count = columns.get(mark).map_or(0, Vec::len);
+    for column in ids_of(cube).chain(cube.facts.sums().iter().copied()) {
         if columns.get(column).map(Vec::len) != Some(count) {
-            let what = format!("{column} has not as many values as {COST}");
+            let what = format!("{column} has not as many values as {mark}");
             return Err(StoreError::unreadable("usage_packs", what));
         }
     }
@@ -228,12 +214,67 @@ fn unpacked(cube: &Cube, parts: Vec<usage_pack::Model>) -> Result<Vec<Row>, Stor
         let of = columns.get(column).and_then(|numbers| numbers.get(n));
         of.copied().unwrap_or(0)
     };
-    let row = |n: usize| Row {
-        ids: super::IDS.map(|(column, _)| value(column, n)),
-        sums: SUMS.map(|column| value(column, n)),
-        last_ms: value(LAST, n),
+    let row = |n: usize| {
+        let mut sums = [0; 9];
+        for (slot, column) in sums.iter_mut().zip(cube.facts.sums()) {
+            *slot = value(column, n);
+        }
+        let ids = super::IDS.map(|(column, _)| value(column, n));
+        Row { ids, sums }
     };
     Ok((0..count).map(row).collect())
+}
+
+/// The rows that a day of usage is packed from.
+async fn usage_rows(
+    tx: &DatabaseTransaction,
+    due: &Due,
+    places: &mut Places,
+) -> Result<Vec<Row>, StoreError> {
+    let mut rows = usage_sum::Entity::find()
+        .filter(usage_sum::Column::Cube.eq(due.cube.name))
+        .filter(usage_sum::Column::StartMs.eq(due.start))
+        .stream(tx)
+        .await?;
+    let (mut packed, none) = (Vec::new(), places.of(String::new()));
+    while let Some(row) = rows.try_next().await? {
+        let [user, key, team, model, endpoint] =
+            [row.user_id, row.key_id, row.team_id, row.model, row.endpoint_id].map(|id| places.of(id));
+        packed.push(Row {
+            ids: [user, key, team, model, endpoint, none],
+            sums: [
+                row.requests,
+                row.errors,
+                row.input_tokens,
+                row.output_tokens,
+                row.cache_read_tokens,
+                row.cache_write_5m_tokens,
+                row.cache_write_1h_tokens,
+                row.cost_nano_usd,
+                row.last_ms,
+            ],
+        });
+    }
+    Ok(packed)
+}
+
+/// The rows that a day of tools is packed from. What is not kept apart is empty in them.
+async fn tool_rows(tx: &DatabaseTransaction, due: &Due, places: &mut Places) -> Result<Vec<Row>, StoreError> {
+    let mut rows = tool_sum::Entity::find()
+        .filter(tool_sum::Column::Cube.eq(due.cube.name))
+        .filter(tool_sum::Column::StartMs.eq(due.start))
+        .stream(tx)
+        .await?;
+    let (mut packed, none) = (Vec::new(), places.of(String::new()));
+    while let Some(row) = rows.try_next().await? {
+        let [user, key, team, model, tool] =
+            [row.user_id, row.key_id, row.team_id, row.model, row.tool].map(|id| places.of(id));
+        packed.push(Row {
+            ids: [user, key, team, model, none, tool],
+            sums: [row.calls, row.failed, 0, 0, 0, 0, 0, 0, 0],
+        });
+    }
+    Ok(packed)
 }
 
 /// Writes a pack down.
@@ -241,7 +282,7 @@ async fn keep(tx: &DatabaseTransaction, due: &Due, now: UnixMs, rows: &mut [Row]
     let parts = pack(due.cube, due.start, rows);
     let models = parts.into_iter().map(|(part, data)| {
         let model = usage_pack::Model {
-            cube: due.cube.name.to_owned(),
+            cube: due.packs.to_owned(),
             start_ms: due.start,
             part: part.to_owned(),
             packed_ms: now,
@@ -255,22 +296,23 @@ async fn keep(tx: &DatabaseTransaction, due: &Due, now: UnixMs, rows: &mut [Row]
     Ok(())
 }
 
-/// Takes the packs away of what these rows belong to.
+/// Takes the packs away of these days and months of cubes.
 pub(in crate::store) async fn outdated(
     tx: &DatabaseTransaction,
-    sums: &[usage_sum::Model],
+    facts: Facts,
+    touched: impl Iterator<Item = (&str, UnixMs)>,
 ) -> Result<(), StoreError> {
-    let touched: BTreeSet<(&str, UnixMs)> = sums
-        .iter()
-        .filter(|row| CUBES.iter().any(|cube| cube.packed && cube.name == row.cube))
-        .map(|row| (row.cube.as_str(), row.start_ms))
-        .collect();
+    let packs = |(name, start): (&str, UnixMs)| {
+        let cube = facts.cubes().iter().find(|cube| cube.name == name)?;
+        Some((cube.packs?, start))
+    };
+    let touched: BTreeSet<(&str, UnixMs)> = touched.filter_map(packs).collect();
     if touched.is_empty() {
         return Ok(());
     }
-    let any = touched.into_iter().fold(Condition::any(), |any, (cube, start)| {
+    let any = touched.into_iter().fold(Condition::any(), |any, (packs, start)| {
         let of = Condition::all()
-            .add(usage_pack::Column::Cube.eq(cube))
+            .add(usage_pack::Column::Cube.eq(packs))
             .add(usage_pack::Column::StartMs.eq(start));
         any.add(of)
     });

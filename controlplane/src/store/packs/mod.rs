@@ -14,32 +14,90 @@ mod rest;
 pub(super) mod sum;
 
 use super::StoreError;
-use super::cubes::{Cube, Dims, Grain, month_of};
-use super::questions::SUMS;
+use super::cubes::{Cube, Dims, Facts, Grain, month_of};
 use ccag_domain::UnixMs;
 use ccag_domain::time::DAY_MS;
 use prost::encoding::{decode_varint, encode_varint};
 
 /// The columns that say whose a row is, and what they keep apart.
-const IDS: [(&str, Dims); 5] = [
+const IDS: [(&str, Dims); 6] = [
     ("user_id", Dims::USER),
     ("key_id", Dims::KEY),
     ("team_id", Dims::TEAM),
     ("model", Dims::MODEL),
     ("endpoint_id", Dims::ENDPOINT),
+    ("tool", Dims::TOOL),
 ];
+
+/// What is added up of usage,
+const USAGE: [&str; 9] = [
+    "requests",
+    "errors",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    COST,
+    LAST,
+];
+
+/// and of calls of tools.
+const TOOLS: [&str; 2] = [CALLS, "failed"];
 
 /// Of the columns that are added up, the one that rankings go by,
 const COST: &str = "cost_nano_usd";
 
 /// and where it stands among them.
-const COST_AT: usize = SUMS.len() - 1;
+const COST_AT: usize = 7;
 
-/// The last hour with any usage.
+/// The last hour with any usage: the latest counts.
 const LAST: &str = "last_ms";
 
-/// A part that every pack has.
-const MARK: &str = COST;
+/// Where it stands.
+const LAST_AT: usize = 8;
+
+/// How often tools were called.
+const CALLS: &str = "calls";
+
+/// As many numbers as any facts have, in their order.
+type Sums = [i64; 9];
+
+impl Facts {
+    /// What is added up.
+    const fn sums(self) -> &'static [&'static str] {
+        match self {
+            Self::Usage => &USAGE,
+            Self::Tools => &TOOLS,
+        }
+    }
+
+    /// A part that every pack has.
+    const fn mark(self) -> &'static str {
+        match self {
+            Self::Usage => COST,
+            Self::Tools => CALLS,
+        }
+    }
+}
+
+/// Adds to a number.
+fn add(sums: &mut Sums, slot: usize, more: i64) {
+    if let Some(value) = sums.get_mut(slot) {
+        *value = if slot == LAST_AT {
+            (*value).max(more)
+        } else {
+            value.saturating_add(more)
+        };
+    }
+}
+
+/// Adds to all of them.
+fn add_all(sums: &mut Sums, more: &Sums) {
+    for (slot, value) in more.iter().enumerate() {
+        add(sums, slot, *value);
+    }
+}
 
 /// The end of what begins then.
 fn end_of(grain: Grain, start: UnixMs) -> UnixMs {
@@ -57,13 +115,11 @@ fn ids_of(cube: &Cube) -> impl Iterator<Item = &'static str> {
         .map(|(column, _)| column)
 }
 
-/// A row of a pack: ids in the order of [`IDS`], 0 where the cube keeps none; what is added up, in the order of [`SUMS`], and
-/// the last hour.
+/// A row of a pack: ids in the order of [`IDS`], 0 where the cube keeps none, and what is added up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
-    ids: [i64; 5],
-    sums: [i64; 8],
-    last_ms: i64,
+    ids: [i64; 6],
+    sums: Sums,
 }
 
 /// The parts of a pack. Rows are put in order: users lie together, and what follows is alike.
@@ -78,13 +134,16 @@ fn pack(cube: &Cube, start: UnixMs, rows: &mut [Row]) -> Vec<(&'static str, Vec<
             ));
         }
     }
-    for (n, column) in SUMS.into_iter().enumerate() {
+    for (n, column) in cube.facts.sums().iter().enumerate() {
+        let since = if *column == LAST { start } else { 0 };
         parts.push((
-            column,
-            written(rows.iter().map(|row| row.sums.get(n).copied().unwrap_or(0))),
+            *column,
+            written(
+                rows.iter()
+                    .map(|row| row.sums.get(n).copied().unwrap_or(0) - since),
+            ),
         ));
     }
-    parts.push((LAST, written(rows.iter().map(|row| row.last_ms - start))));
     parts
 }
 
@@ -133,16 +192,15 @@ fn read(column: &str, start: UnixMs, data: &[u8]) -> Result<Vec<i64>, StoreError
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::cubes::find;
 
     #[test]
     fn what_is_packed_is_read_as_it_was() {
-        let cube = find(Grain::Day, Dims::KEY).unwrap();
+        let cube = Facts::Usage.find(Grain::Day, Dims::KEY).unwrap();
         assert_eq!(ids_of(cube).collect::<Vec<_>>(), ["user_id", "key_id", "team_id"]);
+        assert_eq!((USAGE[COST_AT], USAGE[LAST_AT]), (COST, LAST));
         let row = |user, key, cost| Row {
-            ids: [user, key, 0, 0, 0],
-            sums: [1, 0, i64::MAX, i64::MIN, -1, 300, 0, cost],
-            last_ms: DAY_MS + 5,
+            ids: [user, key, 0, 0, 0, 0],
+            sums: [1, 0, i64::MAX, i64::MIN, -1, 300, 0, cost, DAY_MS + 5],
         };
         let mut rows = [row(70_000, 2, 9), row(3, 100_000, 5), row(3, 1, -7)];
         let parts = pack(cube, DAY_MS, &mut rows);
@@ -157,7 +215,24 @@ mod tests {
         assert_eq!(of("input_tokens"), [i64::MAX; 3]);
         assert_eq!(of("output_tokens"), [i64::MIN; 3]);
         assert_eq!(of(LAST), [DAY_MS + 5; 3]);
-        assert_eq!(parts.len(), 3 + 8 + 1);
+        assert_eq!(parts.len(), 3 + 9);
         assert!(read(COST, 0, &[0x80]).is_err());
+    }
+
+    #[test]
+    fn calls_of_tools_are_packed_with_whom_they_are_of() {
+        let cube = Facts::Tools.find(Grain::Month, Dims::TOOL).unwrap();
+        let mut rows = [Row {
+            ids: [0, 0, 2, 0, 0, 9],
+            sums: [70, 3, 0, 0, 0, 0, 0, 0, 0],
+        }];
+        let parts = pack(cube, DAY_MS, &mut rows);
+        let names: Vec<&str> = parts.iter().map(|(part, _)| *part).collect();
+        assert_eq!(names, ["team_id", "tool", "calls", "failed"]);
+        let numbers: Vec<Vec<i64>> = parts
+            .iter()
+            .map(|(part, data)| read(part, DAY_MS, data).unwrap())
+            .collect();
+        assert_eq!(numbers, [[2], [9], [70], [3]]);
     }
 }

@@ -1,8 +1,8 @@
 //! What is in no pack, read from its rows.
 
 use super::lines::{self, Group};
-use super::sum::{Plan, Sums, Together};
-use super::{COST_AT, LAST};
+use super::sum::{Plan, Together};
+use super::{LAST, Sums};
 use crate::store::questions::Sql;
 use crate::store::reading::Part;
 use crate::store::{Store, StoreError};
@@ -70,21 +70,32 @@ impl Store {
                 .flat_map(|one| &one.members)
                 .find(|(place, _)| *place == member)
                 .map(|(_, plan)| *plan);
+            let Some(plan) = plan else { continue };
             let text = found.lines.unwrap_or_default();
-            if plan.is_some_and(Plan::is_by_cost) {
-                for line in lines::read(&text) {
-                    let ([at, cost], group) = line?;
-                    let mut sums = [0; 9];
-                    sums[COST_AT] = cost;
-                    rows.push((member, at, group, sums));
-                }
-            } else {
-                for line in lines::read(&text) {
-                    let ([at, sums @ ..], group): ([i64; 10], Group) = line?;
-                    rows.push((member, at, group, sums));
-                }
+            // The piece of time, and what is added up.
+            match 1 + plan.columns().count() {
+                2 => put::<2>(&mut rows, member, plan, &text)?,
+                3 => put::<3>(&mut rows, member, plan, &text)?,
+                _ => put::<10>(&mut rows, member, plan, &text)?,
             }
         }
         Ok(rows)
     }
+}
+
+/// Reads lines of a member: pieces of time, the numbers of its plan, and groups.
+fn put<const N: usize>(rows: &mut Vec<Row>, member: usize, plan: Plan, text: &str) -> Result<(), StoreError> {
+    for line in lines::read::<N>(text) {
+        let (numbers, group) = line?;
+        let mut numbers = numbers.into_iter();
+        let at = numbers.next().unwrap_or(0);
+        let mut sums = [0; 9];
+        for ((slot, _), number) in plan.columns().zip(numbers) {
+            if let Some(sum) = sums.get_mut(slot) {
+                *sum = number;
+            }
+        }
+        rows.push((member, at, group, sums));
+    }
+    Ok(())
 }

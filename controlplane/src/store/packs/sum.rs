@@ -3,22 +3,22 @@
 use super::find::{Chosen, Columns, Found, Pack, Wanted};
 use super::lines::Group;
 use super::numbers::NONE;
-use super::{COST, COST_AT, LAST, SUMS};
+use super::{COST, COST_AT, Sums, add, add_all};
+use crate::store::cubes::Facts;
 use crate::store::questions::{Answer, Question};
 use crate::store::reading::Reading;
 use crate::store::rollups::{GroupBy, Piece, RollupFilter};
 use crate::store::{Store, StoreError};
 use std::collections::{BTreeMap, HashMap};
-
-/// What is added up, in the order of [`SUMS`], and the last hour.
-pub(super) type Sums = [i64; 9];
+use std::num::NonZero;
+use std::sync::Arc;
 
 /// Sums by the start of their piece of time and by group.
-pub(super) type Groups = HashMap<(i64, Group), Sums>;
+pub(in crate::store) type Groups = HashMap<(i64, Group), Sums>;
 
 /// What groups cost, of those that have a number in its place.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Costs {
+pub(in crate::store) struct Costs {
     numbered: Vec<Option<i64>>,
     named: HashMap<String, i64>,
 }
@@ -57,7 +57,7 @@ impl Costs {
 
 /// What comes of adding up for one question.
 #[derive(Debug, Clone)]
-pub(super) enum Tally {
+pub(in crate::store) enum Tally {
     /// What its groups cost, in all of the time.
     Costs(Costs),
     /// All that they used, piece by piece.
@@ -66,35 +66,53 @@ pub(super) enum Tally {
 
 /// How a question is answered.
 #[derive(Clone, Copy)]
-pub(super) struct Plan {
-    by: GroupBy,
+pub(in crate::store) struct Plan {
+    facts: Facts,
+    /// The column that is kept apart, if any.
+    group: Option<&'static str>,
     piece: Piece,
     /// The dearest are found by their costs, and the rest of what they used is read afterwards.
     by_cost: bool,
 }
 
 impl Plan {
-    pub(super) fn of(asked: &Question<'_>) -> Self {
+    fn of(asked: &Question<'_>) -> Self {
         let by_cost = asked.top.is_some() && matches!(asked.by, GroupBy::User | GroupBy::Key);
         Self {
-            by: asked.by,
+            facts: Facts::Usage,
+            group: (asked.by != GroupBy::Nothing).then(|| asked.by.column()),
             // The dearest of all of the time.
             piece: if by_cost { Piece::Whole } else { asked.piece },
             by_cost,
         }
     }
 
+    /// Calls of tools, by a column.
+    pub(in crate::store) const fn of_tools(group: &'static str, piece: Piece) -> Self {
+        Self {
+            facts: Facts::Tools,
+            group: Some(group),
+            piece,
+            by_cost: false,
+        }
+    }
+
     /// The columns to add up, and where they stand in [`Sums`].
     pub(super) fn columns(self) -> impl Iterator<Item = (usize, &'static str)> {
-        SUMS.into_iter()
-            .chain([LAST])
-            .enumerate()
-            .filter(move |(_, column)| !self.by_cost || *column == COST)
+        let all = self.facts.sums().iter().copied().enumerate();
+        all.filter(move |(_, column)| !self.by_cost || *column == COST)
     }
 
     pub(super) fn group(self) -> Option<&'static str> {
-        (self.by != GroupBy::Nothing).then(|| self.by.column())
+        self.group
     }
+}
+
+/// A question that is answered from packs.
+pub(in crate::store) struct Asked<'a> {
+    pub(in crate::store) filter: &'a RollupFilter,
+    pub(in crate::store) reading: Reading,
+    pub(in crate::store) plan: Plan,
 }
 
 /// Questions that read the same.
@@ -106,10 +124,6 @@ pub(super) struct Together<'a> {
 }
 
 impl Plan {
-    pub(super) fn is_by_cost(self) -> bool {
-        self.by_cost
-    }
-
     fn tally(self) -> Tally {
         if self.by_cost {
             Tally::Costs(Costs::default())
@@ -129,10 +143,9 @@ impl Tally {
     }
 
     /// Adds the rows of a pack.
-    fn add_pack(&mut self, plan: Plan, start: i64, columns: &Columns, rows: &[usize]) {
+    fn add_pack(&mut self, plan: Plan, start: i64, columns: &Columns, rows: &[usize], groups: &mut Numbered) {
         let of = plan.group().map(|column| columns.of(column));
         let group = |n: usize| of.map_or(NONE, |of| of.get(n).copied().unwrap_or(NONE));
-        let at = plan.piece.start(start);
         match self {
             Self::Costs(costs) => {
                 let added = columns.of(COST);
@@ -140,55 +153,115 @@ impl Tally {
                     costs.add_to(group(*n), added.get(*n).copied().unwrap_or(0));
                 }
             }
-            Self::Sums(groups) => {
+            Self::Sums(all) => {
+                let at = plan.piece.start(start);
+                if groups.at != at {
+                    groups.move_to(all);
+                    groups.at = at;
+                }
                 let added: Vec<(usize, &[i64])> = plan
                     .columns()
                     .map(|(slot, column)| (slot, columns.of(column)))
                     .collect();
-                // Rows of a user lie together.
+                // Rows of a user, or of a team, lie together.
                 for some in rows.chunk_by(|a, b| group(*a) == group(*b)) {
-                    let mut sums = [0; 9];
+                    let Some(sums) = groups.of(some.first().map_or(NONE, |n| group(*n))) else {
+                        continue;
+                    };
                     for (slot, values) in &added {
                         for n in some {
-                            add(&mut sums, *slot, values.get(*n).copied().unwrap_or(0));
+                            add(sums, *slot, values.get(*n).copied().unwrap_or(0));
                         }
                     }
-                    let group = some.first().map_or(NONE, |n| group(*n));
-                    put(groups, (at, Group::Number(group)), &sums);
                 }
             }
         }
     }
 }
 
-fn add(sums: &mut Sums, slot: usize, more: i64) {
-    if let Some(value) = sums.get_mut(slot) {
-        *value = if slot == SUMS.len() {
-            (*value).max(more)
-        } else {
-            value.saturating_add(more)
-        };
+/// Sums of one piece of time by the numbers of groups, which are found by their places: packs have as many rows of models as of
+/// teams, all over them.
+#[derive(Default)]
+struct Numbered {
+    at: i64,
+    /// One more than where a number's sums are, and 0 for those that have none.
+    places: Vec<u32>,
+    sums: Vec<(i64, Sums)>,
+}
+
+impl Numbered {
+    fn of(&mut self, number: i64) -> Option<&mut Sums> {
+        let n = usize::try_from(number).ok()?;
+        if n >= self.places.len() {
+            self.places.resize(n + 1, 0);
+        }
+        let place = self.places.get_mut(n)?;
+        if *place == 0 {
+            self.sums.push((number, [0; 9]));
+            *place = u32::try_from(self.sums.len()).ok()?;
+        }
+        let (_, sums) = self.sums.get_mut(*place as usize - 1)?;
+        Some(sums)
+    }
+
+    /// Adds them to those of all times, and begins anew.
+    fn move_to(&mut self, groups: &mut Groups) {
+        for (number, sums) in self.sums.drain(..) {
+            put(groups, (self.at, Group::Number(number)), &sums);
+            if let Some(place) = usize::try_from(number).ok().and_then(|n| self.places.get_mut(n)) {
+                *place = 0;
+            }
+        }
     }
 }
 
 fn put(groups: &mut Groups, group: (i64, Group), more: &Sums) {
-    let sums = groups.entry(group).or_insert([0; 9]);
-    for (slot, value) in more.iter().enumerate() {
-        add(sums, slot, *value);
-    }
+    add_all(groups.entry(group).or_insert([0; 9]), more);
 }
 
 /// Adds packs up for each question.
 fn add_up(packs: Vec<Pack>, chosen: &Chosen, plans: &[Plan]) -> Result<Vec<Tally>, StoreError> {
-    let mut all: Vec<Tally> = plans.iter().map(|plan| plan.tally()).collect();
+    let new = |plan: &Plan| (plan.tally(), Numbered::default());
+    let mut all: Vec<(Tally, Numbered)> = plans.iter().map(new).collect();
     for pack in packs {
         let start = pack.start();
         let (columns, rows) = pack.open(chosen)?;
-        for (plan, tally) in plans.iter().zip(&mut all) {
-            tally.add_pack(*plan, start, &columns, &rows);
+        for (plan, (tally, groups)) in plans.iter().zip(&mut all) {
+            tally.add_pack(*plan, start, &columns, &rows, groups);
         }
     }
-    Ok(all)
+    let whole = |(mut tally, mut groups): (Tally, Numbered)| {
+        if let Tally::Sums(all) = &mut tally {
+            groups.move_to(all);
+        }
+        tally
+    };
+    Ok(all.into_iter().map(whole).collect())
+}
+
+/// As many bytes of packs are worth a thread of their own, which adds them up in some ten milliseconds,
+const PER_THREAD: usize = 1_000_000;
+
+/// and so many threads take part in one question.
+const MOST_THREADS: usize = 4;
+
+impl Tally {
+    /// Adds what another thread has found.
+    fn merge(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Costs(costs), Self::Costs(more)) => {
+                for (cost, group) in more.all() {
+                    costs.add(group, cost);
+                }
+            }
+            (Self::Sums(groups), Self::Sums(more)) => {
+                for (group, sums) in more {
+                    put(groups, group, &sums);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Store {
@@ -197,27 +270,37 @@ impl Store {
         &self,
         questions: &[Question<'_>],
     ) -> Result<Vec<Answer>, StoreError> {
-        let mut together: Vec<Together<'_>> = Vec::new();
-        for (n, asked) in questions.iter().enumerate() {
+        let asked = questions.iter().map(|asked| {
             let plan = Plan::of(asked);
-            let reading = self.reading(
-                &Question {
-                    piece: plan.piece,
-                    ..*asked
-                },
-                0,
-            );
+            let of_piece = Question {
+                piece: plan.piece,
+                ..*asked
+            };
+            Asked {
+                filter: asked.filter,
+                reading: self.reading(&of_piece, 0),
+                plan,
+            }
+        });
+        let tallies = self.tallies(asked.collect()).await?;
+        self.answered(questions, tallies).await
+    }
+
+    /// What questions come to, in their order.
+    pub(in crate::store) async fn tallies(&self, asked: Vec<Asked<'_>>) -> Result<Vec<Tally>, StoreError> {
+        let mut together: Vec<Together<'_>> = Vec::new();
+        for (n, asked) in asked.into_iter().enumerate() {
             let alike = together.iter_mut().find(|other| {
                 std::ptr::eq(other.filter, asked.filter)
-                    && other.reading.piece == plan.piece
-                    && other.reading.reads_as(&reading)
+                    && other.reading.piece == asked.plan.piece
+                    && other.reading.reads_as(&asked.reading)
             });
             match alike {
-                Some(same) => same.members.push((n, plan)),
+                Some(same) => same.members.push((n, asked.plan)),
                 None => together.push(Together {
                     filter: asked.filter,
-                    reading,
-                    members: vec![(n, plan)],
+                    reading: asked.reading,
+                    members: vec![(n, asked.plan)],
                 }),
             }
         }
@@ -230,15 +313,10 @@ impl Store {
                 rest: more,
             } = found;
             let plans: Vec<Plan> = one.members.iter().map(|(_, plan)| *plan).collect();
-            packed.push(move || add_up(packs, &chosen, &plans));
+            packed.push(add_up_together(packs, chosen, plans));
             rest.push(more);
         }
-        let adding = async {
-            let all = move || packed.into_iter().map(|one| one()).collect::<Result<Vec<_>, _>>();
-            tokio::task::spawn_blocking(all)
-                .await
-                .map_err(|_| StoreError::Other("packs were not added up".to_owned()))?
-        };
+        let adding = futures_util::future::try_join_all(packed);
         let (packed, rows) = futures_util::try_join!(adding, self.rest(&together, &rest))?;
         let members = together
             .iter()
@@ -249,13 +327,51 @@ impl Store {
                 tally.add(at, group, &more);
             }
         }
-        self.answered(questions, tallies.into_values().collect()).await
+        Ok(tallies.into_values().collect())
     }
+}
+
+/// Adds packs up on as many threads as it takes.
+async fn add_up_together(
+    packs: Vec<Pack>,
+    chosen: Chosen,
+    plans: Vec<Plan>,
+) -> Result<Vec<Tally>, StoreError> {
+    let (chosen, plans) = (Arc::new(chosen), Arc::new(plans));
+    let size: usize = packs.iter().map(Pack::size).sum();
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = (size / PER_THREAD).clamp(1, MOST_THREADS.min(cores));
+    let mut some: Vec<Vec<Pack>> = std::iter::repeat_with(Vec::new).take(threads).collect();
+    let mut before = 0;
+    for pack in packs {
+        let next = before + pack.size();
+        if let Some(of) = some.get_mut(before * threads / size.max(1)) {
+            of.push(pack);
+        }
+        before = next;
+    }
+    let parts = some.into_iter().map(|some| {
+        let (chosen, plans) = (chosen.clone(), plans.clone());
+        tokio::task::spawn_blocking(move || add_up(some, &chosen, &plans))
+    });
+    let mut all: Option<Vec<Tally>> = None;
+    for part in futures_util::future::join_all(parts).await {
+        let part = part.map_err(|_| StoreError::Other("packs were not added up".to_owned()))??;
+        match &mut all {
+            None => all = Some(part),
+            Some(all) => {
+                for (tally, more) in all.iter_mut().zip(part) {
+                    tally.merge(more);
+                }
+            }
+        }
+    }
+    Ok(all.unwrap_or_default())
 }
 
 impl Together<'_> {
     fn wanted(&self) -> Wanted<'_> {
-        let mut columns: Vec<&'static str> = vec![COST];
+        let mut columns: Vec<&'static str> = Vec::new();
         for (_, plan) in &self.members {
             columns.extend(plan.group());
             columns.extend(plan.columns().map(|(_, column)| column));

@@ -14,7 +14,7 @@ use crate::http::usage::charges;
 use axum::extract::RawQuery;
 use axum::response::Response;
 use ccag_admin_api::{
-    AnalyticsCell, ExportQuery, GroupBy, Percentiles, Performance, Step, Timestamp, UsageGroup, UsageTotals,
+    ExportQuery, GroupBy, Percentiles, Performance, Step, Timestamp, UsageGroup, UsageTotals,
 };
 use ccag_console::page::{
     ActivityPage, DoingRow, ModelsReportPage, Outlook, RankRow, Ranking, Series, SessionsSeen, SpendPage,
@@ -281,12 +281,12 @@ fn doing(row: &Performance) -> DoingRow {
 
 pub(super) async fn export(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
     match gather_export(&visitor, query.as_deref()).await {
-        Ok(cells) => csv(&cells),
+        Ok(file) => file,
         Err(problem) => visitor.refuse(problem),
     }
 }
 
-async fn gather_export(visitor: &Visitor, query: Option<&str>) -> Result<Vec<AnalyticsCell>, Problem> {
+async fn gather_export(visitor: &Visitor, query: Option<&str>) -> Result<Response, Problem> {
     let look = Look::read(visitor, query).await?;
     let by = pairs(query).into_iter().find(|(name, _)| name == "by");
     let by = match by.as_ref().map(|(_, value)| value.as_ref()) {
@@ -297,8 +297,7 @@ async fn gather_export(visitor: &Visitor, query: Option<&str>) -> Result<Vec<Ana
         _ => GroupBy::Team,
     };
     let (app, actor) = (&visitor.state().app, visitor.actor());
-    let cells = analytics::cells(app, &actor, &look.asked, Some(by)).await?;
-    Ok(analytics::named(cells))
+    csv(app, &actor, &look.asked, Some(by)).await
 }
 
 /// The ledger as charges in the form of FOCUS; days are chosen with the last of them.

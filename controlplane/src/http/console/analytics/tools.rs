@@ -8,7 +8,7 @@ use crate::http::console::visitor::Visitor;
 use crate::store::OnlyTools;
 use axum::extract::RawQuery;
 use axum::response::Response;
-use ccag_admin_api::{Step, Timestamp, ToolCell, ToolsBy, ToolsQuery};
+use ccag_admin_api::{Step, Timestamp, ToolsBy, ToolsQuery};
 use ccag_console::form::Choice;
 use ccag_console::page::{CallsRanking, CallsRow, Series, ToolsPage};
 use ccag_domain::time::DAY_MS;
@@ -160,12 +160,12 @@ fn series(groups: &[ToolsGroup], starts: &[UnixMs]) -> Vec<Series> {
 
 pub(in crate::http::console) async fn export_tools(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
     match gather_export(&visitor, query.as_deref()).await {
-        Ok(cells) => tools_csv(&cells),
+        Ok(file) => file,
         Err(problem) => visitor.refuse(problem),
     }
 }
 
-async fn gather_export(visitor: &Visitor, query: Option<&str>) -> Result<Vec<ToolCell>, Problem> {
+async fn gather_export(visitor: &Visitor, query: Option<&str>) -> Result<Response, Problem> {
     let (look, only) = look(visitor, query).await?;
     let by = pairs(query).into_iter().find(|(name, _)| name == "by");
     let by = by
@@ -190,5 +190,5 @@ async fn gather_export(visitor: &Visitor, query: Option<&str>) -> Result<Vec<Too
         ..ToolsQuery::default()
     };
     let (app, actor) = (&visitor.state().app, visitor.actor());
-    Ok(analytics::tools(app, &actor, &query).await?.cells)
+    tools_csv(app, &actor, &query).await
 }
