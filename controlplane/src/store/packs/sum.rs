@@ -106,6 +106,14 @@ impl Plan {
     pub(super) fn group(self) -> Option<&'static str> {
         self.group
     }
+
+    fn tally(self) -> Tally {
+        if self.by_cost {
+            Tally::Costs(Costs::default())
+        } else {
+            Tally::Sums(Groups::new())
+        }
+    }
 }
 
 /// A question that is answered from packs.
@@ -121,16 +129,6 @@ pub(super) struct Together<'a> {
     pub(super) reading: Reading,
     /// Their places among the questions, and how they are answered.
     pub(super) members: Vec<(usize, Plan)>,
-}
-
-impl Plan {
-    fn tally(self) -> Tally {
-        if self.by_cost {
-            Tally::Costs(Costs::default())
-        } else {
-            Tally::Sums(Groups::new())
-        }
-    }
 }
 
 impl Tally {
@@ -175,6 +173,23 @@ impl Tally {
                     }
                 }
             }
+        }
+    }
+
+    /// Adds what another thread has found.
+    fn merge(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Costs(costs), Self::Costs(more)) => {
+                for (cost, group) in more.all() {
+                    costs.add(group, cost);
+                }
+            }
+            (Self::Sums(groups), Self::Sums(more)) => {
+                for (group, sums) in more {
+                    put(groups, group, &sums);
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -244,25 +259,6 @@ const PER_THREAD: usize = 1_000_000;
 
 /// and so many threads take part in one question.
 const MOST_THREADS: usize = 4;
-
-impl Tally {
-    /// Adds what another thread has found.
-    fn merge(&mut self, other: Self) {
-        match (self, other) {
-            (Self::Costs(costs), Self::Costs(more)) => {
-                for (cost, group) in more.all() {
-                    costs.add(group, cost);
-                }
-            }
-            (Self::Sums(groups), Self::Sums(more)) => {
-                for (group, sums) in more {
-                    put(groups, group, &sums);
-                }
-            }
-            _ => {}
-        }
-    }
-}
 
 impl Store {
     /// Answers questions that are wide, in their order.
