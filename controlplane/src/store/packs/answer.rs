@@ -38,7 +38,6 @@ impl Among {
 
 #[derive(FromQueryResult)]
 struct Named {
-    asked: i32,
     number: Option<i64>,
     id: String,
     name: Option<String>,
@@ -147,80 +146,53 @@ impl Store {
         Ok(answers)
     }
 
-    /// The names of groups, in one statement if they are not very many.
+    /// The names of groups, of each of these.
     pub(in crate::store) async fn names(&self, unnamed: &[Unnamed]) -> Result<Vec<Names>, StoreError> {
-        let mut all: Vec<Names> = Vec::with_capacity(unnamed.len());
-        let mut selects: Vec<Sql> = Vec::new();
-        let (mut sql, mut room) = (Sql::default(), NAMES);
-        for (of, Unnamed { table, numbers, ids }) in unnamed.iter().enumerate() {
-            let mut names = Names::from([(Group::Number(NONE), (String::new(), None))]);
-            names.extend(ids.iter().map(|id| (Group::Id(id.clone()), (id.clone(), None))));
-            all.push(names);
-            let name = table.map_or("CAST(NULL AS TEXT)", |(_, _, name)| name);
-            let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-            for some in numbers.chunks(NAMES) {
-                if some.len() > room {
-                    selects.push(std::mem::take(&mut sql));
-                    room = NAMES;
-                }
-                room -= some.len();
-                if !sql.is_empty() {
-                    sql.say(" UNION ALL ");
-                }
-                sql.say(format_args!(
-                    "SELECT CAST({of} AS INTEGER) AS asked, usage_numbers.number AS number, usage_numbers.id AS id, {name} AS name \
-                     FROM usage_numbers"
-                ));
-                if let Some((table, id, _)) = table {
-                    sql.say(format_args!(
-                        " LEFT JOIN {table} ON {table}.{id} = usage_numbers.id"
-                    ));
-                }
-                sql.say(format_args!(
-                    " WHERE usage_numbers.number IN ({})",
-                    some.join(", ")
-                ));
-            }
-            // What has no number yet is known by its id.
-            let Some((table, id, _)) = table else { continue };
-            let ids: Vec<&String> = ids.iter().collect();
-            for some in ids.chunks(dialect::rows_per_statement(1)) {
-                // Values take places, of which there are fewer.
-                let cost = some.len() * NAMES.div_ceil(dialect::rows_per_statement(1));
-                if cost > room {
-                    selects.push(std::mem::take(&mut sql));
-                    room = NAMES;
-                }
-                room = room.saturating_sub(cost);
-                if !sql.is_empty() {
-                    sql.say(" UNION ALL ");
-                }
-                sql.say(format_args!(
-                    "SELECT CAST({of} AS INTEGER) AS asked, CAST(NULL AS BIGINT) AS number, {table}.{id} AS id, {name} AS name \
-                     FROM {table} WHERE {table}.{id} IN ("
-                ));
-                for (n, id) in some.iter().enumerate() {
-                    if n > 0 {
-                        sql.say(", ");
-                    }
-                    sql.bind((*id).clone());
-                }
-                sql.say(")");
-            }
+        futures_util::future::try_join_all(unnamed.iter().map(|some| self.names_of(some))).await
+    }
+
+    async fn names_of(&self, unnamed: &Unnamed) -> Result<Names, StoreError> {
+        let Unnamed { table, numbers, ids } = unnamed;
+        let mut names = Names::from([(Group::Number(NONE), (String::new(), None))]);
+        names.extend(ids.iter().map(|id| (Group::Id(id.clone()), (id.clone(), None))));
+        let name = table.map_or("CAST(NULL AS TEXT)", |(_, _, name)| name);
+        let joined = table.map_or_else(String::new, |(table, id, _)| {
+            format!(" LEFT JOIN {table} ON {table}.{id} = usage_numbers.id")
+        });
+        let mut chunks: Vec<Sql> = Vec::new();
+        let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+        for some in numbers.chunks(NAMES) {
+            let mut sql = Sql::default();
+            sql.say(format_args!(
+                "SELECT usage_numbers.number AS number, usage_numbers.id AS id, {name} AS name FROM usage_numbers{joined} \
+                 WHERE usage_numbers.number IN ({})",
+                some.join(", ")
+            ));
+            chunks.push(sql);
         }
-        selects.push(sql);
-        for sql in selects.into_iter().filter(|sql| !sql.is_empty()) {
-            let columns = ["asked", "number", "id", "name"].map(ToOwned::to_owned).into();
-            for row in self.read::<Named>(sql.made(self), columns).await? {
-                let group = row
-                    .number
-                    .map_or_else(|| Group::Id(row.id.clone()), Group::Number);
-                if let Some(names) = usize::try_from(row.asked).ok().and_then(|of| all.get_mut(of)) {
-                    names.insert(group, (row.id, row.name));
-                }
-            }
+        let ids: Vec<String> = ids.iter().cloned().collect();
+        for some in ids.chunks(dialect::rows_per_statement(1)) {
+            // Without names an id says all.
+            let Some((table, id, _)) = table else { break };
+            let mut sql = Sql::default();
+            sql.say(format_args!(
+                "SELECT CAST(NULL AS BIGINT) AS number, {table}.{id} AS id, {name} AS name FROM {table} WHERE 1 = 1"
+            ));
+            sql.one_of(&format!("{table}.{id}"), some);
+            chunks.push(sql);
         }
-        Ok(all)
+        let reads = chunks.into_iter().map(|sql| {
+            let columns = ["number", "id", "name"].map(ToOwned::to_owned).into();
+            self.read::<Named>(sql.made(self), columns)
+        });
+        let found = futures_util::future::try_join_all(reads).await?;
+        names.extend(found.into_iter().flatten().map(|row| {
+            let group = row
+                .number
+                .map_or_else(|| Group::Id(row.id.clone()), Group::Number);
+            (group, (row.id, row.name))
+        }));
+        Ok(names)
     }
 }
 
