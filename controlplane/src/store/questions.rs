@@ -2,7 +2,7 @@
 
 use super::cubes::{Dims, Facts, Grain};
 use super::packs::answer::Among;
-use super::packs::lines;
+use super::packs::{self, lines};
 use super::reading::{Part, Reading};
 use super::rollups::{GroupBy, MONDAY_MS, Piece, RollupFilter, RollupSum, SumRow, WEEK_MS, read_latency};
 use super::{Backend, Store, StoreError};
@@ -239,7 +239,7 @@ impl Store {
         };
         let (wide, narrow): (Vec<Question<'_>>, Vec<Question<'_>>) =
             questions.iter().copied().partition(|asked| is_wide(asked));
-        let (wide, narrow) = futures_util::try_join!(
+        let answers = futures_util::try_join!(
             async {
                 match wide.is_empty() {
                     true => Ok(Vec::new()),
@@ -253,19 +253,7 @@ impl Store {
                 }
             },
         )?;
-        let (mut wide, mut narrow) = (wide.into_iter(), narrow.into_iter());
-        let next = |asked| {
-            if is_wide(asked) {
-                wide.next()
-            } else {
-                narrow.next()
-            }
-        };
-        Ok(questions
-            .iter()
-            .map(next)
-            .map(Option::unwrap_or_default)
-            .collect())
+        Ok(packs::in_order(questions, is_wide, answers))
     }
 
     /// Answers questions, in one statement.

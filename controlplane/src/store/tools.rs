@@ -1,6 +1,7 @@
 //! What is asked of calls of tools. They are kept by whole days: the edges of a range are rounded outwards.
 
 use super::cubes::{Dims, Facts};
+use super::packs;
 use super::packs::answer::{Unnamed, foremost};
 use super::packs::lines::Group;
 use super::packs::sum::{Asked, Plan, Tally};
@@ -174,25 +175,12 @@ impl Store {
         &self,
         questions: &[ToolQuestion<'_>],
     ) -> Result<Vec<ToolAnswer>, StoreError> {
-        let packs = self.complete_from().await? == 0;
-        let is_wide = |asked: &&ToolQuestion<'_>| packs && asked.is_wide();
+        let packed = self.complete_from().await? == 0;
+        let is_wide = |asked: &ToolQuestion<'_>| packed && asked.is_wide();
         let (wide, narrow): (Vec<ToolQuestion<'_>>, Vec<ToolQuestion<'_>>) =
-            questions.iter().partition(is_wide);
-        let (wide, narrow) =
-            futures_util::try_join!(self.ask_tool_packs(&wide), self.ask_tool_rows(&narrow))?;
-        let (mut wide, mut narrow) = (wide.into_iter(), narrow.into_iter());
-        let next = |asked| {
-            if is_wide(&asked) {
-                wide.next()
-            } else {
-                narrow.next()
-            }
-        };
-        Ok(questions
-            .iter()
-            .map(next)
-            .map(Option::unwrap_or_default)
-            .collect())
+            questions.iter().partition(|asked| is_wide(asked));
+        let answers = futures_util::try_join!(self.ask_tool_packs(&wide), self.ask_tool_rows(&narrow))?;
+        Ok(packs::in_order(questions, is_wide, answers))
     }
 
     async fn ask_tool_packs(&self, questions: &[ToolQuestion<'_>]) -> Result<Vec<ToolAnswer>, StoreError> {

@@ -66,6 +66,15 @@ impl Pack {
         self.parts.values().map(Vec::len).sum()
     }
 
+    #[cfg(test)]
+    pub(super) fn of(start: UnixMs, parts: Vec<(&'static str, Vec<u8>)>) -> Self {
+        let parts = parts.into_iter().map(|(part, data)| (part.to_owned(), data));
+        Self {
+            start,
+            parts: parts.collect(),
+        }
+    }
+
     /// Its columns, and the places of the rows that are chosen.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ pub(super) mod sum;
 
 use super::StoreError;
 use super::cubes::{Cube, Dims, Facts, Grain, month_of};
+use super::questions::SUMS;
 use ccag_domain::UnixMs;
 use ccag_domain::time::DAY_MS;
 use prost::encoding::{decode_varint, encode_varint};
@@ -29,18 +30,11 @@ const IDS: [(&str, Dims); 6] = [
     ("tool", Dims::TOOL),
 ];
 
-/// What is added up of usage,
-const USAGE: [&str; 9] = [
-    "requests",
-    "errors",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    COST,
-    LAST,
-];
+/// What is added up of usage: what questions add up, and the last hour,
+const USAGE: [&str; 9] = {
+    let [a, b, c, d, e, f, g, cost] = SUMS;
+    [a, b, c, d, e, f, g, cost, LAST]
+};
 
 /// and of calls of tools.
 const TOOLS: [&str; 2] = [CALLS, "failed"];
@@ -49,13 +43,13 @@ const TOOLS: [&str; 2] = [CALLS, "failed"];
 const COST: &str = "cost_nano_usd";
 
 /// and where it stands among them.
-const COST_AT: usize = 7;
+const COST_AT: usize = SUMS.len() - 1;
 
 /// The last hour with any usage: the latest counts.
 const LAST: &str = "last_ms";
 
 /// Where it stands.
-const LAST_AT: usize = 8;
+const LAST_AT: usize = SUMS.len();
 
 /// How often tools were called.
 const CALLS: &str = "calls";
@@ -97,6 +91,24 @@ fn add_all(sums: &mut Sums, more: &Sums) {
     for (slot, value) in more.iter().enumerate() {
         add(sums, slot, *value);
     }
+}
+
+/// Answers in the order of their questions, of which some were asked for from packs and the others by rows.
+pub(super) fn in_order<Q, A: Default>(
+    questions: &[Q],
+    is_wide: impl Fn(&Q) -> bool,
+    (wide, narrow): (Vec<A>, Vec<A>),
+) -> Vec<A> {
+    let (mut wide, mut narrow) = (wide.into_iter(), narrow.into_iter());
+    let next = |asked: &Q| {
+        let next = if is_wide(asked) {
+            wide.next()
+        } else {
+            narrow.next()
+        };
+        next.unwrap_or_default()
+    };
+    questions.iter().map(next).collect()
 }
 
 /// The end of what begins then.

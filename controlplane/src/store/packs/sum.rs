@@ -327,6 +327,21 @@ impl Store {
     }
 }
 
+/// Packs in so many shares of about the same size, in their order.
+fn shares(packs: Vec<Pack>, count: usize) -> Vec<Vec<Pack>> {
+    let size: usize = packs.iter().map(Pack::size).sum();
+    let mut shares: Vec<Vec<Pack>> = std::iter::repeat_with(Vec::new).take(count).collect();
+    let mut before = 0;
+    for pack in packs {
+        let next = before + pack.size();
+        if let Some(share) = shares.get_mut(before * count / size.max(1)) {
+            share.push(pack);
+        }
+        before = next;
+    }
+    shares
+}
+
 /// Adds packs up on as many threads as it takes.
 async fn add_up_together(
     packs: Vec<Pack>,
@@ -337,15 +352,7 @@ async fn add_up_together(
     let size: usize = packs.iter().map(Pack::size).sum();
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = (size / PER_THREAD).clamp(1, MOST_THREADS.min(cores));
-    let mut some: Vec<Vec<Pack>> = std::iter::repeat_with(Vec::new).take(threads).collect();
-    let mut before = 0;
-    for pack in packs {
-        let next = before + pack.size();
-        if let Some(of) = some.get_mut(before * threads / size.max(1)) {
-            of.push(pack);
-        }
-        before = next;
-    }
+    let some = shares(packs, threads);
     let parts = some.into_iter().map(|some| {
         let (chosen, plans) = (chosen.clone(), plans.clone());
         tokio::task::spawn_blocking(move || add_up(some, &chosen, &plans))
@@ -376,6 +383,68 @@ impl Together<'_> {
             filter: self.filter,
             reading: self.reading.clone(),
             columns,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Row;
+    use super::*;
+    use crate::store::cubes::{Dims, Grain};
+    use ccag_domain::time::DAY_MS;
+
+    /// Nine days of some users, whose packs are of different sizes.
+    fn packs() -> Vec<Pack> {
+        let cube = Facts::Usage.find(Grain::Day, Dims::USER).unwrap();
+        let row = |day: i64, user: i64| Row {
+            ids: [user, user * 2, user % 3, 0, 0, 0],
+            sums: [1, 0, day, user, 5, 6, 7, day * user, day * DAY_MS + user],
+        };
+        let of_day = |day: i64| {
+            let mut rows: Vec<Row> = (1..=day * 3).map(|user| row(day, user)).collect();
+            Pack::of(day * DAY_MS, super::super::pack(cube, day * DAY_MS, &mut rows))
+        };
+        (1..10).map(of_day).collect()
+    }
+
+    #[test]
+    fn shares_come_to_what_all_come_to() {
+        let plan = |group, piece, by_cost| Plan {
+            facts: Facts::Usage,
+            group,
+            piece,
+            by_cost,
+        };
+        let plans = [
+            plan(Some("user_id"), Piece::Whole, true),
+            plan(Some("team_id"), Piece::Week, false),
+            plan(None, Piece::Day, false),
+        ];
+        let content = |tally: &Tally| {
+            let mut all: Vec<String> = match tally {
+                Tally::Costs(costs) => costs.all().map(|one| format!("{one:?}")).collect(),
+                Tally::Sums(groups) => groups.iter().map(|one| format!("{one:?}")).collect(),
+            };
+            all.sort_unstable();
+            all
+        };
+        let whole = add_up(packs(), &Chosen::default(), &plans).unwrap();
+        assert_eq!(content(&whole[0]).len(), 27);
+        for count in [2, 3, 4] {
+            let shares = shares(packs(), count);
+            assert_eq!(shares.iter().map(Vec::len).sum::<usize>(), 9);
+            assert!(shares.iter().all(|share| !share.is_empty()), "{count}");
+            let mut all: Vec<Tally> = plans.iter().map(|plan| plan.tally()).collect();
+            for share in shares {
+                let part = add_up(share, &Chosen::default(), &plans).unwrap();
+                for (tally, more) in all.iter_mut().zip(part) {
+                    tally.merge(more);
+                }
+            }
+            for (tally, whole) in all.iter().zip(&whole) {
+                assert_eq!(content(tally), content(whole));
+            }
         }
     }
 }
