@@ -47,6 +47,7 @@ mod m20261201_000037_sums_in_steps;
 mod m20261201_000039_conditions;
 mod m20261202_000040_usage_packs;
 mod m20261203_000041_cubes_apart;
+mod m20261204_000042_search;
 mod table;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -98,6 +99,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261201_000039_conditions::Migration),
             Box::new(m20261202_000040_usage_packs::Migration),
             Box::new(m20261203_000041_cubes_apart::Migration),
+            Box::new(m20261204_000042_search::Migration),
         ]
     }
 }

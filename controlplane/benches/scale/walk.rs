@@ -58,7 +58,7 @@ fn questions(team: &str, user: &str, key: &str, end: &str) -> Vec<String> {
         "/admin/usage/summary?group_by=user",
         "/admin/usage/summary?group_by=day&days=365",
         "/admin/keys?limit=50",
-        "/admin/keys?search=laptop+0421&limit=50",
+        "/admin/keys?state=expired&limit=50",
         "/admin/users?limit=50",
         "/admin/audit?limit=50",
     ]

@@ -233,8 +233,7 @@ pub async fn top(
         piece: Piece::Whole,
         top: Some(count),
     };
-    let mut answers = app.store.ask(&[question]).await?;
-    let sums = answers.pop().unwrap_or_default().sums;
+    let sums = app.store.answer(question).await?.sums;
     Ok(sums.into_iter().map(group).collect())
 }
 

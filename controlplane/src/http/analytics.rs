@@ -2,7 +2,7 @@
 
 use super::auth::SignedIn;
 use super::extract::Params;
-use super::files::streamed;
+use super::files::{streamed, streamed_json};
 use super::{HttpState, Refusal};
 use crate::app::App;
 use crate::app::analytics::{self, Asked};
@@ -20,13 +20,12 @@ pub(super) async fn cells(
     Params(query): Params<AnalyticsQuery>,
 ) -> Result<Response, Refusal> {
     let (app, actor) = (&state.app, who.actor());
+    let (asked, by) = analytics::asked(app, &query)?;
     Ok(match query.format {
-        Some(ExportFormat::Csv) => {
-            let (asked, by) = analytics::asked(app, &query)?;
-            csv(app, &actor, &asked, by).await?
-        }
+        Some(ExportFormat::Csv) => csv(app, &actor, &asked, by).await?,
         Some(ExportFormat::Jsonl) | None => {
-            axum::Json(analytics::table(app, &actor, &query).await?).into_response()
+            let pages = analytics::stream(app, &actor, &asked, by);
+            streamed_json(pages, &analytics::empty(&asked, by)).await?
         }
     })
 }

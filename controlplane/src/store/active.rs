@@ -1,9 +1,10 @@
 //! Who was active.
 
 use super::cubes::{Dims, EVER, Facts, day_start};
-use super::packs::find::{Chosen, Pack, Wanted};
+use super::packs::find::Wanted;
 use super::packs::lines::{self, Group};
 use super::packs::numbers::NONE;
+use super::packs::open::{Chosen, Pack};
 use super::questions::Sql;
 use super::reading::Reading;
 use super::rollups::{Piece, RollupFilter};
@@ -92,11 +93,10 @@ fn in_packs(packs: Vec<Pack>, chosen: &Chosen) -> Result<(Users, HashMap<UnixMs,
     let (mut users, mut by_day) = (Users::default(), HashMap::new());
     for pack in packs {
         let start = pack.start();
-        let (columns, rows) = pack.open(chosen)?;
-        let of = columns.of("user_id");
+        let columns = pack.open(chosen, ["user_id"])?;
         // A user's rows lie together.
         let (mut last, mut count) = (NONE, 0);
-        for user in rows.iter().filter_map(|n| of.get(*n)) {
+        for user in columns.of("user_id") {
             if *user != last {
                 users.add(*user);
                 (last, count) = (*user, count + 1);
@@ -139,7 +139,7 @@ impl Sql {
             "SELECT '{what}' AS what, {lines} AS lines FROM (SELECT DISTINCT {at}, user_id FROM ("
         ));
         rows(self);
-        self.say(") AS parts) AS found LEFT JOIN usage_numbers ON usage_numbers.id = found.user_id");
+        self.say(") AS parts) AS found");
     }
 }
 

@@ -147,7 +147,7 @@ pub(super) static CUBES: [Cube; 11] = [
     cube("hour-work", Grain::Hour, Dims::WORK, false),
     cube("hour-team", Grain::Hour, Dims::TEAM, false),
     cube("day-work", Grain::Day, Dims::WORK, true),
-    cube("day-team", Grain::Day, Dims::TEAM, false),
+    packed(cube("day-team", Grain::Day, Dims::TEAM, false)),
     packed(cube("day-team-work", Grain::Day, Dims::TEAM_WORK, true)),
     packed(cube("day-people", Grain::Day, Dims::PEOPLE, false)),
     packed(cube("day-all", Grain::Day, Dims::ALL, false)),

@@ -15,6 +15,7 @@ mod cache_losses;
 mod capabilities;
 mod catch_up;
 pub(crate) mod ccag;
+mod charted;
 pub(crate) mod clients;
 mod conditions;
 mod config;

@@ -229,14 +229,26 @@ fn shares(question: &Question<'_>) -> bool {
     matches!(question.by, GroupBy::User | GroupBy::Key) && question.top.is_some()
 }
 
+impl Question<'_> {
+    /// Whether it is better answered from packs, where coarser sums begin then: all of it has to be in them.
+    pub(super) fn is_wide(&self, complete_from: UnixMs) -> bool {
+        complete_from == 0
+            && self.by != GroupBy::Miss
+            && Store::is_wide(self.filter, self.by.dims(), self.piece)
+    }
+}
+
 impl Store {
+    /// Answers a question.
+    pub(crate) async fn answer(&self, question: Question<'_>) -> Result<Answer, StoreError> {
+        let mut answers = self.ask(&[question]).await?;
+        Ok(answers.pop().unwrap_or_default())
+    }
+
     /// Answers questions: those that would read many rows from packs, the others in one statement.
     pub(crate) async fn ask(&self, questions: &[Question<'_>]) -> Result<Vec<Answer>, StoreError> {
         let complete_from = self.complete_from().await?;
-        let is_wide = |asked: &Question<'_>| {
-            let wide = asked.by != GroupBy::Miss && Self::is_wide(asked.filter, asked.by.dims(), asked.piece);
-            complete_from == 0 && wide
-        };
+        let is_wide = |asked: &Question<'_>| asked.is_wide(complete_from);
         let (wide, narrow): (Vec<Question<'_>>, Vec<Question<'_>>) =
             questions.iter().copied().partition(|asked| is_wide(asked));
         let answers = futures_util::try_join!(

@@ -218,8 +218,7 @@ impl Store {
             piece,
             top: None,
         };
-        let mut answers = self.ask(&[question]).await?;
-        Ok(answers.pop().unwrap_or_default().sums)
+        Ok(self.answer(question).await?.sums)
     }
 }
 

@@ -10,7 +10,7 @@
 //! UNION ALL SELECT 1, NULL, NULL, q1.id, q1.amount FROM q1
 //! ```
 //!
-//! The first part has no rows and gives the columns their types. Each question keeps its own conditions, its order, and the
+//! The first part has no rows and gives the columns their names, and on PostgreSQL their types. Each question keeps its own conditions, its order, and the
 //! columns that it would have had alone, under a prefix; all of them see one state of the database.
 
 use super::{Backend, Store, StoreError};
@@ -43,6 +43,8 @@ type Found = Result<(Arc<Vec<QueryResult>>, String), StoreError>;
 struct Asked {
     statement: Statement,
     columns: Vec<String>,
+    /// Whether its rows are large.
+    large: bool,
     /// Who wants to know: several who ask the same get the same rows.
     answers: Vec<oneshot::Sender<Found>>,
 }
@@ -167,21 +169,33 @@ impl Store {
     fn put_together(&self, asked: &[Asked]) -> Statement {
         let mut sql = String::new();
         let mut values: Vec<Value> = Vec::new();
+        let mut sources: Vec<String> = Vec::new();
+        let mut word = "WITH";
         for (n, one) in asked.iter().enumerate() {
-            let word = if n == 0 { "WITH" } else { "," };
             let text = renumbered(&one.statement.sql, self.backend, values.len());
-            let _ = write!(sql, "{word} q{n} AS MATERIALIZED ({text}) ");
             values.extend(values_of(&one.statement).iter().cloned());
+            if one.large && self.backend == Backend::Sqlite {
+                sources.push(format!("({text}) AS q{n}"));
+                continue;
+            }
+            let _ = write!(sql, "{word} q{n} AS MATERIALIZED ({text}) ");
+            word = ",";
+            sources.push(format!("q{n}"));
         }
         sql.push_str("SELECT CAST(-1 AS INTEGER) AS q");
         for (n, one) in asked.iter().enumerate() {
             for column in &one.columns {
-                let _ = write!(sql, ", q{n}.\"{column}\" AS \"q{n}_{column}\"");
+                let _ = match self.backend {
+                    Backend::Postgres => write!(sql, ", q{n}.\"{column}\" AS \"q{n}_{column}\""),
+                    Backend::Sqlite => write!(sql, ", NULL AS \"q{n}_{column}\""),
+                };
             }
         }
-        let from: Vec<String> = (0..asked.len()).map(|n| format!("q{n}")).collect();
-        let _ = write!(sql, " FROM {} WHERE 1 = 0", from.join(", "));
-        for n in 0..asked.len() {
+        if self.backend == Backend::Postgres {
+            let _ = write!(sql, " FROM {}", sources.join(", "));
+        }
+        sql.push_str(" WHERE 1 = 0");
+        for (n, source) in sources.iter().enumerate() {
             let _ = write!(sql, " UNION ALL SELECT {n}");
             for (other, one) in asked.iter().enumerate() {
                 for column in &one.columns {
@@ -192,7 +206,7 @@ impl Store {
                     }
                 }
             }
-            let _ = write!(sql, " FROM q{n}");
+            let _ = write!(sql, " FROM {source}");
         }
         Statement::from_sql_and_values(self.db.get_database_backend(), sql, values)
     }
@@ -203,10 +217,29 @@ impl Store {
         statement: Statement,
         columns: Vec<String>,
     ) -> Result<Vec<M>, StoreError> {
+        self.read_rows(statement, columns, false).await
+    }
+
+    /// The same of rows that are large and in no order: SQLite would copy all of them before it hands on the first.
+    pub(super) async fn read_large<M: FromQueryResult>(
+        &self,
+        statement: Statement,
+        columns: Vec<String>,
+    ) -> Result<Vec<M>, StoreError> {
+        self.read_rows(statement, columns, true).await
+    }
+
+    async fn read_rows<M: FromQueryResult>(
+        &self,
+        statement: Statement,
+        columns: Vec<String>,
+        large: bool,
+    ) -> Result<Vec<M>, StoreError> {
         let (answer, found) = oneshot::channel();
         let asked = Asked {
             statement,
             columns,
+            large,
             answers: vec![answer],
         };
         // Outside a request nothing is collected.

@@ -3,8 +3,9 @@
 use super::cubes::{Dims, Facts};
 use super::packs;
 use super::packs::answer::{Unnamed, foremost};
+use super::packs::groups::Tally;
 use super::packs::lines::Group;
-use super::packs::sum::{Asked, Plan, Tally};
+use super::packs::sum::{Asked, Plan};
 use super::questions::Sql;
 use super::reading::Reading;
 use super::rollups::{GroupBy, OnlyOf, Piece, RollupFilter};

@@ -7,8 +7,8 @@ use ccag_controlplane::app::analytics::{Asked, Few, spent, tools_seen};
 use ccag_controlplane::app::intake::take_in;
 use ccag_controlplane::app::rollup::pack;
 use ccag_controlplane::store::OnlyTools;
-use ccag_domain::Actor;
 use ccag_domain::time::DAY_MS;
+use ccag_domain::{Actor, NanoUsd};
 use sea_orm::ConnectionTrait;
 
 on_both!(
@@ -43,6 +43,13 @@ async fn rankings(plane: &Plane) -> Vec<String> {
             for (ranked, charted) in [(1, 0), (3, 2), (100, 9)] {
                 let few = Few { ranked, charted };
                 let found = spent(plane.app(), &Actor::System, &asked, few).await.unwrap();
+                let over_time: NanoUsd = found
+                    .teams_over_time
+                    .iter()
+                    .map(|cell| cell.totals.cost_nano_usd)
+                    .sum();
+                let dearest = found.teams.iter().take(charted);
+                assert_eq!(over_time, dearest.map(|team| team.totals.cost_nano_usd).sum());
                 all.push(format!("{query:?} {few:?}: {found:?}"));
             }
             for top in [1, 4, 100] {

@@ -1,10 +1,13 @@
 //! The coarser sums beside the hourly ones: kept with them, and made of what was there before.
 
 use crate::support::{Caller, NOON, Plane, TestDb, on_both, record};
-use ccag_admin_api::{Analytics, AnalyticsCell, ToolCell, ToolReport};
+use axum::extract::Query;
+use axum::http::Uri;
+use ccag_admin_api::{Analytics, AnalyticsCell, AnalyticsQuery, ToolCell, ToolReport};
+use ccag_controlplane::app::analytics;
 use ccag_controlplane::app::intake::{Incoming, take_in};
 use ccag_domain::time::{DAY_MS, HOUR_MS};
-use ccag_domain::{EndpointId, KeyId, ModelName, TeamId, ToolCalls, ToolCounts, UsageRecord, UserId};
+use ccag_domain::{Actor, EndpointId, KeyId, ModelName, TeamId, ToolCalls, ToolCounts, UsageRecord, UserId};
 use sea_orm::ConnectionTrait;
 
 on_both!(
@@ -127,6 +130,11 @@ async fn files_have_every_line_of_answers(db: TestDb) {
             for step in ["day", "week", "month"] {
                 let asked = format!("/admin/analytics?{range}{by}&step={step}");
                 let answer: Analytics = serde_json::from_str(&admin.get(&asked).await.text).unwrap();
+                let uri: Uri = asked.parse().unwrap();
+                let Query(query) = Query::<AnalyticsQuery>::try_from_uri(&uri).unwrap();
+                let (whole, by) = analytics::asked(plane.app(), &query).unwrap();
+                let at_once = analytics::cells(plane.app(), &Actor::System, &whole, by).await;
+                assert_eq!(answer.cells, analytics::named(at_once.unwrap()), "{asked}");
                 let file = admin.get(&format!("{asked}&format=csv")).await.text;
                 let lines: String = answer.cells.iter().map(AnalyticsCell::to_csv).collect();
                 assert!(answer.cells.len() > 3, "{asked}");

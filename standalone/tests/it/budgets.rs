@@ -34,9 +34,9 @@ const SMALL_SIZES: &[(u64, u64)] = &[
     (600, 600),
 ];
 
-/// The same at twenty times the pace of a model instead of a hundred times. What a data plane's requests have used in the
-/// last moment before it is killed nobody can know, and that moment costs as much more as answers are faster.
-const SMALL_AND_SLOWER: &Mix = &Mix { pace: 2, ..*SMALL };
+/// The same at ten times the pace of a model instead of a hundred times. What a data plane's requests have used in the last
+/// moment before it is killed nobody can know, and that moment costs as much more as answers are faster.
+const SMALL_AND_SLOWER: &Mix = &Mix { pace: 1, ..*SMALL };
 
 /// Sonnet 5.5, at 2.2 and 11 dollars: as Claude Code asks, for 128,000 tokens and seldom in need of them.
 const LARGE: &Mix = &Mix {

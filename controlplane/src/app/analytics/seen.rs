@@ -312,8 +312,8 @@ pub async fn sessions(app: &App, actor: &Actor, asked: &Asked) -> Result<Session
 /// [`Code::Unavailable`] without a database.
 pub async fn cache_misses(app: &App, actor: &Actor, asked: &Asked) -> Result<CacheMissReport, Problem> {
     let filter = asked.scope().filter(app, actor)?;
-    let mut answers = app.store.ask(&[losses(&filter)]).await?;
-    Ok(lost(asked, &answers.pop().unwrap_or_default().sums))
+    let answer = app.store.answer(losses(&filter)).await?;
+    Ok(lost(asked, &answer.sums))
 }
 
 /// The question for what was lost.

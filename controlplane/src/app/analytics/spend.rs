@@ -1,9 +1,9 @@
 //! What was spent, over time and by whom and what, and what the month will come to.
 
-use super::{Asked, Cell, forecast, in_pieces, usage};
+use super::{Asked, Cell, forecast, in_pieces, piece, usage};
 use crate::app::App;
 use crate::store::{Answer, GroupBy, Piece, Question};
-use ccag_admin_api::{Forecast, GroupBy as ApiGroupBy, Step, UsageGroup};
+use ccag_admin_api::{Forecast, Step, UsageGroup};
 use ccag_domain::{Actor, NanoUsd, Problem};
 
 /// The dearest of a kind, and what the others come to.
@@ -85,33 +85,14 @@ pub async fn spent(app: &App, actor: &Actor, asked: &Asked, few: Few) -> Result<
         whole(&filter, GroupBy::Key, top),
         whole(&filter, GroupBy::Endpoint, top),
     ];
-    let teams = async {
-        // A chart shows a few of them: those alone are read piece by piece.
-        let mut all = app.store.ask(&[whole(&filter, GroupBy::Team, None)]).await?;
-        let all = all.pop().unwrap_or_default().sums;
-        let mut of = filter.clone();
-        of.of.teams = all
-            .iter()
-            .take(few.charted)
-            .map(|sum| sum.group.clone())
-            .collect();
-        let mut few = match of.of.teams.is_empty() {
-            true => Vec::new(),
-            false => {
-                app.store
-                    .ask(&[asked.question(&of, Some(ApiGroupBy::Team))])
-                    .await?
-            }
-        };
-        Ok((all, few.pop().unwrap_or_default().sums))
-    };
-    let (answers, (teams, teams_over_time)) = futures_util::try_join!(app.store.ask(&questions), teams)?;
+    let teams = app.store.teams_over_time(&filter, piece(asked.step), few.charted);
+    let (answers, teams) = futures_util::try_join!(app.store.ask(&questions), teams)?;
     let mut answers = answers.into_iter();
     let mut next = || answers.next().unwrap_or_default();
     Ok(Spent {
         over_time: in_pieces(asked.step, next().sums),
-        teams: teams.into_iter().map(usage::group).collect(),
-        teams_over_time: in_pieces(asked.step, teams_over_time),
+        teams: teams.all.into_iter().map(usage::group).collect(),
+        teams_over_time: in_pieces(asked.step, teams.over_time),
         before: next().sums.iter().map(|sum| sum.cost).sum(),
         forecast: forecast::from_days(&in_pieces(Step::Day, next().sums), now),
         models: next().sums.into_iter().map(usage::group).collect(),

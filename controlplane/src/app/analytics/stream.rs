@@ -10,7 +10,8 @@ use futures_util::{Stream, StreamExt};
 
 impl Asked {
     /// The same in stretches of whole pieces of time, so long that each has some ten thousand lines in a large organisation: there
-    /// are many users and keys, and few of everything else.
+    /// are many users and keys, and few of everything else. Where there are many, the first is short, so that something is there
+    /// soon.
     fn stretches(&self, of_many: bool) -> Vec<Self> {
         let days = match (self.step, of_many) {
             (Step::Hour, true) => 1,
@@ -21,12 +22,14 @@ impl Asked {
             (Step::Day, false) => 91,
             (Step::Week | Step::Month, false) => 366,
         };
-        let end = self.range.to_ms;
+        let (begin, end) = (self.range.from_ms, self.range.to_ms);
+        let is_short = of_many && self.step == Step::Day;
         let next = |from: &i64| {
+            let days = if is_short && *from == begin { 1 } else { days };
             let next = piece_start(self.step, from.saturating_add(days * DAY_MS));
             (next < end).then_some(next)
         };
-        let starts: Vec<i64> = std::iter::successors(Some(self.range.from_ms), next).collect();
+        let starts: Vec<i64> = std::iter::successors(Some(begin), next).collect();
         let ends = starts.iter().copied().skip(1).chain([end]);
         let stretch = |(from_ms, to_ms)| Self {
             range: TimeRange { from_ms, to_ms },

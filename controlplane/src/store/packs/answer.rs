@@ -1,8 +1,8 @@
 //! Sums in order, with the names of groups.
 
+use super::groups::{Costs, Groups, Tally};
 use super::lines::Group;
 use super::numbers::NONE;
-use super::sum::{Costs, Groups, Tally};
 use crate::store::dialect;
 use crate::store::questions::{Answer, Question, Sql};
 use crate::store::rollups::{RollupFilter, RollupSum};

@@ -1,6 +1,7 @@
 //! What is packed of what a question reads.
 
-use super::{IDS, end_of, read};
+use super::open::{Chosen, Pack, Parts};
+use super::{IDS, end_of};
 use crate::store::cubes::{Dims, Facts, Grain};
 use crate::store::questions::Sql;
 use crate::store::reading::{Part, Reading};
@@ -8,7 +9,7 @@ use crate::store::rollups::{Piece, RollupFilter};
 use crate::store::{Store, StoreError};
 use ccag_domain::UnixMs;
 use sea_orm::FromQueryResult;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Who chooses no more teams than that is better served by the index of teams.
 const FEW_TEAMS: usize = 8;
@@ -24,15 +25,6 @@ pub(in crate::store) struct Wanted<'a> {
     pub(in crate::store) columns: Vec<&'static str>,
 }
 
-/// A day or a month of what is wanted.
-pub(in crate::store) struct Pack {
-    start: UnixMs,
-    parts: Parts,
-}
-
-/// What is written down of a pack, by column.
-type Parts = BTreeMap<String, Vec<u8>>;
-
 /// What is packed of what is wanted.
 pub(in crate::store) struct Found {
     pub(in crate::store) packs: Vec<Pack>,
@@ -40,68 +32,6 @@ pub(in crate::store) struct Found {
     pub(in crate::store) chosen: Chosen,
     /// What is left to be read row by row.
     pub(in crate::store) rest: Vec<Part>,
-}
-
-/// Which rows of packs are selected: by column, the numbers of all that may stand there, in order.
-#[derive(Debug, Clone, Default)]
-pub(in crate::store) struct Chosen(Vec<(&'static str, Vec<i64>)>);
-
-/// The columns of a pack, as far as they are wanted.
-pub(in crate::store) struct Columns(BTreeMap<String, Vec<i64>>);
-
-impl Columns {
-    /// The values of one, which are as many as there are rows.
-    pub(in crate::store) fn of(&self, column: &str) -> &[i64] {
-        self.0.get(column).map_or(&[], Vec::as_slice)
-    }
-}
-
-impl Pack {
-    pub(in crate::store) const fn start(&self) -> UnixMs {
-        self.start
-    }
-
-    /// How long it is, in bytes.
-    pub(in crate::store) fn size(&self) -> usize {
-        self.parts.values().map(Vec::len).sum()
-    }
-
-    #[cfg(test)]
-    pub(super) fn of(start: UnixMs, parts: Vec<(&'static str, Vec<u8>)>) -> Self {
-        let parts = parts.into_iter().map(|(part, data)| (part.to_owned(), data));
-        Self {
-            start,
-            parts: parts.collect(),
-        }
-    }
-
-    /// Its columns, and the places of the rows that are chosen.
-    ///
-    /// # Errors
-    /// If it is none.
-    pub(in crate::store) fn open(self, chosen: &Chosen) -> Result<(Columns, Vec<usize>), StoreError> {
-        let mut columns = BTreeMap::new();
-        let mut count = None;
-        for (column, data) in self.parts {
-            let numbers = read(&column, self.start, &data)?;
-            if *count.get_or_insert(numbers.len()) != numbers.len() {
-                let what = format!("{column} has not as many values as other columns");
-                return Err(StoreError::unreadable("usage_packs", what));
-            }
-            columns.insert(column, numbers);
-        }
-        let columns = Columns(columns);
-        let mut rows: Vec<usize> = (0..count.unwrap_or(0)).collect();
-        for (column, numbers) in &chosen.0 {
-            let of = columns.of(column);
-            let is_chosen = |n: &usize| {
-                of.get(*n)
-                    .is_some_and(|number| numbers.binary_search(number).is_ok())
-            };
-            rows.retain(is_chosen);
-        }
-        Ok((columns, rows))
-    }
 }
 
 #[derive(FromQueryResult)]
@@ -178,7 +108,7 @@ impl Store {
                 found.rest.extend(rest);
                 for start in used {
                     if let Some(parts) = packs.remove(&(its.to_owned(), start)) {
-                        found.packs.push(Pack { start, parts });
+                        found.packs.push(Pack::new(start, parts));
                     }
                 }
             }
@@ -215,7 +145,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let columns = ["wanted", "cube", "start_ms", "part", "data"];
-        self.read(sql.made(self), columns.map(ToOwned::to_owned).into())
+        self.read_large(sql.made(self), columns.map(ToOwned::to_owned).into())
             .await
     }
 

@@ -22,15 +22,15 @@ impl Group {
     }
 }
 
-/// An expression for all rows of a `found` that `usage_numbers` is joined to: a line for each, with these columns, which are
-/// numbers, and its group.
+/// An expression for all rows of a `found`: a line for each, with these columns, which are numbers, and its group.
 pub(in crate::store) fn written(backend: Backend, columns: &[&str], group: &str) -> String {
     let mut line = String::new();
     for column in columns {
         line.push_str(&format!("CAST(found.{column} AS TEXT) || ' ' || "));
     }
+    // PostgreSQL would read all numbers to join those of a few groups.
     line.push_str(&format!(
-        "CASE WHEN usage_numbers.number IS NULL THEN '=' || found.{group} ELSE '#' || CAST(usage_numbers.number AS TEXT) END"
+        "COALESCE('#' || (SELECT CAST(number AS TEXT) FROM usage_numbers WHERE id = found.{group}), '=' || found.{group})"
     ));
     joined(backend, &line)
 }

@@ -1,6 +1,7 @@
 //! Packs days and months that are over, and takes packs away that no longer say what their rows say.
 
-use super::{Row, Sums, add_all, end_of, ids_of, numbers, pack, read};
+use super::open::{Chosen, Pack};
+use super::{Row, Sums, add_all, end_of, ids_of, numbers, pack};
 use crate::store::cubes::{Cube, Facts, Grain, month_of};
 use crate::store::dialect::{self, LedgerUse};
 use crate::store::entity::{tool_sum, usage_pack, usage_sum};
@@ -11,7 +12,7 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
     QuerySelect, Statement,
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 /// How long something has to be over before it is packed: most of what is late has come in by then.
 const LATE_MS: i64 = 15 * 60 * 1_000;
@@ -166,7 +167,9 @@ impl Store {
                 .filter(usage_pack::Column::StartMs.eq(*start))
                 .all(&self.db)
                 .await?;
-            let of_day = tokio::task::spawn_blocking(move || unpacked(days, parts))
+            let parts = parts.into_iter().map(|part| (part.part, part.data));
+            let pack = Pack::new(*start, parts.collect());
+            let of_day = tokio::task::spawn_blocking(move || unpacked(days, &pack))
                 .await
                 .map_err(|_| StoreError::Other("a pack was not read".to_owned()))??;
             for row in of_day {
@@ -196,24 +199,10 @@ async fn is_packed(tx: &DatabaseTransaction, due: &Due) -> Result<bool, StoreErr
 }
 
 /// The rows of a pack.
-fn unpacked(cube: &Cube, parts: Vec<usage_pack::Model>) -> Result<Vec<Row>, StoreError> {
-    let mut columns: BTreeMap<String, Vec<i64>> = BTreeMap::new();
-    for part in parts {
-        let numbers = read(&part.part, part.start_ms, &part.data)?;
-        columns.insert(part.part, numbers);
-    }
-    let mark = cube.facts.mark();
-    let count = columns.get(mark).map_or(0, Vec::len);
-    for column in ids_of(cube).chain(cube.facts.sums().iter().copied()) {
-        if columns.get(column).map(Vec::len) != Some(count) {
-            let what = format!("{column} has not as many values as {mark}");
-            return Err(StoreError::unreadable("usage_packs", what));
-        }
-    }
-    let value = |column: &str, n: usize| {
-        let of = columns.get(column).and_then(|numbers| numbers.get(n));
-        of.copied().unwrap_or(0)
-    };
+fn unpacked(cube: &Cube, pack: &Pack) -> Result<Vec<Row>, StoreError> {
+    let all = ids_of(cube).chain(cube.facts.sums().iter().copied());
+    let columns = pack.open(&Chosen::default(), all)?;
+    let value = |column: &str, n: usize| columns.of(column).get(n).copied().unwrap_or(0);
     let row = |n: usize| {
         let mut sums = [0; 9];
         for (slot, column) in sums.iter_mut().zip(cube.facts.sums()) {
@@ -222,7 +211,7 @@ fn unpacked(cube: &Cube, parts: Vec<usage_pack::Model>) -> Result<Vec<Row>, Stor
         let ids = super::IDS.map(|(column, _)| value(column, n));
         Row { ids, sums }
     };
-    Ok((0..count).map(row).collect())
+    Ok((0..columns.rows()).map(row).collect())
 }
 
 /// The rows that a day of usage is packed from.

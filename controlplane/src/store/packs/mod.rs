@@ -7,18 +7,19 @@
 
 pub(super) mod answer;
 pub(super) mod find;
+pub(super) mod groups;
 pub(super) mod lines;
 pub(super) mod make;
 pub(super) mod numbers;
+pub(super) mod open;
 mod rest;
 pub(super) mod sum;
 
-use super::StoreError;
 use super::cubes::{Cube, Dims, Facts, Grain, month_of};
 use super::questions::SUMS;
 use ccag_domain::UnixMs;
 use ccag_domain::time::DAY_MS;
-use prost::encoding::{decode_varint, encode_varint};
+use prost::encoding::encode_varint;
 
 /// The columns that say whose a row is, and what they keep apart.
 const IDS: [(&str, Dims); 6] = [
@@ -75,14 +76,24 @@ impl Facts {
     }
 }
 
+/// What two numbers come to.
+fn with(slot: usize, one: i64, other: i64) -> i64 {
+    if slot == LAST_AT {
+        one.max(other)
+    } else {
+        one.saturating_add(other)
+    }
+}
+
+/// What many come to.
+fn together(slot: usize, all: &[i64]) -> i64 {
+    all.iter().fold(0, |sum, one| with(slot, sum, *one))
+}
+
 /// Adds to a number.
 fn add(sums: &mut Sums, slot: usize, more: i64) {
     if let Some(value) = sums.get_mut(slot) {
-        *value = if slot == LAST_AT {
-            (*value).max(more)
-        } else {
-            value.saturating_add(more)
-        };
+        *value = with(slot, *value, more);
     }
 }
 
@@ -178,32 +189,15 @@ fn steps(numbers: impl Iterator<Item = i64>) -> Vec<u8> {
     }))
 }
 
-/// The numbers of a part.
-fn read(column: &str, start: UnixMs, data: &[u8]) -> Result<Vec<i64>, StoreError> {
-    let mut rest = data;
-    let mut numbers = Vec::with_capacity(data.len());
-    while !rest.is_empty() {
-        let number = decode_varint(&mut rest)
-            .map_err(|_| StoreError::unreadable("usage_packs", format!("bad value in {column}")))?;
-        numbers.push((number >> 1).cast_signed() ^ -((number & 1).cast_signed()));
-    }
-    if IDS.iter().any(|(id, _)| *id == column) {
-        let mut at = 0_i64;
-        for number in &mut numbers {
-            at = at.wrapping_add(*number);
-            *number = at;
-        }
-    } else if column == LAST {
-        for number in &mut numbers {
-            *number = number.wrapping_add(start);
-        }
-    }
-    Ok(numbers)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::open::{Chosen, Pack};
     use super::*;
+
+    fn opened(parts: Vec<(&'static str, Vec<u8>)>) -> Pack {
+        let parts = parts.into_iter().map(|(part, data)| (part.to_owned(), data));
+        Pack::new(DAY_MS, parts.collect())
+    }
 
     #[test]
     fn what_is_packed_is_read_as_it_was() {
@@ -216,9 +210,11 @@ mod tests {
         };
         let mut rows = [row(70_000, 2, 9), row(3, 100_000, 5), row(3, 1, -7)];
         let parts = pack(cube, DAY_MS, &mut rows);
-        let of = |column: &str| {
-            let (_, data) = parts.iter().find(|(part, _)| *part == column).unwrap();
-            read(column, DAY_MS, data).unwrap()
+        assert_eq!(parts.len(), 3 + 9);
+        let pack = opened(parts);
+        let of = |column: &'static str| {
+            let columns = pack.open(&Chosen::default(), [column]).unwrap();
+            columns.of(column).to_vec()
         };
         assert_eq!(of("user_id"), [3, 3, 70_000]);
         assert_eq!(of("key_id"), [1, 100_000, 2]);
@@ -227,8 +223,6 @@ mod tests {
         assert_eq!(of("input_tokens"), [i64::MAX; 3]);
         assert_eq!(of("output_tokens"), [i64::MIN; 3]);
         assert_eq!(of(LAST), [DAY_MS + 5; 3]);
-        assert_eq!(parts.len(), 3 + 9);
-        assert!(read(COST, 0, &[0x80]).is_err());
     }
 
     #[test]
@@ -241,10 +235,9 @@ mod tests {
         let parts = pack(cube, DAY_MS, &mut rows);
         let names: Vec<&str> = parts.iter().map(|(part, _)| *part).collect();
         assert_eq!(names, ["team_id", "tool", "calls", "failed"]);
-        let numbers: Vec<Vec<i64>> = parts
-            .iter()
-            .map(|(part, data)| read(part, DAY_MS, data).unwrap())
-            .collect();
+        let pack = opened(parts.clone());
+        let columns = pack.open(&Chosen::default(), names.iter().copied()).unwrap();
+        let numbers: Vec<&[i64]> = names.iter().map(|name| columns.of(name)).collect();
         assert_eq!(numbers, [[2], [9], [70], [3]]);
     }
 }

@@ -52,10 +52,7 @@ impl Store {
                     lines::written(self.backend, &numbers, "group_key")
                 ));
                 sql.these(parts.clone(), one.reading.piece, one.filter, &plain, "");
-                sql.say(
-                    ") AS parts GROUP BY bucket, group_key) AS found LEFT JOIN usage_numbers ON \
-                     usage_numbers.id = found.group_key",
-                );
+                sql.say(") AS parts GROUP BY bucket, group_key) AS found");
             }
         }
         if sql.is_empty() {

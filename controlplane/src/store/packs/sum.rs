@@ -1,68 +1,17 @@
 //! Questions that would read many rows, answered from packs and from the few rows that are in none.
 
-use super::find::{Chosen, Columns, Found, Pack, Wanted};
-use super::lines::Group;
-use super::numbers::NONE;
-use super::{COST, COST_AT, Sums, add, add_all};
+use super::COST;
+use super::find::{Found, Wanted};
+use super::groups::{Costs, Groups, Numbered, Tally};
+use super::open::{Chosen, Pack};
 use crate::store::cubes::Facts;
 use crate::store::questions::{Answer, Question};
 use crate::store::reading::Reading;
 use crate::store::rollups::{GroupBy, Piece, RollupFilter};
 use crate::store::{Store, StoreError};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::Arc;
-
-/// Sums by the start of their piece of time and by group.
-pub(in crate::store) type Groups = HashMap<(i64, Group), Sums>;
-
-/// What groups cost, of those that have a number in its place.
-#[derive(Debug, Clone, Default)]
-pub(in crate::store) struct Costs {
-    numbered: Vec<Option<i64>>,
-    named: HashMap<String, i64>,
-}
-
-impl Costs {
-    fn add_to(&mut self, number: i64, more: i64) {
-        let Ok(place) = usize::try_from(number) else {
-            return;
-        };
-        if place >= self.numbered.len() {
-            self.numbered.resize(place + 1, None);
-        }
-        if let Some(slot) = self.numbered.get_mut(place) {
-            *slot = Some(slot.unwrap_or(0).saturating_add(more));
-        }
-    }
-
-    fn add(&mut self, group: Group, more: i64) {
-        match group {
-            Group::Number(number) => self.add_to(number, more),
-            Group::Id(id) => {
-                let cost = self.named.entry(id).or_default();
-                *cost = cost.saturating_add(more);
-            }
-        }
-    }
-
-    /// Each group and what it cost.
-    pub(super) fn all(&self) -> impl Iterator<Item = (i64, Group)> {
-        let numbers = (0_i64..).zip(&self.numbered);
-        let numbered = numbers.filter_map(|(number, cost)| Some(((*cost)?, Group::Number(number))));
-        let named = self.named.iter().map(|(id, cost)| (*cost, Group::Id(id.clone())));
-        numbered.chain(named)
-    }
-}
-
-/// What comes of adding up for one question.
-#[derive(Debug, Clone)]
-pub(in crate::store) enum Tally {
-    /// What its groups cost, in all of the time.
-    Costs(Costs),
-    /// All that they used, piece by piece.
-    Sums(Groups),
-}
 
 /// How a question is answered.
 #[derive(Clone, Copy)]
@@ -107,6 +56,17 @@ impl Plan {
         self.group
     }
 
+    pub(super) const fn piece(self) -> Piece {
+        self.piece
+    }
+
+    /// All columns that it needs.
+    fn reads(self) -> impl Iterator<Item = &'static str> {
+        self.group
+            .into_iter()
+            .chain(self.columns().map(|(_, column)| column))
+    }
+
     fn tally(self) -> Tally {
         if self.by_cost {
             Tally::Costs(Costs::default())
@@ -131,118 +91,14 @@ pub(super) struct Together<'a> {
     pub(super) members: Vec<(usize, Plan)>,
 }
 
-impl Tally {
-    /// Adds what a row says.
-    pub(super) fn add(&mut self, at: i64, group: Group, more: &Sums) {
-        match self {
-            Self::Costs(costs) => costs.add(group, more[COST_AT]),
-            Self::Sums(groups) => put(groups, (at, group), more),
-        }
-    }
-
-    /// Adds the rows of a pack.
-    fn add_pack(&mut self, plan: Plan, start: i64, columns: &Columns, rows: &[usize], groups: &mut Numbered) {
-        let of = plan.group().map(|column| columns.of(column));
-        let group = |n: usize| of.map_or(NONE, |of| of.get(n).copied().unwrap_or(NONE));
-        match self {
-            Self::Costs(costs) => {
-                let added = columns.of(COST);
-                for n in rows {
-                    costs.add_to(group(*n), added.get(*n).copied().unwrap_or(0));
-                }
-            }
-            Self::Sums(all) => {
-                let at = plan.piece.start(start);
-                if groups.at != at {
-                    groups.move_to(all);
-                    groups.at = at;
-                }
-                let added: Vec<(usize, &[i64])> = plan
-                    .columns()
-                    .map(|(slot, column)| (slot, columns.of(column)))
-                    .collect();
-                // Rows of a user, or of a team, lie together.
-                for some in rows.chunk_by(|a, b| group(*a) == group(*b)) {
-                    let Some(sums) = groups.of(some.first().map_or(NONE, |n| group(*n))) else {
-                        continue;
-                    };
-                    for (slot, values) in &added {
-                        for n in some {
-                            add(sums, *slot, values.get(*n).copied().unwrap_or(0));
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// Adds what another thread has found.
-    fn merge(&mut self, other: Self) {
-        match (self, other) {
-            (Self::Costs(costs), Self::Costs(more)) => {
-                for (cost, group) in more.all() {
-                    costs.add(group, cost);
-                }
-            }
-            (Self::Sums(groups), Self::Sums(more)) => {
-                for (group, sums) in more {
-                    put(groups, group, &sums);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Sums of one piece of time by the numbers of groups, which are found by their places: packs have as many rows of models as of
-/// teams, all over them.
-#[derive(Default)]
-struct Numbered {
-    at: i64,
-    /// One more than where a number's sums are, and 0 for those that have none.
-    places: Vec<u32>,
-    sums: Vec<(i64, Sums)>,
-}
-
-impl Numbered {
-    fn of(&mut self, number: i64) -> Option<&mut Sums> {
-        let n = usize::try_from(number).ok()?;
-        if n >= self.places.len() {
-            self.places.resize(n + 1, 0);
-        }
-        let place = self.places.get_mut(n)?;
-        if *place == 0 {
-            self.sums.push((number, [0; 9]));
-            *place = u32::try_from(self.sums.len()).ok()?;
-        }
-        let (_, sums) = self.sums.get_mut(*place as usize - 1)?;
-        Some(sums)
-    }
-
-    /// Adds them to those of all times, and begins anew.
-    fn move_to(&mut self, groups: &mut Groups) {
-        for (number, sums) in self.sums.drain(..) {
-            put(groups, (self.at, Group::Number(number)), &sums);
-            if let Some(place) = usize::try_from(number).ok().and_then(|n| self.places.get_mut(n)) {
-                *place = 0;
-            }
-        }
-    }
-}
-
-fn put(groups: &mut Groups, group: (i64, Group), more: &Sums) {
-    add_all(groups.entry(group).or_insert([0; 9]), more);
-}
-
 /// Adds packs up for each question.
 fn add_up(packs: Vec<Pack>, chosen: &Chosen, plans: &[Plan]) -> Result<Vec<Tally>, StoreError> {
     let new = |plan: &Plan| (plan.tally(), Numbered::default());
     let mut all: Vec<(Tally, Numbered)> = plans.iter().map(new).collect();
     for pack in packs {
-        let start = pack.start();
-        let (columns, rows) = pack.open(chosen)?;
+        let columns = pack.open(chosen, plans.iter().flat_map(|plan| plan.reads()))?;
         for (plan, (tally, groups)) in plans.iter().zip(&mut all) {
-            tally.add_pack(*plan, start, &columns, &rows, groups);
+            tally.add_pack(*plan, pack.start(), &columns, groups);
         }
     }
     let whole = |(mut tally, mut groups): (Tally, Numbered)| {
@@ -266,20 +122,46 @@ impl Store {
         &self,
         questions: &[Question<'_>],
     ) -> Result<Vec<Answer>, StoreError> {
-        let asked = questions.iter().map(|asked| {
-            let plan = Plan::of(asked);
-            let of_piece = Question {
-                piece: plan.piece,
-                ..*asked
-            };
-            Asked {
-                filter: asked.filter,
-                reading: self.reading(&of_piece, 0),
-                plan,
-            }
-        });
+        let asked = questions.iter().map(|asked| self.asked_of_packs(asked));
         let tallies = self.tallies(asked.collect()).await?;
         self.answered(questions, tallies).await
+    }
+
+    /// Answers a question that is wide twice, of the same packs: for all of the time, and piece by piece of so many groups, those
+    /// that were the dearest.
+    pub(in crate::store) async fn ask_packs_twice(
+        &self,
+        pieces: Question<'_>,
+        top: u64,
+    ) -> Result<(Answer, Answer), StoreError> {
+        let mut tallies = self.tallies(vec![self.asked_of_packs(&pieces)]).await?;
+        if let Some(of_pieces) = tallies.first_mut() {
+            let whole = of_pieces.whole();
+            of_pieces.keep_dearest(&whole, top);
+            tallies.push(whole);
+        }
+        let top = Some(top);
+        let whole = Question {
+            piece: Piece::Whole,
+            ..pieces
+        };
+        let questions = [Question { top, ..pieces }, whole];
+        let mut answers = self.answered(&questions, tallies).await?.into_iter();
+        let of_pieces = answers.next().unwrap_or_default();
+        Ok((answers.next().unwrap_or_default(), of_pieces))
+    }
+
+    fn asked_of_packs<'a>(&self, asked: &Question<'a>) -> Asked<'a> {
+        let plan = Plan::of(asked);
+        let of_piece = Question {
+            piece: plan.piece,
+            ..*asked
+        };
+        Asked {
+            filter: asked.filter,
+            reading: self.reading(&of_piece, 0),
+            plan,
+        }
     }
 
     /// What questions come to, in their order.
@@ -374,15 +256,10 @@ async fn add_up_together(
 
 impl Together<'_> {
     fn wanted(&self) -> Wanted<'_> {
-        let mut columns: Vec<&'static str> = Vec::new();
-        for (_, plan) in &self.members {
-            columns.extend(plan.group());
-            columns.extend(plan.columns().map(|(_, column)| column));
-        }
         Wanted {
             filter: self.filter,
             reading: self.reading.clone(),
-            columns,
+            columns: self.members.iter().flat_map(|(_, plan)| plan.reads()).collect(),
         }
     }
 }
@@ -403,7 +280,11 @@ mod tests {
         };
         let of_day = |day: i64| {
             let mut rows: Vec<Row> = (1..=day * 3).map(|user| row(day, user)).collect();
-            Pack::of(day * DAY_MS, super::super::pack(cube, day * DAY_MS, &mut rows))
+            let parts = super::super::pack(cube, day * DAY_MS, &mut rows).into_iter();
+            Pack::new(
+                day * DAY_MS,
+                parts.map(|(part, data)| (part.to_owned(), data)).collect(),
+            )
         };
         (1..10).map(of_day).collect()
     }
