@@ -87,6 +87,9 @@ pub(crate) struct List {
     /// Only keys in this state
     #[arg(long, value_enum)]
     state: Option<State>,
+    /// Only keys with this in their name or prefix
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -224,6 +227,7 @@ impl List {
                 State::Revoked => KeyState::Revoked,
                 State::Expired => KeyState::Expired,
             }),
+            search: self.search,
             ..ListKeys::default()
         };
         let list = KeyList {

@@ -26,8 +26,12 @@ pub(crate) enum Teams {
         /// Its name; no other team may have it
         name: String,
     },
-    /// List all teams
-    List,
+    /// List teams
+    List {
+        /// Only teams with this in their name
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+    },
     /// Show one team
     Show {
         /// The team's id or name
@@ -216,7 +220,7 @@ impl Teams {
                 let team: TeamView = context.client.send(Method::POST, paths::TEAMS, &request).await?;
                 show(context, &team)
             }
-            Self::List => list(context).await,
+            Self::List { search } => list(context, search).await,
             Self::Show { team } => {
                 let id = names::team(&context.client, &team).await?;
                 let team: TeamView = context.client.get(&paths::team(&id)).await?;
@@ -267,9 +271,13 @@ impl Teams {
     }
 }
 
-async fn list(context: &Context) -> Result<(), CliError> {
+async fn list(context: &Context, search: Option<String>) -> Result<(), CliError> {
+    let query = ListTeams {
+        search,
+        ..ListTeams::default()
+    };
     let list = TeamList {
-        teams: names::all_teams(&context.client, ListTeams::default()).await?,
+        teams: names::all_teams(&context.client, query).await?,
         next_cursor: None,
     };
     context.out.show(&list, |list| {

@@ -148,6 +148,9 @@ pub(crate) struct List {
     /// Only users in this state
     #[arg(long, value_enum)]
     state: Option<State>,
+    /// Only users with this in their name or address
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -314,6 +317,7 @@ impl List {
                 State::Active => ccag_domain::AccountState::Active,
                 State::Suspended => ccag_domain::AccountState::Suspended,
             }),
+            search: self.search,
             ..ListUsers::default()
         };
         let list = UserList {

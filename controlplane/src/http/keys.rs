@@ -30,6 +30,7 @@ pub(super) async fn list(
     let before = query.cursor.as_deref().map(page::before).transpose()?;
     let filter = KeyQuery {
         name: query.name,
+        search: query.search,
         user_id: query.user_id.map(Into::into),
         team_id: query.team_id.map(Into::into),
         state: query.state.map(|state| match state {

@@ -35,7 +35,7 @@ pub(super) async fn list(
         after_name: query.cursor.as_deref().map(page::position).transpose()?,
         offset: 0,
         limit: limit as u64 + 1,
-        search: None,
+        search: query.search,
     };
     let (mut teams, _) = teams::list(&state.app, &who.actor(), &filter).await?;
     let next_cursor = page::cut(&mut teams, limit, |team| team.name.to_lowercase());

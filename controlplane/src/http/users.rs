@@ -29,6 +29,7 @@ pub(super) async fn list(
     let limit = page::limit(query.limit)?;
     let filter = UserQuery {
         username: query.username,
+        search: query.search,
         team_id: query.team_id.map(Into::into),
         kind: query.kind,
         role: query.role,

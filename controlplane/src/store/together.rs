@@ -10,8 +10,9 @@
 //! UNION ALL SELECT 1, NULL, NULL, q1.id, q1.amount FROM q1
 //! ```
 //!
-//! The first part has no rows and gives the columns their names, and on PostgreSQL their types. Each question keeps its own conditions, its order, and the
-//! columns that it would have had alone, under a prefix; all of them see one state of the database.
+//! The first part has no rows and gives the columns their names, and on PostgreSQL their types; on SQLite `NULL` stands for
+//! each. Each question keeps its own conditions, its order, and the columns that it would have had alone, under a prefix; all of
+//! them see one state of the database.
 
 use super::{Backend, Store, StoreError};
 use futures_util::FutureExt;

@@ -255,3 +255,60 @@ async fn the_members_of_a_team_come_in_pages_as_every_list_does() {
         assert_problem(&admin.get(&format!("{list}?{bad}")).await, 400, "invalid-request");
     }
 }
+
+#[tokio::test]
+async fn lists_are_searched_page_by_page() {
+    let (_db, plane) = plane().await;
+    let admin = plane.admin().await;
+    for n in 1..=3 {
+        let made = [
+            admin
+                .post("/admin/teams", json!({"name": format!("Blue {n}")}))
+                .await,
+            admin
+                .post("/admin/teams", json!({"name": format!("Red {n}")}))
+                .await,
+            admin
+                .post(
+                    "/admin/users",
+                    json!({"username": format!("blue{n}@example.com")}),
+                )
+                .await,
+            admin
+                .post("/admin/users", json!({"username": format!("red{n}@example.com")}))
+                .await,
+            admin
+                .post("/admin/keys", json!({"name": format!("Blue laptop {n}")}))
+                .await,
+            admin
+                .post("/admin/keys", json!({"name": format!("red laptop {n}")}))
+                .await,
+        ];
+        assert!(made.iter().all(|answer| answer.status == 201), "{}", made[0].text);
+    }
+    for (list, name) in [("teams", "name"), ("users", "username"), ("keys", "name")] {
+        let mut names: Vec<String> = Vec::new();
+        let mut next = String::new();
+        loop {
+            let page = admin
+                .get(&format!("/admin/{list}?search=bLUE&limit=2{next}"))
+                .await
+                .json();
+            let rows = page[list].as_array().unwrap();
+            names.extend(rows.iter().map(|row| row[name].as_str().unwrap().to_lowercase()));
+            match page["next_cursor"].as_str() {
+                Some(cursor) => next = format!("&cursor={cursor}"),
+                None => break,
+            }
+        }
+        assert_eq!(names.len(), 3, "{list}: {names:?}");
+        assert!(names.iter().all(|name| name.starts_with("blue")), "{names:?}");
+        let none = admin.get(&format!("/admin/{list}?search=%25")).await.json();
+        assert_eq!(none[list], json!([]), "{list}: {none}");
+    }
+    let key = admin.get("/admin/keys?search=red+laptop+2").await.json();
+    let prefix = key["keys"][0]["prefix"].as_str().unwrap();
+    let found = admin.get(&format!("/admin/keys?search={prefix}")).await.json();
+    assert_eq!(found["keys"], key["keys"]);
+    plane.stop().await;
+}

@@ -106,6 +106,9 @@ pub struct ListKeys {
     /// Only keys in this state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<KeyState>,
+    /// Only keys with this in their name or in the beginning of their secret, whatever the case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
     /// How many at most: 1 to 1000, by default 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

@@ -42,6 +42,9 @@ pub struct ListTeams {
     /// Only the team with exactly this name, whatever the case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Only teams with this in their name, whatever the case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
     /// How many at most: 1 to 1000, by default 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

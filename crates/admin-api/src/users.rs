@@ -82,6 +82,9 @@ pub struct ListUsers {
     /// Only users in this state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<AccountState>,
+    /// Only users with this in their user name, address or display name, whatever the case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
     /// How many at most: 1 to 1000, by default 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

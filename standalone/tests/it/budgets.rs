@@ -105,7 +105,11 @@ impl Demand {
         let done = Arc::new(AtomicUsize::new(0));
         let mut workers = Vec::new();
         for plane in planes {
-            let http = reqwest::Client::builder().no_proxy().build().unwrap();
+            let http = reqwest::Client::builder()
+                .no_proxy()
+                .connect_timeout(Duration::from_secs(5))
+                .timeout(LONGEST);
+            let http = http.build().unwrap();
             for number in 0..clients {
                 let client = DemandClient {
                     http: http.clone(),
@@ -196,15 +200,29 @@ impl DemandClient {
             "messages": [{"role": "user", "content": prompt}],
         });
         let request = self.http.post(&self.url).header("x-api-key", &self.secret);
-        let Ok(response) = request.body(body.to_string()).send().await else {
-            // The data plane was killed.
-            tally.unavailable += 1;
-            return Verdict::Wait(Duration::from_millis(200));
+        let response = match request.body(body.to_string()).send().await {
+            Ok(response) => response,
+            Err(error) => {
+                if error.is_timeout() && !error.is_connect() {
+                    tally.unexpected.push(format!("{}: nothing came", self.url));
+                }
+                // The data plane was killed.
+                tally.unavailable += 1;
+                return Verdict::Wait(Duration::from_millis(200));
+            }
         };
         let status = response.status().as_u16();
-        let Ok(text) = response.text().await else {
-            tally.truncated.push(format!("{status}, broken off"));
-            return Verdict::Wait(Duration::from_millis(200));
+        let text = match response.text().await {
+            Ok(text) => text,
+            Err(error) => {
+                if error.is_timeout() {
+                    tally
+                        .unexpected
+                        .push(format!("{}: {status} without an end", self.url));
+                }
+                tally.truncated.push(format!("{status}, broken off"));
+                return Verdict::Wait(Duration::from_millis(200));
+            }
         };
         if status == 200 {
             if text.contains("event: message_stop") {
@@ -255,6 +273,9 @@ struct Fleet {
 }
 
 const BUDGET: NanoUsd = NanoUsd::from_usd(10);
+
+/// No answer takes longer, also where it waits for its share before it begins.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// How many clients there are at each of the four data planes.
 const CLIENTS: usize = 200;
