@@ -96,6 +96,8 @@ struct Tally {
     /// Answers that began and did not end.
     truncated: Vec<String>,
     unexpected: Vec<String>,
+    /// Where no answer came, or none with an end.
+    silent: Vec<String>,
 }
 
 impl Demand {
@@ -143,6 +145,7 @@ impl Demand {
             all.unavailable += one.unavailable;
             all.truncated.extend(one.truncated);
             all.unexpected.extend(one.unexpected);
+            all.silent.extend(one.silent);
         }
         all
     }
@@ -204,7 +207,7 @@ impl DemandClient {
             Ok(response) => response,
             Err(error) => {
                 if error.is_timeout() && !error.is_connect() {
-                    tally.unexpected.push(format!("{}: nothing came", self.url));
+                    tally.silent.push(self.url.clone());
                 }
                 // The data plane was killed.
                 tally.unavailable += 1;
@@ -216,9 +219,7 @@ impl DemandClient {
             Ok(text) => text,
             Err(error) => {
                 if error.is_timeout() {
-                    tally
-                        .unexpected
-                        .push(format!("{}: {status} without an end", self.url));
+                    tally.silent.push(self.url.clone());
                 }
                 tally.truncated.push(format!("{status}, broken off"));
                 return Verdict::Wait(Duration::from_millis(200));
@@ -354,6 +355,11 @@ impl Fleet {
             tally.completed, tally.busy, tally.unavailable
         );
         assert!(tally.unexpected.is_empty(), "{:?}", tally.unexpected);
+        let dead = self.planes.iter().filter(|plane| plane.is_killed());
+        let dead: Vec<&str> = dead.map(|plane| plane.http.as_str()).collect();
+        let of_living = |url: &&String| !dead.iter().any(|http| url.starts_with(http));
+        let silent: Vec<&String> = tally.silent.iter().filter(of_living).collect();
+        assert!(silent.is_empty(), "{silent:?}");
         (truth, tally)
     }
 }

@@ -261,6 +261,10 @@ impl DataPlane {
         self.process.take().unwrap().kill();
     }
 
+    pub(crate) const fn is_killed(&self) -> bool {
+        self.process.is_none()
+    }
+
     /// Where it says whether requests may come.
     pub(crate) fn readiness(&self) -> String {
         format!("http://127.0.0.1:{}/readyz", self.ops_port)
