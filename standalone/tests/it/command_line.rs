@@ -108,6 +108,16 @@ async fn a_day_of_an_administrator_works_from_the_command_line() {
     assert!(!listed.to_string().contains(&secret), "the list shows the secret");
     assert!(terminal.ok(&["teams", "list"]).to_string().contains("Platform"));
     assert!(terminal.ok(&["users", "list"]).to_string().contains("ada"));
+    for (list, text, name) in [
+        ("keys", "LAP", "laptop"),
+        ("teams", "platf", "Platform"),
+        ("users", "AD", "ada"),
+    ] {
+        let found = terminal.ok(&[list, "list", "--search", text]);
+        assert!(found.to_string().contains(name), "{list}: {found}");
+        let none = terminal.ok(&[list, "list", "--search", "nowhere"]);
+        assert_eq!(none[list], serde_json::json!([]), "{none}");
+    }
     let state = terminal.ok(&["status"]).to_string();
     assert!(state.contains("revision"), "{state}");
 
