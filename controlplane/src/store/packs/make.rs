@@ -168,7 +168,7 @@ impl Store {
                 .all(&self.db)
                 .await?;
             let parts = parts.into_iter().map(|part| (part.part, part.data));
-            let pack = Pack::new(*start, parts.collect());
+            let pack = Pack::new(*start, parts);
             let of_day = tokio::task::spawn_blocking(move || unpacked(days, &pack))
                 .await
                 .map_err(|_| StoreError::Other("a pack was not read".to_owned()))??;

@@ -194,11 +194,6 @@ mod tests {
     use super::open::{Chosen, Pack};
     use super::*;
 
-    fn opened(parts: Vec<(&'static str, Vec<u8>)>) -> Pack {
-        let parts = parts.into_iter().map(|(part, data)| (part.to_owned(), data));
-        Pack::new(DAY_MS, parts.collect())
-    }
-
     #[test]
     fn what_is_packed_is_read_as_it_was() {
         let cube = Facts::Usage.find(Grain::Day, Dims::KEY).unwrap();
@@ -211,7 +206,7 @@ mod tests {
         let mut rows = [row(70_000, 2, 9), row(3, 100_000, 5), row(3, 1, -7)];
         let parts = pack(cube, DAY_MS, &mut rows);
         assert_eq!(parts.len(), 3 + 9);
-        let pack = opened(parts);
+        let pack = Pack::new(DAY_MS, parts);
         let of = |column: &'static str| {
             let columns = pack.open(&Chosen::default(), [column]).unwrap();
             columns.of(column).to_vec()
@@ -235,7 +230,7 @@ mod tests {
         let parts = pack(cube, DAY_MS, &mut rows);
         let names: Vec<&str> = parts.iter().map(|(part, _)| *part).collect();
         assert_eq!(names, ["team_id", "tool", "calls", "failed"]);
-        let pack = opened(parts.clone());
+        let pack = Pack::new(DAY_MS, parts.clone());
         let columns = pack.open(&Chosen::default(), names.iter().copied()).unwrap();
         let numbers: Vec<&[i64]> = names.iter().map(|name| columns.of(name)).collect();
         assert_eq!(numbers, [[2], [9], [70], [3]]);

@@ -38,8 +38,12 @@ impl Columns {
 }
 
 impl Pack {
-    pub(super) const fn new(start: UnixMs, parts: Parts) -> Self {
-        Self { start, parts }
+    pub(super) fn new(start: UnixMs, parts: impl IntoIterator<Item = (impl Into<String>, Vec<u8>)>) -> Self {
+        let parts = parts.into_iter().map(|(part, data)| (part.into(), data));
+        Self {
+            start,
+            parts: parts.collect(),
+        }
     }
 
     pub(in crate::store) const fn start(&self) -> UnixMs {
@@ -176,11 +180,7 @@ mod tests {
 
     fn packed(rows: &mut [Row]) -> Pack {
         let cube = Facts::Usage.find(Grain::Day, Dims::KEY).unwrap();
-        let parts = pack(cube, DAY_MS, rows).into_iter();
-        Pack::new(
-            DAY_MS,
-            parts.map(|(part, data)| (part.to_owned(), data)).collect(),
-        )
+        Pack::new(DAY_MS, pack(cube, DAY_MS, rows))
     }
 
     #[test]
@@ -221,8 +221,7 @@ mod tests {
     #[test]
     fn columns_of_different_lengths_or_cut_off_are_none() {
         let of = |user: Vec<u8>, cost: Vec<u8>| {
-            let parts = [("user_id", user), (COST, cost)].map(|(part, data)| (part.to_owned(), data));
-            let pack = Pack::new(0, parts.into());
+            let pack = Pack::new(0, [("user_id", user), (COST, cost)]);
             let all = pack.open(&Chosen::default(), ["user_id", COST]);
             let some = pack.open(&Chosen(vec![("user_id", vec![1, 2])]), ["user_id", COST]);
             (all.is_ok(), some.is_ok())

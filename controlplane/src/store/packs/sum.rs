@@ -280,11 +280,7 @@ mod tests {
         };
         let of_day = |day: i64| {
             let mut rows: Vec<Row> = (1..=day * 3).map(|user| row(day, user)).collect();
-            let parts = super::super::pack(cube, day * DAY_MS, &mut rows).into_iter();
-            Pack::new(
-                day * DAY_MS,
-                parts.map(|(part, data)| (part.to_owned(), data)).collect(),
-            )
+            Pack::new(day * DAY_MS, super::super::pack(cube, day * DAY_MS, &mut rows))
         };
         (1..10).map(of_day).collect()
     }
